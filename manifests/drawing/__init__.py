@@ -1,0 +1,1 @@
+"""The example pictures of the quickstart, drawn from nothing but numpy and seeds: one module per picture."""

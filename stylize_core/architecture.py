@@ -1,0 +1,88 @@
+"""The networks by name: their layers, their defaults, their published weights. Knows no torch.
+
+Layers carry the field's names: `relu4_2` is the ReLU after the second convolution of block four
+(Simonyan and Zisserman 2014, arXiv 1409.1556, configurations D and E).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Architecture = Literal["slim", "vgg19", "vgg16"]
+ConventionName = Literal["torchvision", "caffe", "features"]
+
+CONVOLUTIONS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
+    "slim": (2, 2, 4),
+    "vgg19": (2, 2, 4, 4, 4),
+    "vgg16": (2, 2, 3, 3, 3),
+}
+
+DEFAULT_CONTENT_LAYERS: Mapping[str, tuple[str, ...]] = {
+    "slim": ("relu3_1",),
+    "vgg19": ("relu4_2",),
+    "vgg16": ("relu4_2",),
+}
+DEFAULT_STYLE_LAYERS: Mapping[str, tuple[str, ...]] = {
+    "slim": ("relu1_1", "relu2_1", "relu3_1", "relu3_4"),
+    "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    "vgg16": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A 3x3 convolution with its ReLU: `index` is its place in torchvision's `features`."""
+
+    relu: str
+    block: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Weights that torchvision publishes; the file name ends in the first 8 hex digits of its sha256."""
+
+    architecture: Architecture
+    enum: str
+    member: str
+    convention: ConventionName
+    sha256_prefix: str
+
+
+PUBLISHED: Mapping[str, Published] = {
+    "vgg19": Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", "dcbb9e9d"),
+    "vgg16": Published("vgg16", "VGG16_Weights", "IMAGENET1K_FEATURES", "features", "88682ab5"),
+}
+
+
+def convolutions(architecture: str) -> tuple[Convolution, ...]:
+    """The convolutions of a network from the picture inwards.
+
+    >>> [c.relu for c in convolutions("slim")][:3]
+    ['relu1_1', 'relu1_2', 'relu2_1']
+    >>> convolutions("vgg19")[-1]
+    Convolution(relu='relu5_4', block=5, index=34)
+    """
+    found, index = [], 0
+    for block, count in enumerate(CONVOLUTIONS_PER_BLOCK[architecture], start=1):
+        for number in range(1, count + 1):
+            found.append(Convolution(f"relu{block}_{number}", block, index))
+            index += 2
+        index += 1  # the pooling layer
+    return tuple(found)
+
+
+def layer_names(architecture: str) -> tuple[str, ...]:
+    """The names that `content_layers` and `style_layers` may use."""
+    return tuple(convolution.relu for convolution in convolutions(architecture))
+
+
+def smallest_side(layer: str) -> int:
+    """The shortest picture side, in px, that leaves one column at `layer`.
+
+    >>> smallest_side("relu5_1")
+    16
+    """
+    return int(2 ** (int(layer[4]) - 1))

@@ -1,0 +1,149 @@
+"""The network that looks at pictures: a VGG cut after the deepest layer in use, frozen.
+
+Simonyan and Zisserman 2014 (arXiv 1409.1556); used as in Gatys, Ecker and Bethge 2015 (arXiv 1508.06576,
+section "Methods"), with average pooling by default as they advise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.architecture import convolutions, smallest_side
+from stylize_core.errors import BadWeights, ImageTooSmall
+from stylize_core.weights import CONVENTIONS, Weights
+
+# Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first three
+# blocks this factor per pooling keeps the features of both kinds at one level (`training/pooling.py` measures it).
+AVERAGE_POOL_GAIN = 1.35
+
+
+class Encoder:
+    """Pictures to named ReLU features.
+
+    The preprocessing comes with the weights, so pictures go in as plain RGB.
+
+    Attributes:
+        layers: the names that a call returns, from the picture inwards.
+        min_side: the shortest picture side, px, that the deepest layer can see.
+
+    Raises:
+        BadWeights: the weights end before the deepest layer asked for.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        layers: Sequence[str],
+        pooling: str = "average",
+        device: torch.device | str = "cpu",
+    ) -> None:
+        _check_depth(weights, layers)
+        convention = CONVENTIONS[weights.convention]
+        self.architecture = weights.architecture
+        self.layers = tuple(layers)
+        self.pooling = pooling
+        self.device = torch.device(device)
+        self.min_side = max((smallest_side(layer) for layer in layers), default=1)
+        self._channels = list(convention.channels)
+        self._mean = torch.tensor(convention.mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(convention.std, device=device).view(1, 3, 1, 1)
+        self._parameters = {name: _frozen(value, device) for name, value in weights.parameters.items()}
+
+    def __call__(self, image_bchw: Tensor) -> dict[str, Tensor]:
+        """Features of pictures.
+
+        Args:
+            image_bchw: [B, 3, H, W], RGB in 0..1 (values outside are allowed while optimising).
+
+        Returns:
+            layer name to [B, C, h, w], non-negative.
+
+        Raises:
+            ImageTooSmall: a side is shorter than `min_side`.
+        """
+        if min(image_bchw.shape[-2:]) < self.min_side:
+            height, width = image_bchw.shape[-2:]
+            raise ImageTooSmall(
+                f"{width}x{height} px is too small for {self.layers[-1]}, which needs {self.min_side} px a side"
+            )
+        return vgg_features(
+            self.prepare(image_bchw),
+            self._parameters,
+            layers=self.layers,
+            architecture=self.architecture,
+            pooling=self.pooling,
+        )
+
+    def prepare(self, image_bchw: Tensor) -> Tensor:
+        """RGB in 0..1 to what these weights were trained on; same shape."""
+        prepared = (image_bchw - self._mean) / self._std
+        if self._channels != [0, 1, 2]:
+            prepared = prepared[:, self._channels]
+        return prepared.contiguous(memory_format=torch.channels_last)
+
+
+def vgg_features(
+    prepared_bchw: Tensor,
+    parameters: Mapping[str, Tensor],
+    *,
+    layers: Sequence[str],
+    architecture: str,
+    pooling: str = "average",
+) -> dict[str, Tensor]:
+    """The ReLU features of a VGG; no layer after the deepest one asked for is computed.
+
+    The first convolution sees the picture's edge repeated rather than black, which keeps a dark frame out of
+    the result; the deeper ones pad with zeros as they were trained.
+
+    Args:
+        prepared_bchw: [B, 3, H, W], prepared for these parameters.
+        parameters: `features.<index>.weight` and `.bias`, the index as in torchvision.
+        layers: names such as `relu3_1`.
+        architecture: `slim`, `vgg19` or `vgg16`.
+        pooling: `average` or `max`.
+    """
+    found: dict[str, Tensor] = {}
+    features, block = prepared_bchw, 1
+    for convolution in convolutions(architecture):
+        if len(found) == len(layers):
+            break
+        if convolution.block != block:
+            features, block = _pooled(features, pooling), convolution.block
+        weight = parameters[f"features.{convolution.index}.weight"]
+        bias = parameters[f"features.{convolution.index}.bias"]
+        if convolution.index == 0:
+            features = functional.conv2d(
+                functional.pad(features, (1, 1, 1, 1), mode="replicate"), weight, bias
+            )
+        else:
+            features = functional.conv2d(features, weight, bias, padding=1)
+        features = functional.relu(features)
+        if convolution.relu in layers:
+            found[convolution.relu] = features
+    return found
+
+
+def _pooled(features_bchw: Tensor, pooling: str) -> Tensor:
+    if pooling == "max":
+        return functional.max_pool2d(features_bchw, 2)
+    return functional.avg_pool2d(features_bchw, 2) * AVERAGE_POOL_GAIN
+
+
+def _frozen(value: Tensor, device: torch.device | str) -> Tensor:
+    layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
+    return value.detach().to(device).contiguous(memory_format=layout)
+
+
+def _check_depth(weights: Weights, layers: Sequence[str]) -> None:
+    available = weights.layers
+    for layer in layers:
+        if layer not in available:
+            raise BadWeights(
+                f"{weights.source} has no {layer}: its layers are {available[0]} to {available[-1]}; "
+                "name other content_layers and style_layers, or give full weights"
+            )

@@ -1,0 +1,220 @@
+"""What a user may set for one picture: frozen, validated, free of torch, YAML and paths.
+
+The fields carry their own documentation, ranges and defaults; the manifest's schema and its reference are
+generated from them, so there is one place where a setting is described.
+"""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Literal
+
+from stylize_core.architecture import (
+    DEFAULT_CONTENT_LAYERS,
+    DEFAULT_STYLE_LAYERS,
+    Architecture,
+    ConventionName,
+    layer_names,
+)
+from stylize_core.errors import SettingsError
+
+Layers = Mapping[str, float] | Sequence[str]
+
+
+def _setting(default: Any, about: str, **limits: float) -> Any:
+    """A documented dataclass field; `limits` are any of ge, gt, le."""
+    return field(default=default, metadata={"about": about, **limits})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsFile:
+    """A weights file that the user staged, pinned by its digest."""
+
+    file: str = field(metadata={"about": "path or s3:// URI of a VGG state dict (.safetensors or .pth)"})
+    sha256: str = field(metadata={"about": "the file's sha256, 64 hex digits"})
+    convention: ConventionName = _setting("torchvision", "how pictures are prepared for these weights")
+
+    def __post_init__(self) -> None:
+        """Refuse a digest that cannot be one.
+
+        Raises:
+            SettingsError: naming `weights.sha256`.
+        """
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise SettingsError("weights.sha256", self.sha256, "it must be 64 lower-case hex digits")
+        _check_choice(self, "convention", "weights.convention")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StyleSettings:
+    """How one picture is optimised.
+
+    Raises:
+        SettingsError: naming the first key whose value is out of range.
+    """
+
+    encoder: Architecture = _setting("slim", "the network: the built-in `slim`, or a full VGG")
+    weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
+    size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16384)
+    style_scale: float = _setting(
+        1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
+    )
+    steps: int = _setting(200, "evaluations of the loss and its gradient", ge=1, le=100_000)
+    optimizer: Literal["lbfgs", "adam"] = _setting("lbfgs", "the solver")
+    learning_rate: float = _setting(
+        0.02, "Adam's step, in units of the 0..1 pixel range; L-BFGS takes none", gt=0, le=10
+    )
+    history: int = _setting(10, "curvature pairs that L-BFGS remembers", ge=1, le=100)
+    init: Literal["content", "noise", "style", "image"] = _setting(
+        "content", "the picture to start from; in a manifest also a path"
+    )
+    seed: int = _setting(0, "seed of the noise that `init: noise` starts from", ge=0, le=2**63 - 1)
+    loss: Literal["relative", "gatys"] = _setting(
+        "relative", "`relative`: free of units; `gatys`: the forms of the 2015 paper"
+    )
+    content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
+    style_weight: float = _setting(10.0, "weight of the style loss", ge=0, le=1e15)
+    tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
+    content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
+    style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
+    pooling: Literal["average", "max"] = _setting("average", "how the network shrinks its features")
+
+    def __post_init__(self) -> None:
+        """Check every field against its own description."""
+        check_fields(self)
+        for key in ("content_layers", "style_layers"):
+            _check_layers(key, getattr(self, key), self.encoder)
+        if self.content_weight == self.style_weight == self.tv_weight == 0:
+            raise SettingsError("style_weight", 0, "at least one weight must be above 0")
+
+    @property
+    def content_layer_weights(self) -> dict[str, float]:
+        """The content layers with weights that sum to 1."""
+        return _normalised(self.content_layers or DEFAULT_CONTENT_LAYERS[self.encoder])
+
+    @property
+    def style_layer_weights(self) -> dict[str, float]:
+        """The style layers with weights that sum to 1."""
+        return _normalised(self.style_layers or DEFAULT_STYLE_LAYERS[self.encoder])
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that has a part in the loss, from the picture inwards."""
+        used: set[str] = set()
+        if self.content_weight:
+            used |= set(self.content_layer_weights)
+        if self.style_weight:
+            used |= set(self.style_layer_weights)
+        return tuple(name for name in layer_names(self.encoder) if name in used)
+
+    def canonical(self) -> dict[str, Any]:
+        """Every value that decides how the picture looks, spelled in one way only.
+
+        The weights file is left out: its digest stands in the identity on its own.
+        """
+        return _plain(self, leave_out="weights") | {
+            "content_layers": self.content_layer_weights,
+            "style_layers": self.style_layer_weights,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureSettings:
+    """How pictures are read and how the result is written.
+
+    Raises:
+        SettingsError: naming the first key whose value is out of range.
+    """
+
+    format: Literal["png", "jpeg", "webp", "tiff"] = _setting("png", "file format of the result")
+    bit_depth: Literal[8, 16] = _setting(8, "bits per channel; 16 for PNG and TIFF only")
+    quality: int = _setting(92, "JPEG and WebP quality", ge=1, le=100)
+    frames: Literal["refuse", "first"] = _setting(
+        "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"
+    )
+    max_megapixels: float = _setting(
+        100.0, "largest input that is decoded, judged from its header", gt=0, le=4000
+    )
+
+    def __post_init__(self) -> None:
+        """Check every field, and that the format can hold the depth."""
+        check_fields(self)
+        if self.bit_depth == 16 and self.format not in ("png", "tiff"):
+            raise SettingsError("bit_depth", 16, f"{self.format} holds 8 bits per channel; use png or tiff")
+
+    @property
+    def suffix(self) -> str:
+        """The file name's ending, dot included."""
+        return {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}[self.format]
+
+    def canonical(self) -> dict[str, Any]:
+        """Every value that decides the bytes of the result."""
+        return _plain(self)
+
+
+def setting_fields(cls: type) -> Iterator[tuple[Field[Any], Any, Any]]:
+    """Each field of a settings class with its resolved type and its default."""
+    hints = typing.get_type_hints(cls)
+    for f in fields(cls):
+        yield f, hints[f.name], None if f.default is MISSING else f.default
+
+
+def check_fields(settings: Any) -> None:
+    """Hold every field of a settings object against its type and limits.
+
+    Raises:
+        SettingsError: naming key, value and what is expected.
+    """
+    for f, hint, _ in setting_fields(type(settings)):
+        if typing.get_origin(hint) is Literal:
+            _check_choice(settings, f.name, f.name)
+        elif hint in (int, float):
+            _check_number(f.name, getattr(settings, f.name), hint, f.metadata)
+
+
+def _check_choice(settings: Any, name: str, key: str) -> None:
+    choices = typing.get_args(typing.get_type_hints(type(settings))[name])
+    value = getattr(settings, name)
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        raise SettingsError(key, value, "choose one of " + ", ".join(str(choice) for choice in choices))
+
+
+def _check_number(key: str, value: Any, kind: type, limits: Mapping[str, Any]) -> None:
+    accepted = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, accepted) or not math.isfinite(value):
+        raise SettingsError(key, value, f"it must be a finite {'whole ' if kind is int else ''}number")
+    if "ge" in limits and value < limits["ge"]:
+        raise SettingsError(key, value, f"it must be at least {limits['ge']}")
+    if "gt" in limits and value <= limits["gt"]:
+        raise SettingsError(key, value, f"it must be above {limits['gt']}")
+    if "le" in limits and value > limits["le"]:
+        raise SettingsError(key, value, f"it must be at most {limits['le']}")
+
+
+def _check_layers(key: str, layers: Layers, encoder: str) -> None:
+    known = layer_names(encoder)
+    for name in layers:
+        if name not in known:
+            raise SettingsError(key, name, f"{encoder} has {known[0]} to {known[-1]}")
+    if not isinstance(layers, Mapping) and len(set(layers)) != len(layers):
+        raise SettingsError(key, list(layers), "each layer may stand once")
+    for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():
+        _check_number(f"{key}.{name}", weight, float, {"gt": 0})
+
+
+def _plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
+    """Field values by name, with 10 and 10.0 spelled alike where a float is meant."""
+    return {
+        f.name: float(getattr(settings, f.name)) if hint is float else getattr(settings, f.name)
+        for f, hint, _ in setting_fields(type(settings))
+        if f.name != leave_out
+    }
+
+
+def _normalised(layers: Layers) -> dict[str, float]:
+    weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in sorted(weights.items())}
