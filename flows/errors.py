@@ -1,0 +1,99 @@
+"""Everything that the batch can refuse or fail at, as one tree.
+
+BatchError
+  ManifestError        the manifest is not valid; carries every problem found
+  AlreadyRunning       another run holds the output
+  WorkerCrashed        a worker process died under a pair
+  StorageError         reading or writing failed
+    StorageTransient   it may work later; retries are used up
+    NotFound           no such object, file or bucket
+    Denied             no permission for this one
+    StorageFatal       credentials, bucket or disk: every further pair would fail as well
+
+`kind` is the word that records and reports use. A `fatal` error ends the run early; any other costs one pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class BatchError(Exception):
+    """Any failure that `flows` raises on purpose; its text is fit for a user."""
+
+    kind: ClassVar[str] = "error"
+    fatal: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a manifest.
+
+    Attributes:
+        where: the path of the key, such as `pairs[3].settings.steps`.
+        message: what is wrong and what to do.
+        line: line in the file, from 1, where known.
+    """
+
+    where: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.where}: {self.message}" if self.where else f"{place}{self.message}"
+
+
+class ManifestError(BatchError):
+    """The manifest is not valid; nothing was started."""
+
+    kind = "manifest"
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join([f"{source} is not a valid manifest:", *(f"  {p}" for p in problems)]))
+        self.source, self.problems = source, tuple(problems)
+
+
+class AlreadyRunning(BatchError):
+    """Another run writes to the same output."""
+
+    kind = "already_running"
+
+
+class WorkerCrashed(BatchError):
+    """The worker process died while it worked on the pair."""
+
+    kind = "crashed"
+
+
+class StorageError(BatchError):
+    """Storage could not be read or written."""
+
+    kind = "storage"
+
+
+class StorageTransient(StorageError):
+    """Storage kept failing in a way that usually passes, until the retries were used up."""
+
+    kind = "storage_transient"
+
+
+class NotFound(StorageError):
+    """The object, file or bucket does not exist."""
+
+    kind = "not_found"
+
+
+class Denied(StorageError):
+    """This object may not be read or written with the credentials at hand."""
+
+    kind = "denied"
+
+
+class StorageFatal(StorageError):
+    """Storage fails for every pair alike: expired credentials, a missing bucket, a full disk."""
+
+    kind = "storage_fatal"
+    fatal = True

@@ -1,0 +1,49 @@
+"""The unit of the whole product: one content, one style, one set of settings, one name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylize_core.settings import PictureSettings, StyleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A picture to read.
+
+    Attributes:
+        uri: absolute local path or `s3://bucket/key`.
+        token: what storage says to tell two versions apart (modification time, ETag); empty if unknown.
+        sha256: digest of its bytes where the plan knows it, else empty.
+    """
+
+    uri: str
+    token: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One picture to make.
+
+    Attributes:
+        name: path below the output without suffix; unique in a plan.
+        init: the picture to start from when `style_settings.init` is `image`.
+    """
+
+    name: str
+    content: Input
+    style: Input
+    style_settings: StyleSettings
+    picture_settings: PictureSettings
+    init: Input | None = None
+
+    @property
+    def output_name(self) -> str:
+        """Where the picture goes, below the output."""
+        return self.name + self.picture_settings.suffix
+
+    @property
+    def record_name(self) -> str:
+        """Where its record goes, below the output."""
+        return self.name + ".json"
