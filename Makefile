@@ -1,0 +1,51 @@
+# `make demo` and `make test` work from a fresh clone; both install pinned versions into .venv beside this file.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+# The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3.12 demo` overrides it.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help demo test check format test-real-s3 clean
+
+help: ## say what can be made
+	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.installed ## install, then stylise the quickstart's pictures on this machine
+	$(BIN)/stylize run manifests/quickstart.yaml
+
+test: check ## install with the test tools, then lint, types and every test
+	$(BIN)/python -m pytest --cov
+
+check: $(VENV)/.installed-test ## lint, format and types only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-test ## put the code into the house's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS gateway (Debian, see CONTRIBUTING.md)
+	tests/real_s3.sh run $(BIN)/python -m pytest -m s3
+
+clean: ## remove the environment, caches and builds; results in manifests/out stay
+	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The stamps make a second run skip the installation until the requirements change.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) setuptools
+	$(INSTALL) --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) setuptools
+	$(INSTALL) --no-build-isolation -e '.[test]'
+	touch $(VENV)/.installed $@
+
+# pip is the last thing that venv writes: where it lies, the environment is whole.
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo "stylize needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
