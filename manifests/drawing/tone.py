@@ -27,10 +27,9 @@ def smoothstep(low: float | Array, high: float | Array, value: Array) -> Array:
 
 
 def mix(first: Array, second: Array, amount: float | Array) -> Array:
-    """`first` where amount is 0, `second` where it is 1; an amount without channels is given them."""
-    if isinstance(amount, np.ndarray) and amount.ndim == np.ndim(second) - 1 or np.ndim(amount) == 2:
-        amount = np.asarray(amount)[..., None]
-    return first + (second - first) * amount
+    """Colours (..., 3): `first` where amount is 0, `second` where it is 1; amount has no channel axis."""
+    share = np.asarray(amount, np.float32)[..., None]
+    return first + (second - first) * share
 
 
 def blur(field: Array, radius: float) -> Array:

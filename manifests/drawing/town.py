@@ -1,0 +1,3 @@
+"""To come."""
+from drawing.noise import Array
+def draw(width: int) -> Array: raise NotImplementedError
