@@ -16,8 +16,8 @@ from stylize_core.architecture import convolutions, smallest_side
 from stylize_core.errors import BadWeights, ImageTooSmall
 from stylize_core.weights import CONVENTIONS, Weights
 
-# Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first three
-# blocks this factor per pooling keeps the features of both kinds at one level (`training/pooling.py` measures it).
+# Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
+# three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
 AVERAGE_POOL_GAIN = 1.35
 
 
@@ -69,7 +69,8 @@ class Encoder:
         if min(image_bchw.shape[-2:]) < self.min_side:
             height, width = image_bchw.shape[-2:]
             raise ImageTooSmall(
-                f"{width}x{height} px is too small for {self.layers[-1]}, which needs {self.min_side} px a side"
+                f"{width}x{height} px is too small for {self.layers[-1]}, "
+                f"which needs {self.min_side} px a side"
             )
         return vgg_features(
             self.prepare(image_bchw),

@@ -18,8 +18,8 @@ from torch import Tensor
 from stylize_core.architecture import (
     PUBLISHED,
     Architecture,
-    Convolution,
     ConventionName,
+    Convolution,
     Published,
     convolutions,
 )

@@ -1,0 +1,75 @@
+"""The quantities of the 2015 paper as pure functions, one value per picture of the batch.
+
+Gatys, Ecker and Bethge 2015, arXiv 1508.06576: equation 1 (content), 3 (Gram matrix), 4 and 5 (style).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# A layer that is (almost) silent on the target would divide by nothing. These floors are mean squares, far
+# below those of any picture with something in it.
+SILENT_FEATURES = 1e-6
+SILENT_GRAM = 1e-12
+
+
+def gram_matrix(features_bchw: Tensor) -> Tensor:
+    """Which features occur together, wherever: `F Fᵀ / (C N)` with N = H W (equation 3, normalised).
+
+    The features are scaled before the product, so that large pictures do not overflow small number formats.
+
+    >>> gram_matrix(torch.ones(1, 2, 3, 3))
+    tensor([[[0.5000, 0.5000],
+             [0.5000, 0.5000]]])
+
+    Args:
+        features_bchw: [B, C, H, W].
+
+    Returns:
+        [B, C, C], symmetric, positive semi-definite.
+    """
+    _, channels, height, width = features_bchw.shape
+    flat = features_bchw.flatten(2) / math.sqrt(channels * height * width)
+    return flat @ flat.transpose(1, 2)
+
+
+def relative_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
+    """`‖F - P‖² / ‖P‖²`, [B]: 0 at the content picture, 1 for a silent one; the same at every size."""
+    floor = SILENT_FEATURES * target_bchw[0].numel()
+    energy = target_bchw.square().sum((1, 2, 3)).clamp_min(floor)
+    return (features_bchw - target_bchw).square().sum((1, 2, 3)) / energy
+
+
+def relative_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
+    """`‖G - A‖² / ‖A‖²`, [B], of normalised Gram matrices: 0 for equal statistics; the same at every size."""
+    floor = SILENT_GRAM * target_bcc[0].numel()
+    energy = target_bcc.square().sum((1, 2)).clamp_min(floor)
+    return (gram_bcc - target_bcc).square().sum((1, 2)) / energy
+
+
+def gatys_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
+    """`½ Σ (F - P)²`, [B] (equation 1). Grows with the picture, as in the paper."""
+    return (features_bchw - target_bchw).square().sum((1, 2, 3)) / 2
+
+
+def gatys_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
+    """`1 / (4 C² N²) Σ (G - A)²`, [B] (equation 4).
+
+    The paper's G and A are sums over N positions. Here each was divided by C and its own N already, which is
+    the same for equal sizes and stays comparable for unequal ones; what remains of the factor is 1/4.
+    """
+    return (gram_bcc - target_bcc).square().sum((1, 2)) / 4
+
+
+def total_variation(image_bchw: Tensor) -> Tensor:
+    """Mean squared difference of neighbours, [B]: 0 for a flat picture; does not grow with the picture.
+
+    >>> total_variation(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]))
+    tensor([1.])
+    """
+    across = (image_bchw[..., :, 1:] - image_bchw[..., :, :-1]).square().mean((1, 2, 3))
+    down = (image_bchw[..., 1:, :] - image_bchw[..., :-1, :]).square().mean((1, 2, 3))
+    return torch.nan_to_num(across) + torch.nan_to_num(down)

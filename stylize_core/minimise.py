@@ -1,0 +1,148 @@
+"""The loop around a solver: scaled losses, progress at a bounded rate, a second chance with Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from stylize_core.objective import Objective
+from stylize_core.settings import StyleSettings
+from stylize_core.solvers import LBFGS, Adam, Solver
+
+# How often the host looks at the device's numbers. In between, nothing waits.
+CHECK_EVERY = 10
+# Adam's rate when it takes over a row that L-BFGS could not keep finite.
+RESCUE_RATE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an optimisation is.
+
+    Attributes:
+        step: evaluations done.
+        steps: evaluations planned.
+        loss: smallest loss so far of every row.
+    """
+
+    step: int
+    steps: int
+    loss: tuple[float, ...]
+
+
+Callback = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class RowReport:
+    """How the optimisation of one picture went.
+
+    Attributes:
+        evaluations: times that loss and gradient were computed.
+        accepted_steps: steps that were kept.
+        stop_reason: `steps`, `stalled` (no smaller loss at this precision) or `diverged`.
+        loss_curve: the loss of every evaluation; non-finite ones included.
+        best_loss: the smallest accepted loss.
+        decisions: what had to be decided on the way, in sentences.
+    """
+
+    evaluations: int = 0
+    accepted_steps: int = 0
+    stop_reason: str = "steps"
+    loss_curve: list[float] = field(default_factory=list)
+    best_loss: float = float("inf")
+    decisions: list[str] = field(default_factory=list)
+
+
+def minimise(
+    objective: Objective, start_bchw: Tensor, *, settings: StyleSettings, callback: Callback | None = None
+) -> tuple[Tensor, list[RowReport]]:
+    """The best accepted picture of every row and how it was reached.
+
+    Args:
+        objective: B rows.
+        start_bchw: [B, 3, H, W], where every row starts.
+        settings: optimizer, steps, history and learning_rate.
+        callback: called every few evaluations from the thread of the caller; an exception ends the work.
+
+    Returns:
+        [B, 3, H, W], not clamped, and B reports.
+    """
+    reports = [RowReport() for _ in range(len(start_bchw))]
+    solver = _solver(start_bchw.flatten(1), settings)
+    best = _drive(objective, solver, reports, shape=start_bchw.shape, settings=settings, callback=callback)
+    for row, report in enumerate(reports):
+        left = settings.steps - report.evaluations
+        if report.stop_reason == "diverged" and left > 0 and settings.optimizer == "lbfgs":
+            best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, callback)
+    return best, reports
+
+
+def _rescue(
+    objective: Objective, start: Tensor, report: RowReport, settings: StyleSettings, callback: Callback | None
+) -> Tensor:
+    """Give a row that L-BFGS lost the rest of its evaluations with a careful Adam."""
+    report.decisions.append(
+        f"L-BFGS met non-finite losses; Adam took over after {report.evaluations} evaluations"
+    )
+    solver = Adam(start.flatten(1), learning_rate=RESCUE_RATE)
+    report.stop_reason = "steps"
+    return _drive(objective, solver, [report], shape=start.shape, settings=settings, callback=callback)[0]
+
+
+def _solver(start: Tensor, settings: StyleSettings) -> Solver:
+    if settings.optimizer == "adam":
+        return Adam(start, learning_rate=settings.learning_rate)
+    return LBFGS(start, history=settings.history)
+
+
+def _drive(
+    objective: Objective,
+    solver: Solver,
+    reports: list[RowReport],
+    *,
+    shape: torch.Size,
+    settings: StyleSettings,
+    callback: Callback | None,
+) -> Tensor:
+    """Run the solver until the evaluations are used up or every row has ended; fill in the reports."""
+    done = reports[0].evaluations
+    losses: list[Tensor] = []
+    scale = torch.ones(len(reports), device=solver.trial.device)
+    for step in range(done + 1, settings.steps + 1):
+        loss, gradient = objective(solver.trial.view(shape))
+        losses.append(loss)
+        flat = gradient.reshape(len(reports), -1)
+        if step == done + 1:
+            scale = _unit_scale(flat)
+        solver.tell(loss * scale, flat * scale[:, None])
+        if step % CHECK_EVERY == 0 or step == settings.steps:
+            if callback is not None:
+                callback(Progress(step, settings.steps, tuple((solver.best_loss / scale).tolist())))
+            if bool((solver.stalled | solver.broken).all()):
+                break
+    _fill(reports, solver, losses, scale)
+    return solver.best.view(shape)
+
+
+def _unit_scale(gradient: Tensor) -> Tensor:
+    """[B] factors that bring the gradient's root mean square to 1, computed without overflow."""
+    largest = gradient.abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)
+    mean = (gradient / largest[:, None]).square().mean(1).sqrt()
+    scale = 1 / (largest * mean.clamp_min(1e-12))
+    return torch.where(torch.isfinite(scale), scale, 1.0)
+
+
+def _fill(reports: list[RowReport], solver: Solver, losses: list[Tensor], scale: Tensor) -> None:
+    curves = torch.stack(losses, 1).tolist()
+    best = (solver.best_loss / scale).tolist()
+    states = zip(solver.accepted.tolist(), solver.stalled.tolist(), solver.broken.tolist(), strict=True)
+    for report, curve, loss, (accepted, stalled, broken) in zip(reports, curves, best, states, strict=True):
+        report.loss_curve += curve
+        report.evaluations = len(report.loss_curve)
+        report.accepted_steps += accepted
+        report.best_loss = min(loss, report.best_loss)
+        report.stop_reason = "diverged" if broken else "stalled" if stalled else "steps"

@@ -1,0 +1,120 @@
+"""What is minimised: targets and losses tied to one value per picture, with its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylize_core.encoder import Encoder
+from stylize_core.losses import (
+    gatys_content_loss,
+    gatys_style_loss,
+    gram_matrix,
+    relative_content_loss,
+    relative_style_loss,
+    total_variation,
+)
+from stylize_core.settings import StyleSettings
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+CONTENT_LOSSES: Mapping[str, Loss] = {"relative": relative_content_loss, "gatys": gatys_content_loss}
+STYLE_LOSSES: Mapping[str, Loss] = {"relative": relative_style_loss, "gatys": gatys_style_loss}
+
+# Layer name to [B, C, h, w] for content, to [B, C, C] for style.
+Targets = Mapping[str, Tensor]
+
+
+def content_targets(encoder: Encoder, content_bchw: Tensor, settings: StyleSettings) -> Targets:
+    """The features of content pictures [B, 3, H, W] at the content layers; none if content has no weight."""
+    return _targets(encoder, content_bchw, settings.content_layer_weights if settings.content_weight else ())
+
+
+def style_targets(encoder: Encoder, style_bchw: Tensor, settings: StyleSettings) -> Targets:
+    """The Gram matrices of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
+
+    They are small, independent of any content and worth keeping between pairs.
+    """
+    features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.style_weight else ())
+    return {layer: gram_matrix(value) for layer, value in features.items()}
+
+
+def stack_targets(rows: Sequence[Targets]) -> Targets:
+    """The targets of single pictures as those of one batch; all must have the same layers and shapes."""
+    return {layer: torch.cat([row[layer] for row in rows]) for layer in rows[0]}
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The weighted sum of the losses for a batch of pictures, each row on its own.
+
+    Attributes:
+        content: targets of `content_targets`, B rows.
+        style: targets of `style_targets`, B rows.
+    """
+
+    encoder: Encoder
+    content: Targets
+    style: Targets
+    settings: StyleSettings
+
+    def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W]."""
+        image = image_bchw.detach().requires_grad_()
+        with torch.enable_grad():
+            loss = _total(self.terms(image))
+            (gradient,) = torch.autograd.grad(loss.sum(), image)
+        return loss.detach(), gradient
+
+    def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
+        """The weighted parts of the loss by name, each [B]; parts without weight are left out."""
+        features = self.encoder(image_bchw) if self.content or self.style else {}
+        terms = {}
+        if self.content:
+            terms["content"] = self.settings.content_weight * self._content_loss(features)
+        if self.style:
+            terms["style"] = self.settings.style_weight * self._style_loss(features)
+        if self.settings.tv_weight:
+            terms["tv"] = self.settings.tv_weight * total_variation(image_bchw)
+        return terms
+
+    def rows(self, index: Sequence[int]) -> Objective:
+        """The same objective for some rows of the batch only."""
+        chosen = list(index)
+        return Objective(
+            encoder=self.encoder,
+            content={layer: value[chosen] for layer, value in self.content.items()},
+            style={layer: value[chosen] for layer, value in self.style.items()},
+            settings=self.settings,
+        )
+
+    def _content_loss(self, features: Mapping[str, Tensor]) -> Tensor:
+        loss = CONTENT_LOSSES[self.settings.loss]
+        weights = self.settings.content_layer_weights
+        return _total(
+            {layer: weights[layer] * loss(features[layer], target) for layer, target in self.content.items()}
+        )
+
+    def _style_loss(self, features: Mapping[str, Tensor]) -> Tensor:
+        loss = STYLE_LOSSES[self.settings.loss]
+        weights = self.settings.style_layer_weights
+        return _total(
+            {
+                layer: weights[layer] * loss(gram_matrix(features[layer]), target)
+                for layer, target in self.style.items()
+            }
+        )
+
+
+def _total(terms: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(terms.values())).sum(0)
+
+
+def _targets(encoder: Encoder, image_bchw: Tensor, layers: Sequence[str] | Mapping[str, float]) -> Targets:
+    if not layers:
+        return {}
+    with torch.no_grad():
+        features = encoder(image_bchw)
+    return {layer: features[layer] for layer in layers}

@@ -1,0 +1,137 @@
+"""Style transfer: a picture with the content of one picture and the style statistics of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.encoder import Encoder
+from stylize_core.errors import Diverged, OutOfMemory
+from stylize_core.minimise import Callback, RowReport, minimise
+from stylize_core.objective import Objective, Targets, content_targets, style_targets
+from stylize_core.settings import StyleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Stylized:
+    """Finished pictures and how they came about.
+
+    Attributes:
+        image_bchw: [B, 3, H, W], RGB in 0..1, on the encoder's device.
+        reports: one per row.
+        terms: the weighted parts of the final loss by name, one value per row.
+    """
+
+    image_bchw: Tensor
+    reports: Sequence[RowReport]
+    terms: dict[str, list[float]]
+
+
+def stylize(
+    content_bchw: Tensor,
+    style: Tensor | Targets,
+    *,
+    settings: StyleSettings,
+    encoder: Encoder,
+    init_bchw: Tensor | None = None,
+    callback: Callback | None = None,
+) -> Stylized:
+    """Optimise pictures as Gatys, Ecker and Bethge 2015 (arXiv 1508.06576) do.
+
+    Rows of a batch are independent: the same settings, another content and style each. A row whose loss could
+    not be kept finite has the stop reason `diverged`; its picture is its best finite one.
+
+    Args:
+        content_bchw: [B, 3, H, W], RGB in 0..1.
+        style: pictures [B, 3, h, w], or what `style_targets` made of them earlier.
+        settings: all but `size` and `style_scale`, which say how pictures are brought here.
+        encoder: a network with the layers that the settings use.
+        init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
+        callback: told every few evaluations; an exception from it ends the work.
+
+    Raises:
+        ImageTooSmall: a picture is too small for the deepest layer.
+        Diverged: no row could be kept finite.
+        OutOfMemory: the device's memory did not hold the batch.
+    """
+    failure = ""
+    try:
+        return _stylize(content_bchw, style, settings, encoder, init_bchw, callback)
+    except torch.OutOfMemoryError as error:
+        failure = str(error).splitlines()[0]
+    # Outside the handler, so that no traceback keeps the tensors alive.
+    if encoder.device.type == "cuda":
+        torch.cuda.empty_cache()
+    rows, _, height, width = content_bchw.shape
+    raise OutOfMemory(f"{rows} picture(s) of {width}x{height} px do not fit on {encoder.device}: {failure}")
+
+
+def _stylize(
+    content_bchw: Tensor,
+    style: Tensor | Targets,
+    settings: StyleSettings,
+    encoder: Encoder,
+    init_bchw: Tensor | None,
+    callback: Callback | None,
+) -> Stylized:
+    content_bchw = content_bchw.to(encoder.device)
+    objective = Objective(
+        encoder=encoder,
+        content=content_targets(encoder, content_bchw, settings),
+        style=_as_targets(style, encoder, settings),
+        settings=settings,
+    )
+    start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
+    best, reports = minimise(objective, start, settings=settings, callback=callback)
+    if all(report.stop_reason == "diverged" for report in reports):
+        raise Diverged(
+            f"the loss was not finite at evaluation {reports[0].evaluations} and no remedy helped; "
+            f"last finite loss {reports[0].best_loss:.6g}; try smaller weights or another init"
+        )
+    image = best.clamp(0, 1)
+    with torch.no_grad():
+        terms = {name: value.tolist() for name, value in objective.terms(image).items()}
+    return Stylized(image, reports, terms)
+
+
+def starting_picture(
+    content_bchw: Tensor, settings: StyleSettings, *, init_bchw: Tensor | None = None
+) -> Tensor:
+    """Where the optimisation starts, in the shape of the content.
+
+    Noise is uniform, drawn on the CPU from the seed, the same for every row and on every device.
+    """
+    if settings.init == "content":
+        return content_bchw.clone()
+    if settings.init == "noise":
+        generator = torch.Generator().manual_seed(settings.seed)
+        noise = torch.rand(content_bchw.shape[1:], generator=generator)
+        return noise.expand_as(content_bchw).to(content_bchw, copy=True)
+    if init_bchw is None:
+        raise ValueError(f"init: {settings.init} needs init_bchw")
+    height, width = content_bchw.shape[-2:]
+    return cover(init_bchw.to(content_bchw), height=height, width=width)
+
+
+def cover(image_bchw: Tensor, *, height: int, width: int) -> Tensor:
+    """The picture scaled, aspect kept, until it covers height x width px, and cut around its middle."""
+    old_height, old_width = image_bchw.shape[-2:]
+    factor = max(height / old_height, width / old_width)
+    scaled = functional.interpolate(
+        image_bchw,
+        size=(max(height, round(old_height * factor)), max(width, round(old_width * factor))),
+        mode="bicubic",
+        antialias=True,
+    ).clamp(0, 1)
+    top, left = (scaled.shape[-2] - height) // 2, (scaled.shape[-1] - width) // 2
+    return scaled[..., top : top + height, left : left + width].contiguous()
+
+
+def _as_targets(style: Tensor | Targets, encoder: Encoder, settings: StyleSettings) -> Targets:
+    if isinstance(style, Tensor):
+        return style_targets(encoder, style.to(encoder.device), settings)
+    return {layer: gram.to(encoder.device) for layer, gram in style.items()}
