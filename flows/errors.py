@@ -4,6 +4,8 @@ BatchError
   ManifestError        the manifest is not valid; carries every problem found
   AlreadyRunning       another run holds the output
   WorkerCrashed        a worker process died under a pair
+  WorkerStopped        a worker process was told to end before the pair was done
+  ServerUnavailable    no Prefect server answers, or ours did not start
   StorageError         reading or writing failed
     StorageTransient   it may work later; retries are used up
     NotFound           no such object, file or bucket
@@ -66,6 +68,18 @@ class WorkerCrashed(BatchError):
     """The worker process died while it worked on the pair."""
 
     kind = "crashed"
+
+
+class WorkerStopped(BatchError):
+    """The run ends early, so the worker process ended before the pair was done; nobody is to blame."""
+
+    kind = "stopped"
+
+
+class ServerUnavailable(BatchError):
+    """No Prefect server answers; nothing was started."""
+
+    kind = "prefect"
 
 
 class StorageError(BatchError):

@@ -1,0 +1,308 @@
+"""One warm worker process per device: it serves call after call, and ends with its parent at the latest.
+
+The two processes share one socket pair and no lock, semaphore or queue, so a process that is killed at any
+instant leaves nothing behind that could block the other: the socket reports its end. Requests and the wish to
+stop travel one way, progress and answers the other. A second thread in the child waits for the parent's end
+and leaves at once. The kernel's parent-death signal would not do: it fires when the starting *thread* ends, and
+a flow's threads come and go while the child stays warm.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar, TypeVarTuple, cast
+
+from flows.errors import WorkerCrashed, WorkerStopped
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+START_TIMEOUT_S = 300.0  # a cold disk, a large torch, a busy driver
+KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
+STOP = b""
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
+SPAWN = multiprocessing.get_context("spawn")
+HINTS = {
+    signal.SIGKILL: "often the machine ran out of memory",
+    signal.SIGSEGV: "a fault in native code or a driver",
+    signal.SIGBUS: "often a full /dev/shm or a file that shrank",
+    signal.SIGABRT: "native code gave up, often for lack of memory",
+}
+
+
+class Progress(NamedTuple):
+    """How far the optimisation of one pair is: steps done, and the loss after the last of them."""
+
+    pair: str
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: Exception
+
+
+# ---- in the child
+
+_parent: Connection | None = None
+
+
+def report(progress: Progress) -> None:
+    """Send `progress` to the parent; outside a worker process nothing happens."""
+    if _parent is not None:
+        with suppress(OSError):  # nobody listens any more: should_stop() tells
+            _parent.send(progress)
+
+
+def should_stop() -> bool:
+    """Whether the parent wants this process to end, or is gone; False outside a worker process."""
+    return _parent is not None and _parent.poll()
+
+
+def _serve(link: Connection) -> None:
+    global _parent
+    for number in PARENT_DECIDES:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _parent = link
+    with suppress(EOFError, OSError):
+        while (request := link.recv_bytes()) != STOP:
+            link.send_bytes(_answer(request))
+
+
+def _leave_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _answer(request: bytes) -> bytes:
+    try:
+        return pickle.dumps(_Returned(pickle.loads(request)()))  # noqa: S301 - our own parent wrote it
+    except Exception as error:
+        error.add_note(f"In the worker process:\n{traceback.format_exc()}")
+        return _portable(error)
+
+
+def _portable(error: Exception) -> bytes:
+    """Pickle `error`, or its text where its class does not survive the journey."""
+    try:
+        data = pickle.dumps(_Raised(error))
+        pickle.loads(data)  # noqa: S301 - pickled one line above
+    except Exception:
+        text = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in error.__notes__:
+            text.add_note(note)
+        return pickle.dumps(_Raised(text))
+    return data
+
+
+# ---- in the parent
+
+
+class DeviceChild:
+    """A worker process for one device, started by the first call and again after a crash.
+
+    Calls run one at a time. Use it as a context manager, or `close()` it: a thread that waits in `call` keeps
+    the program from ending.
+
+    Args:
+        device: its name, for messages.
+        initializer: run in every new child before anything else; whatever it raises, the call raises.
+        initargs: its arguments.
+        on_progress: gets, in the calling thread and in order, what the child reports during the call.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        initializer: Callable[[*Ts], object] | None = None,
+        initargs: tuple[*Ts] = (),  # type: ignore[assignment]  # the default goes with no initializer
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.device = device
+        self._initializer = partial(initializer, *initargs) if initializer else None
+        self._on_progress = on_progress or (lambda _: None)
+        self._one_call = threading.Lock()
+        self._child: _Child | None = None
+        self._busy = False  # stays true where an exception broke off the wait for an answer
+        self._stopped = False
+        atexit.register(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None before the first call and after a crash."""
+        return self._child.process.pid if self._child and self._child.process.is_alive() else None
+
+    def call(self, function: Callable[[*Ts], T], *args: *Ts, timeout_s: float | None = None) -> T:
+        """Run `function(*args)` in the child and return or raise what it returned or raised.
+
+        The time limit counts from when the child is ready.
+
+        Raises:
+            WorkerCrashed: the child died, or was killed at the time limit; the next call starts a fresh one.
+            WorkerStopped: `stop` or `close` came first.
+        """
+        with self._one_call:
+            child = self._ready_child()
+            return self._ask(child, partial(function, *args), timeout_s=timeout_s)
+
+    def stop(self) -> None:
+        """Ask the child to end: `should_stop()` is true in it from now on, and no new call starts.
+
+        Does not wait and takes no lock, so signal handlers may use it.
+        """
+        self._stopped = True
+        if child := self._child:
+            with suppress(OSError):  # it is dead already
+                child.link.send_bytes(STOP)
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """Stop the child, and kill it if it has not ended after `grace_s` seconds; calls in flight return."""
+        self.stop()
+        if child := self._child:
+            child.process.join(grace_s)
+            child.kill()
+        atexit.unregister(self.close)
+
+    def _ready_child(self) -> _Child:
+        if self._child and (self._busy or not self._child.process.is_alive()):
+            self._discard(self._child)
+        self._refuse_if_stopped()
+        return self._child or self._start()
+
+    def _start(self) -> _Child:
+        child = self._child = _Child(self.device)
+        self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
+        if self._initializer:
+            try:
+                self._ask(child, self._initializer, timeout_s=START_TIMEOUT_S)
+            except BaseException:
+                self._discard(child)
+                raise
+        return child
+
+    def _discard(self, child: _Child) -> None:
+        child.kill()
+        self._child, self._busy = None, False
+
+    def _ask(self, child: _Child, request: partial[T], *, timeout_s: float | None) -> T:
+        data = pickle.dumps(request)
+        self._busy = True
+        try:
+            answer = child.ask(data, timeout_s=timeout_s, on_progress=self._on_progress)
+        except _Lost as lost:
+            end = str(lost) or child.end()
+            self._discard(child)
+            self._refuse_if_stopped()
+            work = getattr(request.func, "__name__", "its work")
+            raise WorkerCrashed(f"the worker process on {self.device} {end} while it ran {work}") from lost
+        self._busy = False
+        if isinstance(answer, _Raised):
+            raise answer.error
+        return cast("T", answer.value)
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise WorkerStopped(f"the worker process on {self.device} was stopped before its work was done")
+
+
+class _Lost(Exception):
+    """No answer will come; the text says why where it is not the child's own end."""
+
+
+class _Child:
+    """One process and our end of its socket pair, which closes when nobody uses it any more."""
+
+    def __init__(self, device: str) -> None:
+        self.link, theirs = SPAWN.Pipe()
+        self.process = SPAWN.Process(target=_serve, args=(theirs,), name=f"stylize {device}")
+        with _signals_held_back():
+            self.process.start()
+        theirs.close()
+
+    def ask(
+        self, request: bytes, *, timeout_s: float | None, on_progress: Callable[[Progress], None]
+    ) -> _Returned | _Raised:
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        with _losses():
+            self.link.send_bytes(request)
+        while True:
+            message = self._hear(deadline)
+            if message is None:
+                raise _Lost(f"timed out after {timeout_s:g} s")
+            if not isinstance(message, Progress):
+                return message
+            on_progress(message)
+
+    def _hear(self, deadline: float | None) -> Progress | _Returned | _Raised | None:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        with _losses():
+            if not self.link.poll(left):
+                return None
+            return cast("Progress | _Returned | _Raised", self.link.recv())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join(KILL_TIMEOUT_S)
+
+    def end(self) -> str:
+        """How the process ended, as the middle of a sentence."""
+        self.process.join(KILL_TIMEOUT_S)  # the socket closes a little earlier
+        code = self.process.exitcode
+        if code is None:
+            return "fell silent"
+        if code >= 0:
+            return f"ended with exit code {code}"
+        number = signal.Signals(-code)
+        hint = f" ({HINTS[number]})" if number in HINTS else ""
+        return f"was killed by {number.name}{hint}"
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise _Lost from error
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let a process start with SIGINT and SIGTERM blocked, until it has decided to ignore them."""
+    resource_tracker.ensure_running()  # its own start would unblock them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
