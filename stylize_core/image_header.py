@@ -1,0 +1,155 @@
+"""What a file's first and last bytes say: its format, and whether all of it is there. Free of Pillow.
+
+Pillow decodes some cut files without a word and asks external programs about others, so both questions are
+answered here, before Pillow sees the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+
+ACCEPTED = ("JPEG", "PNG", "WebP", "TIFF", "GIF", "BMP")
+
+_STARTS = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II\x2a\x00", "TIFF"),
+    (b"MM\x00\x2a", "TIFF"),
+    (b"II\x2b\x00", "TIFF"),
+    (b"MM\x00\x2b", "TIFF"),
+    (b"%!PS", "an EPS or PostScript file"),
+    (b"\xc5\xd0\xd3\xc6", "an EPS file"),
+    (b"%PDF", "a PDF file"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 file"),
+    (b"\xff\x0a", "a JPEG XL file"),
+    (b"\x00\x00\x01\x00", "an icon file"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip file"),
+)
+_BRANDS = {b"avif": "an AVIF file", b"avis": "an AVIF file", b"heic": "a HEIC file", b"mif1": "a HEIC file"}
+_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+class Incomplete(ValueError):
+    """The bytes end, or are damaged, before the picture does."""
+
+
+def sniff(data: bytes) -> str:
+    """The format by content: one of `ACCEPTED`, or words such as "an HTML page" for a message."""
+    for start, name in _STARTS:
+        if data.startswith(start):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[:2] == b"BM" and data[14:18] in _BMP_HEADERS:
+        return "BMP"
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12], "a video or HEIF file")
+    return _sniff_text(data)
+
+
+_BMP_HEADERS = tuple(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
+
+
+def _sniff_text(data: bytes) -> str:
+    if not data:
+        return "an empty file"
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in head:
+        return "an SVG drawing"
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page"
+    if head.startswith((b"<?xml", b"<error>")):
+        return "an XML document"
+    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in data[:1024]):
+        return "text"
+    return f"unknown data that starts with {data[:8].hex(' ')}"
+
+
+def check_complete(data: bytes, kind: str) -> None:
+    """Hold the file's own account of its length against the bytes; bytes after its end are let be.
+
+    TIFF and BMP have no end mark, and Pillow refuses every cut of them.
+
+    Raises:
+        Incomplete: saying what is missing or damaged.
+    """
+    check = _CHECKS.get(kind)
+    if check is not None:
+        check(data)
+
+
+def _check_png(data: bytes) -> None:
+    """Every chunk up to IEND is there; those that carry the picture have the right CRC."""
+    at = 8
+    while at + 12 <= len(data):
+        length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        end = at + 12 + length
+        if end > len(data):
+            break
+        critical = not name[0] & 0x20
+        if critical and zlib.crc32(memoryview(data)[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+            raise Incomplete(f"its {name.decode('latin-1')!r} chunk at byte {at} is damaged")
+        if name == b"IEND":
+            return
+        at = end
+    raise Incomplete("it is cut off before its IEND chunk")
+
+
+def _check_jpeg(data: bytes) -> None:
+    """From segment to segment to the end-of-image mark; a thumbnail's mark lies inside a segment."""
+    at = 2
+    while marker := _JPEG_MARKER.search(data, at):
+        code, at = data[marker.end() - 1], marker.end()
+        if code == 0xD9:
+            return
+        if code != 0x01:
+            at += int.from_bytes(data[at : at + 2])
+    raise Incomplete("it is cut off before its end-of-image mark")
+
+
+def _check_gif(data: bytes) -> None:
+    """From block to block to the trailer."""
+    at = 13 + _gif_palette(data, 10)
+    while at < len(data):
+        introducer = data[at]
+        if introducer == 0x3B:
+            return
+        if introducer == 0x21:
+            at = _skip_sub_blocks(data, at + 2)
+        elif introducer == 0x2C:
+            at = _skip_sub_blocks(data, at + 11 + _gif_palette(data, at + 9))
+        else:
+            at += 1
+    raise Incomplete("it is cut off before its trailer")
+
+
+def _gif_palette(data: bytes, at: int) -> int:
+    """Bytes of the palette that the flags at `at` announce."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _skip_sub_blocks(data: bytes, at: int) -> int:
+    while at < len(data) and data[at]:
+        at += data[at] + 1
+    return at + 1
+
+
+def _check_webp(data: bytes) -> None:
+    announced = int.from_bytes(data[4:8], "little") + 8
+    if announced > len(data):
+        raise Incomplete(f"it is cut off: {len(data)} of {announced} bytes are there")
+
+
+_CHECKS: dict[str, Callable[[bytes], None]] = {
+    "PNG": _check_png,
+    "JPEG": _check_jpeg,
+    "GIF": _check_gif,
+    "WebP": _check_webp,
+}
