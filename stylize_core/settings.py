@@ -76,7 +76,7 @@ class StyleSettings:
         "relative", "`relative`: free of units; `gatys`: the forms of the 2015 paper"
     )
     content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
-    style_weight: float = _setting(10.0, "weight of the style loss", ge=0, le=1e15)
+    style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
     tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
     content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
