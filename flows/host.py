@@ -1,0 +1,63 @@
+"""Who we are among processes: names a process so that others can tell later whether it still lives.
+
+A process number means something only inside one boot of one machine and one process namespace; two containers
+with the same host name each have a process 7. `place()` tells such places apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def hostname() -> str:
+    """This machine's name, fit for file names: letters, digits and dashes, at most 40."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:40].strip("-") or "host"
+
+
+@cache
+def place() -> str:
+    """Eight hex digits that two processes share only if they see the same process numbers."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    identity = boot.read_text() if boot.exists() else ""
+    own = Path("/proc/self/ns/pid")
+    namespace = own.stat().st_ino if own.exists() else 0
+    return hashlib.sha256(f"{socket.gethostname()}|{identity}|{namespace}".encode()).hexdigest()[:8]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this number exists here (a zombie counts as gone, where the system tells)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _state(pid) not in ("Z", "X")
+
+
+def birth(pid: int) -> str:
+    """When the process began, in the system's own units; empty where the system does not tell.
+
+    Together with the number it survives reuse of the number.
+    """
+    fields = _status_fields(pid)
+    return fields[19] if len(fields) > 19 else ""
+
+
+def _state(pid: int) -> str:
+    fields = _status_fields(pid)
+    return fields[0] if fields else ""
+
+
+def _status_fields(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat after the name, which may itself hold spaces and brackets."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,130 @@
+"""The one place that decides what a storage failure means: passing, lasting for one object, or fatal for all.
+
+Texts name the place and the next step. They never repeat what a server, a driver or a credential helper said,
+because such texts can hold keys, tokens or signed URLs; the cause stays chained for debugging.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+_ABSENT = {errno.ENOENT, errno.ENOTDIR}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM}
+_PASSING = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
+
+_CREDENTIALS = {
+    "ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "InvalidToken",
+    "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException",
+    "AuthFailure", "InvalidSecurity", "MissingSecurityHeader", "AccountProblem", "NotSignedUp",
+}  # fmt: skip
+_CREDENTIAL_FAILURES = {
+    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
+    "NoAuthTokenError", "SSOError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "LoginError",
+    "ProfileNotFound", "ConfigParseError", "InvalidConfigError",
+    "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "UnknownCredentialError",
+}  # fmt: skip
+_REGION = "the bucket lives in another region; set AWS_REGION or the endpoint"
+_FATAL = {
+    "NoSuchBucket": "the bucket does not exist; create it or correct its name",
+    "AllAccessDisabled": "the bucket is switched off; ask its owner",
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "RequestTimeTooSkewed": "this machine's clock is wrong; correct it and run again",
+    "QuotaExceeded": "the store's quota is used up; free space and run again",
+    "NotImplemented": "the store lacks an operation that is needed (a conditional or checksummed PUT)",
+}
+_PASSING_CODES = {
+    "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout",
+    "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict", "BadDigest",
+    "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch",
+}  # fmt: skip
+
+
+def from_os(error: OSError, path: Path, *, root: Path, needed: int | None = None) -> StorageError:
+    """What an operating system error at `path` means; `needed` is how many bytes to write, None for reads."""
+    number = error.errno or 0
+    reason = f"{path}: {os.strerror(number).lower()}" if number else f"{path}: {type(error).__name__}"
+    if number in _FULL:
+        return StorageFatal(f"{reason}; {_room(path, needed or 0)}; make room there and run again")
+    if needed is not None and (number == errno.EROFS or _blocks_all(number, path, root)):
+        return StorageFatal(f"{reason}; choose an output that this user can write to")
+    if number in _ABSENT and needed is None:
+        return NotFound(f"{path} does not exist; correct the path or restore the file")
+    if number in _PASSING:
+        return StorageTransient(f"{reason}; it may pass, run again")
+    return Denied(f"{reason}; check what is there and its permissions")
+
+
+def from_s3(error: Exception, uri: str, *, of_root: bool = False) -> StorageError:
+    """What a boto3 failure at `uri` means; `of_root` if it concerns the bucket or prefix as a whole."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        return _from_answer(error, uri, of_root=of_root)
+    name = type(error).__name__
+    if _CREDENTIAL_FAILURES & {base.__name__ for base in type(error).__mro__}:
+        return _credentials(uri, name)
+    if name == "SSLError" and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return StorageFatal(f"{uri}: its certificate is not trusted; set AWS_CA_BUNDLE or the endpoint")
+    if isinstance(error, ValueError) or name == "ParamValidationError":
+        return StorageFatal(f"{uri}: not usable ({name}); check the bucket's name and AWS_ENDPOINT_URL_S3")
+    return StorageTransient(f"{uri}: no proper answer from the store ({name}); check the network, run again")
+
+
+def code_and_status(error: ClientError) -> tuple[str, int]:
+    """The error code of an S3 answer (the status in digits where there was no body), and its HTTP status."""
+    answer: Any = error.response
+    return str(answer.get("Error", {}).get("Code", "")), int(
+        answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    )
+
+
+def _from_answer(error: ClientError, uri: str, *, of_root: bool) -> StorageError:
+    code, status = code_and_status(error)
+    said = f"{uri}: {code or status}"
+    if code in _CREDENTIALS or error.operation_name.startswith(("AssumeRole", "GetRole", "CreateOAuth")):
+        return _credentials(uri, code)
+    if code in _FATAL or status == 507:
+        return StorageFatal(f"{said}: {_FATAL.get(code, 'the store is full; free space and run again')}")
+    if code in _PASSING_CODES or status in (408, 409, 429) or status >= 500 or status < 400:
+        return StorageTransient(f"{said} again and again; the store is overloaded or failing, run later")
+    if status == 404:
+        return NotFound(f"{uri} does not exist; correct the name or restore the object")
+    if status in (401, 403) and of_root:
+        return StorageFatal(f"{said}; allow s3:ListBucket, s3:GetObject and s3:PutObject there")
+    if status in (401, 403):
+        return Denied(
+            f"{said}; allow s3:GetObject, s3:PutObject and s3:ListBucket (without it, absent looks denied)"
+        )
+    if code == "InvalidObjectState":
+        return Denied(f"{said}: the object is archived; restore it first")
+    return StorageError(f"{said} (HTTP {status}); the store refuses this request, check name and store")
+
+
+def _credentials(uri: str, code: str) -> StorageFatal:
+    return StorageFatal(
+        f"{uri}: no usable credentials ({code}); renew or provide them (environment, profile or role), "
+        "then run again: finished pairs are kept"
+    )
+
+
+def _blocks_all(number: int, path: Path, root: Path) -> bool:
+    """Whether a failed write stands for every write: the root cannot be made, or it refuses its own files."""
+    return not root.is_dir() or (number in _REFUSED and path.parent == root)
+
+
+def _room(path: Path, needed: int) -> str:
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    return f"{needed} bytes needed, {free} bytes free in {folder} (or a quota is used up)"
