@@ -1,0 +1,86 @@
+"""A small depth-buffer rasteriser: flat polygons in, the nearest surface per pixel out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from drawing.noise import Array, Indices
+
+_NEAR = 0.05
+
+
+@dataclass
+class Mesh:
+    """Triangles with one colour, one material number and one local frame each; grows by `add`."""
+
+    corners: list[Array] = field(default_factory=list)
+    colours: list[Array] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+
+    def add(self, polygon: Sequence[Sequence[float]] | Array, colour: Array, *, kind: int) -> None:
+        """Adds a convex polygon, corners in order, as a fan of triangles."""
+        points = np.asarray(polygon, np.float32)
+        for number in range(1, len(points) - 1):
+            self.corners.append(points[[0, number, number + 1]])
+            self.colours.append(colour)
+            self.kinds.append(kind)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Looks along +z after turning; `zoom` is the focal length in picture widths, `flip` mirrors in y = 0."""
+
+    eye: Array
+    pitch: float
+    yaw: float
+    zoom: float
+    flip: bool = False
+
+    def project(self, points: Array) -> Array:
+        """World points (..., 3) to (x, y, depth): x, y in picture widths from the centre, y downward."""
+        moved = points * np.array([1, -1 if self.flip else 1, 1], np.float32) - self.eye
+        turned = moved @ self.axes().T
+        depth = np.maximum(turned[..., 2:], _NEAR)
+        return np.concatenate([turned[..., :1] / depth, -turned[..., 1:2] / depth, turned[..., 2:]], -1) * np.array(
+            [self.zoom, self.zoom, 1], np.float32
+        )
+
+    def axes(self) -> Array:
+        """Rows: right, up and ahead in world coordinates."""
+        cp, sp, cy, sy = np.cos(self.pitch), np.sin(self.pitch), np.cos(self.yaw), np.sin(self.yaw)
+        ahead = np.array([sy * cp, sp, cy * cp])
+        right = np.array([cy, 0, -sy])
+        return np.stack([right, np.cross(ahead, right), ahead]).astype(np.float32)
+
+
+def rasterise(screen: Array, wide: int, high: int) -> tuple[Array, Indices]:
+    """Depth (inf where empty) and triangle number (-1) per pixel.
+
+    `screen` is (n, 3, 3): x, y in pixels, depth. Triangles with a corner behind the eye are left out.
+    """
+    depth, owner = np.full((high, wide), np.inf, np.float32), np.full((high, wide), -1, np.int32)
+    low = np.floor(screen[..., :2].min(1) - 0.5).astype(int)
+    top = np.ceil(screen[..., :2].max(1) + 0.5).astype(int)
+    visible = (screen[..., 2].min(1) > _NEAR) & (top > 0).all(-1) & (low < (wide, high)).all(-1)
+    for number in np.flatnonzero(visible):
+        left, upper = max(low[number, 0], 0), max(low[number, 1], 0)
+        area = np.s_[upper : top[number, 1], left : top[number, 0]]
+        _fill(depth[area], owner[area], screen[number], (left, upper), int(number))
+    return depth, owner
+
+
+def _fill(depth: Array, owner: Indices, corners: Array, origin: tuple[int, int], number: int) -> None:
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners.tolist()
+    double = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+    if abs(double) < 1e-9 or depth.size == 0:
+        return
+    x = np.arange(origin[0], origin[0] + depth.shape[1], dtype=np.float32)[None, :] + 0.5
+    y = np.arange(origin[1], origin[1] + depth.shape[0], dtype=np.float32)[:, None] + 0.5
+    of_b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / double
+    of_c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / double
+    of_a = 1 - of_b - of_c
+    reach = 1 / (of_a / az + of_b / bz + of_c / cz)
+    seen = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (reach < depth)
+    depth[seen] = reach[seen]
+    owner[seen] = number
