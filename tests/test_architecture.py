@@ -1,0 +1,193 @@
+"""The house's rules, read from the source: who knows whom, and what modules, functions and names may be."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+CORE_MAY_IMPORT = {"torch", "torchvision", "PIL", "numpy", "safetensors", "stylize_core"}
+
+# Only these modules may know that library, so that replacing it touches one place.
+OWNERS = {
+    "PIL": ("stylize_core.image*",),
+    "yaml": ("flows.manifest*",),
+    "boto3": ("flows.storage*",),
+    "botocore": ("flows.storage*",),
+    "prefect": ("flows.stylize_batch", "flows.server*"),
+    "typer": ("flows.cli*",),
+}
+
+# A module may know its own floor and those below. What is not named is on the ground floor of `flows`.
+FLOORS = {
+    "stylize_core*": 0,
+    "flows.plan": 2,
+    "flows.report": 2,
+    "flows.worker": 2,
+    "flows.stylize_batch": 3,
+    "flows.cli*": 4,
+}
+GROUND_FLOOR = 1
+
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 60
+EMPTY_WORDS = {"Manager", "Handler", "Processor", "Helper", "Helpers", "Util", "Utils"}
+
+TYPE_CHECKING = re.compile(r"(typing\.)?TYPE_CHECKING")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its dotted name, its lines and its syntax tree."""
+
+    name: str
+    path: Path
+    text: str
+    tree: ast.Module
+
+
+def modules(*folders: str) -> list[Module]:
+    """The source files below these folders of the project."""
+    found = []
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found.append(Module(name, path, text, ast.parse(text)))
+    return found
+
+
+PRODUCT = modules("stylize_core", "flows")
+EVERYTHING = PRODUCT + modules("manifests", "training", "benchmarks")
+NAMES = {module.name for module in PRODUCT}
+
+each_module = pytest.mark.parametrize("module", PRODUCT, ids=lambda module: module.name)
+each_file = pytest.mark.parametrize("module", EVERYTHING, ids=lambda module: module.name)
+
+
+def running_nodes(tree: ast.AST, *, at_import: bool) -> Iterator[ast.AST]:
+    """Every node that can run, or only what runs at import; what `if TYPE_CHECKING` guards never does."""
+    for child in ast.iter_child_nodes(tree):
+        guarded = isinstance(child, ast.If) and TYPE_CHECKING.fullmatch(ast.unparse(child.test))
+        if not guarded and not (at_import and isinstance(child, Function | ast.Lambda)):
+            yield child
+            yield from running_nodes(child, at_import=at_import)
+
+
+def imports(module: Module, *, at_import: bool = False) -> set[str]:
+    """What the module imports; `from flows import plan` counts as `flows.plan`."""
+    found: set[str] = set()
+    for node in running_nodes(module.tree, at_import=at_import):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.path}:{node.lineno}: write the full name of the module"
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(members & NAMES or {str(node.module)})
+    return found
+
+
+def libraries(module: Module) -> set[str]:
+    """The top-level packages that the module imports."""
+    return {name.split(".")[0] for name in imports(module)}
+
+
+def functions(module: Module) -> Iterator[Function]:
+    """All functions of the module, methods and inner ones included."""
+    return (node for node in ast.walk(module.tree) if isinstance(node, Function))
+
+
+def floor(name: str) -> int:
+    """How high in the house the module lives."""
+    return next((floor for pattern, floor in FLOORS.items() if fnmatch(name, pattern)), GROUND_FLOOR)
+
+
+@each_module
+def test_a_module_knows_nothing_above_its_own_floor(module: Module) -> None:
+    assert not {name for name in imports(module) & NAMES if floor(name) > floor(module.name)}
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    # Inside a function a module may import what it opens on demand, such as one of two kinds of storage.
+    known = {module.name: imports(module, at_import=True) & NAMES for module in PRODUCT}
+    graphlib.TopologicalSorter(known).prepare()
+
+
+@pytest.mark.parametrize("module", modules("stylize_core"), ids=lambda module: module.name)
+def test_the_art_imports_five_libraries_and_nothing_of_the_batch(module: Module) -> None:
+    assert libraries(module) <= CORE_MAY_IMPORT | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_is_known_to_its_owner_alone(library: str) -> None:
+    users = {module.name for module in PRODUCT if library in libraries(module)}
+    assert users, f"nobody imports {library}: the rule is out of date"
+    assert not {name for name in users if not any(fnmatch(name, owner) for owner in OWNERS[library])}
+
+
+@pytest.mark.parametrize("pattern", FLOORS)
+def test_a_floor_has_somebody_living_on_it(pattern: str) -> None:
+    assert any(fnmatch(name, pattern) for name in NAMES), (
+        f"{pattern} names no module: the rule is out of date"
+    )
+
+
+@each_file
+def test_a_module_stays_short(module: Module) -> None:
+    assert len(module.text.splitlines()) <= LONGEST_MODULE
+
+
+@each_file
+def test_a_function_stays_short_not_counting_its_docstring(module: Module) -> None:
+    assert not {f.name: length for f in functions(module) if (length := _length(f)) > LONGEST_FUNCTION}
+
+
+def _length(function: Function) -> int:
+    docstring = function.body[0] if ast.get_docstring(function) else None
+    described = (docstring.end_lineno or 0) - docstring.lineno + 1 if docstring else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - described
+
+
+@each_module
+def test_what_is_public_is_described_and_typed(module: Module) -> None:
+    undescribed = [node.name for node in _public(module.tree) if not ast.get_docstring(node)]
+    untyped = [node.name for node in _public(module.tree) if isinstance(node, Function) and not _typed(node)]
+    assert ast.get_docstring(module.tree), "say what the module is for"
+    assert not undescribed
+    assert not untyped
+
+
+def _public(scope: ast.Module | ast.ClassDef) -> Iterator[Function | ast.ClassDef]:
+    for node in scope.body:
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node)
+
+
+def _typed(function: Function) -> bool:
+    given = function.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    starred = [argument for argument in (given.vararg, given.kwarg) if argument]
+    own = {"self", "cls"} if named and named[0].arg in {"self", "cls"} else set()
+    return function.returns is not None and all(a.annotation or a.arg in own for a in [*named, *starred])
+
+
+@each_file
+def test_a_class_is_named_by_what_it_is(module: Module) -> None:
+    classes = [node.name for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    assert not [name for name in classes if EMPTY_WORDS & set(re.findall("[A-Z][a-z]*", name))]
+
+
+@each_file
+def test_a_module_is_named_by_its_subject(module: Module) -> None:
+    assert module.path.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
