@@ -1,0 +1,119 @@
+"""Which files a pattern means: `*`, `?`, `[..]` within one part of a path, `**` for folders at any depth.
+
+`[*]`, `[?]` and `[[]` stand for the letters themselves. Case counts on every platform. A name that starts with a
+dot is hidden: only a part that spells the dot finds it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from functools import lru_cache
+
+_ESCAPED = re.compile(r"\[([*?\[])\]")
+_WILD = re.compile(r"[*?\[]")
+
+
+def literal(text: str) -> str | None:
+    """The one path that `text` means, or None if it may mean several.
+
+    >>> literal("/in/[[]old]/a.jpg"), literal("/in/*.jpg")
+    ('/in/[old]/a.jpg', None)
+    """
+    return None if _WILD.search(_ESCAPED.sub("", text)) else _ESCAPED.sub(r"\1", text)
+
+
+def split_pattern(pattern: str) -> tuple[str, tuple[str, ...]]:
+    """The folder above the first part with a wildcard, and the parts from there on.
+
+    >>> split_pattern("/in/[[]old]/2024-*/**/a?.png")
+    ('/in/[old]', ('2024-*', '**', 'a?.png'))
+    """
+    parts = pattern.split("/")
+    first = next((i for i, part in enumerate(parts) if literal(part) is None), len(parts) - 1)
+    folder = "/".join(literal(part) or "" for part in parts[:first])
+    rest = parts[first:]
+    return folder, tuple(p for i, p in enumerate(rest) if p != "**" or rest[i - 1 : i] != ["**"])
+
+
+def literal_start(part: str) -> str:
+    """Letters that every match of `part` begins with.
+
+    >>> literal_start("2024-*"), literal_start("[ab]c")
+    ('2024-', '')
+    """
+    found = _WILD.search(part)
+    return part[: found.start()] if found else part
+
+
+def part_matches(part: str, name: str) -> bool:
+    """Whether one part of a path fits one part of a pattern.
+
+    >>> part_matches("*.jpg", "a.jpg"), part_matches("*.jpg", "a.JPG"), part_matches("*", ".hidden")
+    (True, False, False)
+    """
+    if not name or (name.startswith(".") and not part.startswith(".")):
+        return False
+    return _compiled(part).match(name) is not None
+
+
+def path_matches(parts: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether the path of a file below the pattern's folder fits the pattern.
+
+    >>> path_matches(("**", "*.jpg"), ("a", "b", "c.jpg")), path_matches(("*.jpg",), ("a", "c.jpg"))
+    (True, False)
+    """
+    reached = {0}
+    for name in names:
+        reached = {after for at in reached for after in _after(parts, at, name)}
+    return len(parts) in reached or (parts[-1] == "**" and len(parts) - 1 in reached)
+
+
+def _after(parts: Sequence[str], at: int, name: str) -> Iterator[int]:
+    """Where in the pattern a walk may stand after `name` if it stood at `at` before."""
+    if at == len(parts):
+        return
+    if parts[at] != "**":
+        if part_matches(parts[at], name):
+            yield at + 1
+        return
+    if part_matches("*", name):
+        yield at
+    yield from _after(parts, at + 1, name)
+
+
+def find_files(folder: str, parts: Sequence[str]) -> Iterator[str]:
+    """The regular files, or links to them, below a local folder that fit; some perhaps more than once.
+
+    `**` does not follow links to folders, because they could lead round in circles.
+
+    Raises:
+        OSError: a folder that may hold matches cannot be listed. One that does not exist holds none.
+    """
+    part, rest = parts[0], tuple(parts[1:])
+    if part == "**":
+        yield from find_files(folder, rest or ("*",))
+    for entry in _entries(folder):
+        if part == "**":
+            if part_matches("*", entry.name) and entry.is_dir(follow_symlinks=False):
+                yield from find_files(entry.path, parts)
+        elif part_matches(part, entry.name):
+            if rest and entry.is_dir():
+                yield from find_files(entry.path, rest)
+            elif not rest and entry.is_file():
+                yield entry.path
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder or "/") as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+@lru_cache(maxsize=1024)
+def _compiled(part: str) -> re.Pattern[str]:
+    return re.compile(translate(part))
