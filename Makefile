@@ -29,7 +29,7 @@ format: $(VENV)/.installed-test ## put the code into the house's format
 	$(BIN)/ruff format
 
 test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS gateway (Debian, see CONTRIBUTING.md)
-	tests/real_s3.sh run $(BIN)/python -m pytest -m s3
+	tests/real_s3.sh run $(BIN)/python -m pytest -k s3
 
 clean: ## remove the environment, caches and builds; results in manifests/out stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
+from commands import ROOT, run
 from packaging.requirements import Requirement
-
-ROOT = Path(__file__).parent.parent
 
 # A plan with nothing to do must not cost the seconds that these imports take.
 HEAVY = ("torch", "torchvision", "prefect")
@@ -36,18 +33,7 @@ BATCH_NEEDS = ("prefect", "fastapi", "yaml", "boto3", "pydantic", "tenacity", "t
 
 def _python(code: str, *, python: str = sys.executable, path: Path = ROOT, **environment: str) -> str:
     """Run code in a fresh interpreter that finds our packages in `path`; its output."""
-    scrubbed = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PREFECT", "COV"))
-    }
-    done = subprocess.run(
-        [python, "-c", code],
-        env={**scrubbed, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run(python, "-c", code, cwd=path, PYTHONPATH=str(path), PYTHONDONTWRITEBYTECODE="1", **environment)
 
 
 def _dotted(path: Path) -> str:

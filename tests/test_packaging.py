@@ -1,0 +1,86 @@
+"""Pinned versions, the wheel, and the targets that README.md promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from commands import ROOT, run
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[0-9][A-Za-z0-9.]*)")
+
+
+def _pins() -> dict[NormalizedName, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    found = [PIN.fullmatch(line) for line in lines if line and not line.startswith("#")]
+    assert all(found), "constraints.txt holds nothing but name==version"
+    return {canonicalize_name(pin["name"]): pin["version"] for pin in found if pin}
+
+
+def test_every_package_that_the_project_asks_for_is_pinned_to_an_accepted_version() -> None:
+    pins, extras = _pins(), PROJECT["optional-dependencies"]["test"]
+    for line in [*PROJECT["dependencies"], *extras, *PYPROJECT["build-system"]["requires"]]:
+        asked = Requirement(line)
+        assert asked.specifier.contains(pins[canonicalize_name(asked.name)]), asked
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_module_and_the_files_that_it_reads(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    for room in ("stylize_core", "flows"):
+        shutil.copytree(ROOT / room, tmp_path / room)
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", ".", cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    suffixes = {".py", ".typed", ".safetensors"}
+    files = [path for room in ("stylize_core", "flows") for path in (ROOT / room).rglob("*")]
+    assert not {path.relative_to(ROOT).as_posix() for path in files if path.suffix in suffixes} - packed
+    assert "stylize_core/weights/slim.safetensors" in packed
+    assert {"LICENSE", "NOTICE.md"} <= {name.rsplit("/", 1)[1] for name in packed if "/licenses/" in name}
+    assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"stylize_core", "flows"}
+
+
+def test_make_alone_prints_every_target_with_its_purpose() -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    listed = re.findall(r"^ +make (\S+) +\S", run("make", "--no-print-directory"), re.MULTILINE)
+    assert sorted(listed) == sorted(phony.split())
+
+
+def test_an_old_python_is_told_what_to_do(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+    done = subprocess.run(
+        ["make", "demo", "PYTHON="], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "needs Python 3.11 or newer" in done.stderr
+
+
+def test_a_finished_installation_is_not_repeated(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("pyproject.toml", "constraints.txt", ".venv/bin/pip", ".venv/.installed"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    steps = run("make", "--no-print-directory", "--dry-run", "demo", cwd=tmp_path).splitlines()
+    assert steps == [".venv/bin/stylize run manifests/quickstart.yaml"]
+
+
+def test_ci_runs_what_the_readme_tells_everybody_torun() -> None:
+    script = (ROOT / ".ci/run").read_text().splitlines()
+    commands = [line for line in script if line and not line.startswith(("#", "set ", "cd "))]
+    assert commands == ["make test"]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert all(command in (ROOT / "README.md").read_text() for command in commands)
