@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,14 +13,25 @@ from torch import Tensor
 from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, StylizeError
 from stylize_core.image_colour import to_srgb
 from stylize_core.image_header import ACCEPTED, check_complete, sniff
-from stylize_core.image_samples import Array, open_image, pillow_rules, read_samples
+from stylize_core.image_open import Array, open_image, pillow_rules
+from stylize_core.image_policy import choose_frame, complaints, notes, orientation, upright, words
+from stylize_core.image_samples import read_samples
 from stylize_core.image_write import embedded_facts, encode_picture
 from stylize_core.settings import PictureSettings
 
-__all__ = ["MIN_SIDE_PX", "Picture", "decode_picture", "embedded_facts", "encode_picture", "resize"]
+__all__ = [
+    "MAX_SIDE_PX",
+    "MIN_SIDE_PX",
+    "Picture",
+    "decode_picture",
+    "embedded_facts",
+    "encode_picture",
+    "resize",
+]
 
 MIN_SIDE_PX = 16
 MAX_SIDE_PX = 65_535
+_TEXT_BOMBS = ("Decompressed data too large", "Too much memory used in text chunks")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +42,7 @@ class Picture:
         rgb: [3, H, W] float32 0..1; transparent parts are flattened on white.
         alpha: [1, H, W] float32 0..1, or None where every pixel is opaque.
         source_format: JPEG, PNG, WebP, TIFF, GIF or BMP.
-        source_mode: how the file stored its pixels.
+        source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.
         decisions: what was decided on the user's behalf, one sentence each.
     """
 
@@ -53,86 +63,64 @@ def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Pi
     """
     kind = sniff(data)
     if kind not in ACCEPTED:
-        raise BadImage(f"{source}: this is {kind}; give a JPEG, PNG, WebP, TIFF, GIF or BMP picture")
+        raise BadImage(f"{source}: this is {kind}; give a picture as {', '.join(ACCEPTED)}")
     try:
         with pillow_rules(settings.max_megapixels * 1e6) as caught:
             picture = _decode(data, kind, source, settings)
-            return replace(picture, decisions=picture.decisions + _from_warnings(caught))
+            return replace(picture, decisions=picture.decisions + complaints(caught))
     except StylizeError:
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge(_too_large(source, str(error).partition(",")[0], settings)) from error
     # Pillow raises nearly every built-in type on broken files; whatever it is, the file is at fault.
     except Exception as error:
-        raise BadImage(f"{source}: broken {kind} picture: {error or type(error).__name__}") from error
+        raise _typed(error, kind, source, settings) from error
 
 
 def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> Picture:
-    image = open_image(data, kind)
-    _check_size(image, source, settings)
+    _check_size(open_image(data, kind).size, source)
     check_complete(data, kind)
-    decisions = _choose_frame(image, source, settings)
+    decisions = choose_frame(open_image(data, kind), source, settings)
+    # Pillow turns a TIFF upright while it loads it, so that it must be asked before.
+    turned = orientation(open_image(data, kind))[1] if kind == "TIFF" else []
+    image = open_image(data, kind)
     samples = read_samples(data, kind, image)
-    rgb, said = to_srgb(samples, image.info.get("icc_profile"))
-    decisions += said
+    planes, coloured = to_srgb(samples, image.info.get("icc_profile"))
+    decisions += [*coloured, *notes(image)]
     alpha = samples.alpha
-    orientation = image.getexif().get(0x0112, 1)
-    turn = _TURNS.get(orientation)
-    if turn:
-        rgb = turn(rgb)
-        alpha = None if alpha is None else turn(alpha)
-        decisions.append(f"EXIF orientation {orientation} applied")
-    if alpha is not None and alpha.min() == 1:
-        alpha = None
-    if alpha is not None:
-        rgb = rgb * alpha[..., None] + (1 - alpha[..., None])
-        decisions.append("transparency flattened on white")
-    tensor = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))
-    mask = None if alpha is None else torch.from_numpy(np.ascontiguousarray(alpha))[None]
-    return Picture(tensor, mask, kind, samples.mode, tuple(decisions))
+    # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
+    turn, said = orientation(image)
+    planes, alpha = upright(planes, turn), None if alpha is None else upright(alpha, turn)
+    return _flattened(planes, alpha, kind, samples.mode, [*decisions, *(turned or said)])
 
 
-_TURNS = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a[::-1].swapaxes(0, 1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a[:, ::-1].swapaxes(0, 1),
-}
+def _flattened(planes: Array, alpha: Array | None, kind: str, mode: str, decisions: list[str]) -> Picture:
+    """The picture on white, so that nothing hidden under transparency shows through."""
+    if alpha is None or alpha.min() == 1:
+        return Picture(torch.from_numpy(np.ascontiguousarray(planes)), None, kind, mode, tuple(decisions))
+    rgb = torch.from_numpy(np.ascontiguousarray(planes * alpha + (1 - alpha)))
+    mask = torch.from_numpy(np.ascontiguousarray(alpha[None]))
+    return Picture(rgb, mask, kind, mode, (*decisions, "transparent parts flattened on white"))
 
 
-def _check_size(image: Image.Image, source: str, settings: PictureSettings) -> None:
-    width, height = image.size
-    if max(width, height) > MAX_SIDE_PX:
+def _check_size(size: tuple[int, int], source: str) -> None:
+    width, height = size
+    if max(size) > MAX_SIDE_PX:
         raise ImageTooLarge(f"{source}: {width}x{height} px; the longest side accepted is {MAX_SIDE_PX} px")
-    if min(width, height) < MIN_SIDE_PX:
+    if min(size) < MIN_SIDE_PX:
         raise ImageTooSmall(f"{source}: {width}x{height} px; each side must be at least {MIN_SIDE_PX} px")
 
 
-def _too_large(source: str, what: str, settings: PictureSettings) -> str:
-    return (
-        f"{source}: {what}; raise max_megapixels (now {settings.max_megapixels:g}) or give a smaller picture"
-    )
-
-
-def _choose_frame(image: Image.Image, source: str, settings: PictureSettings) -> list[str]:
-    count = getattr(image, "n_frames", 1)
-    if count == 1:
-        return []
-    if image.format == "MPO":
-        return [f"primary picture of {count} in a multi-picture JPEG used"]
-    if settings.frames == "refuse":
-        raise BadImage(f"{source}: {count} frames; set `frames: first` to take the first one")
-    return [f"first of {count} frames used"]
-
-
-def _from_warnings(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
-    """Pillow's own complaints; the collector may hear of other code's too, and the size limit is ours."""
-    ours = [w for w in caught if "PIL" in Path(w.filename).parts]
-    texts = [str(w.message) for w in ours if not issubclass(w.category, Image.DecompressionBombWarning)]
-    return tuple(f"decoder warned: {text}" for text in dict.fromkeys(texts))
+def _typed(error: Exception, kind: str, source: str, settings: PictureSettings) -> BadImage:
+    """The refusal that fits what Pillow raised."""
+    if isinstance(error, Image.DecompressionBombError):
+        pixels = re.search(r"\d+", str(error))
+        announced = f"its header announces {pixels[0] if pixels else 'too many'} pixels"
+        limit = f"the limit is {settings.max_megapixels * 1e6:.0f}"
+        return ImageTooLarge(
+            f"{source}: {announced}, {limit}; raise max_megapixels or give a smaller picture"
+        )
+    if isinstance(error, ValueError) and str(error).startswith(_TEXT_BOMBS):
+        return ImageTooLarge(f"{source}: a text or profile chunk of this PNG unpacks to too much; remove it")
+    return BadImage(f"{source}: broken {kind} picture: {words(error)}")
 
 
 def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
@@ -162,7 +150,7 @@ def _scaled(side: int, longest: int, long_edge: int) -> int:
 
 
 def _lanczos(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    resized: list[Array] = [
-        np.asarray(Image.fromarray(plane.numpy()).resize(size, Image.Resampling.LANCZOS)) for plane in planes
-    ]
-    return torch.from_numpy(np.stack(resized)).clamp_(0, 1)
+    resized = np.empty((len(planes), size[1], size[0]), np.float32)
+    for channel, plane in enumerate(planes):
+        resized[channel] = np.asarray(Image.fromarray(plane.numpy()).resize(size, Image.Resampling.LANCZOS))
+    return torch.from_numpy(resized).clamp_(0, 1)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from stylize_core.image_samples import Array, Samples
+from stylize_core.image_icc import apply_shaper, read_shaper
+from stylize_core.image_open import Array, Samples
 
 _PILLOW_MODES = {"grey": "L", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 _PROFILE_SPACES = {"grey": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
@@ -18,49 +21,66 @@ _PROFILE_SPACES = {"grey": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 def srgb_profile() -> bytes:
     """An sRGB profile, the same bytes on every call and every day."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # Date of creation and the digest of the whole, which would carry the date on.
-    made[24:36] = bytes.fromhex("07ea 0001 0001 0000 0000 0000")
-    made[84:100] = bytes(16)
+    made[24:36] = bytes.fromhex("07ea 0001 0001 0000 0000 0000")  # the time of its making: 2026-01-01
+    made[84:100] = bytes(16)  # its digest, which the time has a part in; zero means none
     return bytes(made)
 
 
-def to_srgb(samples: Samples, profile: bytes | None) -> tuple[Array, list[str]]:
-    """The colours as sRGB, float32 [H, W, 3] 0..1, and a sentence on each decision."""
-    if profile == srgb_profile():
-        profile = None
-    decisions = []
-    if profile is not None:
-        try:
-            return _by_profile(samples, profile)
-        except (ImageCms.PyCMSError, OSError, ValueError) as error:
-            decisions.append(f"ignored unreadable colour profile: {error}")
-    rgb, said = _without_profile(samples)
-    return rgb, decisions + said
+def to_srgb(samples: Samples, profile: object) -> tuple[Array, list[str]]:
+    """The colours as sRGB planes, float32 [3, H, W] 0..1, and a sentence on each decision.
+
+    `profile` is the embedded ICC profile as it was found: bytes, None, or something else in a broken file.
+    """
+    if not profile or profile == srgb_profile():
+        return _without_profile(samples)
+    try:
+        return _by_profile(samples, profile)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error) as error:
+        planes, said = _without_profile(samples)
+        return planes, [f"ignored unreadable colour profile ({error})", *said]
 
 
 def _without_profile(samples: Samples) -> tuple[Array, list[str]]:
     if samples.space == "LAB":
-        return _by_cms(samples, ImageCms.createProfile("LAB")), ["converted from CIELAB to sRGB"]
-    unit = samples.values.astype(np.float32) / np.float32(samples.full)
+        return _by_engine(samples, ImageCms.createProfile("LAB")), ["converted from CIELAB to sRGB"]
     if samples.space == "CMYK":
-        return (1 - unit[..., :3]) * (1 - unit[..., 3:]), ["CMYK without a profile converted as (1-C)(1-K)"]
-    return np.repeat(unit, 3, axis=2) if samples.space == "grey" else unit, []
+        unit = samples.values / np.float32(samples.full)
+        planes = (1 - unit[..., :3]) * (1 - unit[..., 3:])
+        return planes.transpose(2, 0, 1), ["CMYK without a profile converted as (1-C)(1-K)"]
+    return _planes(samples.values, samples.full), []
 
 
-def _by_profile(samples: Samples, profile: bytes) -> tuple[Array, list[str]]:
+def _planes(values: Array, full: float) -> Array:
+    """[3, H, W] float32 from [H, W, 1 or 3], one plane at a time to spare memory."""
+    planes = np.empty((3, *values.shape[:2]), np.float32)
+    for channel, plane in enumerate(planes):
+        np.divide(values[..., channel % values.shape[2]], np.float32(full), out=plane)
+    return planes
+
+
+def _by_profile(samples: Samples, profile: object) -> tuple[Array, list[str]]:
+    if not isinstance(profile, bytes):
+        raise TypeError(f"it is stored as {type(profile).__name__}")
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     wanted, found = _PROFILE_SPACES[samples.space], source.profile.xcolor_space.strip()
     if wanted != found:
         raise ValueError(f"it describes {found}, the picture is {samples.space}")
     name = ImageCms.getProfileDescription(source).strip()
-    rgb = _by_cms(samples, source)
-    return rgb, [
-        f"converted from ICC profile {name!r} to sRGB (relative colorimetric, black point compensation)"
-    ]
+    said = [f"converted from ICC profile {name!r} to sRGB, relative colorimetric, black point compensated"]
+    if samples.full == 255:
+        return _by_engine(samples, source), said
+    shaper = read_shaper(profile)
+    if shaper is not None:
+        return apply_shaper(shaper, _levels(samples, np.dtype(np.uint16))), said
+    return _by_engine(samples, source), [*said, "colours converted at 8 bits: the profile works by tables"]
 
 
-def _by_cms(samples: Samples, source: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile) -> Array:
-    image = Image.fromarray(_eight_bits(samples), _PILLOW_MODES[samples.space])
+def _by_engine(samples: Samples, source: Any) -> Array:
+    """Through Pillow's colour engine, Little CMS: eight bits per channel."""
+    levels = _levels(samples, np.dtype(np.uint8))
+    image = Image.fromarray(
+        levels[..., 0] if samples.space == "grey" else levels, _PILLOW_MODES[samples.space]
+    )
     converted = ImageCms.profileToProfile(
         image,
         source,
@@ -69,11 +89,11 @@ def _by_cms(samples: Samples, source: ImageCms.ImageCmsProfile | ImageCms.core.C
         outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    return np.asarray(converted).astype(np.float32) / np.float32(255)
+    return _planes(np.asarray(converted), 255)
 
 
-def _eight_bits(samples: Samples) -> Array:
-    values = samples.values
-    if values.dtype != np.uint8:
-        values = np.rint(values.astype(np.float32) * np.float32(255 / samples.full)).astype(np.uint8)
-    return values[..., 0] if samples.space == "grey" else values
+def _levels(samples: Samples, kind: np.dtype[Any]) -> Array:
+    if samples.values.dtype == kind:
+        return samples.values
+    full = np.iinfo(kind).max
+    return np.rint(samples.values * np.float32(full / samples.full)).astype(kind)

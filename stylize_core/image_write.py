@@ -14,7 +14,7 @@ from torch import Tensor
 from stylize_core.image_colour import srgb_profile
 from stylize_core.image_files import png16_bytes, tiff_bytes
 from stylize_core.image_header import sniff
-from stylize_core.image_samples import Array, open_image, pillow_rules
+from stylize_core.image_open import Array, open_image, pillow_rules
 from stylize_core.settings import PictureSettings
 
 FACTS_KEY = "stylize"
@@ -72,10 +72,10 @@ def _levels(rgb: Tensor, alpha: Tensor | None, full: int) -> Array:
     planes = [*rgb, *(() if alpha is None else alpha)]
     levels = np.empty((height, width, len(planes)), np.uint8 if full == 255 else np.uint16)
     for channel, plane in enumerate(planes):
-        unit = plane.detach().cpu().double().clamp(0, 1).numpy()
-        if not np.isfinite(unit).all():
+        unit = plane.detach().cpu().float().clamp(0, 1)
+        if not bool(unit.isfinite().all()):
             raise ValueError("a picture with values that are not finite cannot be written")
-        levels[..., channel] = np.rint(unit * full)
+        levels[..., channel] = unit.mul_(full).round_().numpy()
     return levels
 
 
