@@ -3,8 +3,8 @@
 The two processes share one socket pair and no lock, semaphore or queue, so a process that is killed at any
 instant leaves nothing behind that could block the other: the socket reports its end. Requests and the wish to
 stop travel one way, progress and answers the other. A second thread in the child waits for the parent's end
-and leaves at once. The kernel's parent-death signal would not do: it fires when the starting *thread* ends, and
-a flow's threads come and go while the child stays warm.
+and leaves at once. The kernel's parent-death signal would not do: it fires when the starting *thread* ends,
+and a flow's threads come and go while the child stays warm.
 """
 
 from __future__ import annotations
