@@ -8,8 +8,9 @@ from pathlib import PurePath
 from typing import Literal
 
 from flows.manifest_names import CONTROL
+from flows.patterns import literal
 
-Kind = Literal["picture", "pattern", "file", "output"]
+Kind = Literal["picture", "pattern", "output"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
@@ -31,9 +32,9 @@ def absolute(text: str, folder: str, *, kind: Kind) -> str:
     return str(PurePath(start, text))
 
 
-def is_pattern(path: str, folder: str) -> bool:
-    """Whether `path`, made absolute from `folder` as a pattern, may stand for several pictures."""
-    return glob.has_magic(path.removeprefix(glob.escape(folder)))
+def is_pattern(path: str) -> bool:
+    """Whether `path`, made absolute as a pattern, may stand for several pictures."""
+    return literal(path) is None
 
 
 def _check_text(text: str, kind: Kind) -> None:
@@ -44,12 +45,10 @@ def _check_text(text: str, kind: Kind) -> None:
     scheme = _SCHEME.match(text)
     if scheme and not text.startswith("s3://"):
         raise ValueError(f"'{scheme[1]}:' is not supported; name a local path or s3://bucket/key")
-    if kind != "output" and text.endswith("/"):
-        raise ValueError(
-            "it names a folder; name a picture" + (", or write 'folder/*'" if kind == "pattern" else "")
-        )
+    if kind == "picture" and text.endswith("/"):
+        raise ValueError("it names a folder; name one picture")
     if kind == "picture" and set(text) & set("*?"):
-        raise ValueError("patterns are for contents and styles; here stands exactly one picture")
+        raise ValueError("patterns are for contents and styles; name exactly one file here")
     if kind == "pattern" and any("**" in part and part != "**" for part in text.split("/")):
         raise ValueError("'**' must stand alone between slashes, as in 'photos/**/*.jpg'")
 
@@ -60,6 +59,6 @@ def _checked_s3(uri: str, kind: Kind) -> str:
         raise ValueError("write s3://bucket/key; the bucket's name is missing or not one that S3 allows")
     if kind == "output":
         return f"s3://{bucket}/{key}".rstrip("/")
-    if not key:
-        raise ValueError("a bucket alone is not a picture; write s3://bucket/key")
+    if not key and kind == "picture":
+        raise ValueError("a bucket alone is not a file; write s3://bucket/key")
     return uri

@@ -1,0 +1,95 @@
+"""What a valid manifest holds, and the keys that it may have.
+
+The texts are the only description of the keys: the reference and the JSON Schema are generated from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TOP_KEYS: Mapping[str, str] = {
+    "version": "the version of this format: always 1",
+    "output": "folder or `s3://bucket/prefix` that the results go to",
+    "name": "template of the results' names below the output; `{content}` and `{style}` stand for the names "
+    "of the two pictures",
+    "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
+    "settings": "settings of every pair, unless its style or the pair itself says otherwise",
+    "contents": "pictures to stylise; each is combined with every style",
+    "styles": "pictures whose style is taken",
+    "pairs": "single pairs, instead of the combinations or beside them",
+}
+CONTENT_KEYS: Mapping[str, str] = {
+    "image": "path, `s3://` URI, folder, or a pattern with `*`, `?`, `[..]` or `**`",
+    "name": "what `{content}` stands for, instead of the file's name without its suffix",
+}
+STYLE_KEYS: Mapping[str, str] = {
+    "image": CONTENT_KEYS["image"],
+    "name": "what `{style}` stands for, instead of the file's name without its suffix",
+    "settings": "settings of the pairs with this style",
+}
+PAIR_KEYS: Mapping[str, str] = {
+    "content": "path or `s3://` URI of one picture",
+    "style": "path or `s3://` URI of one picture",
+    "name": "name of the result, instead of the template's",
+    "settings": "settings of this pair",
+}
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "top": ("version", "output"),
+    "content": ("image",),
+    "style": ("image",),
+    "pair": ("content", "style"),
+}
+DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A content or a style, or a pattern that stands for several.
+
+    Attributes:
+        image: absolute path or `s3://` URI; `*`, `?`, `[..]` and `**` are patterns.
+        name: the name to use instead of the file's stem.
+        settings: this style's settings; always empty for a content.
+        line: where it stands in the manifest.
+    """
+
+    image: str
+    name: str | None
+    settings: Mapping[str, object]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairEntry:
+    """An explicit pair: two pictures by absolute path or `s3://` URI, no patterns."""
+
+    content: str
+    style: str
+    name: str | None
+    settings: Mapping[str, object]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A valid manifest; every path in it is absolute.
+
+    Attributes:
+        source: the manifest's file.
+        folder: the folder that relative paths start from.
+        output: folder or `s3://bucket/prefix` that results go to.
+        name: template of the results' names; see `fill_name`.
+        settings: the defaults as given, typed and within range.
+        device: auto, cpu, mps, cuda or cuda:N.
+    """
+
+    source: str
+    folder: str
+    output: str
+    name: str
+    contents: tuple[Entry, ...]
+    styles: tuple[Entry, ...]
+    pairs: tuple[PairEntry, ...]
+    settings: Mapping[str, object]
+    device: str = "auto"

@@ -1,0 +1,197 @@
+"""Settings read from the tree of a manifest: every value typed and held against its own description."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from flows.errors import Problem
+from flows.manifest_paths import absolute
+from flows.manifest_settings import (
+    INIT_WORDS,
+    SETTINGS,
+    WEIGHTS_KEYS,
+    Merged,
+    Setting,
+    accepted,
+    build,
+    merged,
+)
+from flows.manifest_yaml import Items, Node, Refused, Table, Text, shown
+from stylize_core.errors import SettingsError
+from stylize_core.settings import Layers, WeightsFile
+
+_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})")
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+
+
+def read_settings(node: Node, folder: str, problems: list[Problem]) -> dict[str, object]:
+    """The settings that stand at `node`, each of its type and within its range; paths start at `folder`."""
+    found: dict[str, object] = {}
+    for key, child in known_entries(node, SETTINGS, problems).items():
+        try:
+            found[key] = _value(SETTINGS[key], child, folder, problems)
+        except Refused as refused:
+            problems.append(refused.problem)
+    return found
+
+
+def known_entries(
+    node: Node, known: Iterable[str], problems: list[Problem], *, hints: Mapping[str, str] | None = None
+) -> dict[str, Node]:
+    """The entries of the mapping at `node` whose keys are `known`; every other key becomes a problem."""
+    if not isinstance(node, Table):
+        problems.append(Problem(node.where, "this must be a mapping, lines of `key: value`", node.line))
+        return {}
+    found = {}
+    for key, (line, child) in node.entries.items():
+        if key in known:
+            found[key] = child
+        else:
+            problems.append(Problem(child.where, _unknown(key, known, hints or {}), line))
+    return found
+
+
+def _unknown(key: str, known: Iterable[str], hints: Mapping[str, str]) -> str:
+    if key in hints:
+        return hints[key]
+    near = difflib.get_close_matches(key[:80], known, n=1)
+    return "unknown key; " + (f"did you mean `{near[0]}`?" if near else "accepted are " + ", ".join(known))
+
+
+def _value(setting: Setting, node: Node, folder: str, problems: list[Problem]) -> object:
+    if setting.kind == Layers:
+        return _layers(setting, node)
+    if setting.kind == WeightsFile | None:
+        return _weights(setting, node, folder, problems)
+    if not isinstance(node, Text):
+        raise Refused(node, f"this must be {accepted(setting)}")
+    if setting.key == "init":
+        return _init(setting, node, folder)
+    if get_origin(setting.kind) is Literal:
+        return _choice(setting, node)
+    if setting.kind in (int, float):
+        return _number(setting, node)
+    if setting.kind is bool:
+        return _flag(setting, node)
+    return node.text
+
+
+def refusal(setting: Setting, node: Text) -> Refused:
+    """That the text at `node` is not what `setting` accepts; quotes are blamed where they are to blame."""
+    why = "" if node.plain or setting.kind not in (int, float, bool) else " without quotes"
+    return Refused(node, f"{shown(node.text)} is not accepted; it must be {accepted(setting)}{why}")
+
+
+def _number(setting: Setting, node: Text) -> int | float:
+    form = _WHOLE if setting.kind is int else _NUMBER
+    if not node.plain or not form.fullmatch(node.text):
+        raise refusal(setting, node)
+    value: int | float = setting.kind(node.text)
+    limits = setting.limits
+    low = value >= limits["ge"] if "ge" in limits else value > limits.get("gt", -float("inf"))
+    if not low or value > limits.get("le", 1.7e308):
+        raise refusal(setting, node)
+    return value
+
+
+def _flag(setting: Setting, node: Text) -> bool:
+    if not node.plain or node.text not in ("true", "false"):
+        raise refusal(setting, node)
+    return node.text == "true"
+
+
+def _choice(setting: Setting, node: Text) -> object:
+    for choice in get_args(setting.kind):
+        if str(choice) == node.text and (node.plain or isinstance(choice, str)):
+            return choice
+    raise refusal(setting, node)
+
+
+def _init(setting: Setting, node: Text, folder: str) -> str:
+    if node.text in INIT_WORDS:
+        return node.text
+    if not set(node.text) & set("./"):  # a word, and a wrong one
+        raise refusal(setting, node)
+    return path_at(node, folder)
+
+
+def path_at(node: Text, folder: str) -> str:
+    """The absolute path or URI of the one picture named at `node`."""
+    try:
+        return absolute(node.text, folder, kind="picture")
+    except ValueError as error:
+        raise Refused(node, f"{shown(node.text)} is not accepted; {error}") from None
+
+
+def _layers(setting: Setting, node: Node) -> tuple[str, ...] | dict[str, float]:
+    if isinstance(node, Table):
+        return {name: _layer_weight(child) for name, (_, child) in node.entries.items()}
+    if not isinstance(node, Items):
+        raise Refused(node, f"this must be {accepted(setting)}")
+    return tuple(_layer_name(child) for child in node.items)
+
+
+def _layer_weight(node: Node) -> float:
+    weight = Setting("weight", float, None, "", {"gt": 0}, True)
+    if not isinstance(node, Text):
+        raise Refused(node, f"this must be {accepted(weight)}")
+    return float(_number(weight, node))
+
+
+def _layer_name(node: Node) -> str:
+    if not isinstance(node, Text):
+        raise Refused(node, "this must be the name of a layer, such as relu3_1")
+    return node.text
+
+
+def _weights(setting: Setting, node: Node, folder: str, problems: list[Problem]) -> WeightsFile | None:
+    if isinstance(node, Text):
+        if node.plain and node.text in ("null", "~"):
+            return None
+        raise refusal(setting, node)
+    entries = known_entries(node, WEIGHTS_KEYS, problems)
+    if missing := [
+        key for key, described in WEIGHTS_KEYS.items() if described.required and key not in entries
+    ]:
+        raise Refused(node, f"{' and '.join(missing)} must be given")
+    found: dict[str, Any] = {
+        key: _value(WEIGHTS_KEYS[key], child, folder, problems) for key, child in entries.items()
+    }
+    file = entries["file"]
+    assert isinstance(file, Text)  # noqa: S101  `_value` has refused anything else
+    try:
+        return WeightsFile(**found | {"file": path_at(file, folder)})
+    except SettingsError as error:
+        raise Refused(entries[error.key.rpartition(".")[2]], _said(error)) from None
+
+
+def _said(error: SettingsError) -> str:
+    return f"{shown(str(error.value))} is not accepted; {error.expected}"
+
+
+def check_together(
+    base: Mapping[str, object], own: Mapping[str, object], node: Node, problems: list[Problem]
+) -> Merged:
+    """`base` with `own` over it, less what contradicts the rest; contradictions become problems at `node`."""
+    together = merged(base, own)
+    while True:
+        try:
+            build(together)
+        except SettingsError as error:
+            key = error.key.partition(".")[0]
+            problems.append(_contradiction(key, error, own, node))
+            if together.pop(key, None) is None:
+                return together
+            together = merged(together)
+        else:
+            return together
+
+
+def _contradiction(key: str, error: SettingsError, own: Mapping[str, object], node: Node) -> Problem:
+    if key in own and isinstance(node, Table):
+        line, child = node.entries[key]
+        return Problem(child.where, _said(error), line)
+    return Problem(node.where, f"together with the settings above it, {error}", node.line)
