@@ -7,7 +7,7 @@ import numpy as np
 
 from drawing.noise import Array, Indices
 
-_NEAR = 0.05
+_NEAR, _FAR = 0.05, np.float32(1e9)
 
 
 @dataclass
@@ -59,7 +59,7 @@ def rasterise(screen: Array, wide: int, high: int) -> tuple[Array, Indices]:
 
     `screen` is (n, 3, 3): x, y in pixels, depth. Triangles with a corner behind the eye are left out.
     """
-    depth, owner = np.full((high, wide), np.inf, np.float32), np.full((high, wide), -1, np.int32)
+    depth, owner = np.full((high, wide), _FAR, np.float32), np.full((high, wide), -1, np.int32)
     low = np.floor(screen[..., :2].min(1) - 0.5).astype(int)
     top = np.ceil(screen[..., :2].max(1) + 0.5).astype(int)
     visible = (screen[..., 2].min(1) > _NEAR) & (top > 0).all(-1) & (low < (wide, high)).all(-1)
@@ -67,7 +67,7 @@ def rasterise(screen: Array, wide: int, high: int) -> tuple[Array, Indices]:
         left, upper = max(low[number, 0], 0), max(low[number, 1], 0)
         area = np.s_[upper : top[number, 1], left : top[number, 0]]
         _fill(depth[area], owner[area], screen[number], (left, upper), int(number))
-    return depth, owner
+    return np.where(owner < 0, np.inf, depth).astype(np.float32), owner
 
 
 def _fill(depth: Array, owner: Indices, corners: Array, origin: tuple[int, int], number: int) -> None:
@@ -80,7 +80,7 @@ def _fill(depth: Array, owner: Indices, corners: Array, origin: tuple[int, int],
     of_b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / double
     of_c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / double
     of_a = 1 - of_b - of_c
-    reach = 1 / (of_a / az + of_b / bz + of_c / cz)
-    seen = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (reach < depth)
-    depth[seen] = reach[seen]
+    nearness = of_a / az + of_b / bz + of_c / cz
+    seen = (of_a >= 0) & (of_b >= 0) & (of_c >= 0) & (nearness * depth > 1)
+    depth[seen] = 1 / nearness[seen]
     owner[seen] = number
