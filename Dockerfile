@@ -20,7 +20,8 @@ WORKDIR /srv/stylize
 
 # The dependencies have a layer of their own (about 5 GB): it is built again only when they change, not the code.
 COPY pyproject.toml constraints.txt ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+               print(*project['dependencies'], sep='\n')" > requirements.txt \
  && pip install --no-cache-dir -c constraints.txt setuptools \
  && pip install --no-cache-dir -c constraints.txt -r requirements.txt
 

@@ -29,7 +29,7 @@ format: $(VENV)/.installed-test ## put the code into the house's format
 	$(BIN)/ruff format
 
 test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS gateway (Debian, see CONTRIBUTING.md)
-	tests/real_s3.sh run $(BIN)/python -m pytest -k s3
+	tests/real_s3.sh run $(BIN)/python -m pytest tests/batch/test_real_s3.py
 
 clean: ## remove the environment, caches and builds; results in manifests/out stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -47,5 +47,6 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/pip
 
 # pip is the last thing that venv writes: where it lies, the environment is whole.
 $(BIN)/pip:
-	@test -n "$(PYTHON)" || { echo "stylize needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { \
+	  echo "stylize needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -105,7 +105,8 @@ rgw frontends = beast endpoint=127.0.0.1:$gateway_port
 rgw dns name = localhost
 rgw enable usage log = false
 END
-    "${with_ceph[@]}" monmaptool --create --fsid "$cluster" --addv a "[v1:127.0.0.1:$monitor_port]" "$state/monmap" >/dev/null
+    "${with_ceph[@]}" monmaptool --create --fsid "$cluster" --addv a "[v1:127.0.0.1:$monitor_port]" \
+        "$state/monmap" >/dev/null
 }
 
 start_monitor() {
