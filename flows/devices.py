@@ -1,0 +1,66 @@
+"""Which devices this machine has, and how many worker processes go on them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import cycle, islice
+
+from stylize_core.errors import DeviceUnavailable, SettingsError
+
+PROBE_TIMEOUT_S = 180.0  # the first CUDA call of a machine can take minutes
+# Asked in a process of its own: the parent stays free of torch and of a CUDA context, which costs GPU memory.
+PROBE = """
+import json, torch
+cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+print(json.dumps({"cuda": cuda, "mps": int(torch.backends.mps.is_available())}))
+"""
+
+
+def slots(device: str, workers: int | None = None) -> tuple[str, ...]:
+    """Name the device of every worker process, such as `("cuda:0", "cuda:1")`.
+
+    `auto` takes all CUDA devices, else the Apple GPU, else the CPU; `cuda` takes all CUDA devices; any other
+    name is that device. Each gets one worker; `workers` asks for another number, dealt out in turn.
+
+    Raises:
+        DeviceUnavailable: the machine does not have the device, or torch cannot tell.
+        SettingsError: `workers` is below 1, or the name is none of a device.
+    """
+    if workers is not None and workers < 1:
+        raise SettingsError("workers", workers, "it must be 1 or more, or left out for one per device")
+    found = _devices(device)
+    return tuple(islice(cycle(found), workers or len(found)))
+
+
+def _devices(device: str) -> tuple[str, ...]:
+    if device == "cpu":
+        return ("cpu",)
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cuda", "mps") or (index and not (kind == "cuda" and index.isdecimal())):
+        raise SettingsError("device", device, "it must be auto, cpu, mps, cuda or cuda:0, cuda:1, ...")
+    present = _probe()
+    cuda = tuple(f"cuda:{number}" for number in range(present["cuda"]))
+    mps = ("mps",) * present["mps"]
+    wanted = {"auto": cuda or mps or ("cpu",), "cuda": cuda, "mps": mps}[kind]
+    if index:
+        wanted = tuple(name for name in cuda if name == device)
+    if not wanted:
+        here = ", ".join((*cuda, *mps, "cpu"))
+        raise DeviceUnavailable(f"there is no device {device!r} on this machine; it has {here}")
+    return wanted
+
+
+def _probe() -> dict[str, int]:
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own text
+            [sys.executable, "-P", "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S
+        )
+        counts: dict[str, int] = json.loads(answer.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise DeviceUnavailable(f"torch did not list the devices within {PROBE_TIMEOUT_S:g} s") from error
+    except ValueError as error:
+        words = answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"]
+        raise DeviceUnavailable(f"torch could not list the devices: {words[-1]}") from error
+    return counts
