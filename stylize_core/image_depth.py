@@ -21,7 +21,7 @@ from stylize_core.image_open import (
 )
 
 DEEP = re.compile(r"(RGB|RGBA|RGBX|RGBa|CMYK|LA);16([BLN])")
-_PHOTOMETRIC, _SAMPLE_MIN, _SAMPLE_MAX, _PLANAR = 262, 340, 341, 284
+_BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_MIN, _SAMPLE_MAX = 258, 262, 284, 340, 341
 _FULL = {"I;12": 2.0**12 - 1, "I;16S": 2.0**15 - 1, "I;16BS": 2.0**15 - 1, "I;32N": 2.0**32 - 1, "F": 1.0}
 # A whole picture below this share of its scale is black to the eye: its scale is not the one it declares.
 _DARKEST_PEAK = 1 / 1024
@@ -35,8 +35,6 @@ def read_deep(data: bytes, kind: str, image: Image.Image) -> Samples:
     """
     layout, order = _layout(raw_mode(image))
     key, tags = image.info.get("transparency"), getattr(image, "tag_v2", {})
-    if tags.get(_PLANAR) == 2:
-        raise ValueError("16-bit channels in separate planes are not supported; store them interleaved")
     values = _both_bytes(data, kind, image, layout, order)
     space: Space = "grey" if layout == "LA" else "CMYK" if layout == "CMYK" else "RGB"
     count = CHANNELS[space]
@@ -48,6 +46,17 @@ def read_deep(data: bytes, kind: str, image: Image.Image) -> Samples:
     if layout == "RGBa" and alpha is not None:
         values = _unmultiplied(values, alpha)
     return _on_declared_scale(Samples(values, 65535.0, space, alpha, f"{layout};16"), tags)
+
+
+def refuse_deep_planes(image: Image.Image) -> None:
+    """Pillow reads channels of 16 bits in separate planes as if they had 8.
+
+    Raises:
+        ValueError: this is such a picture.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (1,))) > 8:
+        raise ValueError("channels of 16 bits in separate planes are not supported; store them interleaved")
 
 
 def _layout(name: str) -> tuple[str, str]:

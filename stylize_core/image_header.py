@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
+from typing import Literal
 
 ACCEPTED = ("JPEG", "PNG", "WebP", "TIFF", "GIF", "BMP")
 
@@ -74,7 +75,7 @@ def _sniff_text(data: bytes) -> str:
 def check_complete(data: bytes, kind: str) -> None:
     """Hold the file's own account of its length against the bytes; bytes after its end are let be.
 
-    TIFF and BMP have no end mark, and Pillow refuses every cut of them.
+    BMP has no end mark, and Pillow refuses every cut of it.
 
     Raises:
         Incomplete: saying what is missing or damaged.
@@ -147,9 +148,33 @@ def _check_webp(data: bytes) -> None:
         raise Incomplete(f"it is cut off: {len(data)} of {announced} bytes are there")
 
 
+def _check_tiff(data: bytes) -> None:
+    """The first directory and every value that it points to are there; Pillow refuses cut strips by itself."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    wide = 43 in data[2:4]  # BigTIFF
+
+    def number(at: int, size: int) -> int:
+        if at + size > len(data):
+            raise Incomplete(f"it is cut off: its directory reaches to byte {at + size}, it has {len(data)}")
+        return int.from_bytes(data[at : at + size], order)
+
+    pointer = 8 if wide else 4
+    start, counter = number(pointer, pointer), 8 if wide else 2
+    end = start + counter + number(start, counter) * (4 + 2 * pointer)
+    number(end, pointer)  # of the next directory
+    for entry in range(start + counter, end, 4 + 2 * pointer):
+        size = _TIFF_SIZES.get(number(entry + 2, 2), 1) * number(entry + 4, pointer)
+        if size > pointer:
+            number(number(entry + 4 + pointer, pointer), size)
+
+
+# Bytes of one value by TIFF's number of its type; the types not named take one.
+_TIFF_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+
 _CHECKS: dict[str, Callable[[bytes], None]] = {
     "PNG": _check_png,
     "JPEG": _check_jpeg,
     "GIF": _check_gif,
     "WebP": _check_webp,
+    "TIFF": _check_tiff,
 }

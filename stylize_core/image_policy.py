@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from stylize_core.errors import BadImage
 from stylize_core.image_open import Array
@@ -94,7 +94,9 @@ def complaints(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
 
 
 def words(error: Exception) -> str:
-    """An error of Pillow's as a message; some of them are empty."""
+    """An error of Pillow's as a message; some are empty, and one holds an address in memory."""
+    if isinstance(error, UnidentifiedImageError):
+        return "its header is damaged or its layout is not supported"
     if isinstance(error, MemoryError):
         return "there is not enough memory to decode it"
     return str(error) or type(error).__name__

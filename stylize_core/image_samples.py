@@ -7,7 +7,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from stylize_core.image_depth import DEEP, read_deep, read_grey
+from stylize_core.image_depth import DEEP, read_deep, read_grey, refuse_deep_planes
 from stylize_core.image_open import CHANNELS, Array, Samples, Space, keyed_alpha, raw_mode
 
 _SPACES: dict[str, Space] = {
@@ -28,6 +28,7 @@ def read_samples(data: bytes, kind: str, image: Image.Image) -> Samples:
         Exception: whatever Pillow raises; the image object is of no further use then, since a second attempt
             on it may succeed with half a picture.
     """
+    refuse_deep_planes(image)
     layout = raw_mode(image)
     if DEEP.fullmatch(layout):
         return read_deep(data, kind, image)
