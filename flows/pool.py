@@ -202,7 +202,8 @@ class DeviceChild:
         return self._child or self._start()
 
     def _start(self) -> _Child:
-        child = self._child = _Child(self.device)
+        with _signals_held_back():  # one that arrives here finds the child assigned, and close() can end it
+            child = self._child = _Child(self.device)
         self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
         if self._initializer:
             try:
@@ -247,8 +248,7 @@ class _Child:
     def __init__(self, device: str) -> None:
         self.link, theirs = SPAWN.Pipe()
         self.process = SPAWN.Process(target=_serve, args=(theirs,), name=f"stylize {device}")
-        with _signals_held_back():
-            self.process.start()
+        self.process.start()
         theirs.close()
 
     def ask(
