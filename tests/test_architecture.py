@@ -32,9 +32,10 @@ FLOORS = {
     "stylize_core*": 0,
     "flows.plan": 2,
     "flows.report": 2,
-    "flows.worker": 2,
-    "flows.stylize_batch": 3,
-    "flows.cli*": 4,
+    "flows.worker*": 2,
+    "flows.run": 3,
+    "flows.stylize_batch": 4,
+    "flows.cli*": 5,
 }
 GROUND_FLOOR = 1
 
