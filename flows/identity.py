@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from flows.pairs import Pair
 from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
 from stylize_core.settings import PictureSettings, StyleSettings
@@ -58,6 +59,17 @@ def identity(ingredients: Ingredients) -> str:
 def canonical_settings(style: StyleSettings, picture: PictureSettings) -> dict[str, Any]:
     """Every setting that has a part in the identity, by name."""
     return style.canonical() | picture.canonical()
+
+
+def ingredients_of(pair: Pair, content_sha256: str, style_sha256: str, init_sha256: str) -> Ingredients:
+    """What `pair` is made of, given the digests of its bytes; `init_sha256` is empty without `init`."""
+    return Ingredients(
+        content=content_sha256,
+        style=style_sha256,
+        init=init_sha256,
+        weights=weights_digest(pair.style_settings),
+        settings=canonical_settings(pair.style_settings, pair.picture_settings),
+    )
 
 
 def weights_digest(settings: StyleSettings) -> str:

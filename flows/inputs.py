@@ -53,8 +53,8 @@ def expand(entries: Sequence[Entry], *, where: str, output: str) -> Expansion:
     """The pictures behind `entries`.
 
     Patterns take regular files in the order of their paths; hidden ones and results in this output are left
-    out. A plain path is taken as it stands, whether it exists or not: only its own pairs fail. The same picture
-    under the same name and settings is taken once.
+    out. A plain path is taken as it stands, whether it exists or not: only its own pairs fail. The same
+    picture under the same name and settings is taken once.
 
     Args:
         entries: the manifest's contents, or its styles.

@@ -1,7 +1,7 @@
 """Which files a pattern means: `*`, `?`, `[..]` within one part of a path, `**` for folders at any depth.
 
-`[*]`, `[?]` and `[[]` stand for the letters themselves. Case counts on every platform. A name that starts with a
-dot is hidden: only a part that spells the dot finds it.
+`[*]`, `[?]` and `[[]` stand for the letters themselves. Case counts on every platform. A name that starts
+with a dot is hidden: only a part that spells the dot finds it.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from importlib.metadata import version
+from platform import python_version
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -44,6 +45,12 @@ class UnreadableRecord(ValueError):
         self.reason, self.newer = reason, newer
 
 
+def versions() -> dict[str, str]:
+    """The programs that make a picture, for its record."""
+    packages = ("stylize", "torch", "torchvision", "pillow", "numpy")
+    return {name: version(name) for name in packages} | {"python": python_version()}
+
+
 def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
     """`text` on one line, fit for a terminal and a record: nothing unprintable, at most `limit` bytes.
 
@@ -57,20 +64,22 @@ def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
     return shown.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: float | None) -> float | None:
     """JSON has no NaN: a number that is not finite is not known."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value if value is not None and math.isfinite(value) else None
 
 
-def _finite_only(values: Iterable[Any]) -> Any:
-    if isinstance(values, dict):
-        return {key: value for key, value in values.items() if _finite(value) is not None}
-    return [v for v in values if _finite(v) is not None] if isinstance(values, list | tuple) else values
+def _finite_items(values: list[float]) -> list[float]:
+    return values if all(map(math.isfinite, values)) else [v for v in values if math.isfinite(v)]
 
 
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Numbers = Annotated[list[float], BeforeValidator(_finite_only)]
-NamedNumbers = Annotated[dict[str, float], BeforeValidator(_finite_only)]
+def _finite_entries(values: dict[str, float]) -> dict[str, float]:
+    return {key: value for key, value in values.items() if math.isfinite(value)}
+
+
+Number = Annotated[float | None, AfterValidator(_finite)]
+Numbers = Annotated[list[float], AfterValidator(_finite_items)]
+NamedNumbers = Annotated[dict[str, float], AfterValidator(_finite_entries)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
