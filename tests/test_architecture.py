@@ -35,6 +35,7 @@ FLOORS = {
     "flows.worker*": 2,
     "flows.run": 3,
     "flows.stylize_batch": 4,
+    "flows.command": 5,
     "flows.cli*": 5,
 }
 GROUND_FLOOR = 1
