@@ -34,6 +34,7 @@ FLOORS = {
     "flows.report": 2,
     "flows.worker*": 2,
     "flows.run": 3,
+    "flows.status": 3,
     "flows.stylize_batch": 4,
     "flows.command": 5,
     "flows.cli*": 5,
