@@ -47,9 +47,13 @@ class _Checker:
         top = known_entries(root, TOP_KEYS, self.problems, hints=hints)
         if isinstance(root, Table):
             self.require(root, top, REQUIRED["top"])
+            self.something_to_do(root, top)
         self.version(top.get("version"))
         settings, base = self.settings(top.get("settings"), merged())
         styles = tuple(self.entries(top.get("styles"), STYLE_KEYS, base))
+        # A pair may name a picture that a pattern under `styles` finds, and takes its settings then: only the
+        # plan, which looks at the files, can judge what they add up to.
+        pair_base = None if any(style.settings for style in styles) else base
         found = Manifest(
             source=self.source,
             folder=self.folder,
@@ -59,9 +63,8 @@ class _Checker:
             settings=settings,
             contents=tuple(self.entries(top.get("contents"), CONTENT_KEYS, base)),
             styles=styles,
-            pairs=tuple(self.pairs(top.get("pairs"), base)),
+            pairs=tuple(self.pairs(top.get("pairs"), pair_base)),
         )
-        self.something_to_do(root, top)
         self.names_differ(found, top.get("name", root))
         return found
 
@@ -113,14 +116,15 @@ class _Checker:
         return given
 
     def settings(
-        self, node: Node | None, base: Mapping[str, object]
+        self, node: Node | None, base: Mapping[str, object] | None
     ) -> tuple[dict[str, object], Mapping[str, object]]:
-        """The settings at `node`, and what `base` becomes under them."""
+        """The settings at `node`, and what `base` becomes under them; nothing is added up without a base."""
         if node is None:
-            return {}, base
+            return {}, base or {}
         own = read_settings(node, self.folder, self.problems)
-        if any(problem.where.endswith("settings.encoder") for problem in self.problems):
-            return own, base  # layers cannot be judged before the encoder is known
+        unknown_encoder = any(problem.where.endswith("settings.encoder") for problem in self.problems)
+        if base is None or unknown_encoder:  # whose layers could not be judged
+            return own, base or {}
         return own, check_together(base, own, node, self.problems)
 
     def listed(self, node: Node | None) -> list[Node]:
@@ -150,7 +154,7 @@ class _Checker:
                 )
             yield Entry(image, name, self.settings(given.get("settings"), base)[0], item.line)
 
-    def pairs(self, node: Node | None, base: Mapping[str, object]) -> Iterator[PairEntry]:
+    def pairs(self, node: Node | None, base: Mapping[str, object] | None) -> Iterator[PairEntry]:
         for item in self.listed(node):
             given = known_entries(item, PAIR_KEYS, self.problems)
             if isinstance(item, Table):
@@ -170,7 +174,7 @@ class _Checker:
             self.problem(top["contents"], "contents need styles; add `styles:`")
         elif "styles" in top and "contents" not in top:
             self.problem(top["styles"], "styles need contents; add `contents:`")
-        elif "contents" not in top and "pairs" not in top and isinstance(root, Table):
+        elif "contents" not in top and "pairs" not in top:
             self.problem(root, "there is nothing to do; add `contents:` and `styles:`, or `pairs:`")
 
     def names_differ(self, found: Manifest, node: Node) -> None:

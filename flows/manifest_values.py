@@ -32,7 +32,7 @@ def read_settings(node: Node, folder: str, problems: list[Problem]) -> dict[str,
     found: dict[str, object] = {}
     for key, child in known_entries(node, SETTINGS, problems).items():
         try:
-            found[key] = _value(SETTINGS[key], child, folder, problems)
+            found[key] = read_value(SETTINGS[key], child, folder, problems)
         except Refused as refused:
             problems.append(refused.problem)
     return found
@@ -61,7 +61,12 @@ def _unknown(key: str, known: Iterable[str], hints: Mapping[str, str]) -> str:
     return "unknown key; " + (f"did you mean `{near[0]}`?" if near else "accepted are " + ", ".join(known))
 
 
-def _value(setting: Setting, node: Node, folder: str, problems: list[Problem]) -> object:
+def read_value(setting: Setting, node: Node, folder: str, problems: list[Problem]) -> object:
+    """The value at `node` as `setting` wants it; unknown keys inside it become problems.
+
+    Raises:
+        Refused: if it is not what `setting` accepts.
+    """
     if setting.kind == Layers:
         return _layers(setting, node)
     if setting.kind == WeightsFile | None:
@@ -158,10 +163,10 @@ def _weights(setting: Setting, node: Node, folder: str, problems: list[Problem])
     ]:
         raise Refused(node, f"{' and '.join(missing)} must be given")
     found: dict[str, Any] = {
-        key: _value(WEIGHTS_KEYS[key], child, folder, problems) for key, child in entries.items()
+        key: read_value(WEIGHTS_KEYS[key], child, folder, problems) for key, child in entries.items()
     }
     file = entries["file"]
-    assert isinstance(file, Text)  # noqa: S101  `_value` has refused anything else
+    assert isinstance(file, Text)  # noqa: S101  `read_value` has refused anything else
     try:
         return WeightsFile(**found | {"file": path_at(file, folder)})
     except SettingsError as error:
