@@ -86,7 +86,8 @@ def check_complete(data: bytes, kind: str) -> None:
 
 
 def _check_png(data: bytes) -> None:
-    """Every chunk up to IEND is there; those that carry the picture have the right CRC."""
+    """Every chunk up to IEND is there, those that carry the picture are undamaged, and no row is missing."""
+    unpacker, rows = zlib.decompressobj(), _png_bytes(data)
     at = 8
     while at + 12 <= len(data):
         length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
@@ -96,10 +97,37 @@ def _check_png(data: bytes) -> None:
         critical = not name[0] & 0x20
         if critical and zlib.crc32(memoryview(data)[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
             raise Incomplete(f"its {name.decode('latin-1')!r} chunk at byte {at} is damaged")
+        if name == b"IDAT":
+            rows -= _unpacked(unpacker, data[at + 8 : end - 4], rows)
         if name == b"IEND":
+            if rows > 0:
+                raise Incomplete(f"the last {rows} bytes of its pixels are missing")
             return
         at = end
     raise Incomplete("it is cut off before its IEND chunk")
+
+
+def _png_bytes(data: bytes) -> int:
+    """Bytes that the unpacked picture takes, filter bytes included."""
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    bits, colour_type, interlaced = data[24], data[25], data[28]
+    pixel_bits = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour_type, 1)
+    # Start and step of Adam7's passes, across and down.
+    adam7 = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
+    total = 0
+    for left, across, top, down in adam7 if interlaced else ((0, 1, 0, 1),):
+        columns, lines = -(-(width - left) // across), -(-(height - top) // down)
+        total += lines * (1 + (columns * pixel_bits + 7) // 8) if columns > 0 else 0
+    return total
+
+
+def _unpacked(unpacker: zlib._Decompress, packed: bytes, wanted: int) -> int:
+    """How many bytes come out of `packed`, a megabyte at a time, up to `wanted`."""
+    count = 0
+    while count < wanted and packed:
+        count += len(unpacker.decompress(packed, 1 << 20))
+        packed = unpacker.unconsumed_tail
+    return count
 
 
 def _check_jpeg(data: bytes) -> None:
@@ -149,23 +177,26 @@ def _check_webp(data: bytes) -> None:
 
 
 def _check_tiff(data: bytes) -> None:
-    """The first directory and every value that it points to are there; Pillow refuses cut strips by itself."""
+    """The first directory and all that it points to are there; Pillow itself refuses cut strips."""
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     wide = 43 in data[2:4]  # BigTIFF
 
-    def number(at: int, size: int) -> int:
+    def need(at: int, size: int) -> None:
         if at + size > len(data):
-            raise Incomplete(f"it is cut off: its directory reaches to byte {at + size}, it has {len(data)}")
+            raise Incomplete(f"it is cut off: its directory reaches to byte {at + size} of {len(data)}")
+
+    def number(at: int, size: int) -> int:
+        need(at, size)
         return int.from_bytes(data[at : at + size], order)
 
     pointer = 8 if wide else 4
     start, counter = number(pointer, pointer), 8 if wide else 2
     end = start + counter + number(start, counter) * (4 + 2 * pointer)
-    number(end, pointer)  # of the next directory
+    need(end, pointer)  # to the next directory
     for entry in range(start + counter, end, 4 + 2 * pointer):
         size = _TIFF_SIZES.get(number(entry + 2, 2), 1) * number(entry + 4, pointer)
         if size > pointer:
-            number(number(entry + 4 + pointer, pointer), size)
+            need(number(entry + 4 + pointer, pointer), size)
 
 
 # Bytes of one value by TIFF's number of its type; the types not named take one.
