@@ -114,7 +114,7 @@ def look_up(places: Iterable[tuple[str, str]]) -> tuple[dict[str, Input], list[s
 
 def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Iterator[Found]:
     path = literal(entry.image)
-    is_folder = path is not None and (path.endswith("/") or Path(path).is_dir())
+    is_folder = path is not None and (path.endswith("/") or _is_local_folder(path))
     if path is not None and not is_folder:
         yield Found(one_spelling(path), entry.name or stem(path), entry)
         return
@@ -130,9 +130,7 @@ def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Itera
     kept = _without_results(matches, output)
     if len(kept) < len(matches):
         result.warnings.append(
-            safe_text(
-                f"{entry.image} also matches {len(matches) - len(kept)} results in the output; left out"
-            )
+            safe_text(f"{entry.image}: left out {len(matches) - len(kept)} earlier result(s) in the output")
         )
     for uri in kept:
         if _is_text(uri):
@@ -140,6 +138,13 @@ def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Itera
         else:
             message = f"the file name {safe_text(uri)} is not UTF-8; rename the file"
             result.problems.append(Problem(where, message, entry.line))
+
+
+def _is_local_folder(path: str) -> bool:
+    try:
+        return not path.startswith("s3://") and Path(path).is_dir()
+    except OSError:  # whatever it is, reading it will tell
+        return False
 
 
 def _listed(pattern: str) -> dict[str, str]:
