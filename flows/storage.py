@@ -163,4 +163,4 @@ def _absolute(path: str) -> str:
         raise StorageError(f"{path!r}: only local paths and s3:// work; copy it to one of these first")
     if not path.startswith("/") or "\0" in path:
         raise StorageError(f"{path!r} is not an absolute path; resolve it against the manifest's folder")
-    return os.path.normpath(path)
+    return path

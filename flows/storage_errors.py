@@ -121,7 +121,11 @@ def _credentials(uri: str, code: str) -> StorageFatal:
 
 def _blocks_all(number: int, path: Path, root: Path) -> bool:
     """Whether a failed write stands for every write: the root cannot be made, or it refuses its own files."""
-    return not root.is_dir() or (number in _REFUSED and path.parent == root)
+    if not root.is_dir():
+        return True
+    effective = os.access in os.supports_effective_ids
+    closed = not os.access(root, os.W_OK | os.X_OK, effective_ids=effective)
+    return number in _REFUSED and (closed or path.parent == root)
 
 
 def _room(path: Path, needed: int) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         GetObjectOutputTypeDef,
+        ListObjectsV2OutputTypeDef,
         ListObjectsV2RequestTypeDef,
         PutObjectRequestTypeDef,
     )
@@ -115,7 +116,7 @@ class S3Storage:
             if code_and_status(error)[1] in (400, 401, 403):
                 self._ask_why(name)
             raise
-        return Stat(answer["ContentLength"], answer["ETag"].strip('"')), answer["Metadata"].get(OWNER_KEY, "")
+        return Stat(answer["ContentLength"], _etag(answer)), answer["Metadata"].get(OWNER_KEY, "")
 
     def _ask_why(self, name: str) -> None:
         """Raise what a GET says, because a refused HEAD has no body that tells expired from denied."""
@@ -128,13 +129,21 @@ class S3Storage:
             self._bucket_exists = True
 
     def _page(self, prefix: str, token: str | None = None) -> tuple[tuple[Listed, ...], str | None]:
+        """One page of a listing, and what to ask the next one with; None after the last."""
         request: ListObjectsV2RequestTypeDef = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         if token is not None:
             request["ContinuationToken"] = token
-        answer = self._patiently("", lambda: self._client().list_objects_v2(**request))
+
+        def ask() -> ListObjectsV2OutputTypeDef:
+            answer = self._client().list_objects_v2(**request)
+            if answer.get("IsTruncated") is not ("NextContinuationToken" in answer):
+                raise ResponseParserError("not a complete listing")
+            return answer
+
+        answer = self._patiently("", ask)
         start = len(self._prefix)
         found = tuple(
-            Listed(item["Key"][start:], Stat(item["Size"], item["ETag"].strip('"')))
+            Listed(item["Key"][start:], Stat(item["Size"], _etag(item)))
             for item in answer.get("Contents", ())
             if not item["Key"].endswith("/")
         )
@@ -159,12 +168,12 @@ class S3Storage:
 
         def attempt() -> bool:
             try:
-                self._client().put_object(**request)
+                _etag(self._client().put_object(**request))
             except ClientError as error:
                 if code_and_status(error)[1] != 412:
                     raise
                 # The client repeats a PUT whose answer was lost, and then meets its own object.
-                return self._head(name)[1] == owner
+                return self._owner(name) == owner
             return True
 
         try:
@@ -176,9 +185,18 @@ class S3Storage:
 
     def _is_ours(self, name: str, owner: str) -> bool:
         try:
-            return self._head(name)[1] == owner
+            return self._owner(name) == owner
         except _FAILURES:
             return False
+
+    def _owner(self, name: str) -> str:
+        """The token of the writer of the stored object; empty if there is none, or another tool's."""
+        try:
+            return self._head(name)[1]
+        except ClientError as error:
+            if code_and_status(error)[1] == 404:
+                return ""
+            raise
 
     def _patiently(self, name: str, call: Callable[[], _T]) -> _T:
         """What `call` returns, repeated while it fails in a passing way; an empty name means the root."""
@@ -193,17 +211,25 @@ class S3Storage:
         return patiently(explained, place=place, patience=self._patience)
 
 
+def _etag(answer: Mapping[str, object]) -> str:
+    """The ETag, which every S3 answer about an object has; the page of some proxy on the way has none."""
+    tag = answer.get("ETag")
+    if not isinstance(tag, str) or not tag:
+        raise ResponseParserError("not an answer of an S3 store")
+    return tag.strip('"')
+
+
 def _mismatch(data: bytes, answer: GetObjectOutputTypeDef, bucket: str) -> str:
     """What is wrong with `data`, by all that the answer's headers tell; empty if nothing.
 
     An S3 checksum, where there is one, was already verified by the client while it read.
     """
+    etag = _etag(answer)
     if len(data) != answer["ContentLength"]:
         return f"{len(data)} bytes came instead of {answer['ContentLength']}"
     digest = answer["Metadata"].get(DIGEST_KEY)
     if digest is not None:
         return "" if hashlib.sha256(data).hexdigest() == digest else "the SHA-256 digest differs"
-    etag = answer["ETag"].strip('"')
     if _is_md5(etag, answer, bucket) and _md5(data).hexdigest() != etag:
         return "the MD5 digest differs"
     return ""

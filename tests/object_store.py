@@ -1,0 +1,262 @@
+"""An S3 server on loopback that fails on request: moto behind a small layer that spoils chosen answers.
+
+Everything is real except the store's disks: real HTTP, real sockets, the real client library.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import boto3
+from botocore.config import Config
+from moto.core.base_backend import BackendDict
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from mypy_boto3_s3 import S3Client
+
+Fault = Literal[
+    "slow_down",  # 503 before anything is done
+    "expired_token",
+    "bad_signature",
+    "access_denied",
+    "no_such_key",
+    "no_such_bucket",
+    "full",  # 507, as some stores answer when their disks are full
+    "hang",  # no answer until the store is reset
+    "drop",  # connection closed, nothing done
+    "drop_after",  # done, but the connection closes before the answer
+    "cut_body",  # the promised length, half of the bytes, then the connection closes
+    "short_body",  # half of the bytes under a length that agrees with them
+    "wrong_bytes",  # the right length, one byte altered
+    "web_page",  # 200 with the page of some proxy instead of the answer
+]
+_ANSWERS: dict[str, tuple[str, str]] = {
+    "slow_down": ("503 Slow Down", "SlowDown"),
+    "expired_token": ("400 Bad Request", "ExpiredToken"),
+    "bad_signature": ("403 Forbidden", "SignatureDoesNotMatch"),
+    "access_denied": ("403 Forbidden", "AccessDenied"),
+    "no_such_key": ("404 Not Found", "NoSuchKey"),
+    "no_such_bucket": ("404 Not Found", "NoSuchBucket"),
+    "full": ("507 Insufficient Storage", "XMinioStorageFull"),
+}
+_PAGE = b"<html><body>Please log in to the network</body></html>"
+
+
+@dataclass
+class _Rule:
+    method: str
+    key: str
+    fault: Fault
+    left: float
+
+    def takes(self, method: str, key: str) -> bool:
+        return self.left > 0 and self.method in (method, "*") and fnmatch.fnmatchcase(key, self.key)
+
+
+@dataclass
+class ObjectStore:
+    """A running server with one bucket.
+
+    Attributes:
+        url: endpoint, `http://127.0.0.1:<port>`.
+        client: a plain client for looking behind the scenes; its requests are never spoiled or counted.
+        hits: (method, key) of every counted request in order; a listing has the method LIST and an empty key.
+    """
+
+    url: str = ""
+    bucket: str = "stylize-test"
+    hits: list[tuple[str, str]] = field(default_factory=list)
+    _rules: list[_Rule] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _released: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def root(self) -> str:
+        """The bucket as a root for `open_storage`."""
+        return f"s3://{self.bucket}"
+
+    @cached_property
+    def client(self) -> S3Client:
+        """See the class."""
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id="behind",
+            aws_secret_access_key="the-scenes",
+            region_name="us-east-1",
+            config=Config(user_agent_extra="behind-the-scenes"),
+        )
+
+    def fail(self, method: str, key: str, fault: Fault, *, times: float = float("inf")) -> None:
+        """Spoil the next `times` requests of this method (`*`: any; LIST) whose key matches the pattern."""
+        with self._lock:
+            self._rules.append(_Rule(method, key, fault, times))
+
+    def heal(self) -> None:
+        """Forget all faults and let go of hanging requests."""
+        with self._lock:
+            self._rules.clear()
+        self._released.set()
+        self._released = threading.Event()
+
+    def reset(self) -> None:
+        """Back to one empty bucket, no faults, no hits."""
+        self.heal()
+        self.hits.clear()
+        cast("BackendDict[Any]", s3_backends).reset()
+        self.client.create_bucket(Bucket=self.bucket)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object as somebody else's tool would: plain, without our metadata."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
+
+    def put_many(self, keys: Iterable[str]) -> None:
+        """Store empty objects, thousands in a second: straight into the server's memory."""
+        backend = s3_backends["123456789012"]["aws"]
+        for key in keys:
+            backend.put_object(self.bucket, key, b"")
+
+    def get(self, key: str) -> bytes:
+        """The stored bytes, whatever faults are set."""
+        return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def count(self, method: str, key: str = "*") -> int:
+        """How many counted requests there were."""
+        return sum(m == method and fnmatch.fnmatchcase(k, key) for m, k in self.hits)
+
+    def fault_for(self, method: str, key: str) -> Fault | None:
+        """Note the request and use up the first rule that takes it."""
+        with self._lock:
+            self.hits.append((method, key))
+            rule = next((rule for rule in self._rules if rule.takes(method, key)), None)
+            if rule is None:
+                return None
+            rule.left -= 1
+            return rule.fault
+
+    def hold(self) -> None:
+        """Wait until the store is healed."""
+        self._released.wait(60)
+
+
+@contextmanager
+def running_object_store() -> Iterator[ObjectStore]:
+    """A server in a thread of this process, for as long as the block runs."""
+    store = ObjectStore()
+    application = _spoiled(store, DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    store.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield store
+    finally:
+        store.heal()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+def _spoiled(store: ObjectStore, inner: WSGIApplication) -> WSGIApplication:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if "behind-the-scenes" in environ.get("HTTP_USER_AGENT", ""):
+            return inner(environ, start_response)
+        key = environ["PATH_INFO"].encode("latin1").decode().removeprefix(f"/{store.bucket}").lstrip("/")
+        method = environ["REQUEST_METHOD"]
+        fault = store.fault_for("LIST" if method == "GET" and not key else method, key)
+        if fault is None:
+            return inner(environ, start_response)
+        return _answer(fault, store, inner, environ, start_response)
+
+    return application
+
+
+def _answer(
+    fault: Fault,
+    store: ObjectStore,
+    inner: WSGIApplication,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    if fault in _ANSWERS:
+        return _error(fault, environ, start_response)
+    if fault == "hang":
+        store.hold()
+    if fault in ("hang", "drop"):
+        return _hung_up(environ)
+    if fault == "web_page":
+        start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(_PAGE)))])
+        return [_PAGE]
+    status, headers, body = _collect(inner, environ)
+    if fault == "drop_after":
+        return _hung_up(environ)
+    return _spoiled_body(fault, status, headers, body, environ, start_response)
+
+
+def _error(fault: Fault, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    status, code = _ANSWERS[fault]
+    # Servers repeat what they were sent; none of it may reach our texts.
+    echo = f"<Message>not with {environ.get('HTTP_AUTHORIZATION', '')}</Message>"
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code>{echo}</Error>".encode()
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _spoiled_body(
+    fault: Fault,
+    status: str,
+    headers: dict[str, str],
+    body: bytes,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    half = body[: len(body) // 2]
+    if fault == "wrong_bytes":
+        body = body[:-1] + bytes([body[-1] ^ 1])
+    elif fault == "short_body":
+        body = half
+    headers["Content-Length"] = str(len(body))
+    start_response(status, list(headers.items()))
+    if fault != "cut_body":
+        return [body]
+    return _then_hung_up(half, environ)
+
+
+def _collect(inner: WSGIApplication, environ: WSGIEnvironment) -> tuple[str, dict[str, str], bytes]:
+    begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
+        begun.append((status, headers))
+        return lambda _: None
+
+    body = b"".join(inner(environ, cast("StartResponse", start)))
+    status, headers = begun[0]
+    return status, {name.title(): value for name, value in headers}, body
+
+
+def _then_hung_up(half: bytes, environ: WSGIEnvironment) -> Iterator[bytes]:
+    yield half
+    _hung_up(environ)
+
+
+def _hung_up(environ: WSGIEnvironment) -> Iterable[bytes]:
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError
