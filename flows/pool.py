@@ -191,8 +191,7 @@ class DeviceChild:
         """Stop the child, and kill it if it has not ended after `grace_s` seconds; calls in flight return."""
         self.stop()
         if child := self._child:
-            child.process.join(grace_s)
-            child.kill()
+            child.end(grace_s)
         atexit.unregister(self.close)
 
     def _ready_child(self) -> _Child:
@@ -202,8 +201,10 @@ class DeviceChild:
         return self._child or self._start()
 
     def _start(self) -> _Child:
-        with _signals_held_back():  # one that arrives here finds the child assigned, and close() can end it
-            child = self._child = _Child(self.device)
+        child = self._child = _Child(
+            self.device
+        )  # assigned before it starts: an interrupt leaves it to close()
+        child.start()
         self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
         if self._initializer:
             try:
@@ -214,7 +215,7 @@ class DeviceChild:
         return child
 
     def _discard(self, child: _Child) -> None:
-        child.kill()
+        child.end()
         self._child, self._busy = None, False
 
     def _ask(self, child: _Child, request: partial[T], *, timeout_s: float | None) -> T:
@@ -223,7 +224,7 @@ class DeviceChild:
         try:
             answer = child.ask(data, timeout_s=timeout_s, on_progress=self._on_progress)
         except _Lost as lost:
-            end = str(lost) or child.end()
+            end = str(lost) or child.obituary()
             self._discard(child)
             self._refuse_if_stopped()
             work = getattr(request.func, "__name__", "its work")
@@ -246,10 +247,13 @@ class _Child:
     """One process and our end of its socket pair, which closes when nobody uses it any more."""
 
     def __init__(self, device: str) -> None:
-        self.link, theirs = SPAWN.Pipe()
-        self.process = SPAWN.Process(target=_serve, args=(theirs,), name=f"stylize {device}")
-        self.process.start()
-        theirs.close()
+        self.link, self._theirs = SPAWN.Pipe()
+        self.process = SPAWN.Process(target=_serve, args=(self._theirs,), name=f"stylize {device}")
+
+    def start(self) -> None:
+        with _signals_held_back():
+            self.process.start()
+        self._theirs.close()
 
     def ask(
         self, request: bytes, *, timeout_s: float | None, on_progress: Callable[[Progress], None]
@@ -272,11 +276,14 @@ class _Child:
                 return None
             return cast("Progress | _Returned | _Raised", self.link.recv())
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join(KILL_TIMEOUT_S)
+    def end(self, grace_s: float = 0.0) -> None:
+        """Wait that long, then kill."""
+        if self.process.pid:
+            self.process.join(grace_s)
+            self.process.kill()
+            self.process.join(KILL_TIMEOUT_S)
 
-    def end(self) -> str:
+    def obituary(self) -> str:
         """How the process ended, as the middle of a sentence."""
         self.process.join(KILL_TIMEOUT_S)  # the socket closes a little earlier
         code = self.process.exitcode

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from flows.errors import ServerUnavailable
@@ -82,7 +83,7 @@ def _set_variables(settings: Mapping[str, str | None]) -> None:
 def _require_health(url: str) -> None:
     try:
         _ask_health(url)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise ServerUnavailable(
             f"PREFECT_API_URL is {url}, but no Prefect server answers there ({reason(error)}); "
             "start that server, or unset PREFECT_API_URL to run with a private one"

@@ -20,6 +20,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from flows import server_template
@@ -28,9 +29,10 @@ from flows.errors import ServerUnavailable
 LOOPBACK = "127.0.0.1"
 PROGRAM = Path(__file__).with_name("server_process.py")
 LOG = "server.log"
-RESTARTS = 3
+RESTARTS = 10
 BACKLOG = 128
-POLL_S = 1.0
+ANSWER_TIMEOUT_S = 1.0
+PAUSE_S = 0.02
 STOP_GRACE_S = 8.0
 HOME_PREFIX = "stylize-prefect-"
 HOLDER = "holder"  # the file whose lock says that the home's run is alive
@@ -62,6 +64,7 @@ def private_server(*, startup_timeout_s: float) -> Iterator[tuple[str, Path]]:
         warm = server_template.install(home)
         server = _Server(home, listener)
         try:
+            server.start()
             server.await_health(url, startup_timeout_s)
             if not warm:
                 server_template.keep(home)
@@ -77,6 +80,10 @@ class _Server:
     def __init__(self, home: Path, listener: socket.socket) -> None:
         self._home, self._listener = home, listener
         self._changing, self._ending = threading.Lock(), False
+
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
         self._process = self._launch()
 
     def await_health(self, url: str, timeout_s: float) -> None:
@@ -84,33 +91,39 @@ class _Server:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                with direct.open(f"{url}/health", timeout=POLL_S):
+                with direct.open(f"{url}/health", timeout=ANSWER_TIMEOUT_S):
                     return
-            except OSError as error:
+            except (OSError, HTTPException) as error:
                 self._give_up_if_hopeless(deadline, error)
+            time.sleep(PAUSE_S)
 
     def keep_alive(self) -> None:
-        for _ in range(RESTARTS):
-            code = self._process.wait()
+        for left in reversed(range(RESTARTS + 1)):
+            code = self._process.wait() if self._process else 0
             with self._changing:
                 if self._ending:
                     return
-                log.warning("the private Prefect server died (exit code %d) and is started again", code)
                 _close_input(self._process)
-                self._process = self._launch()
-        self._process.wait()
+                log.warning(
+                    "the private Prefect server died (exit code %d) and is %sstarted again",
+                    code,
+                    "" if left else "not ",
+                )
+                if left:
+                    self._process = self._launch()
         self._listener.close()  # from now on clients are refused instead of kept waiting
 
     def end(self) -> None:
         with self._changing:
             self._ending = True
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        _close_input(self._process)
+        if process := self._process:
+            process.terminate()
+            try:
+                process.wait(STOP_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            _close_input(process)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -126,8 +139,8 @@ class _Server:
                 start_new_session=True,  # Ctrl-C is for the parent alone
             )
 
-    def _give_up_if_hopeless(self, deadline: float, error: OSError) -> None:
-        if (code := self._process.poll()) is not None:
+    def _give_up_if_hopeless(self, deadline: float, error: Exception) -> None:
+        if (code := self._process.poll() if self._process else None) is not None:
             what = f"ended with exit code {code}"
         elif time.monotonic() > deadline:
             what = f"did not answer in time ({reason(error)})"
@@ -146,8 +159,8 @@ def reason(error: Exception) -> str:
     return getattr(inner, "strerror", None) or str(inner)
 
 
-def _close_input(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
+def _close_input(process: subprocess.Popen[bytes] | None) -> None:
+    if process and process.stdin:
         process.stdin.close()
 
 

@@ -12,36 +12,25 @@ import shutil
 import socket
 import sys
 import threading
-import time
-
-import uvicorn
-from prefect.server.api.server import create_app
 
 GRACE_S = 3
 
 
 def main(descriptor: int) -> None:
     """Serve until SIGTERM, or until the parent ends."""
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    import uvicorn  # these take seconds, and the parent may end meanwhile
+    from prefect.server.api.server import create_app
+
     app = create_app(ephemeral=True, final=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S))
-    orphaned = threading.Event()
-    threading.Thread(target=_leave_with_parent, args=(server, orphaned), daemon=True).start()
-    server.run(sockets=[socket.socket(fileno=descriptor)])
-    if orphaned.is_set():
-        _remove_home()
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 
-def _leave_with_parent(server: uvicorn.Server, orphaned: threading.Event) -> None:
-    sys.stdin.buffer.read()
-    orphaned.set()
-    server.should_exit = True
-    time.sleep(2 * GRACE_S)
-    _remove_home()
-    os._exit(1)
-
-
-def _remove_home() -> None:
+def _leave_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # not buffered: such a reader aborts the interpreter when that ends first
     shutil.rmtree(os.environ["PREFECT_HOME"], ignore_errors=True)
+    os._exit(1)  # there is nothing left to end properly
 
 
 if __name__ == "__main__":
