@@ -38,6 +38,7 @@ class _Checker:
     source: str
     problems: list[Problem]
     folder: str = field(init=False)
+    encoder_is_known: bool = True
 
     def __post_init__(self) -> None:
         self.folder = str(Path(self.source).parent)
@@ -122,8 +123,9 @@ class _Checker:
         if node is None:
             return {}, base or {}
         own = read_settings(node, self.folder, self.problems)
-        unknown_encoder = any(problem.where.endswith("settings.encoder") for problem in self.problems)
-        if base is None or unknown_encoder:  # whose layers could not be judged
+        given = isinstance(node, Table) and "encoder" in node.entries
+        self.encoder_is_known &= not given or "encoder" in own
+        if base is None or not self.encoder_is_known:  # whose layers could not be judged
             return own, base or {}
         return own, check_together(base, own, node, self.problems)
 

@@ -41,7 +41,7 @@ settings: {{encoder: slim, size: 512, steps: 200}}
 contents: [photos/*.jpg, "s3://bucket/photos/*.png"]
 styles:
   - paintings/starry.jpg
-  - {{name: waves, image: paintings/wave.jpg, settings: {{style_weight: 20}}}}
+  - {{name: waves, image: paintings/wave.jpg, settings: {{style_scale: 1.5}}}}
 pairs:                                 # single pairs, instead of the combinations or beside them
   - {{content: a.jpg, style: b.jpg, settings: {{size: 1024}}}}
 ```

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
 from flows.errors import Problem
@@ -57,7 +58,12 @@ def known_entries(
 def _unknown(key: str, known: Iterable[str], hints: Mapping[str, str]) -> str:
     if key in hints:
         return hints[key]
-    near = difflib.get_close_matches(key[:80], known, n=1)
+    return _advice(key[:80], tuple(known))
+
+
+@lru_cache(maxsize=1024)  # one mistake in a generated manifest stands there a hundred thousand times
+def _advice(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
     return "unknown key; " + (f"did you mean `{near[0]}`?" if near else "accepted are " + ", ".join(known))
 
 
@@ -94,7 +100,7 @@ def _number(setting: Setting, node: Text) -> int | float:
     form = _WHOLE if setting.kind is int else _NUMBER
     if not node.plain or not form.fullmatch(node.text):
         raise refusal(setting, node)
-    value: int | float = setting.kind(node.text)
+    value: int | float = setting.kind(node.text) + 0  # so that -0.0 is spelled like 0.0 in identities
     limits = setting.limits
     low = value >= limits["ge"] if "ge" in limits else value > limits.get("gt", -float("inf"))
     if not low or value > limits.get("le", 1.7e308):
@@ -158,9 +164,7 @@ def _weights(setting: Setting, node: Node, folder: str, problems: list[Problem])
             return None
         raise refusal(setting, node)
     entries = known_entries(node, WEIGHTS_KEYS, problems)
-    if missing := [
-        key for key, described in WEIGHTS_KEYS.items() if described.required and key not in entries
-    ]:
+    if missing := [key for key, known in WEIGHTS_KEYS.items() if known.required and key not in entries]:
         raise Refused(node, f"{' and '.join(missing)} must be given")
     found: dict[str, Any] = {
         key: read_value(WEIGHTS_KEYS[key], child, folder, problems) for key, child in entries.items()
@@ -188,9 +192,9 @@ def check_together(
         except SettingsError as error:
             key = error.key.partition(".")[0]
             problems.append(_contradiction(key, error, own, node))
-            if together.pop(key, None) is None:
+            if key not in together:  # nothing that could be taken back
                 return together
-            together = merged(together)
+            del together[key]
         else:
             return together
 

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from flows import manifest_yaml
 from flows.errors import ManifestError
 from flows.manifest import MAX_PROBLEMS, Manifest, load_manifest, resolve_settings
 from flows.manifest_reference import EXPECT, ROOT, invalid_examples
@@ -229,6 +231,86 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     assert load_manifest(path).contents[0].line == 3
 
 
+@pytest.mark.parametrize("name", ["quickstart", "s3"])
+def test_without_the_parser_in_c_the_same_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ROOT / "manifests" / f"{name}.yaml"
+    with_c = load_manifest(path)
+    monkeypatch.setattr(manifest_yaml, "_LOADER", yaml.SafeLoader)
+    assert load_manifest(path) == with_c
+
+
+def test_a_file_that_is_too_large_is_not_even_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # sparse: nobody has this much memory
+    with pytest.raises(ManifestError, match="larger than 32 MiB"):
+        load_manifest(path)
+
+
+def test_more_values_than_any_run_needs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest_yaml, "MAX_VALUES", 100)
+    assert problems_of("[" + "a," * 200 + "]") == [
+        "line 1: more than 100 values; split it into several manifests"
+    ]
+
+
+def test_a_negative_zero_is_zero() -> None:
+    assert str(load(BASE + "settings: {tv_weight: -0}\n").settings["tv_weight"]) == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("settings_text", "where"),
+    [
+        ("[size]", "settings: this must be a mapping"),
+        ("{size: [1]}", "settings.size: this must be a whole number"),
+        ("{weights: staged.pth}", "settings.weights: 'staged.pth' is not accepted"),
+        ("{weights: {file: [a], sha256: b}}", "settings.weights.file: this must be text"),
+        ("{weights: {file: '', sha256: b}}", "settings.weights.file: '' is not accepted; it is empty"),
+        ("{style_layers: relu1_1}", "settings.style_layers: this must be a list of layer names"),
+        ("{style_layers: [[relu1_1]]}", "settings.style_layers[0]: this must be the name of a layer"),
+        ("{style_layers: {relu1_1: [1]}}", "settings.style_layers.relu1_1: this must be a number above 0"),
+        ("{style_layers: [relu1_1, relu1_1]}", "settings.style_layers: "),
+        ("{init: folder/}", "settings.init: 'folder/' is not accepted; it names a folder"),
+        ("{content_weight: 0, style_weight: 0}", "settings.style_weight: "),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_refused_where_it_stands(settings_text: str, where: str) -> None:
+    (said,) = problems_of(BASE + f"settings: {settings_text}\n")
+    assert said.startswith(f"line 5: {where}")
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("S3://bucket/a.jpg", "'S3:' is not supported"),
+        ("s3:/bucket/a.jpg", "'s3:' is not supported"),
+        ("s3://-/a.jpg", "write s3://bucket/key"),
+        ("s3://bucket", "a bucket alone is not a file"),
+        ("' '", "it is empty"),
+        ("photos/", "it names a folder"),
+    ],
+)
+def test_a_picture_that_cannot_be_one_is_refused(image: str, why: str) -> None:
+    (said,) = problems_of(PAIRS + f"  - {{content: {image}, style: b.jpg}}\n")
+    assert said.startswith("line 4: pairs[0].content: ")
+    assert why in said
+
+
+def test_a_bucket_and_a_folder_may_stand_for_all_their_pictures() -> None:
+    found = load(BASE.replace("photos/*.jpg", "s3://bucket, s3://bucket/folder/, folder/"))
+    assert [e.image for e in found.contents] == ["s3://bucket", "s3://bucket/folder/", "/jobs/spring/folder"]
+
+
+def test_the_output_may_be_a_bucket_or_a_prefix() -> None:
+    assert load(BASE.replace("output: out", "output: s3://bucket/")).output == "s3://bucket"
+    assert load(BASE.replace("output: out", "output: s3://bucket/a/b/")).output == "s3://bucket/a/b"
+
+
+def test_one_mistake_in_many_places_is_answered_at_once() -> None:
+    pair = "  - {content: a.jpg, style: b.jpg, settings: {stpes: 1, encoder: 1}}\n"
+    assert len(problems_of(PAIRS + pair * 5_000)) == MAX_PROBLEMS + 1
+
+
 @pytest.mark.parametrize("name", ["absent.yaml", ".", "nul\0.yaml", "m.yaml/below"])
 def test_a_manifest_that_cannot_be_read_is_a_manifest_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "m.yaml").write_text(BASE)
@@ -291,6 +373,7 @@ def _load_or_refuse(text: str) -> None:
 _LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+from flows import manifest_yaml
 from flows.errors import ManifestError
 from flows.manifest import load_manifest
 try:

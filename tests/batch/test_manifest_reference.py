@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_origin
 
 import jsonschema  # type: ignore[import-untyped]
@@ -14,9 +16,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows import manifest_reference
 from flows.errors import ManifestError
 from flows.manifest import load_manifest
-from flows.manifest_reference import ROOT, files, invalid_examples, outdated
+from flows.manifest_reference import ROOT, files, invalid_examples, main, outdated
 from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, SETTINGS, STYLE_SETTINGS, accepted, described
 from flows.manifest_values import read_value
@@ -48,6 +51,30 @@ def test_the_check_on_the_command_line_agrees() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_files_are_written_where_they_are_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "manifests" / "invalid", tmp_path / "manifests" / "invalid")
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(manifest_reference, "ROOT", tmp_path)
+    assert main(["--check"]) == 1
+    assert "schema.json is not up to date; run: python -m flows.manifest_reference" in capsys.readouterr().err
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+    assert (tmp_path / "docs" / "manifest.md").read_bytes() == (ROOT / "docs" / "manifest.md").read_bytes()
+    assert main(["--chek"]) == 2
+
+
+def test_an_example_of_a_mistake_that_is_none_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manifests" / "invalid").mkdir(parents=True)
+    (tmp_path / "manifests" / "invalid" / "fine.yaml").write_text(PAIR % "size: 64")
+    monkeypatch.setattr(manifest_reference, "ROOT", tmp_path)
+    with pytest.raises(AssertionError, match="but it is valid"):
+        files()
 
 
 def test_every_setting_stands_in_the_reference_with_its_meaning_and_its_range() -> None:
