@@ -150,7 +150,7 @@ def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:
             yield Problem(
                 "name", f"{safe_text(draft.name)!r} cannot be used: {wrong}: {draft}", draft.lines[0]
             )
-        first = taken.setdefault(_key(draft.name), draft)
+        first = taken.setdefault(name_key(draft.name), draft)
         if first is not draft:
             yield _collision(first, draft)
     for draft in drafts:
@@ -163,7 +163,8 @@ def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:
             )
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """The same for all names that some file system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -180,7 +181,7 @@ def _file_in_the_way(draft: Draft, taken: Mapping[str, Draft]) -> Draft | None:
     """The pair that has a picture or a record where `draft` needs a folder."""
     parts = draft.name.split("/")
     for depth in range(1, len(parts)):
-        folder = _key("/".join(parts[:depth]))
+        folder = name_key("/".join(parts[:depth]))
         stem_of, dot, suffix = folder.rpartition(".")
         other = taken.get(stem_of)
         if other is not None and dot + suffix in (".json", other.recipe.picture.suffix):

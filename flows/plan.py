@@ -15,6 +15,7 @@ from flows.errors import ManifestError, Problem
 from flows.identity import ingredients_of
 from flows.inputs import REMOTE_THREADS, Expansion, expand, look_up
 from flows.manifest import MAX_PROBLEMS, Manifest
+from flows.overlap import keep_inputs_apart
 from flows.pairing import Draft, Pairing, pair_up
 from flows.pairs import Input, Pair
 from flows.storage import open_storage
@@ -76,13 +77,15 @@ def make_plan(manifest: Manifest) -> Plan:
     """Expand, pair, name and judge everything that `manifest` asks for.
 
     Raises:
-        ManifestError: a pattern matches nothing, or names collide; carries every such problem.
+        ManifestError: a pattern matches nothing, names collide, or results would replace inputs;
+            carries every such problem.
         StorageError: the output or a bucket cannot be reached.
         BadWeights: the installation lacks the built-in weights.
     """
     contents = expand(manifest.contents, where="contents", output=manifest.output)
     styles = expand(manifest.styles, where="styles", output=manifest.output)
     pairing = pair_up(manifest, contents.found, styles.found)
+    keep_inputs_apart(pairing, [*contents.found, *styles.found], manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems])
     inputs, missing = look_up(_places(contents, styles, pairing))
     pairs = [_pair(draft, inputs) for draft in pairing.drafts]
