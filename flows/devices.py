@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import cycle, islice
@@ -38,7 +39,7 @@ def _devices(device: str) -> tuple[str, ...]:
     if device == "cpu":
         return ("cpu",)
     kind, _, index = device.partition(":")
-    if kind not in ("auto", "cuda", "mps") or (index and not (kind == "cuda" and index.isdecimal())):
+    if not re.fullmatch(r"auto|mps|cuda(:\d+)?", device):
         raise SettingsError("device", device, "it must be auto, cpu, mps, cuda or cuda:0, cuda:1, ...")
     present = _probe()
     cuda = tuple(f"cuda:{number}" for number in range(present["cuda"]))

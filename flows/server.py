@@ -50,6 +50,19 @@ def prefect_server(*, startup_timeout_s: float = 120.0) -> Iterator[str]:
             _drain_client()
 
 
+def answers(url: str) -> bool:
+    """Whether a Prefect server answers at this API address.
+
+    After the death of the user's server Prefect's client holds up the end of the program by seconds for every
+    event it has not sent; a program that has done its work may then leave without it.
+    """
+    try:
+        _ask_health(url)
+    except (OSError, ValueError, HTTPException):
+        return False
+    return True
+
+
 def _common() -> dict[str, str | None]:
     return {**QUIET, "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "WARNING")}
 

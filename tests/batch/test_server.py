@@ -18,13 +18,13 @@ from processes import eventually, family, needs_proc
 
 from flows import server_template
 from flows.errors import ServerUnavailable
-from flows.server import prefect_server
+from flows.server import answers, prefect_server
 from flows.server_private import HOLDER, HOME_PREFIX
 
 SERVER = "server_process"
 RUN = """
 import os, time
-from flows.server import prefect_server
+from flows.server import answers, prefect_server
 
 with prefect_server() as url:
     home = os.environ["PREFECT_HOME"]
@@ -290,6 +290,7 @@ def test_a_users_server_that_answers_is_used_as_it_is(
         assert url == os.environ["PREFECT_API_URL"] == f"{users_server}/{status}"
         assert (os.environ["PREFECT_LOGGING_LEVEL"], os.environ["PREFECT_HOME"]) == ("DEBUG", "mine")
         assert os.environ["DO_NOT_TRACK"] == "1"
+        assert answers(url)
 
 
 @pytest.mark.parametrize("path", ["/404", "/500"])
@@ -308,6 +309,7 @@ def test_a_server_that_does_not_answer_is_named_with_the_way_round(
     monkeypatch.setenv("PREFECT_API_URL", url)
     with pytest.raises(ServerUnavailable) as caught, prefect_server():
         pytest.fail("entered")
+    assert not answers(url)
     assert url in str(caught.value)
     assert "unset PREFECT_API_URL" in str(caught.value)
     assert "\n" not in str(caught.value)
