@@ -1,8 +1,9 @@
-"""Draws the example pictures of this folder: `python manifests/draw.py [name ...]`, all of them without a name.
+"""Draws the example pictures: `python manifests/draw.py [name ...]`, all of them without a name.
 
 Everything comes from fixed seeds: the same versions of numpy and Pillow write the same bytes.
 """
 
+import io
 import sys
 import time
 from collections.abc import Callable
@@ -13,46 +14,51 @@ from drawing import flow, impasto, ink_waves, landscape, mosaic, still_life, tow
 from drawing.noise import Array
 from drawing.tone import picture
 
-_IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parent / "images"
 
 
 @dataclass(frozen=True)
 class Example:
-    """One picture of the quickstart: who draws it, how wide (px), and how it is stored."""
+    """One picture of the quickstart: who draws it at which width, its size in px, and how it is stored."""
 
     draw: Callable[[int], Array]
-    width: int
+    size: tuple[int, int]
     quality: int
-    grain: float = 0.006
+    grain: float = 0.0
 
 
 EXAMPLES = {
-    "contents/landscape": Example(landscape.draw, 768, 90),
-    "contents/still_life": Example(still_life.draw, 614, 90),
-    "contents/town": Example(town.draw, 768, 88),
-    "styles/flow": Example(flow.draw, 704, 82, grain=0.0),
-    "styles/mosaic": Example(mosaic.draw, 640, 82, grain=0.0),
-    "styles/ink_waves": Example(ink_waves.draw, 704, 86, grain=0.0),
-    "styles/impasto": Example(impasto.draw, 640, 82, grain=0.0),
+    "contents/landscape": Example(landscape.draw, (768, 512), 90, grain=0.006),
+    "contents/still_life": Example(still_life.draw, (614, 768), 90, grain=0.005),
+    "contents/town": Example(town.draw, (768, 512), 88, grain=0.006),
+    "styles/flow": Example(flow.draw, (704, 563), 82),
+    "styles/mosaic": Example(mosaic.draw, (640, 512), 82),
+    "styles/ink_waves": Example(ink_waves.draw, (704, 563), 86),
+    "styles/impasto": Example(impasto.draw, (640, 512), 82),
 }
 
 
-def write(name: str, example: Example) -> Path:
-    """Draws one picture and writes its JPEG; the path that now exists."""
-    path = _IMAGES / f"{name}.jpg"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = picture(example.draw(example.width), grain=example.grain, seed=1)
-    image.save(path, quality=example.quality, optimize=True, progressive=True, subsampling="4:2:0")
-    return path
+def jpeg(example: Example, width: int) -> bytes:
+    """The picture drawn `width` px wide, as a JPEG file; the same bytes each time."""
+    stored = io.BytesIO()
+    image = picture(example.draw(width), grain=example.grain, seed=1)
+    image.save(stored, "jpeg", quality=example.quality, optimize=True, progressive=True)
+    return stored.getvalue()
 
 
-def main(names: list[str]) -> None:
-    """Draws the named pictures, or all."""
+def main(names: list[str]) -> int:
+    """Draws the named pictures, or all, into `images`; 2 if a name is unknown, and then nothing is drawn."""
+    unknown = sorted(set(names) - set(EXAMPLES))
+    if unknown:
+        print(f"no picture is called {', '.join(unknown)}; there are {', '.join(EXAMPLES)}", file=sys.stderr)
+        return 2
     for name in names or EXAMPLES:
-        start = time.perf_counter()
-        path = write(name, EXAMPLES[name])
-        print(f"{path.name}: {path.stat().st_size // 1000} kB in {time.perf_counter() - start:.0f} s")
+        start, path = time.perf_counter(), IMAGES / f"{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(EXAMPLES[name], EXAMPLES[name].size[0]))
+        print(f"{name}: {path.stat().st_size // 1000} kB in {time.perf_counter() - start:.0f} s", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

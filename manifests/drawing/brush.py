@@ -1,4 +1,4 @@
-"""Oil paint: curved, tapered strokes with bristle marks, laid on a canvas that remembers how thick the paint is."""
+"""Oil paint: curved strokes with bristle marks, on a canvas that remembers how thick the paint is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,15 +52,22 @@ def curves(direction: Direction, starts: Array, *, lengths: Array, pieces: int) 
     return np.stack(paths, 1).astype(np.float32)
 
 
-def scatter(rng: np.random.Generator, *, spacing: float, aspect: float) -> Array:
-    """Shuffled points (n, 2) on a jittered lattice over the picture, in fractions of its width."""
+def scatter(canvas: Canvas, rng: np.random.Generator, *, spacing: float) -> Array:
+    """Shuffled points (n, 2) on a jittered lattice over the canvas, in fractions of its width.
+
+    They are never closer than three pixels, so that a small picture takes few strokes.
+    """
+    height, width = canvas.thickness.shape
+    spacing, aspect = max(spacing, 3 / width), height / width
     x, y = np.meshgrid(np.arange(0, 1 + spacing, spacing), np.arange(0, aspect + spacing, spacing))
     points = np.stack([x.ravel(), y.ravel()], -1)
     points = points + rng.uniform(-0.6, 0.6, points.shape) * spacing
     return rng.permutation(points).astype(np.float32)
 
 
-def stroke(canvas: Canvas, path: Array, brush: Brush, *, colours: tuple[Array, Array], rng: np.random.Generator) -> None:
+def stroke(
+    canvas: Canvas, path: Array, brush: Brush, *, colours: tuple[Array, Array], rng: np.random.Generator
+) -> None:
     """Lays one stroke along `path` (n, 2): the first colour, streaked with the second."""
     height, width = canvas.thickness.shape
     half = brush.breadth * width / 2 * rng.uniform(0.75, 1.2)
@@ -89,7 +96,7 @@ def varnish(canvas: Canvas, *, strength: float, azimuth: float, gloss: float) ->
     x, y = grid(fine.shape[1], fine.shape[0])
     patchy = 0.75 + 0.5 * fractal(x * 9, y * 9, octaves=2, seed=5)
     lit = canvas.rgb * (0.30 + 0.70 * diffuse)[..., None]
-    return np.clip(lit + (gloss * patchy * np.clip(shine - 0.35, 0, 1))[..., None], 0, 1)
+    return np.asarray(np.clip(lit + (gloss * patchy * np.clip(shine - 0.35, 0, 1))[..., None], 0, 1))
 
 
 def _coordinates(points: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -128,4 +135,4 @@ def _coverage(along: Array, across: Array, bristle: Array, *, dry: float, soft: 
     edge = np.clip((1 - np.abs(across)) / soft, 0, 1)
     lift = np.clip((1 - along - dry * 0.35 * (0.5 + 0.5 * bristle)) * 14, 0, 1)
     touch = np.clip((along - dry * 0.15 * (0.5 - 0.5 * bristle)) * 14, 0, 1)
-    return edge * np.maximum(lift * touch, 0)
+    return np.asarray(edge * np.maximum(lift * touch, 0))

@@ -8,10 +8,24 @@ from drawing.tone import colour, mix, ramp, shrink, smoothstep
 
 _ASPECT = 0.8
 # Lamps of the sky: centre x, y, radius, spin.
-_LIGHTS = ((0.79, 0.135, 0.085, 1.0), (0.13, 0.12, 0.045, -1.0), (0.44, 0.07, 0.03, 1.0), (0.95, 0.36, 0.03, 1.0),
-           (0.60, 0.33, 0.035, -1.0), (0.05, 0.37, 0.028, 1.0))
+_LIGHTS = (
+    (0.79, 0.135, 0.085, 1.0),
+    (0.13, 0.12, 0.045, -1.0),
+    (0.44, 0.07, 0.03, 1.0),
+    (0.95, 0.36, 0.03, 1.0),
+    (0.60, 0.33, 0.035, -1.0),
+    (0.05, 0.37, 0.028, 1.0),
+)
 _EDDIES = ((0.34, 0.27, 0.16, 1.0), (0.545, 0.20, 0.10, -1.0), (0.17, 0.33, 0.09, -1.0))
-_SKY = ((0.0, "#0c1a4d"), (0.25, "#1c3f8f"), (0.45, "#2f6dba"), (0.6, "#6fa9d6"), (0.75, "#b9d8de"), (0.9, "#e9e3ae"), (1.0, "#f4d35a"))
+_SKY = (
+    (0.0, "#0c1a4d"),
+    (0.25, "#1c3f8f"),
+    (0.45, "#2f6dba"),
+    (0.6, "#6fa9d6"),
+    (0.75, "#b9d8de"),
+    (0.9, "#e9e3ae"),
+    (1.0, "#f4d35a"),
+)
 _GLOW = ((0.0, "#fff6c8"), (0.3, "#ffe27a"), (0.6, "#f3b63a"), (0.85, "#d9d690"), (1.0, "#7fb3cf"))
 _HILLS = ((0.0, "#0b1c33"), (0.35, "#143a52"), (0.6, "#1f5f5e"), (0.8, "#3f8a66"), (1.0, "#8fb36a"))
 _WHEAT = ((0.0, "#5a3a12"), (0.3, "#a86a17"), (0.55, "#d99a24"), (0.8, "#f2c744"), (1.0, "#fbe89a"))
@@ -33,7 +47,7 @@ def draw(width: int) -> Array:
 
 
 def _layer(canvas: Canvas, brush: Brush, *, spacing: float, rng: np.random.Generator) -> None:
-    starts = scatter(rng, spacing=spacing, aspect=_ASPECT)
+    starts = scatter(canvas, rng, spacing=spacing)
     lengths = brush.length * rng.uniform(0.5, 1.25, len(starts)) * _room(starts)
     paths = curves(_direction, starts, lengths=lengths, pieces=12)
     first, second = _colours(starts, rng), _colours(starts + rng.normal(0, 0.012, starts.shape), rng)
@@ -47,7 +61,7 @@ def _room(points: Array) -> Array:
     room = np.ones_like(x)
     for cx, cy, radius, _ in _LIGHTS:
         room = np.minimum(room, np.clip(np.hypot(x - cx, y - cy) / (radius * 1.3), 0.3, 1))
-    return room
+    return np.asarray(room)
 
 
 def _regions(x: Array, y: Array) -> tuple[Array, Array, Array]:
@@ -88,7 +102,13 @@ def _colours(points: Array, rng: np.random.Generator) -> Array:
     hill, wheat, tree = _regions(x, y)
     rgb = mix(_sky(x, y, toss), ramp(0.45 + toss + 0.45 * np.sin(y * 90 + x * 22), _HILLS), hill)
     near = (y - 0.58) * 0.9
-    field = 0.55 + 1.3 * toss + 0.45 * fractal(x * 6, y * 11, octaves=3, seed=51) + 0.2 * np.sin(y * 60 + x * 9) - near * 0.2
+    field = (
+        0.55
+        + 1.3 * toss
+        + 0.45 * fractal(x * 6, y * 11, octaves=3, seed=51)
+        + 0.2 * np.sin(y * 60 + x * 9)
+        - near * 0.2
+    )
     rgb = mix(rgb, ramp(field, _WHEAT), wheat)
     poppies = (wheat > 0) & (rng.uniform(0, 1, len(points)) < 0.035)
     rgb[poppies] = colour("#c0392b") * rng.uniform(0.8, 1.15, (int(poppies.sum()), 1))

@@ -1,6 +1,7 @@
 """Houses, towers, trees and quays of the town, built as polygons; lengths in metres, y up, fronts face -z."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,26 +11,43 @@ from drawing.tone import colour
 
 PLASTER, ROOF, GLASS, PAINT, STONE, LEAF, CLOTH = range(7)
 
-_WALLS = ("#cfa05a", "#b9694a", "#dcc49a", "#cf9080", "#a85548", "#ddd3bd", "#93a9b3", "#d3b478", "#bf7c62", "#a3a98c",
-          "#dcbfa8", "#b98a58")
+_WALLS = (
+    "#cfa05a",
+    "#b9694a",
+    "#dcc49a",
+    "#cf9080",
+    "#a85548",
+    "#ddd3bd",
+    "#93a9b3",
+    "#d3b478",
+    "#bf7c62",
+    "#a3a98c",
+    "#dcbfa8",
+    "#b98a58",
+)
 _SHUTTERS = ("#2f5a4a", "#3b5f82", "#6b3a2a", "#4a6b3c", "#274a5c", "#7a2e2b", "#8a9a8c")
 _ROOFS = ("#a8512f", "#b5623a", "#8f4630", "#a0583c")
+# Front, top, left and right of a block: for every corner and axis, whether it is the low or the high end.
+_FACES = np.array(
+    [
+        [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]],
+        [[0, 1, 0], [1, 1, 0], [1, 1, 1], [0, 1, 1]],
+        [[0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1]],
+        [[1, 0, 0], [1, 1, 0], [1, 1, 1], [1, 0, 1]],
+    ]
+)
 _STONE, _WHITE, _DARK = colour("#a79a86"), colour("#e9e2d2"), colour("#2a2624")
 
 
 def box(mesh: Mesh, low: Sequence[float], high: Sequence[float], tone: Array, *, kind: int) -> None:
     """An upright block between two opposite corners, without its underside."""
-    (x, y, z), (right, top, back) = low, high
-    for face in (
-        ((x, y, z), (right, y, z), (right, top, z), (x, top, z)),
-        ((x, top, z), (right, top, z), (right, top, back), (x, top, back)),
-        ((x, y, z), (x, top, z), (x, top, back), (x, y, back)),
-        ((right, y, z), (right, top, z), (right, top, back), (right, y, back)),
-    ):
-        mesh.add(face, tone, kind=kind)
+    corners = np.array([low, high], np.float32)
+    mesh.add(corners[_FACES, np.arange(3)], tone, kind=kind)
 
 
-def house(mesh: Mesh, place: tuple[float, float, float], breadth: float, floors: int, *, rng: np.random.Generator) -> None:
+def house(
+    mesh: Mesh, place: tuple[float, float, float], breadth: float, floors: int, *, rng: np.random.Generator
+) -> None:
     """A plastered house whose lower left front corner is `place`."""
     x, base, z = place
     tone = colour(str(rng.choice(_WALLS))) * rng.uniform(0.92, 1.05)
@@ -49,11 +67,17 @@ def house(mesh: Mesh, place: tuple[float, float, float], breadth: float, floors:
 
 
 def _bay(
-    mesh: Mesh, cell: tuple[float, float, float, float], z: float, wall: Array, shutter: Array, *, ground: bool,
+    mesh: Mesh,
+    cell: tuple[float, float, float, float],
+    z: float,
+    wall: Array,
+    shutter: Array,
+    *,
+    ground: bool,
     rng: np.random.Generator,
 ) -> None:
     """One window or door with the wall around it."""
-    x, y, breadth, storey = cell
+    x, y, breadth, _ = cell
     door = ground and rng.uniform() < 0.6
     wide = rng.uniform(0.85, 1.0) if not door else rng.uniform(1.0, 1.5)
     low, high = (y, y + 2.15) if door else (y + 0.75, y + 0.75 + rng.uniform(1.25, 1.5))
@@ -69,29 +93,60 @@ def _bay(
         _balcony(mesh, hole, z, rng=rng)
 
 
-def _around(mesh: Mesh, cell: tuple[float, float, float, float], hole: Sequence[float], z: float, wall: Array) -> None:
+def _around(
+    mesh: Mesh, cell: tuple[float, float, float, float], hole: Sequence[float], z: float, wall: Array
+) -> None:
     x, y, breadth, storey = cell
     left, low, right, high = hole
-    for a, b, c, d in ((x, y, left, y + storey), (right, y, x + breadth, y + storey), (left, y, right, low),
-                       (left, high, right, y + storey)):
+    for a, b, c, d in (
+        (x, y, left, y + storey),
+        (right, y, x + breadth, y + storey),
+        (left, y, right, low),
+        (left, high, right, y + storey),
+    ):
         mesh.add(((a, b, z), (c, b, z), (c, d, z), (a, d, z)), wall, kind=PLASTER)
 
 
 def _opening(
-    mesh: Mesh, hole: Sequence[float], z: float, frame: Array, *, door: bool, wall: Array, rng: np.random.Generator
+    mesh: Mesh,
+    hole: Sequence[float],
+    z: float,
+    frame: Array,
+    *,
+    door: bool,
+    wall: Array,
+    rng: np.random.Generator,
 ) -> None:
     """The reveal, the glass or door leaf at its back and the bars in front of it."""
     left, low, right, high = hole
     back = z + 0.22
-    for a, b, c, d in ((left, low, left, high), (right, low, right, high), (left, high, right, high), (left, low, right, low)):
+    for a, b, c, d in (
+        (left, low, left, high),
+        (right, low, right, high),
+        (left, high, right, high),
+        (left, low, right, low),
+    ):
         mesh.add(((a, b, z), (c, d, z), (c, d, back), (a, b, back)), wall * 0.95, kind=PLASTER)
     kind, tone = (PAINT, frame) if door else (GLASS, np.full(3, rng.uniform(0.2, 1.0), np.float32))
-    mesh.add(((left, low, back), (right, low, back), (right, high, back), (left, high, back)), tone, kind=kind)
+    mesh.add(
+        ((left, low, back), (right, low, back), (right, high, back), (left, high, back)), tone, kind=kind
+    )
     middle, bar = (left + right) / 2, 0.045
-    bars = [(left, low, left + bar, high), (right - bar, low, right, high), (middle - bar / 2, low, middle + bar / 2, high)]
-    bars += [(left, low + (high - low) * part - bar / 2, right, low + (high - low) * part + bar / 2) for part in (0.03, 0.5, 0.97)]
+    bars = [
+        (left, low, left + bar, high),
+        (right - bar, low, right, high),
+        (middle - bar / 2, low, middle + bar / 2, high),
+    ]
+    bars += [
+        (left, low + (high - low) * part - bar / 2, right, low + (high - low) * part + bar / 2)
+        for part in (0.03, 0.5, 0.97)
+    ]
     for a, b, c, d in bars:
-        mesh.add(((a, b, back - 0.05), (c, b, back - 0.05), (c, d, back - 0.05), (a, d, back - 0.05)), frame * 0.95, kind=PAINT)
+        mesh.add(
+            ((a, b, back - 0.05), (c, b, back - 0.05), (c, d, back - 0.05), (a, d, back - 0.05)),
+            frame * 0.95,
+            kind=PAINT,
+        )
 
 
 def _shutters(mesh: Mesh, hole: Sequence[float], z: float, tone: Array, *, rng: np.random.Generator) -> None:
@@ -102,8 +157,11 @@ def _shutters(mesh: Mesh, hole: Sequence[float], z: float, tone: Array, *, rng: 
         if rng.uniform() < 0.12:
             way, swing = -way, 0.02
         end = (hinge + way * half * np.sqrt(1 - swing * swing), z - 0.05 - swing * half)
-        mesh.add(((hinge, low, z - 0.03), (end[0], low, end[1]), (end[0], high, end[1]), (hinge, high, z - 0.03)),
-                 tone * rng.uniform(0.85, 1.15), kind=PAINT)
+        mesh.add(
+            ((hinge, low, z - 0.03), (end[0], low, end[1]), (end[0], high, end[1]), (hinge, high, z - 0.03)),
+            tone * rng.uniform(0.85, 1.15),
+            kind=PAINT,
+        )
 
 
 def _balcony(mesh: Mesh, hole: Sequence[float], z: float, *, rng: np.random.Generator) -> None:
@@ -114,7 +172,9 @@ def _balcony(mesh: Mesh, hole: Sequence[float], z: float, *, rng: np.random.Gene
         box(mesh, (left - 0.45, low - 0.28, z - 0.75), (right + 0.45, low - 0.14, z), _STONE, kind=STONE)
         for bar in np.arange(left - 0.42, right + 0.45, 0.14):
             box(mesh, (bar, low - 0.14, z - 0.73), (bar + 0.03, low + 0.65, z - 0.70), _DARK, kind=PAINT)
-        box(mesh, (left - 0.45, low + 0.65, z - 0.75), (right + 0.45, low + 0.70, z - 0.68), _DARK, kind=PAINT)
+        box(
+            mesh, (left - 0.45, low + 0.65, z - 0.75), (right + 0.45, low + 0.70, z - 0.68), _DARK, kind=PAINT
+        )
     elif luck < 0.34:
         for pot in np.arange(left, right - 0.1, 0.26):
             tone = colour(str(rng.choice(["#b3243a", "#d9562f", "#c23a6b", "#4d7a34", "#3f6b2c"])))
@@ -123,41 +183,95 @@ def _balcony(mesh: Mesh, hole: Sequence[float], z: float, *, rng: np.random.Gene
         for cloth in np.arange(left - 0.35, right + 0.2, 0.42):
             drop = rng.uniform(0.4, 0.8)
             tone = colour(str(rng.choice(["#f2eee4", "#dfe7ee", "#b84a3c", "#5f86b3", "#e3c25a"])))
-            mesh.add(((cloth, low - 0.15 - drop, z - 0.34), (cloth + 0.36, low - 0.15 - drop * 0.95, z - 0.30),
-                      (cloth + 0.36, low - 0.15, z - 0.32), (cloth, low - 0.15, z - 0.32)), tone, kind=CLOTH)
+            mesh.add(
+                (
+                    (cloth, low - 0.15 - drop, z - 0.34),
+                    (cloth + 0.36, low - 0.15 - drop * 0.95, z - 0.30),
+                    (cloth + 0.36, low - 0.15, z - 0.32),
+                    (cloth, low - 0.15, z - 0.32),
+                ),
+                tone,
+                kind=CLOTH,
+            )
 
 
 def _awning(mesh: Mesh, hole: Sequence[float], z: float, *, rng: np.random.Generator) -> None:
     left, _, right, high = hole
     tone = colour(str(rng.choice(["#b8392f", "#2f6a6a", "#d8a032", "#3b5b8c"])))
     stripes = np.linspace(left - 0.35, right + 0.35, 10)
-    for number, (a, b) in enumerate(zip(stripes, stripes[1:], strict=False)):
+    for number, (a, b) in enumerate(pairwise(stripes)):
         strip = tone if number % 2 else _WHITE
-        mesh.add(((a, high - 0.2, z - 1.3), (b, high - 0.2, z - 1.3), (b, high + 0.3, z), (a, high + 0.3, z)), strip, kind=CLOTH)
-        mesh.add(((a, high - 0.42, z - 1.3), (b, high - 0.42, z - 1.3), (b, high - 0.2, z - 1.3), (a, high - 0.2, z - 1.3)), strip, kind=CLOTH)
+        mesh.add(
+            ((a, high - 0.2, z - 1.3), (b, high - 0.2, z - 1.3), (b, high + 0.3, z), (a, high + 0.3, z)),
+            strip,
+            kind=CLOTH,
+        )
+        mesh.add(
+            (
+                (a, high - 0.42, z - 1.3),
+                (b, high - 0.42, z - 1.3),
+                (b, high - 0.2, z - 1.3),
+                (a, high - 0.2, z - 1.3),
+            ),
+            strip,
+            kind=CLOTH,
+        )
 
 
-def _roof(mesh: Mesh, across: tuple[float, float], top: float, depth: tuple[float, float], *, rng: np.random.Generator) -> None:
+def _roof(
+    mesh: Mesh,
+    across: tuple[float, float],
+    top: float,
+    depth: tuple[float, float],
+    *,
+    rng: np.random.Generator,
+) -> None:
     """A tiled roof: ridge along the front, or a gable facing it; with chimneys."""
     (left, right), (front, back) = across, depth
     tone = colour(str(rng.choice(_ROOFS))) * rng.uniform(0.9, 1.1)
     over, middle = 0.32, (front + back) / 2
     if rng.uniform() < 0.68:
         ridge = top + rng.uniform(1.3, 1.9)
-        mesh.add(((left - 0.15, top - 0.12, front - over), (right + 0.15, top - 0.12, front - over),
-                  (right + 0.15, ridge, middle), (left - 0.15, ridge, middle)), tone, kind=ROOF)
+        mesh.add(
+            (
+                (left - 0.15, top - 0.12, front - over),
+                (right + 0.15, top - 0.12, front - over),
+                (right + 0.15, ridge, middle),
+                (left - 0.15, ridge, middle),
+            ),
+            tone,
+            kind=ROOF,
+        )
         for x in (left, right):
             mesh.add(((x, top, front), (x, ridge, middle), (x, top, back)), tone * 1.2, kind=PLASTER)
     else:
         centre, ridge = (left + right) / 2, top + (right - left) * rng.uniform(0.28, 0.4)
-        mesh.add(((left, top, front), (right, top, front), (centre, ridge, front)), _WHITE * np.array([0.93, 0.82, 0.66]), kind=PLASTER)
+        mesh.add(
+            ((left, top, front), (right, top, front), (centre, ridge, front)),
+            _WHITE * np.array([0.93, 0.82, 0.66]),
+            kind=PLASTER,
+        )
         for edge in (left - over, right + over):
-            mesh.add(((edge, top - 0.15, front - over), (centre, ridge + 0.05, front - over), (centre, ridge + 0.05, back),
-                      (edge, top - 0.15, back)), tone, kind=ROOF)
+            mesh.add(
+                (
+                    (edge, top - 0.15, front - over),
+                    (centre, ridge + 0.05, front - over),
+                    (centre, ridge + 0.05, back),
+                    (edge, top - 0.15, back),
+                ),
+                tone,
+                kind=ROOF,
+            )
     for _ in range(int(rng.integers(1, 3))):
         x, high = rng.uniform(left + 0.4, right - 0.8), top + rng.uniform(1.9, 2.6)
         box(mesh, (x, top, middle - 0.9), (x + 0.55, high, middle - 0.4), _STONE * 0.95, kind=PLASTER)
-        box(mesh, (x - 0.08, high, middle - 0.98), (x + 0.63, high + 0.14, middle - 0.32), tone * 0.9, kind=ROOF)
+        box(
+            mesh,
+            (x - 0.08, high, middle - 0.98),
+            (x + 0.63, high + 0.14, middle - 0.32),
+            tone * 0.9,
+            kind=ROOF,
+        )
 
 
 def tower(mesh: Mesh, place: tuple[float, float, float], *, height: float, half: float) -> None:
@@ -171,15 +285,32 @@ def tower(mesh: Mesh, place: tuple[float, float, float], *, height: float, half:
     for dx in (-0.45, 0.45):
         loft = (x + dx * half - 0.36, base + height * 0.78, z - half - 0.01)
         box(mesh, loft, (loft[0] + 0.72, base + height * 0.92, z - half), _DARK * 1.4, kind=PAINT)
-    box(mesh, (x - 0.3, base + height * 0.60, z - half - 0.02), (x + 0.3, base + height * 0.67, z - half), _DARK * 1.6, kind=PAINT)
+    box(
+        mesh,
+        (x - 0.3, base + height * 0.60, z - half - 0.02),
+        (x + 0.3, base + height * 0.67, z - half),
+        _DARK * 1.6,
+        kind=PAINT,
+    )
     top, out = base + height + 0.2, half + 0.25
-    corners = [(x - out, top, z - out), (x + out, top, z - out), (x + out, top, z + out), (x - out, top, z + out)]
+    corners = [
+        (x - out, top, z - out),
+        (x + out, top, z - out),
+        (x + out, top, z + out),
+        (x - out, top, z + out),
+    ]
     for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
         mesh.add((a, b, (x, top + half * 2.3, z)), colour("#8d4a36"), kind=ROOF)
 
 
 def blob(
-    mesh: Mesh, centre: tuple[float, float, float], radius: float, tone: Array, *, rng: np.random.Generator, rings: int = 6
+    mesh: Mesh,
+    centre: tuple[float, float, float],
+    radius: float,
+    tone: Array,
+    *,
+    rng: np.random.Generator,
+    rings: int = 5,
 ) -> None:
     """A lumpy ball of leaves."""
     turns = rings + 3
@@ -189,9 +320,8 @@ def blob(
     lump[:, -1], lump[0], lump[-1] = lump[:, 0], 1, 1
     ball = np.stack([np.sin(theta) * np.cos(phi), np.cos(theta) + 0 * phi, np.sin(theta) * np.sin(phi)], -1)
     points = np.array(centre) + ball * (lump * radius)[..., None]
-    for i in range(rings):
-        for j in range(turns):
-            mesh.add((points[i, j], points[i, j + 1], points[i + 1, j + 1], points[i + 1, j]), tone, kind=LEAF)
+    quads = np.stack([points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]], -2)
+    mesh.add(quads.reshape(-1, 4, 3), tone, kind=LEAF)
 
 
 def tree(mesh: Mesh, place: tuple[float, float, float], *, height: float, rng: np.random.Generator) -> None:
@@ -200,9 +330,22 @@ def tree(mesh: Mesh, place: tuple[float, float, float], *, height: float, rng: n
     tone = colour(str(rng.choice(["#4a5f2c", "#5c6f33", "#3a5230", "#6d7a3c"]))) * rng.uniform(0.9, 1.1)
     if rng.uniform() < 0.3:
         for part in np.linspace(0.1, 1.0, 6):
-            blob(mesh, (x, y + height * 1.3 * part, z), height * 0.17 * (1.15 - part), tone * 0.75, rng=rng, rings=5)
+            blob(
+                mesh,
+                (x, y + height * 1.3 * part, z),
+                height * 0.17 * (1.15 - part),
+                tone * 0.75,
+                rng=rng,
+                rings=5,
+            )
         return
     box(mesh, (x - 0.12, y, z - 0.12), (x + 0.12, y + height * 0.6, z + 0.12), _DARK * 1.6, kind=PAINT)
     for _ in range(6):
         shift = rng.normal(0, height * 0.2, 3) * (1, 0.6, 1)
-        blob(mesh, (x + shift[0], y + height * 0.72 + shift[1], z + shift[2]), height * rng.uniform(0.2, 0.32), tone * rng.uniform(0.85, 1.15), rng=rng)
+        blob(
+            mesh,
+            (x + shift[0], y + height * 0.72 + shift[1], z + shift[2]),
+            height * rng.uniform(0.2, 0.32),
+            tone * rng.uniform(0.85, 1.15),
+            rng=rng,
+        )

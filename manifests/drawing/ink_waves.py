@@ -1,4 +1,4 @@
-"""A rough sea in the manner of a colour woodblock: curling crests with claws of foam, indigo on fibrous paper."""
+"""A rough sea in the manner of a colour woodblock: curling crests, claws of foam, indigo on paper."""
 
 from dataclasses import dataclass
 
@@ -25,12 +25,12 @@ class Swell:
 
 
 _SWELLS = (
-    Swell(0.33, 0.045, 0.20, 0.3, 1.1, (_PALE, _FOAM, _LIGHT, _PALE)),
-    Swell(0.40, 0.075, 0.29, 0.75, 1.4, (_LIGHT, _PALE, _MID, _LIGHT, _FOAM)),
-    Swell(0.52, 0.31, 0.80, 0.19, 1.75, (_MID, _FOAM, _DEEP, _LIGHT, _MID, _PALE)),
-    Swell(0.60, 0.12, 0.44, 0.93, 1.55, (_DEEP, _PALE, _MID, _LIGHT, _DEEP, _FOAM)),
-    Swell(0.71, 0.19, 0.62, 0.62, 1.7, (_DEEP, _FOAM, _MID, _DEEP, _LIGHT, _MID)),
-    Swell(0.80, 0.13, 0.47, 0.14, 1.6, (_INK, _LIGHT, _DEEP, _FOAM, _MID, _INK)),
+    Swell(0.36, 0.07, 0.17, 0.3, 1.2, (_PALE, _FOAM, _LIGHT, _PALE)),
+    Swell(0.43, 0.13, 0.31, 0.82, 1.4, (_LIGHT, _PALE, _MID, _LIGHT, _FOAM)),
+    Swell(0.58, 0.56, 0.98, 0.20, 1.5, (_DEEP, _FOAM, _MID, _LIGHT, _DEEP, _PALE, _MID, _INK)),
+    Swell(0.60, 0.20, 0.43, 0.80, 1.5, (_MID, _PALE, _DEEP, _LIGHT, _INK, _FOAM)),
+    Swell(0.71, 0.34, 0.74, 0.86, 1.6, (_DEEP, _FOAM, _MID, _INK, _LIGHT, _MID)),
+    Swell(0.80, 0.23, 0.52, 0.22, 1.5, (_INK, _LIGHT, _DEEP, _FOAM, _MID, _INK)),
 )
 
 
@@ -49,7 +49,9 @@ def _sky(wide: int, high: int) -> Array:
     """Paper, darkened at the top as when ink is wiped on the block, with a low red sun."""
     x, y = grid(wide, high)
     wipe = y + 0.015 * fractal(x * 2, y * 6, octaves=2, seed=2)
-    rgb = ramp(wipe, [(0.0, "#33507c"), (0.07, "#7d97a8"), (0.17, "#d9d0b4"), (0.27, "#eedfbd"), (0.40, "#e8c79c")])
+    rgb = ramp(
+        wipe, [(0.0, "#33507c"), (0.07, "#7d97a8"), (0.17, "#d9d0b4"), (0.27, "#eedfbd"), (0.40, "#e8c79c")]
+    )
     disc = smoothstep(0.0625, 0.0605, np.hypot(x - 0.735, y - 0.17))
     return mix(rgb, mix(colour("#c8492c"), colour("#de7f4a"), smoothstep(0.13, 0.24, y)), disc * 0.93)
 
@@ -62,21 +64,30 @@ def _clouds(block: Image.Image, rng: np.random.Generator) -> None:
         half = rng.uniform(0.006, 0.012)
         for grow, tone in ((0.0016, "#5a6f8c"), (0.0, rng.choice(["#efe4c8", "#dcd6c0", "#c9d0c8"]))):
             for dx, dy, part in ((0, 0, 1), (0.07, half * 1.7, 0.55), (-0.05, -half * 1.6, 0.4)):
-                box = (x + dx - grow, y + dy - half - grow, x + dx + length * part + grow, y + dy + half + grow)
+                box = (
+                    x + dx - grow,
+                    y + dy - half - grow,
+                    x + dx + length * part + grow,
+                    y + dy + half + grow,
+                )
                 pen.rounded_rectangle([v * width for v in box], radius=(half + grow) * width, fill=str(tone))
 
 
 def _crest(swell: Swell, t: Array, *, depth: float) -> tuple[Array, Array]:
-    """The curve (n, 2) of the row at parameter t, `depth` below its surface, and the height 0..1 on the wave."""
+    """The curve (n, 2) of the row at parameter t, `depth` below its surface, and how high up, 0..1."""
     turn = (t / swell.length - swell.phase + 0.5) % 1 - 0.5
     number = np.round(t / swell.length - swell.phase)
     vary = 0.80 + 0.2 * np.sin(number * 2.4 + swell.phase * 9)
-    skew = np.where(turn < 0, turn / 0.62, turn / 0.38) / 1.0
-    up = np.exp(-((skew * 2.35) ** 2)) * smoothstep(0.5, 0.42, np.abs(turn))
-    swing = swell.curl * up**2.4
+    skew = np.where(turn < 0, turn / 0.62, turn / 0.38)
+    up = np.exp(-(np.abs(skew * 2.75) ** 1.55)) * smoothstep(0.5, 0.40, np.abs(turn))
     reach = swell.rise * vary * up * (1 - depth * 0.9)
-    x = t + reach * np.sin(swing) * 1.25
-    y = swell.base - reach * np.cos(swing) + depth * (0.10 + swell.rise * 0.55) + 0.006 * np.sin(t * 50 + 3 * depth)
+    x = t + reach * swell.curl * 0.62 * up**2.2
+    y = (
+        swell.base
+        - reach * (1 - 0.36 * up**7)
+        + depth * (0.10 + swell.rise * 0.55)
+        + 0.006 * np.sin(t * 50 + 3 * depth)
+    )
     return np.stack([x, y], -1), up
 
 
@@ -88,7 +99,7 @@ def _wave_row(block: Image.Image, swell: Swell, rng: np.random.Generator) -> Non
     _fill(ImageDraw.Draw(body), surface * width, height, 255)
     layer = Image.new("RGB", block.size, swell.tones[0])
     pen = ImageDraw.Draw(layer)
-    steps = 17
+    steps = 24
     for number in range(steps):
         line, _ = _crest(swell, t, depth=((number + 0.55 + 0.2 * rng.uniform()) / steps) ** 1.15 * 1.5)
         _fill(pen, line * width, height, swell.tones[number % len(swell.tones)])
@@ -109,16 +120,18 @@ def _ink(pen: ImageDraw.ImageDraw, line: Array, rng: np.random.Generator, *, bre
     breadths = breadth * (1 + 0.75 * fractal(place, place * 0 + rng.uniform(0, 99), octaves=2, seed=7))
     for start in range(0, len(line) - 1, 3):
         piece = line[start : start + 4]
-        pen.line([(float(x), float(y)) for x, y in piece], fill=_INK, width=max(1, round(float(breadths[start]))))
+        pen.line(
+            [(float(x), float(y)) for x, y in piece], fill=_INK, width=max(1, round(float(breadths[start])))
+        )
 
 
 def _foam(block: Image.Image, swell: Swell, surface: Array, up: Array, rng: np.random.Generator) -> None:
     """White claws along the upper part of every crest, and spray thrown ahead of them."""
-    size = swell.rise * 0.085 + 0.0035
+    size = 0.0055 + 0.034 * swell.rise
     blobs: list[tuple[float, float, float]] = []
     travelled = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(surface, axis=0).T))])
     last = -1.0
-    for index in np.flatnonzero(up > 0.30):
+    for index in np.flatnonzero(up > 0.45).tolist():
         if travelled[index] - last < size * rng.uniform(0.75, 1.25):
             continue
         last = travelled[index]
@@ -163,7 +176,12 @@ def _blobs(block: Image.Image, blobs: list[tuple[float, float, float]]) -> None:
             pen.ellipse([(x - r) * width, (y - r) * width, (x + r) * width, (y + r) * width], fill=tone)
     for x, y, radius in blobs:
         if radius > 0.008:
-            box = [(x - radius * 0.6) * width, (y - radius * 0.5) * width, (x + radius * 0.7) * width, (y + radius * 0.8) * width]
+            box = [
+                (x - radius * 0.6) * width,
+                (y - radius * 0.5) * width,
+                (x + radius * 0.7) * width,
+                (y + radius * 0.8) * width,
+            ]
             pen.arc(box, 20, 150, fill=_LIGHT, width=max(2, round(0.0016 * width)))
 
 
@@ -179,7 +197,9 @@ def _printed(rgb: Array, rng: np.random.Generator) -> Array:
     take = np.clip(1 + 0.34 * grain + 0.15 * mottle + 0.5 * edge, 0.3, 1.6)
     ink = np.clip(1 - (1 - np.clip(rgb / colour(_FOAM), 0, 1)) * take[..., None], 0.02, 1)
     fibre = _fibres(width, height, rng)
-    return np.clip(ink * paper * (1 - 0.10 * fibre)[..., None] + (0.05 * fibre * density)[..., None], 0, 1)
+    return np.asarray(
+        np.clip(ink * paper * (1 - 0.10 * fibre)[..., None] + (0.05 * fibre * density)[..., None], 0, 1)
+    )
 
 
 def _fibres(width: int, height: int, rng: np.random.Generator) -> Array:

@@ -7,11 +7,10 @@ reaches it; a running maximum along depth and a binary search find it, so no tri
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from drawing import conifers
-from drawing.noise import Array, Indices, fractal, perlin, ridged
-from drawing.tone import blur, colour, mix, ramp, shrink, smoothstep
+from drawing.noise import Array, Indices, fractal, ridged
+from drawing.tone import colour, film, mix, ramp, shrink, smoothstep, stretch
 
 _EYE = 0.55  # height of the camera above the water
 _HORIZON = 0.59  # from the top, as a fraction of the picture's height
@@ -38,8 +37,8 @@ def draw(width: int) -> Array:
     fan = _fan(tangent, steps=int(np.clip(wide * 0.62, 240, 1000)))
     light = _view(fan, slope, eye=_EYE)
     light = _water(light, fan, slope)
-    picture = _expose(_glare(light, slope, tangent))
-    return np.clip(conifers.plant(shrink(picture, scale), horizon=_HORIZON), 0, 1)
+    picture = film(_glare(light, slope, tangent), exposure=0.66)
+    return stretch(conifers.plant(shrink(picture, scale)))
 
 
 def _fan(tangent: Array, *, steps: int) -> Fan:
@@ -59,18 +58,36 @@ def _ground(x: Array, z: Array) -> Array:
     shore = np.maximum(side, end) + 0.5 * fractal(x * 0.9, z * 0.9, octaves=4, seed=8)
     rise = np.clip(shore, 0, None)
     warp = fractal(x * 0.09, z * 0.09, octaves=3, seed=21)
-    crests = ridged(x * 0.075 + 0.5 * warp, z * 0.075 - 0.5 * warp, octaves=9, seed=30, gain=0.40)
+    crests = ridged(x * 0.075 + 0.5 * warp, z * 0.075 - 0.5 * warp, octaves=9, seed=30, gain=0.37)
+    crests = (
+        0.78 * np.minimum(crests, 0.55 + 0.45 * crests)
+        + 0.16
+        + 0.30 * fractal(x * 0.16, z * 0.16, octaves=6, seed=45)
+    )
     peaks = crests**1.3 * (0.7 + 0.085 * np.clip(z - 8, 0, 50)) * smoothstep(0, 9, rise) * 2.6
-    hills = (0.13 * rise + 0.35 * rise * np.abs(fractal(x * 0.3, z * 0.3, octaves=5, seed=50))) / (1 + rise * 0.16)
+    hills = (0.13 * rise + 0.35 * rise * np.abs(fractal(x * 0.3, z * 0.3, octaves=5, seed=50))) / (
+        1 + rise * 0.16
+    )
+    knolls = (
+        1.5
+        * smoothstep(0.5, 6, rise)
+        * smoothstep(-0.15, 0.6, fractal(x * 0.17, z * 0.11, octaves=5, seed=55))
+    )
     valley = 1 - 0.75 * np.exp(-(((x + 0.27 * z) / (2 + 0.11 * z)) ** 2))
-    return np.where(shore < 0, np.maximum(shore * 0.3, -0.3), (peaks * valley + hills) + 0.008)
+    return np.asarray(
+        np.where(shore < 0, np.maximum(shore * 0.3, -0.3), (peaks + knolls) * valley + hills + 0.008)
+    )
 
 
 def _forest(ground: Array, x: Array, z: Array) -> Array:
     """How densely trees stand, 0..1: low, not at the water's edge, in patches."""
     patches = fractal(x * 0.45, z * 0.45, octaves=4, seed=61)
-    line = 1.15 + 0.9 * patches + 0.03 * z
-    return smoothstep(0.02, 0.06, ground) * smoothstep(line, line * 0.72, ground) * smoothstep(-0.55, -0.3, patches)
+    line = 1.45 + 0.9 * patches + 0.03 * z
+    return (
+        smoothstep(0.02, 0.06, ground)
+        * smoothstep(line, line * 0.72, ground)
+        * smoothstep(-0.55, -0.3, patches)
+    )
 
 
 def _crowns(x: Array, z: Array) -> Array:
@@ -110,7 +127,9 @@ def _normals(height: Array, x: Array, z: Array) -> tuple[Array, Array]:
 
 def _sunlit(height: Array, x: Array, z: Array) -> Array:
     """1 in the sun, 0 in the shadow of ridges to the left: march towards it over a coarse height table."""
-    grid_x, grid_z = np.linspace(-50, 46, 700, dtype=np.float32), np.linspace(0, 92, 460, dtype=np.float32)
+    cells = min(700, round(z.shape[0] * 0.74))
+    grid_x = np.linspace(-50, 46, cells, dtype=np.float32)
+    grid_z = np.linspace(0, 92, cells * 2 // 3, dtype=np.float32)
     table = _ground(*(np.broadcast_arrays(grid_x[None, :], grid_z[:, None])))
     step = float(grid_x[1] - grid_x[0])
     run = step / abs(_LIGHT[0])
@@ -130,7 +149,7 @@ def _bilinear(table: Array, i: Array, j: Array) -> Array:
     down, right = i - row, j - column
     top = table[row, column] * (1 - right) + table[row, column + 1] * right
     bottom = table[row + 1, column] * (1 - right) + table[row + 1, column + 1] * right
-    return top * (1 - down) + bottom * down
+    return np.asarray(top * (1 - down) + bottom * down)
 
 
 def _albedo(height: Array, ground: Array, forest: Array, steep: Array, x: Array, z: Array) -> Array:
@@ -138,7 +157,9 @@ def _albedo(height: Array, ground: Array, forest: Array, steep: Array, x: Array,
     strata = fractal(x * 0.4, height * 9 + mottle, octaves=3, seed=90)
     rock = ramp(0.5 + 0.8 * strata + 0.3 * mottle, [(0, "#3d3838"), (0.5, "#6b6260"), (1, "#98897c")])
     meadow = ramp(0.5 + mottle, [(0, "#4c4a20"), (0.5, "#77682c"), (1, "#a5893f")])
-    wood = ramp(0.5 + mottle + 0.6 * (height - ground) / 0.2, [(0, "#10190f"), (0.7, "#25381d"), (1.2, "#56602a")])
+    wood = ramp(
+        0.5 + mottle + 0.6 * (height - ground) / 0.2, [(0, "#10190f"), (0.7, "#25381d"), (1.2, "#56602a")]
+    )
     land = mix(meadow, rock, smoothstep(0.10, 0.28, steep + 0.12 * mottle))
     land = mix(land, wood, smoothstep(0.25, 0.6, forest))
     snow_line = 2.0 + 0.55 * mottle + 0.05 * z
@@ -151,19 +172,21 @@ def _albedo(height: Array, ground: Array, forest: Array, steep: Array, x: Array,
 def _haze(light: Array, x: Array, z: Array, height: Array) -> Array:
     """Air between the eye and the land: thicker low down and far away, warm towards the sun."""
     low = np.exp(-np.clip(height, 0, None) * 0.55)
-    optical = (np.clip(z - 4, 0, None) * 0.018 * (0.55 + 1.1 * low))[..., None] * np.array([0.85, 1.0, 1.2], np.float32)
+    optical = (np.clip(z - 4, 0, None) * 0.018 * (0.55 + 1.1 * low))[..., None] * np.array(
+        [0.85, 1.0, 1.2], np.float32
+    )
     kept = np.exp(-optical)
     glow = np.exp(-(((x / z - _SUN[0]) / 0.24) ** 2))
     air = mix(np.array([0.34, 0.42, 0.60], np.float32), np.array([1.45, 0.86, 0.46], np.float32), glow)
-    return light * kept + air * (1 - kept)
+    return np.asarray(light * kept + air * (1 - kept))
 
 
 def _view(fan: Fan, slope: Array, *, eye: float) -> Array:
     """Linear light of land and sky for rays of the given slopes (rows) through every column."""
     projected = (fan.height - eye) / fan.depth[:, None]
-    if eye < 0:  # under water nothing is seen, and land on this side of the lake is behind the mirror
-        wet = np.maximum.accumulate(fan.height <= 0, axis=0)
-        projected = np.where(wet & (fan.height > 0), projected, -9)
+    if eye < 0:  # only land beyond the lake is mirrored: what lies on this side is behind the mirror
+        beyond = ~np.maximum.accumulate((fan.height <= 0)[::-1], axis=0)[::-1]
+        projected = np.where(beyond, projected, -9)
     first = _first_hits(np.maximum.accumulate(projected, axis=0), slope)
     sky = _sky(np.broadcast_to(fan.tangent, first.shape), np.broadcast_to(slope[:, None], first.shape))
     hit = first < fan.depth.size
@@ -179,10 +202,14 @@ def _first_hits(rising: Array, slope: Array) -> Indices:
 
 def _sky(tangent: Array, slope: Array) -> Array:
     up = np.clip(slope, 0, 1)
-    blue = ramp(up, [(0, "#f2cf9c"), (0.07, "#e3c4a8"), (0.16, "#a9b6c8"), (0.30, "#6b8fbd"), (0.5, "#3d659f")]) ** 2.2
+    blue = (
+        ramp(up, [(0, "#f2cf9c"), (0.07, "#e3c4a8"), (0.16, "#a9b6c8"), (0.30, "#6b8fbd"), (0.5, "#3d659f")])
+        ** 2.2
+    )
     distance = np.sqrt((tangent - _SUN[0]) ** 2 + ((slope - _SUN[1]) * 1.15) ** 2)
     glow = np.exp(-distance / 0.11)[..., None] * np.array([1.5, 0.78, 0.28], np.float32)
-    sky = blue * 1.05 + glow * 0.9
+    disc = smoothstep(0.030, 0.010, distance)[..., None] * np.array([9.0, 6.6, 3.6], np.float32)
+    sky = blue * 1.05 + glow * 0.9 + disc
     x, z = tangent / (up + 0.045), 1 / (up + 0.045)
     warp = fractal(x * 0.35, z * 0.28, octaves=3, seed=110)
     puffs = fractal(x * 0.55 + warp, z * 0.30 + 0.6 * warp, octaves=7, seed=120, gain=0.55)
@@ -202,11 +229,15 @@ def _water(light: Array, fan: Fan, slope: Array) -> Array:
     reach = _EYE / down
     above = _bank(fan, slope[rows])
     x, z = reach[:, None] * fan.tangent, np.broadcast_to(reach[:, None], above.shape)
-    ripple = 0.6 * fractal(x * 5, z * 2.1, octaves=4, seed=140) + 0.4 * fractal(x * 21, z * 8, octaves=2, seed=150)
+    ripple = 0.6 * fractal(x * 5, z * 2.1, octaves=4, seed=140) + 0.4 * fractal(
+        x * 21, z * 8, octaves=2, seed=150
+    )
     calm = smoothstep(-0.25, 0.5, fractal(x * 0.35, z * 0.55, octaves=3, seed=160))
     tilt = ripple * (0.006 + 0.03 * calm) / (1 + 0.05 * z)
     mirror = _view(fan, np.linspace(0, float(down[-1]) * 1.25 + 0.02, down.size), eye=-_EYE)
-    row = np.clip((down[:, None] + tilt) / (float(down[-1]) * 1.25 + 0.02) * (down.size - 1), 0, down.size - 1.01)
+    row = np.clip(
+        (down[:, None] + tilt) / (float(down[-1]) * 1.25 + 0.02) * (down.size - 1), 0, down.size - 1.01
+    )
     column = np.clip(np.arange(x.shape[1]) + tilt * 0.35 * x.shape[1], 0, x.shape[1] - 1.01)
     seen = np.stack([_bilinear(mirror[..., i], row, column) for i in range(3)], -1)
     angle = down[:, None] + np.abs(tilt) * 2
@@ -224,15 +255,10 @@ def _bank(fan: Fan, slope: Array) -> Array:
     rising = np.maximum.accumulate(land, axis=0)
     reach = np.searchsorted(fan.depth, _EYE / -slope)
     before = rising[np.clip(reach - 1, 0, fan.depth.size - 1)]
-    return (before < slope[:, None]) | (reach == 0)[:, None]
+    return np.asarray((before < slope[:, None]) | (reach == 0)[:, None])
 
 
 def _glare(light: Array, slope: Array, tangent: Array) -> Array:
     distance = np.sqrt((tangent[None, :] - _SUN[0]) ** 2 + (slope[:, None] - _SUN[1]) ** 2)
-    halo = 0.42 * np.exp(-distance / 0.10) + 0.12 * np.exp(-distance / 0.35)
+    halo = 0.40 * np.exp(-distance / 0.07) + 0.07 * np.exp(-distance / 0.30)
     return light + halo[..., None] * np.array([1.0, 0.62, 0.30], np.float32)
-
-
-def _expose(light: Array) -> Array:
-    from drawing.tone import film
-    return film(light, exposure=0.72)

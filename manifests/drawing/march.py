@@ -1,7 +1,7 @@
 """Sphere tracing (Hart, 1996) of solids given by distance functions, with soft shadows and occlusion.
 
-Every solid lies in a ball. A ray asks a solid only while it is inside that ball, and solids do not know of each
-other: the first hit is the nearest of their hits, the shadow the darkest of their shadows.
+Every solid lies in a ball. A ray asks a solid only while it is inside that ball, and solids do not know of
+each other: the first hit is the nearest of their hits, the shadow the darkest of their shadows.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Solid:
 
 
 def first_hits(solids: Sequence[Solid], origin: Array, rays: Array) -> tuple[Array, Indices]:
-    """Distance along unit rays (n, 3) to the nearest surface, and the number of its solid; inf and 0 if none."""
+    """Distance along unit rays (n, 3) to the nearest surface, and which solid it is; inf and 0 if none."""
     reached, which = np.full(len(rays), np.inf, np.float32), np.zeros(len(rays), np.int32)
     for number, solid in enumerate(solids):
         enter, leave = _inside(solid, origin, rays, grow=0.0)
@@ -100,12 +100,14 @@ def openness(solids: Sequence[Solid], points: Array, normal: Array) -> Array:
         for row, (reach, _) in enumerate(_REACHES):
             found = solid.distance(points[near] + normal[near] * reach)
             gaps[row, near] = np.minimum(gaps[row, near], found)
-    closed = sum(weight * np.clip(1 - gaps[row] / reach, 0, 1) for row, (reach, weight) in enumerate(_REACHES))
-    return np.clip(1 - closed / 2.3, 0.05, 1)
+    closed = sum(
+        weight * np.clip(1 - gaps[row] / reach, 0, 1) for row, (reach, weight) in enumerate(_REACHES)
+    )
+    return np.asarray(np.clip(1 - closed / 2.3, 0.05, 1))
 
 
 def _inside(solid: Solid, origin: Array, rays: Array, *, grow: float) -> tuple[Array, Array]:
-    """Where unit rays enter (0 at least) and leave the solid's ball; leave is negative for those that miss."""
+    """Where unit rays enter (0 at least) and leave the solid's ball; those that miss leave at -1."""
     offset = origin - np.array(solid.centre, np.float32)
     along = _dot(offset, rays)
     square = along * along - _dot(offset, offset) + (solid.radius + grow) ** 2

@@ -1,10 +1,10 @@
-"""What the still life is made of: cloth and wood as shapes, colours of surfaces, and how they take the light."""
+"""What the still life is made of: cloth as a shape, colours of surfaces, and how they take the light."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from drawing.noise import Array, fractal
+from drawing.noise import Array, Names, fractal
 from drawing.tone import mix, ramp, smoothstep
 
 _EDGE = -1.02  # z of the table's front edge
@@ -12,7 +12,7 @@ _EDGE = -1.02  # z of the table's front edge
 
 @dataclass(frozen=True)
 class Surface:
-    """Per point: diffuse colour (n, 3), mirror strength facing the eye, sharpness 0..1, light let through (n, 3)."""
+    """Per point: diffuse colour (n, 3), mirror strength, its sharpness 0..1, light let through (n, 3)."""
 
     albedo: Array
     mirror: Array
@@ -25,17 +25,19 @@ def table(p: Array) -> Array:
     x, y, z = p.T
     drop = np.clip(-y, 0, 1)
     top = _cloth_share(x, z) * (0.02 + 0.030 * _folds(x, z))
-    hang = _cloth_share(x, np.full_like(z, -1.0)) * (0.02 + 0.05 * (1 + np.sin(x * 17 + 2.2 * np.sin(x * 5 + y * 2))) * smoothstep(0, 0.3, drop))
+    hang = _cloth_share(x, np.full_like(z, -1.0)) * (
+        0.02 + 0.05 * (1 + np.sin(x * 17 + 2.2 * np.sin(x * 5 + y * 2))) * smoothstep(0, 0.3, drop)
+    )
     over, front = y - top, _EDGE - hang - z
     outside = np.hypot(np.maximum(over + 0.03, 0), np.maximum(front + 0.03, 0))
-    return (outside + np.minimum(np.maximum(over, front) + 0.03, 0) - 0.03) * 0.72
+    return np.asarray((outside + np.minimum(np.maximum(over, front) + 0.03, 0) - 0.03) * 0.72)
 
 
 def _folds(x: Array, z: Array) -> Array:
     """Creases of the cloth on the table, about 0..2."""
     a = np.sin(5.1 * x + 7.3 * z + 1.6 * np.sin(3.1 * x - 2.2 * z + 1))
     b = np.sin(9.7 * x - 4.1 * z + 1.9 * np.sin(2.3 * z + 4.4 * x))
-    return 0.65 * (1 - np.abs(a)) ** 2 * 2 + 0.5 * (1 - np.abs(b)) ** 2
+    return np.asarray(0.65 * (1 - np.abs(a)) ** 2 * 2 + 0.5 * (1 - np.abs(b)) ** 2)
 
 
 def _cloth_share(x: Array, z: Array) -> Array:
@@ -47,11 +49,13 @@ def curtain(p: Array) -> Array:
     """A heavy curtain behind everything, gathered to the upper right."""
     x, y, z = p.T
     u = x + 0.16 * (y - 1) ** 2 * np.sign(x + 0.4) * 0.5 + 0.06 * np.sin(y * 2.3)
-    fold = 0.13 * np.sin(u * 6.3 + 0.7 * np.sin(u * 2.7 + 0.5 * y)) + 0.05 * np.sin(u * 14.1 + 1.1 * np.sin(y * 1.9 + u * 3))
-    return (1.75 + fold - z) * 0.62
+    fold = 0.075 * np.sin(u * 5.6 + 0.9 * np.sin(u * 2.7 + 0.5 * y)) + 0.022 * np.sin(
+        u * 13.1 + 1.1 * np.sin(y * 1.9 + u * 3)
+    )
+    return np.asarray((1.75 + fold - z) * 0.62)
 
 
-def look(names: np.ndarray[tuple[int, ...], np.dtype[np.str_]], points: Array, normal: Array, centres: Array) -> Surface:
+def look(names: Names, points: Array, centres: Array) -> Surface:
     """The surface at every point, by material name; `centres` are the middles of the solids hit."""
     albedo = np.zeros_like(points)
     mirror, sharp = np.zeros(len(points), np.float32), np.zeros(len(points), np.float32)
@@ -70,19 +74,36 @@ def look(names: np.ndarray[tuple[int, ...], np.dtype[np.str_]], points: Array, n
 def shaded(
     surface: Surface, rays: Array, normal: Array, *, light: tuple[Array, Array], lit: Array, opened: Array
 ) -> Array:
-    """Linear light (n, 3) sent to the eye: window, dim room, warm light off the table, mirrored surroundings."""
+    """Linear light (n, 3) sent to the eye: window, dim room, warm light off the table, reflections."""
     towards, strength = light
     cosine = normal @ towards
     wrap = np.clip(cosine, 0, 1) * lit
-    room = mix(np.array([0.20, 0.16, 0.13], np.float32), np.array([0.42, 0.48, 0.58], np.float32), np.clip(0.5 - 0.6 * normal[:, 0] + 0.35 * normal[:, 1], 0, 1))
+    room = mix(
+        np.array([0.34, 0.28, 0.23], np.float32),
+        np.array([0.62, 0.68, 0.78], np.float32),
+        np.clip(0.5 - 0.6 * normal[:, 0] + 0.35 * normal[:, 1], 0, 1),
+    )
     bounce = np.clip(-normal[:, 1], 0, 1)[:, None] * np.array([0.42, 0.28, 0.16], np.float32)
     diffuse = wrap[:, None] * strength + (room + bounce) * opened[:, None] * 0.72
-    leak = surface.through * (np.clip(-cosine, 0, 1) * 0.9 + 0.15)[:, None] * strength * (0.25 + 0.75 * lit)[:, None]
+    leak = (
+        surface.through
+        * (np.clip(-cosine, 0, 1) * 0.9 + 0.15)[:, None]
+        * strength
+        * (0.25 + 0.75 * lit)[:, None]
+    )
     facing = np.clip(-(rays * normal).sum(-1), 0, 1)
-    fresnel = surface.mirror + (1 - surface.mirror) * 0.75 * (1 - facing) ** 5 * np.minimum(surface.mirror * 20, 1)
+    fresnel = surface.mirror + (1 - surface.mirror) * 0.75 * (1 - facing) ** 5 * np.minimum(
+        surface.mirror * 20, 1
+    )
     bent = rays + 2 * facing[:, None] * normal
-    mirrored = _surroundings(bent, surface.sharp) * (0.25 + 0.75 * np.maximum(lit, 0.6 * opened))[:, None] * opened[:, None] ** 0.5
-    return surface.albedo * diffuse + surface.albedo**0.5 * leak * 0.5 + mirrored * fresnel[:, None]
+    mirrored = (
+        _surroundings(bent, surface.sharp)
+        * (0.25 + 0.75 * np.maximum(lit, 0.6 * opened))[:, None]
+        * opened[:, None] ** 0.5
+    )
+    return np.asarray(
+        surface.albedo * diffuse + surface.albedo**0.5 * leak * 0.5 + mirrored * fresnel[:, None]
+    )
 
 
 def _surroundings(direction: Array, sharp: Array) -> Array:
@@ -93,7 +114,11 @@ def _surroundings(direction: Array, sharp: Array) -> Array:
     pane = smoothstep(1 + soft * 6, 1 - soft, np.abs(u)) * smoothstep(1 + soft * 6, 1 - soft, np.abs(v))
     bars = np.maximum(smoothstep(0.10 + soft, 0.06, np.abs(u)), smoothstep(0.07 + soft, 0.04, np.abs(v)))
     window = pane * (1 - bars * sharp) * (direction[:, 2] < 0.6)
-    dusk = mix(np.array([0.10, 0.085, 0.07], np.float32), np.array([0.20, 0.22, 0.27], np.float32), np.clip(0.5 + direction[:, 1], 0, 1))
+    dusk = mix(
+        np.array([0.10, 0.085, 0.07], np.float32),
+        np.array([0.20, 0.22, 0.27], np.float32),
+        np.clip(0.5 + direction[:, 1], 0, 1),
+    )
     return dusk + window[:, None] * np.array([13.0, 12.4, 11.4], np.float32) * (0.25 + 0.75 * sharp)[:, None]
 
 
@@ -104,76 +129,141 @@ def _is_cloth(p: Array) -> Array:
 def _table(p: Array, local: Array) -> Array:
     x, y, z = p.T
     grain = fractal(x * 0.9 + 0.15 * np.sin(z * 3), z * 16 + y * 16, octaves=5, seed=201)
-    wood = ramp(0.5 + 0.75 * grain + 0.12 * fractal(x * 4, z * 60, octaves=2, seed=202), [(0, "#33190d"), (0.5, "#6a3a1e"), (1, "#9b6236")])
-    cross = fractal(x * 70, (z + y) * 8, octaves=2, seed=203) + fractal(x * 8, (z + y) * 70, octaves=2, seed=204)
+    wood = ramp(
+        0.5 + 0.75 * grain + 0.12 * fractal(x * 4, z * 60, octaves=2, seed=202),
+        [(0, "#33190d"), (0.5, "#6a3a1e"), (1, "#9b6236")],
+    )
+    cross = fractal(x * 70, (z + y) * 8, octaves=2, seed=203) + fractal(
+        x * 8, (z + y) * 70, octaves=2, seed=204
+    )
     linen = ramp(0.5 + 0.35 * cross, [(0, "#c5bba6"), (0.5, "#e5dcc9"), (1, "#f6f0e2")])
-    stripe = np.maximum(smoothstep(0.018, 0.014, np.abs(y + 0.20)), smoothstep(0.006, 0.004, np.abs(y + 0.245)))
+    stripe = np.maximum(
+        smoothstep(0.018, 0.014, np.abs(y + 0.20)), smoothstep(0.006, 0.004, np.abs(y + 0.245))
+    )
     linen = mix(linen, np.array([0.22, 0.34, 0.58], np.float32), stripe * (y < -0.05) * 0.85)
     return mix(wood, linen, _is_cloth(p))
 
 
 def _curtain(p: Array, local: Array) -> Array:
     x, y, _ = p.T
-    nap = fractal(x * 24, y * 3.5, octaves=4, seed=210)
-    damask = smoothstep(0.0, 0.3, np.sin(x * 9 + 1.5 * np.sin(y * 6)) * np.sin(y * 7.5 + 1.2 * np.sin(x * 8)))
-    base = ramp(0.5 + 0.5 * nap, [(0, "#2c4649"), (0.5, "#41615f"), (1, "#5d7d76")])
-    return mix(base, base * np.array([1.35, 1.22, 0.92], np.float32), damask * 0.55)
+    nap = fractal(x * 5, y * 4, octaves=5, seed=210) + 0.4 * fractal(x * 60, y * 60, octaves=2, seed=211)
+    base = ramp(0.5 + 0.55 * nap, [(0, "#4a4a3f"), (0.5, "#656452"), (1, "#7f7a62")])
+    gloom = 1.06 - 0.34 * smoothstep(0.2, -1.3, x) - 0.25 * smoothstep(1.2, 2.5, y)
+    return base * gloom[:, None]
 
 
 def _jug(p: Array, local: Array) -> Array:
     angle, y = np.arctan2(local[:, 2], local[:, 0]), p[:, 1]
-    glaze = ramp(0.5 + 0.6 * fractal(angle * 3, y * 9, octaves=4, seed=220), [(0, "#d9d6cb"), (0.5, "#ece8dc"), (1, "#f8f5ec")])
+    glaze = ramp(
+        0.5 + 0.6 * fractal(angle * 3, y * 9, octaves=4, seed=220),
+        [(0, "#d9d6cb"), (0.5, "#ece8dc"), (1, "#f8f5ec")],
+    )
     vine = np.abs(y - 0.34 - 0.075 * np.sin(angle * 7)) / 0.014
     petal = np.hypot((((angle * 7 / np.pi + 0.5) % 1) - 0.5) * 0.17, np.abs(y - 0.34) - 0.055) / 0.036
-    rings = np.min([np.abs(y - level) / thick for level, thick in ((0.10, 0.016), (0.135, 0.006), (0.54, 0.008), (0.575, 0.018), (0.86, 0.022))], 0)
+    rings = np.min(
+        [
+            np.abs(y - level) / thick
+            for level, thick in ((0.10, 0.016), (0.135, 0.006), (0.54, 0.008), (0.575, 0.018), (0.86, 0.022))
+        ],
+        0,
+    )
     brushed = np.minimum(np.minimum(vine, petal), rings)
-    blue = ramp(0.5 + 0.8 * fractal(angle * 9, y * 26, octaves=3, seed=221), [(0, "#1b2f73"), (0.5, "#2c4c9c"), (1, "#6f8cc6")])
+    blue = ramp(
+        0.5 + 0.8 * fractal(angle * 9, y * 26, octaves=3, seed=221),
+        [(0, "#1b2f73"), (0.5, "#2c4c9c"), (1, "#6f8cc6")],
+    )
     return mix(glaze, blue, smoothstep(1.15, 0.85, brushed))
 
 
 def _bottle(p: Array, local: Array) -> Array:
-    return np.broadcast_to(np.array([0.10, 0.17, 0.09], np.float32), p.shape)
+    """Dark green glass with a cork above and a printed paper label in front."""
+    y, angle = p[:, 1], np.arctan2(local[:, 0], -local[:, 2]) + 0.12
+    glass = np.broadcast_to(np.array([0.10, 0.17, 0.09], np.float32), p.shape)
+    paper = ramp(
+        0.5 + 0.5 * fractal(angle * 9, y * 30, octaves=4, seed=225),
+        [(0, "#cbb88d"), (0.5, "#ddcda6"), (1, "#eadfc0")],
+    )
+    script = smoothstep(0.12, 0.22, fractal(angle * 22, y * 40, octaves=2, seed=226)) * _bands(
+        y, (0.49, 0.43, 0.33, 0.29), 0.014
+    )
+    rule = np.maximum(_bands(y, (0.545, 0.235), 0.005), smoothstep(0.02, 0.012, np.abs(np.abs(angle) - 0.72)))
+    printed = mix(
+        paper,
+        np.array([0.36, 0.12, 0.10], np.float32),
+        np.maximum(script * (np.abs(angle) < 0.6), rule) * 0.85,
+    )
+    label = smoothstep(0.175, 0.17, np.abs(y - 0.39)) * smoothstep(0.80, 0.785, np.abs(angle))
+    cork = ramp(0.5 + 0.7 * fractal(angle * 8, y * 60, octaves=3, seed=227), [(0, "#8a6238"), (1, "#c79f6a")])
+    return mix(mix(glass, printed, label), cork, smoothstep(1.236, 1.240, y))
+
+
+def _bands(y: Array, levels: tuple[float, ...], half: float) -> Array:
+    return np.asarray(np.max([smoothstep(half, half * 0.7, np.abs(y - level)) for level in levels], 0))
 
 
 def _pear(p: Array, local: Array) -> Array:
     x, y, z = (local * 9).T
     tone = fractal(x + z, y - z, octaves=4, seed=230)
-    skin = ramp(0.45 + 0.4 * tone + 1.1 * local[:, 0] + 0.25 * local[:, 1], [(0, "#8f9a35"), (0.45, "#c9b440"), (0.75, "#dfa53c"), (1.1, "#c4572c")])
+    skin = ramp(
+        0.45 + 0.4 * tone + 1.1 * local[:, 0] + 0.25 * local[:, 1],
+        [(0, "#7f8a3c"), (0.45, "#b7a54a"), (0.75, "#cc9a48"), (1.1, "#a9532f")],
+    )
     russet = smoothstep(0.33, 0.55, fractal((x + z) * 9, (y - z) * 9, octaves=2, seed=231))
     return mix(skin, np.array([0.45, 0.30, 0.14], np.float32), russet * 0.65)
 
 
 def _apple(p: Array, local: Array) -> Array:
-    angle = np.arctan2(local[:, 2], local[:, 0])
-    streak = fractal(angle * 9, local[:, 1] * 5, octaves=4, seed=240) + 0.5 * fractal(local[:, 0] * 6, local[:, 1] * 6, octaves=2, seed=241)
-    skin = ramp(0.55 + 0.55 * streak + 0.9 * local[:, 0] - 0.6 * local[:, 1], [(0, "#d8b546"), (0.22, "#d2622f"), (0.5, "#b3202a"), (1, "#6d0f1c")])
-    dots = smoothstep(0.50, 0.62, fractal(local[:, 0] * 70, local[:, 1] * 70, octaves=1, seed=242))
-    hollow = smoothstep(0.085, 0.02, np.hypot(local[:, 0] - 0.02, local[:, 2])) * (local[:, 1] > 0.05)
-    return mix(mix(skin, np.array([0.90, 0.72, 0.48], np.float32), dots * 0.55), np.array([0.55, 0.50, 0.20], np.float32), hollow * 0.8)
+    x, y, z = local.T
+    flat = np.hypot(x, z) + 1e-6
+    streak = fractal(x / flat * 6 + y * 2, z / flat * 6 - y * 2, octaves=4, seed=240) + 0.6 * fractal(
+        x * 7 + z * 3, y * 7, octaves=3, seed=241
+    )
+    skin = ramp(
+        0.52 + 0.42 * streak + 1.0 * x - 0.7 * y,
+        [(0, "#cdb04c"), (0.22, "#c2643a"), (0.5, "#98262a"), (1, "#5f121c")],
+    )
+    dots = smoothstep(0.50, 0.62, fractal(x * 70, y * 70 + z * 40, octaves=1, seed=242))
+    hollow = smoothstep(0.085, 0.02, np.hypot(x - 0.02, z)) * (y > 0.05)
+    return mix(
+        mix(skin, np.array([0.86, 0.70, 0.50], np.float32), dots * 0.45),
+        np.array([0.50, 0.46, 0.20], np.float32),
+        hollow * 0.8,
+    )
 
 
 def _lemon(p: Array, local: Array) -> Array:
     pores = fractal(local[:, 0] * 75, (local[:, 1] + local[:, 2]) * 75, octaves=2, seed=250)
-    return ramp(0.55 + 0.35 * pores + 0.8 * local[:, 1], [(0, "#c78f1c"), (0.5, "#eec42d"), (1, "#fae268")])
+    return ramp(0.55 + 0.35 * pores + 0.8 * local[:, 1], [(0, "#b9871f"), (0.5, "#dfb838"), (1, "#f2dc6e")])
 
 
 def _grapes(p: Array, local: Array) -> Array:
     bloom = fractal(p[:, 0] * 12, (p[:, 1] + p[:, 2]) * 12, octaves=4, seed=260)
-    return ramp(0.45 + 0.7 * bloom, [(0, "#1e0f2b"), (0.5, "#3f2352"), (0.9, "#6e5b8a"), (1.2, "#93879f")])
+    return ramp(0.45 + 0.7 * bloom, [(0, "#1d1024"), (0.5, "#3a2342"), (0.9, "#655a78"), (1.2, "#8d8898")])
 
 
 def _sunflower(p: Array, local: Array) -> Array:
     radius = np.linalg.norm(local, axis=-1)
     speck = fractal(p[:, 0] * 60, p[:, 1] * 60, octaves=2, seed=270)
-    petal = ramp(0.5 + 0.45 * fractal(p[:, 0] * 14, p[:, 1] * 14, octaves=3, seed=271) + 1.6 * (radius - 0.2), [(0, "#cf6f10"), (0.4, "#eda414"), (0.8, "#f8cf35"), (1.1, "#fde98c")])
-    heart = ramp(0.5 + 0.9 * speck - 2.5 * (radius - 0.08), [(0, "#7a4a17"), (0.5, "#43240f"), (1, "#1f0f08")])
+    petal = ramp(
+        0.5 + 0.45 * fractal(p[:, 0] * 14, p[:, 1] * 14, octaves=3, seed=271) + 1.6 * (radius - 0.2),
+        [(0, "#b65a10"), (0.4, "#df951a"), (0.8, "#f0c23c"), (1.1, "#f8e08c")],
+    )
+    heart = ramp(
+        0.5 + 0.9 * speck - 2.5 * (radius - 0.08), [(0, "#7a4a17"), (0.5, "#43240f"), (1, "#1f0f08")]
+    )
     return mix(petal, heart, smoothstep(0.128, 0.112, radius + 0.012 * speck))
 
 
 def _daisy(p: Array, local: Array) -> Array:
     radius = np.linalg.norm(local, axis=-1)
-    petal = ramp(0.5 + 0.5 * fractal(p[:, 0] * 20, p[:, 1] * 20, octaves=3, seed=280), [(0, "#cfcbd4"), (0.5, "#efecea"), (1, "#fffdf6")])
-    heart = ramp(0.5 + 0.8 * fractal(p[:, 0] * 90, p[:, 1] * 90, octaves=2, seed=281), [(0, "#a8640f"), (0.6, "#dda21f"), (1, "#f2cc4b")])
+    petal = ramp(
+        0.5 + 0.5 * fractal(p[:, 0] * 20, p[:, 1] * 20, octaves=3, seed=280),
+        [(0, "#cfcbd4"), (0.5, "#efecea"), (1, "#fffdf6")],
+    )
+    heart = ramp(
+        0.5 + 0.8 * fractal(p[:, 0] * 90, p[:, 1] * 90, octaves=2, seed=281),
+        [(0, "#a8640f"), (0.6, "#dda21f"), (1, "#f2cc4b")],
+    )
     return mix(petal, heart, smoothstep(0.044, 0.036, radius))
 
 
@@ -190,7 +280,7 @@ _MADE_OF = {
     "table": (_table, 0.035, 0.35, (0, 0, 0)),
     "curtain": (_curtain, 0.0, 0.0, (0, 0, 0)),
     "jug": (_jug, 0.05, 0.95, (0, 0, 0)),
-    "bottle": (_bottle, 0.06, 1.0, (0.02, 0.10, 0.03)),
+    "bottle": (_bottle, 0.06, 1.0, (0.10, 0.34, 0.10)),
     "pear": (_pear, 0.022, 0.25, (0, 0, 0)),
     "apple": (_apple, 0.035, 0.7, (0, 0, 0)),
     "lemon": (_lemon, 0.028, 0.4, (0.04, 0.03, 0)),

@@ -1,15 +1,16 @@
-"""A mosaic floor in warm stone and glass: squarish tesserae that follow the outlines, grout and bevels in low light.
+"""A mosaic in warm stone and glass: squarish tesserae that follow the outlines, set in grout, in low light.
 
-The tiles are an oriented Voronoi partition after Hausner, "Simulating Decorative Mosaics" (SIGGRAPH 2001): distances
-are measured in each tile's own turned frame, and every tile is moved to the middle of its region a few times.
+The tiles are an oriented Voronoi partition after Hausner, "Simulating Decorative Mosaics" (SIGGRAPH 2001):
+distances are measured in each tile's own turned frame, and every tile moves to the middle of its region a few
+times.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from drawing.noise import Array, Indices, fractal
-from drawing.tone import blur, colour, grid, mix, ramp, relief, smoothstep
+from drawing.noise import Array, Indices, Names, fractal
+from drawing.tone import blur, colour, grid, mix, ramp, relief, shrink, smoothstep
 
 _TILE = 0.0165  # side of a tessera as a fraction of the width
 _SUN = (0.40, 0.41)
@@ -39,8 +40,6 @@ def draw(width: int) -> Array:
     rng = np.random.default_rng(37)
     seeds = _relaxed(_scatter(rng, wide, high), wide, high, rounds=4)
     tiles = _partition(seeds, wide, high)
-    from drawing.tone import shrink
-
     return shrink(_light(tiles, seeds, _stones(seeds / wide, rng), wide, rng), 2)
 
 
@@ -94,7 +93,7 @@ def _direction(x: Array, y: Array) -> Array:
 
 
 def _outline(x: Array, y: Array) -> Array:
-    """Distance to the nearest of the drawn outlines: rings of the sun, waves of the border, small rosettes."""
+    """Distance to the nearest of the drawn outlines: rings of the sun, wavy bands, rosettes."""
     radius = np.hypot(x - _SUN[0], y - _SUN[1])
     value = np.minimum(np.abs(radius - 0.135), np.abs(radius - 0.30))
     value = np.where(radius < 0.135, np.minimum(value, np.abs(radius - 0.06)), value)
@@ -102,17 +101,23 @@ def _outline(x: Array, y: Array) -> Array:
     value = np.where(radius > 0.30, np.minimum(value, np.abs(_wave(x, y))), value)
     for cx, cy, size in _rosettes():
         value = np.minimum(value, np.abs(np.hypot(x - cx, y - cy) - size))
-    return value
+    return np.asarray(value)
 
 
 def _rosettes() -> tuple[tuple[float, float, float], ...]:
-    return ((0.88, 0.13, 0.085), (0.90, 0.44, 0.055), (0.76, 0.64, 0.04), (0.04, 0.05, 0.07), (0.12, 0.72, 0.05))
+    return (
+        (0.88, 0.13, 0.085),
+        (0.90, 0.44, 0.055),
+        (0.76, 0.64, 0.04),
+        (0.04, 0.05, 0.07),
+        (0.12, 0.72, 0.05),
+    )
 
 
 def _ray_angle(x: Array, y: Array) -> Array:
     """Phase of the sun's sixteen curling rays."""
     radius = np.hypot(x - _SUN[0], y - _SUN[1])
-    return 16 * np.arctan2(y - _SUN[1], x - _SUN[0]) + 22 * radius
+    return np.asarray(16 * np.arctan2(y - _SUN[1], x - _SUN[0]) + 22 * radius)
 
 
 def _wave(x: Array, y: Array) -> Array:
@@ -124,7 +129,9 @@ def _wave(x: Array, y: Array) -> Array:
 def _stones(points: Array, rng: np.random.Generator) -> Array:
     """The colour of each tile (n, 3): stone by place in the design, shade by the cut."""
     x, y = points[:, 0], points[:, 1]
-    shade = np.clip(0.5 + rng.normal(0, 0.22, len(x)) + 0.25 * fractal(x * 7, y * 7, octaves=2, seed=12), 0, 1)
+    shade = np.clip(
+        0.5 + rng.normal(0, 0.22, len(x)) + 0.25 * fractal(x * 7, y * 7, octaves=2, seed=12), 0, 1
+    )
     names = _names(x, y)
     rgb = np.zeros((len(x), 3), np.float32)
     for name, stops in _STONES.items():
@@ -132,7 +139,8 @@ def _stones(points: Array, rng: np.random.Generator) -> Array:
     return np.clip(rgb + rng.normal(0, 0.02, rgb.shape), 0, 1)
 
 
-def _names(x: Array, y: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
+def _names(x: Array, y: Array) -> Names:
+    """Which stone lies at each point."""
     tilt = y - 0.35 * x + 0.05 * np.sin(x * 13 + 1) + 0.025 * np.sin(y * 17 - 2)
     band = np.floor(tilt / 0.075 + 100).astype(int) % 4
     part = (tilt / 0.075) % 1
@@ -143,7 +151,7 @@ def _names(x: Array, y: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]
     return _rosette_names(x, y, _sun_names(x, y, names))
 
 
-def _sun_names(x, y, names):  # type: ignore[no-untyped-def]
+def _sun_names(x: Array, y: Array, names: Names) -> Names:
     radius = np.hypot(x - _SUN[0], y - _SUN[1])
     ray = np.cos(_ray_angle(x, y))
     rays = np.where(ray > 0.35, "gold", np.where(ray > -0.2, "terracotta", "crimson"))
@@ -159,7 +167,7 @@ def _sun_names(x, y, names):  # type: ignore[no-untyped-def]
     return np.where(radius < 0.033, "cream", names)
 
 
-def _rosette_names(x, y, names):  # type: ignore[no-untyped-def]
+def _rosette_names(x: Array, y: Array, names: Names) -> Names:
     for cx, cy, size in _rosettes():
         radius = np.hypot(x - cx, y - cy) / size
         petal = np.cos(8 * np.arctan2(y - cy, x - cx)) > 0
@@ -183,7 +191,10 @@ def _light(tiles: Tiles, seeds: Array, stones: Array, wide: int, rng: np.random.
     height = tile * (face + 0.10 * pitch) + 0.05 * pitch * pits
     diffuse, gloss = relief(blur(height, 1), strength=0.9, azimuth=130)
     veins = 1 + 0.16 * fractal(x * 60, y * 60, octaves=3, seed=93) + 0.10 * pits
-    grout = mix(colour("#6f6152"), colour("#b3a48c"), 0.5 + 0.6 * pits) * (0.55 + 0.45 * smoothstep(0, 0.1, gap))[..., None]
+    grout = (
+        mix(colour("#6f6152"), colour("#b3a48c"), 0.5 + 0.6 * pits)
+        * (0.55 + 0.45 * smoothstep(0, 0.1, gap))[..., None]
+    )
     rgb = mix(grout, stones[tiles.owner] * veins[..., None], tile)
     shiny = rng.uniform(0.05, 0.5, len(seeds)).astype(np.float32)[tiles.owner] * tile
     pool = 1.06 - 0.35 * ((x - 0.42) ** 2 + (y - 0.36) ** 2)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.floating]
 Indices: TypeAlias = npt.NDArray[np.integer]
+Names: TypeAlias = npt.NDArray[np.str_]
 
 _TABLE = 1024
 
@@ -20,7 +21,7 @@ def perlin(x: Array, y: Array, *, seed: int) -> Array:
 
     def corner(step_x: int, step_y: int) -> Array:
         cell = turn[(turn[(column + step_x) & (_TABLE - 1)] + row + step_y) & (_TABLE - 1)]
-        return gradients[0][cell] * (right - step_x) + gradients[1][cell] * (down - step_y)
+        return np.asarray(gradients[0][cell] * (right - step_x) + gradients[1][cell] * (down - step_y))
 
     ease_x, ease_y = _ease(right), _ease(down)
     top = corner(0, 0) * (1 - ease_x) + corner(1, 0) * ease_x
@@ -32,7 +33,9 @@ def fractal(x: Array, y: Array, *, octaves: int, seed: int, gain: float = 0.5) -
     """Noise summed over octaves, each about twice as fine and `gain` times as strong; about -1 to 1."""
     total, strength, scale = np.zeros(np.broadcast(x, y).shape, np.float32), 1.0, 1.0
     for octave in range(octaves):
-        total = total + strength * perlin(x * scale + 17.3 * octave, y * scale - 9.1 * octave, seed=seed + octave)
+        total = total + strength * perlin(
+            x * scale + 17.3 * octave, y * scale - 9.1 * octave, seed=seed + octave
+        )
         strength, scale = strength * gain, scale * 2.03
     return total * np.float32((1 - gain) / (1 - gain**octaves))
 

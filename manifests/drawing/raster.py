@@ -12,19 +12,27 @@ _NEAR, _FAR = 0.05, np.float32(1e9)
 
 @dataclass
 class Mesh:
-    """Triangles with one colour, one material number and one local frame each; grows by `add`."""
+    """Triangles in batches: corners (k, 3, 3), colours (k, 3) and material numbers (k,); grows by `add`."""
 
     corners: list[Array] = field(default_factory=list)
     colours: list[Array] = field(default_factory=list)
-    kinds: list[int] = field(default_factory=list)
+    kinds: list[Indices] = field(default_factory=list)
 
-    def add(self, polygon: Sequence[Sequence[float]] | Array, colour: Array, *, kind: int) -> None:
-        """Adds a convex polygon, corners in order, as a fan of triangles."""
-        points = np.asarray(polygon, np.float32)
-        for number in range(1, len(points) - 1):
-            self.corners.append(points[[0, number, number + 1]])
-            self.colours.append(colour)
-            self.kinds.append(kind)
+    def add(self, polygons: Sequence[Sequence[float] | Array] | Array, colour: Array, *, kind: int) -> None:
+        """Adds a convex polygon (m, 3), corners in order, or many alike (n, m, 3), as fans of triangles."""
+        points = np.asarray(polygons, np.float32)
+        points = points.reshape(-1, *points.shape[-2:])
+        for number in range(1, points.shape[1] - 1):
+            fan = points[:, [0, number, number + 1]]
+            self.corners.append(fan)
+            self.colours.append(np.broadcast_to(colour.astype(np.float32), (len(fan), 3)))
+            self.kinds.append(np.full(len(fan), kind))
+
+    def absorb(self, other: "Mesh", turn: Array, move: Array) -> None:
+        """Adds all of another mesh, turned by a matrix (3, 3) and then moved."""
+        self.corners += [(corners @ turn.T + move).astype(np.float32) for corners in other.corners]
+        self.colours += other.colours
+        self.kinds += other.kinds
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,9 @@ class Camera:
         moved = points * np.array([1, -1 if self.flip else 1, 1], np.float32) - self.eye
         turned = moved @ self.axes().T
         depth = np.maximum(turned[..., 2:], _NEAR)
-        return np.concatenate([turned[..., :1] / depth, -turned[..., 1:2] / depth, turned[..., 2:]], -1) * np.array(
-            [self.zoom, self.zoom, 1], np.float32
-        )
+        return np.concatenate(
+            [turned[..., :1] / depth, -turned[..., 1:2] / depth, turned[..., 2:]], -1
+        ) * np.array([self.zoom, self.zoom, 1], np.float32)
 
     def axes(self) -> Array:
         """Rows: right, up and ahead in world coordinates."""
@@ -57,12 +65,15 @@ class Camera:
 def rasterise(screen: Array, wide: int, high: int) -> tuple[Array, Indices]:
     """Depth (inf where empty) and triangle number (-1) per pixel.
 
-    `screen` is (n, 3, 3): x, y in pixels, depth. Triangles with a corner behind the eye are left out.
+    `screen` is (n, 3, 3): x, y in pixels, depth. Triangles that reach behind the eye or cover no
+    pixel's centre are left out.
     """
     depth, owner = np.full((high, wide), _FAR, np.float32), np.full((high, wide), -1, np.int32)
-    low = np.floor(screen[..., :2].min(1) - 0.5).astype(int)
-    top = np.ceil(screen[..., :2].max(1) + 0.5).astype(int)
-    visible = (screen[..., 2].min(1) > _NEAR) & (top > 0).all(-1) & (low < (wide, high)).all(-1)
+    low = np.ceil(screen[..., :2].min(1) - 0.5).astype(int)
+    top = np.floor(screen[..., :2].max(1) - 0.5).astype(int) + 1
+    visible = (
+        (screen[..., 2].min(1) > _NEAR) & (top > 0).all(-1) & (low < np.minimum(top, (wide, high))).all(-1)
+    )
     for number in np.flatnonzero(visible):
         left, upper = max(low[number, 0], 0), max(low[number, 1], 0)
         area = np.s_[upper : top[number, 1], left : top[number, 0]]

@@ -1,26 +1,23 @@
-"""Distance functions for the still life: turned vessels, fruit, blossoms, leaves. Points are (n, 3), y is up."""
+"""Distance functions of the still life: turned vessels, fruit, blossoms, leaves. Points (n, 3), y is up."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from drawing.march import Distance
 from drawing.noise import Array
 
-
-def ball(centre: Sequence[float], radius: float) -> Distance:
-    """A sphere."""
-    middle = np.array(centre, np.float32)
-    return lambda p: np.sqrt(((p - middle) ** 2).sum(-1)) - radius
+Point: TypeAlias = Sequence[float] | Array
 
 
-def capsule(start: Sequence[float], end: Sequence[float], radius: float) -> Distance:
+def capsule(start: Point, end: Point, radius: float) -> Distance:
     """A round stick from start to end."""
     a, leg = np.array(start, np.float32), np.subtract(end, start).astype(np.float32)
 
     def distance(p: Array) -> Array:
         part = np.clip((p - a) @ leg / (leg @ leg), 0, 1)
-        return np.linalg.norm(p - a - part[:, None] * leg, axis=-1) - radius
+        return np.asarray(np.linalg.norm(p - a - part[:, None] * leg, axis=-1) - radius)
 
     return distance
 
@@ -29,7 +26,7 @@ def ellipsoid(p: Array, radii: Sequence[float]) -> Array:
     """Approximate signed distance of points to an ellipsoid at the origin."""
     size = np.array(radii, np.float32)
     near = np.linalg.norm(p / size, axis=-1)
-    return near * (near - 1) / (np.linalg.norm(p / size**2, axis=-1) + 1e-6)
+    return np.asarray(near * (near - 1) / (np.linalg.norm(p / size**2, axis=-1) + 1e-6))
 
 
 def frame(axis: Sequence[float]) -> Array:
@@ -40,7 +37,9 @@ def frame(axis: Sequence[float]) -> Array:
     return np.stack([side, up, np.cross(side, up)]).astype(np.float32)
 
 
-def placed(shape: Distance, *, at: Sequence[float], axis: Sequence[float] = (0, 1, 0), size: float = 1.0) -> Distance:
+def placed(
+    shape: Distance, *, at: Sequence[float], axis: Sequence[float] = (0, 1, 0), size: float = 1.0
+) -> Distance:
     """The shape scaled, turned so that its y points along `axis`, and moved to `at`."""
     turn, middle = frame(axis), np.array(at, np.float32)
     return lambda p: shape((p - middle) @ turn.T / size) * size
@@ -55,13 +54,19 @@ def turned(profile: Sequence[tuple[float, float]]) -> Distance:
 
     def distance(p: Array) -> Array:
         radius, height = np.hypot(p[:, 0], p[:, 2]), p[:, 1]
-        part = ((radius[:, None] - start[:, 0]) * leg[:, 0] + (height[:, None] - start[:, 1]) * leg[:, 1]) / square
+        part = (
+            (radius[:, None] - start[:, 0]) * leg[:, 0] + (height[:, None] - start[:, 1]) * leg[:, 1]
+        ) / square
         part = np.clip(part, 0, 1)
         away_r = radius[:, None] - start[:, 0] - part * leg[:, 0]
         away_h = height[:, None] - start[:, 1] - part * leg[:, 1]
         away = np.sqrt((away_r**2 + away_h**2).min(-1))
-        inside = (radius < np.interp(height, curve[:, 1], curve[:, 0])) & (height > curve[0, 1]) & (height < curve[-1, 1])
-        return np.where(inside, -away, away)
+        inside = (
+            (radius < np.interp(height, curve[:, 1], curve[:, 0]))
+            & (height > curve[0, 1])
+            & (height < curve[-1, 1])
+        )
+        return np.asarray(np.where(inside, -away, away))
 
     return distance
 
@@ -72,7 +77,9 @@ def _smooth(corners: Array, *, pieces: int) -> Array:
     t = np.linspace(0, 1, pieces, endpoint=False)[:, None]
     spans = []
     for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
-        spans.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+        spans.append(
+            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        )
     curve = np.concatenate([*spans, corners[-1:]])
     curve[:, 1] = np.maximum.accumulate(curve[:, 1]) + np.arange(len(curve)) * 1e-6
     curve[:, 0] = np.maximum(curve[:, 0], 0)
@@ -84,9 +91,11 @@ def apple(p: Array) -> Array:
     radius = np.linalg.norm(p, axis=-1) + 1e-6
     tilt = p[:, 1] / radius
     wide = np.arctan2(p[:, 2], p[:, 0])
-    edge = 1 - 0.42 * np.clip(tilt, 0, 1) ** 9 - 0.28 * np.clip(-tilt, 0, 1) ** 8 - 0.10 * np.clip(-tilt, 0, 1)
+    edge = (
+        1 - 0.42 * np.clip(tilt, 0, 1) ** 9 - 0.28 * np.clip(-tilt, 0, 1) ** 8 - 0.10 * np.clip(-tilt, 0, 1)
+    )
     edge = edge + 0.018 * np.sin(5 * wide) * (0.3 - tilt) + 0.03 * np.sin(wide + 1)
-    return (radius - edge) * 0.72
+    return np.asarray((radius - edge) * 0.72)
 
 
 def blossom(petals: int, *, width: float, heart: float, cup: float) -> Distance:
@@ -102,7 +111,15 @@ def blossom(petals: int, *, width: float, heart: float, cup: float) -> Distance:
 
 
 def _petals(
-    p: Array, count: int, shift: float, lift: float, reach: float, width: float, heart: float, cup: float, ring: int
+    p: Array,
+    count: int,
+    shift: float,
+    lift: float,
+    reach: float,
+    width: float,
+    heart: float,
+    cup: float,
+    ring: int,
 ) -> Array:
     turn = np.arctan2(p[:, 2], p[:, 0]) / (2 * np.pi) * count + shift
     number = np.round(turn)
@@ -113,7 +130,7 @@ def _petals(
     middle, half = (heart * 0.6 + reach) / 2, (reach - heart * 0.5) / 2
     stretched = (along - middle) / (1 + 0.10 * toss)
     bend = lift + cup * (along - heart) ** 2 + 0.10 * toss * along - 1.2 * across**2
-    return ellipsoid(np.stack([stretched, p[:, 1] - bend, across], -1), (half, 0.035, width)) * 0.75
+    return ellipsoid(np.stack([stretched, p[:, 1] - bend, across], -1), (half, 0.026, width)) * 0.7
 
 
 def leaf(p: Array) -> Array:
@@ -144,6 +161,6 @@ def ring(centre: Sequence[float], radii: tuple[float, float], thick: float) -> D
         q = p - middle
         angle = np.arctan2(q[:, 1] / radii[1], q[:, 0] / radii[0])
         away = np.hypot(q[:, 0] - radii[0] * np.cos(angle), q[:, 1] - radii[1] * np.sin(angle))
-        return (np.hypot(away, q[:, 2] * 0.75) - thick) * 0.8
+        return np.asarray((np.hypot(away, q[:, 2] * 0.75) - thick) * 0.8)
 
     return distance

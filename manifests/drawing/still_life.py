@@ -14,17 +14,59 @@ _EYE = np.array([0.25, 1.95, -6.0], np.float32)
 _AIM = np.array([0.02, 0.80, 0.0], np.float32)
 _ZOOM = 0.245  # tangent of half the upright angle of view
 _KEY = np.array([-0.66, 0.56, -0.50], np.float32) / np.linalg.norm([-0.66, 0.56, -0.50]).astype(np.float32)
-_KEY_LIGHT = np.array([3.5, 3.1, 2.5], np.float32)
+_KEY_LIGHT = np.array([3.3, 2.95, 2.45], np.float32)
 _BAND = 24  # rows rendered at a time
 
-_JUG = ((0.0, 0.0), (0.19, 0.0), (0.21, 0.03), (0.31, 0.17), (0.365, 0.33), (0.34, 0.50), (0.24, 0.66), (0.195, 0.76),
-        (0.205, 0.84), (0.245, 0.90), (0.0, 0.902))
-_PEAR = ((0.0, -0.36), (0.12, -0.35), (0.25, -0.26), (0.305, -0.10), (0.27, 0.06), (0.17, 0.22), (0.125, 0.36),
-         (0.08, 0.44), (0.0, 0.46))
-_BOTTLE = ((0.0, 0.0), (0.15, 0.0), (0.172, 0.03), (0.172, 0.62), (0.155, 0.74), (0.075, 0.88), (0.052, 0.96),
-           (0.050, 1.18), (0.066, 1.185), (0.066, 1.235), (0.0, 1.237))
-_LEMON = ((0.0, -0.27), (0.03, -0.255), (0.07, -0.215), (0.16, -0.13), (0.185, 0.0), (0.155, 0.135), (0.06, 0.225),
-          (0.035, 0.26), (0.0, 0.28))
+_JUG = (
+    (0.0, 0.0),
+    (0.19, 0.0),
+    (0.21, 0.03),
+    (0.31, 0.17),
+    (0.365, 0.33),
+    (0.34, 0.50),
+    (0.24, 0.66),
+    (0.195, 0.76),
+    (0.205, 0.84),
+    (0.245, 0.90),
+    (0.0, 0.902),
+)
+_PEAR = (
+    (0.0, -0.36),
+    (0.12, -0.35),
+    (0.25, -0.26),
+    (0.305, -0.10),
+    (0.27, 0.06),
+    (0.17, 0.22),
+    (0.125, 0.36),
+    (0.08, 0.44),
+    (0.0, 0.46),
+)
+_BOTTLE = (
+    (0.0, 0.0),
+    (0.15, 0.0),
+    (0.172, 0.03),
+    (0.172, 0.62),
+    (0.155, 0.74),
+    (0.075, 0.88),
+    (0.052, 0.96),
+    (0.050, 1.18),
+    (0.066, 1.185),
+    (0.066, 1.235),
+    (0.045, 1.24),
+    (0.045, 1.285),
+    (0.0, 1.288),
+)
+_LEMON = (
+    (0.0, -0.27),
+    (0.03, -0.255),
+    (0.07, -0.215),
+    (0.16, -0.13),
+    (0.185, 0.0),
+    (0.155, 0.135),
+    (0.06, 0.225),
+    (0.035, 0.26),
+    (0.0, 0.28),
+)
 
 
 def draw(width: int) -> Array:
@@ -60,41 +102,57 @@ def _vessels() -> list[Solid]:
 
 def _fruit() -> list[Solid]:
     fruit = []
-    for at, axis, size in (((-0.76, 0.30, -0.22), (0.1, 1, -0.05), 0.86), ((-0.36, 0.235, -0.50), (0.92, 0.42, -0.35), 0.80)):
+    for at, axis, size in (
+        ((-0.76, 0.30, -0.22), (0.1, 1, -0.05), 0.86),
+        ((-0.36, 0.235, -0.50), (0.92, 0.42, -0.35), 0.80),
+    ):
         top = np.array(at) + 0.44 * size * np.array(axis) / np.linalg.norm(axis)
         fruit.append(Solid(placed(turned(_PEAR), at=at, axis=axis, size=size), at, 0.5 * size, "pear"))
         fruit.append(Solid(capsule(top, top + np.array([0.05, 0.09, 0.0]), 0.012), tuple(top), 0.14, "twig"))
     for at, axis in (((0.37, 0.205, -0.12), (0.12, 1, -0.25)), ((0.80, 0.20, -0.22), (-0.5, 0.9, -0.6))):
         top = np.array(at) + 0.14 * np.array(axis) / np.linalg.norm(axis)
         fruit.append(Solid(placed(apple, at=at, axis=axis, size=0.235), at, 0.26, "apple"))
-        fruit.append(Solid(capsule(top, top + np.array([0.03, 0.11, -0.02]), 0.011), tuple(top), 0.14, "twig"))
-    fruit.append(Solid(placed(turned(_LEMON), at=(0.10, 0.175, -0.66), axis=(0.85, 0.05, 0.5), size=0.95), (0.10, 0.175, -0.66), 0.28, "lemon"))
+        fruit.append(
+            Solid(capsule(top, top + np.array([0.03, 0.11, -0.02]), 0.011), tuple(top), 0.14, "twig")
+        )
+    fruit.append(
+        Solid(
+            placed(turned(_LEMON), at=(0.10, 0.175, -0.66), axis=(0.85, 0.05, 0.5), size=0.95),
+            (0.10, 0.175, -0.66),
+            0.28,
+            "lemon",
+        )
+    )
     return [*fruit, _grapes()]
 
 
 def _grapes() -> Solid:
-    rng = np.random.default_rng(5)
+    rng, size = np.random.default_rng(5), 0.062
     centres = []
-    for _ in range(4000):
-        spot = np.array([rng.uniform(0.38, 0.98), rng.uniform(0.065, 0.24), rng.uniform(-0.86, -0.50)])
-        heap = 0.22 - 0.9 * abs(spot[0] - 0.66) * 0.5 - 1.3 * abs(spot[2] + 0.66)
-        if spot[1] < max(heap, 0.07) and all(np.linalg.norm(spot - other) > 0.118 for other in centres):
-            centres.append(spot)
-    radii = rng.uniform(0.060, 0.070, len(centres))
-    return Solid(cluster(np.array(centres, np.float32), radii), (0.68, 0.14, -0.68), 0.46, "grapes")
+    for layer, (rows, breadth) in enumerate(((4, 6), (3, 5), (2, 3))):
+        for row in range(rows):
+            for place in range(breadth - (row + layer) % 2):
+                across = (place - (breadth - (row + layer) % 2 - 1) / 2) * size * 2.02
+                back = (row - (rows - 1) / 2) * size * 1.78
+                spot = np.array([0.68 + across, size * (1 + 1.6 * layer), -0.66 + back + 0.25 * across])
+                centres.append(spot + rng.normal(0, 0.007, 3))
+    radii = rng.uniform(0.93, 1.07, len(centres)) * size
+    return Solid(cluster(np.array(centres, np.float32), radii), (0.68, 0.15, -0.66), 0.47, "grapes")
 
 
 def _bouquet() -> list[Solid]:
     mouth = np.array([-0.22, 0.86, 0.2])
-    sunflower = blossom(15, width=0.115, heart=0.40, cup=0.22)
-    daisy = blossom(11, width=0.135, heart=0.26, cup=0.15)
+    sunflower = blossom(19, width=0.105, heart=0.40, cup=0.24)
+    daisy = blossom(14, width=0.105, heart=0.27, cup=0.15)
     solids: list[Solid] = []
     for at, axis, size, kind in _FLOWERS:
         shape = sunflower if kind == "sunflower" else daisy
         solids.append(Solid(placed(shape, at=at, axis=axis, size=size), at, size * 1.28, kind))
         back = np.array(at) - 0.05 * np.array(axis)
         middle = tuple((mouth + back) / 2)
-        solids.append(Solid(capsule(mouth, back, 0.016), middle, float(np.linalg.norm(back - mouth)) / 2 + 0.03, "stem"))
+        solids.append(
+            Solid(capsule(mouth, back, 0.016), middle, float(np.linalg.norm(back - mouth)) / 2 + 0.03, "stem")
+        )
     for at, axis, size in _LEAVES:
         solids.append(Solid(placed(leaf, at=at, axis=axis, size=size), at, size * 1.12, "leaf"))
     return solids
@@ -114,11 +172,16 @@ _FLOWERS = (
     ((-0.44, 1.08, -0.14), (-0.25, -0.15, -1.0), 0.135, "daisy"),
 )
 _LEAVES = (
-    ((-0.50, 1.02, 0.02), (-0.5, 0.6, -0.7), 0.27), ((0.02, 1.02, -0.08), (0.35, 0.6, -0.75), 0.26),
-    ((0.46, 1.22, 0.22), (0.6, 0.8, -0.2), 0.28), ((-0.92, 1.40, 0.25), (-0.5, 0.9, -0.4), 0.27),
-    ((-0.46, 1.62, 0.14), (0.2, 0.5, -0.9), 0.24), ((0.02, 1.78, 0.20), (0.1, 0.8, -0.7), 0.25),
-    ((0.48, 1.76, 0.26), (0.6, 0.5, -0.6), 0.24), ((-0.48, 1.36, 0.12), (-0.6, 0.3, -0.8), 0.25),
-    ((-0.78, 1.86, 0.3), (-0.3, 0.7, -0.6), 0.22), ((0.02, 2.15, 0.3), (0.2, 0.5, -0.8), 0.2),
+    ((-0.50, 1.02, 0.02), (-0.5, 0.6, -0.7), 0.27),
+    ((0.02, 1.02, -0.08), (0.35, 0.6, -0.75), 0.26),
+    ((0.46, 1.22, 0.22), (0.6, 0.8, -0.2), 0.28),
+    ((-0.92, 1.40, 0.25), (-0.5, 0.9, -0.4), 0.27),
+    ((-0.46, 1.62, 0.14), (0.2, 0.5, -0.9), 0.24),
+    ((0.02, 1.78, 0.20), (0.1, 0.8, -0.7), 0.25),
+    ((0.48, 1.76, 0.26), (0.6, 0.5, -0.6), 0.24),
+    ((-0.48, 1.36, 0.12), (-0.6, 0.3, -0.8), 0.25),
+    ((-0.78, 1.86, 0.3), (-0.3, 0.7, -0.6), 0.22),
+    ((0.02, 2.15, 0.3), (0.2, 0.5, -0.8), 0.2),
     ((0.10, 1.42, 0.16), (0.4, 0.2, -0.9), 0.26),
 )
 
@@ -132,7 +195,7 @@ def _rays(wide: int, high: int) -> Array:
     y, x = np.mgrid[0:high, 0:wide].astype(np.float32)
     across, rise = ((x + 0.5) / high * 2 - wide / high) * _ZOOM, (1 - (y + 0.5) / high * 2) * _ZOOM
     rays = ahead + across[..., None] * right + rise[..., None] * up
-    return (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray((rays / np.linalg.norm(rays, axis=-1, keepdims=True)).astype(np.float32))
 
 
 def _seen(solids: Sequence[Solid], rays: Array) -> Array:
@@ -142,7 +205,7 @@ def _seen(solids: Sequence[Solid], rays: Array) -> Array:
     points = origin + rays * np.where(np.isfinite(reach), reach, 9)[:, None]
     normal = normals(solids, points, which)
     names = np.array([solid.material for solid in solids])[which]
-    surface = materials.look(names, points, normal, np.array([solid.centre for solid in solids], np.float32)[which])
+    surface = materials.look(names, points, np.array([solid.centre for solid in solids], np.float32)[which])
     lit, faced = np.zeros(len(points), np.float32), np.flatnonzero(normal @ _KEY > 0)
     lit[faced] = shadow(solids, points[faced] + normal[faced] * 0.006, _KEY, size=0.13)
     return materials.shaded(

@@ -1,4 +1,4 @@
-"""Surfaces of the town seen from across the harbour: stained plaster, tiles, glass, paint, stone and leaves."""
+"""Surfaces of the town from across the harbour: stained plaster, tiles, glass, paint, stone and leaves."""
 
 import numpy as np
 
@@ -8,10 +8,17 @@ from drawing.tone import smoothstep
 
 
 def textured(kinds: Indices, colours: Array, points: Array, normal: Array) -> tuple[Array, Array, Array]:
-    """Linear diffuse colour (n, 3), mirror strength (n,) and a change of the light's cosine (n,) per point."""
+    """Linear diffuse colour (n, 3), mirror strength (n,) and a change of the light's cosine (n,)."""
     strength = np.ones(len(points), np.float32)
     gloss, bump = np.zeros(len(points), np.float32), np.zeros(len(points), np.float32)
-    for kind, of in ((PLASTER, _plaster), (ROOF, _tiles), (STONE, _stone), (LEAF, _leaves), (PAINT, _paint), (CLOTH, _cloth)):
+    for kind, of in (
+        (PLASTER, _plaster),
+        (ROOF, _tiles),
+        (STONE, _stone),
+        (LEAF, _leaves),
+        (PAINT, _paint),
+        (CLOTH, _cloth),
+    ):
         here = np.flatnonzero(kinds == kind)
         strength[here], bump[here] = of(points[here], normal[here])
     surface = np.clip(colours * strength[:, None], 0, 1) ** 2.2
@@ -27,7 +34,7 @@ def _plaster(p: Array, normal: Array) -> tuple[Array, Array]:
     flaked = smoothstep(0.38, 0.5, fractal(x * 0.9, y * 0.9, octaves=5, seed=403))
     damp = smoothstep(1.6, 0.2, y - 1.2 + 0.8 * blotch)
     grain = fractal(x * 14, y * 14, octaves=2, seed=404)
-    return 1 + 0.20 * blotch + 0.10 * streak - 0.16 * flaked - 0.22 * damp + 0.06 * grain, 0.05 * grain
+    return 1 + 0.30 * blotch + 0.16 * streak - 0.20 * flaked - 0.28 * damp + 0.09 * grain, 0.07 * grain
 
 
 def _tiles(p: Array, normal: Array) -> tuple[Array, Array]:
@@ -46,7 +53,9 @@ def _stone(p: Array, normal: Array) -> tuple[Array, Array]:
     row = np.floor(v)
     block = np.floor(u + 0.5 * (row % 2))
     tone = fractal(block * 0.77, row * 0.61, octaves=2, seed=421)
-    joint = np.minimum(np.abs((u + 0.5 * (row % 2)) % 1 - 0.5) - 0.5, 0) * 2 + np.minimum(np.abs(v % 1 - 0.5) - 0.5, 0)
+    joint = np.minimum(np.abs((u + 0.5 * (row % 2)) % 1 - 0.5) - 0.5, 0) * 2 + np.minimum(
+        np.abs(v % 1 - 0.5) - 0.5, 0
+    )
     line = smoothstep(-0.10, 0.0, np.maximum(joint, -1))
     weed = smoothstep(0.55, 0.1, p[:, 1] + 0.25 * fractal(p[:, 0] * 2, p[:, 1] * 2, octaves=3, seed=422))
     rough = fractal(p[:, 0] * 9, (p[:, 1] + p[:, 2]) * 9, octaves=3, seed=423)
@@ -73,5 +82,7 @@ def _glass(colours: Array, p: Array) -> tuple[Array, Array]:
     """Dark rooms, some with a pale curtain; `colours` holds one random number per pane."""
     toss = colours[:, 0]
     curtain = smoothstep(0.55, 0.62, toss) * (0.75 + 0.25 * np.sin(p[:, 0] * 40))
-    inside = np.array([0.030, 0.034, 0.042], np.float32) + curtain[:, None] * np.array([0.34, 0.31, 0.26], np.float32)
+    inside = np.array([0.030, 0.034, 0.042], np.float32) + curtain[:, None] * np.array(
+        [0.34, 0.31, 0.26], np.float32
+    )
     return inside, 0.22 + 0.35 * toss * (1 - curtain)

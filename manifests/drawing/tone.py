@@ -23,7 +23,7 @@ def ramp(position: Array, stops: Sequence[tuple[float, str]]) -> Array:
 def smoothstep(low: float | Array, high: float | Array, value: Array) -> Array:
     """0 below `low`, 1 above `high`, an S-curve between (also downward, when low > high)."""
     t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 def mix(first: Array, second: Array, amount: float | Array) -> Array:
@@ -52,7 +52,7 @@ def _running_mean(field: Array, half: int, *, axis: int) -> Array:
 
 
 def relief(height: Array, *, strength: float, azimuth: float) -> tuple[Array, Array]:
-    """Light on a height map (px): diffuse about 1 where flat, and a gloss 0..1; azimuth in degrees, 0 = right."""
+    """Light on a height map (px): diffuse, about 1 where flat, and gloss 0..1; azimuth 0 is the right."""
     down, right = np.gradient(height * strength)
     angle = np.deg2rad(azimuth)
     light = np.array([np.cos(angle) * 0.62, -np.sin(angle) * 0.62, 0.78])
@@ -79,11 +79,11 @@ def shrink(rgb: Array, factor: int) -> Array:
     """The mean of factor x factor blocks: antialiasing for pictures drawn too large on purpose."""
     height, width = rgb.shape[0] // factor, rgb.shape[1] // factor
     cut = rgb[: height * factor, : width * factor]
-    return cut.reshape(height, factor, width, factor, -1).mean((1, 3))
+    return np.asarray(cut.reshape(height, factor, width, factor, -1).mean((1, 3)))
 
 
 def film(light: Array, *, exposure: float = 1.0) -> Array:
-    """Linear light, any range, as sRGB 0..1 with soft highlights (Narkowicz's fit of the ACES curve, 2015)."""
+    """Linear light, any range, as sRGB 0..1 with soft highlights (Narkowicz's ACES fit, 2015)."""
     x = light * exposure
     mapped = np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)
     return np.where(mapped <= 0.0031308, 12.92 * mapped, 1.055 * mapped ** (1 / 2.4) - 0.055)
@@ -92,7 +92,7 @@ def film(light: Array, *, exposure: float = 1.0) -> Array:
 def stretch(rgb: Array, *, low: float = 0.5, high: float = 99.6) -> Array:
     """The same picture with its darkest and lightest percentiles moved to near black and near white."""
     bottom, top = np.percentile(luminance(rgb), [low, high])
-    return np.clip((rgb - bottom) / max(float(top - bottom), 1e-3) * 0.96 + 0.02, 0, 1)
+    return np.asarray(np.clip((rgb - bottom) / max(float(top - bottom), 1e-3) * 0.96 + 0.02, 0, 1))
 
 
 def picture(rgb: Array, *, grain: float, seed: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""A fishing town on a hill by its harbour in late sun, rasterised twice: as it is and as the water mirrors it."""
+"""A fishing town by its harbour in late sun, rasterised twice: as it is and as the water mirrors it."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from drawing.tone import blur, colour, film, mix, ramp, shrink, smoothstep
 _SUN = (np.array([-0.74, 0.50, -0.45]) / np.linalg.norm([-0.74, 0.50, -0.45])).astype(np.float32)
 _SUN_LIGHT = np.array([3.9, 3.05, 2.15], np.float32)
 _SKY_LIGHT = np.array([0.42, 0.55, 0.78], np.float32)
-_CAMERA = Camera(np.array([0, 3.6, 0], np.float32), pitch=0.125, yaw=0.015, zoom=1.06)
+_CAMERA = Camera(np.array([0, 3.6, 0], np.float32), pitch=0.098, yaw=0.015, zoom=1.06)
 _MIRRORED = Camera(_CAMERA.eye, _CAMERA.pitch, _CAMERA.yaw, _CAMERA.zoom, flip=True)
 
 
@@ -54,10 +54,12 @@ def _scene() -> Scene:
     _rows(mesh, rng)
     _hill(mesh, rng)
     _fleet(mesh, rng)
-    corners = np.stack(mesh.corners)
+    corners = np.concatenate(mesh.corners)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12)
-    return Scene(corners, np.stack(mesh.colours).astype(np.float32), np.array(mesh.kinds), normals.astype(np.float32))
+    return Scene(
+        corners, np.concatenate(mesh.colours), np.concatenate(mesh.kinds), normals.astype(np.float32)
+    )
 
 
 def _quay(mesh: Mesh, rng: np.random.Generator) -> None:
@@ -84,7 +86,13 @@ def _rows(mesh: Mesh, rng: np.random.Generator) -> None:
         while x < end:
             breadth = rng.uniform(3.3, 5.6)
             sink = rng.uniform(-0.8, 0.4) if row else 0.0
-            house(mesh, (x, base + sink, z + rng.uniform(-0.9, 0.9)), breadth, int(rng.integers(2, 5 if row < 2 else 4)), rng=rng)
+            house(
+                mesh,
+                (x, base + sink, z + rng.uniform(-0.9, 0.9)),
+                breadth,
+                int(rng.integers(2, 5 if row < 2 else 4)),
+                rng=rng,
+            )
             x += breadth + (0.02 if rng.uniform() < 0.8 else rng.uniform(0.8, 2.2))
         for _ in range(7):
             spot = (rng.uniform(start, end + 3), base + 0.3, z + rng.uniform(-2.2, -1.2))
@@ -103,7 +111,7 @@ def _hill(mesh: Mesh, rng: np.random.Generator) -> None:
             if max(ground[c] for c in cell) > 0:
                 tone = colour("#5d6a35") * (1 + 0.35 * np.sin(i * 3.1 + j * 1.7))
                 mesh.add([(x[c], ground[c], z[c]) for c in cell], tone, kind=LEAF)
-    for _ in range(240):
+    for _ in range(130):
         px, pz = rng.uniform(-60, 16), rng.uniform(56, 125)
         base = float(_ground(np.array(px), np.array(pz)))
         if base > 2:
@@ -117,21 +125,54 @@ def _ground(x: Array, z: Array) -> Array:
 
 
 def _fleet(mesh: Mesh, rng: np.random.Generator) -> None:
-    moored = ((-17, 36.2, 5.2, "mast"), (-12.3, 35.6, 6.2, "cabin"), (-7.4, 36.4, 4.4, "row"), (-3.2, 35.8, 5.8, "mast"),
-              (1.4, 36.5, 4.2, "row"), (5.3, 35.6, 6.6, "cabin"), (9.6, 36.0, 5.0, "mast"))
+    moored = (
+        (-17, 36.2, 5.2, "mast"),
+        (-12.3, 35.6, 6.2, "cabin"),
+        (-7.4, 36.4, 4.4, "row"),
+        (-3.2, 35.8, 5.8, "mast"),
+        (1.4, 36.5, 4.2, "row"),
+        (5.3, 35.6, 6.6, "cabin"),
+        (9.6, 36.0, 5.0, "mast"),
+    )
     for x, z, length, kind in moored:
-        boat(mesh, (x, z), length=length, heading=rng.normal(0, 0.28) + (np.pi if rng.uniform() < 0.5 else 0), kind=kind, rng=rng)
-    for x, z, length, heading, kind in ((-6.2, 20.5, 4.8, 0.35, "row"), (4.6, 24.5, 6.4, 2.75, "mast"), (-11.8, 27.5, 5.0, -0.25, "mast"),
-                                        (13.8, 31, 6.5, 0.2, "cabin"), (1.2, 15.2, 3.9, -0.5, "row"), (17.5, 41, 6.0, 2.9, "mast"), (9.5, 27.8, 4.0, 0.6, "row")):
+        boat(
+            mesh,
+            (x, z),
+            length=length,
+            heading=rng.normal(0, 0.28) + (np.pi if rng.uniform() < 0.5 else 0),
+            kind=kind,
+            rng=rng,
+        )
+    for x, z, length, heading, kind in (
+        (-6.2, 20.5, 4.8, 0.35, "row"),
+        (4.6, 24.5, 6.4, 2.75, "mast"),
+        (-11.8, 27.5, 5.0, -0.25, "mast"),
+        (13.8, 31, 6.5, 0.2, "cabin"),
+        (1.2, 15.2, 3.9, -0.5, "row"),
+        (17.5, 41, 6.0, 2.9, "mast"),
+        (9.5, 27.8, 4.0, 0.6, "row"),
+    ):
         boat(mesh, (x, z), length=length, heading=heading, kind=kind, rng=rng)
     for _ in range(9):
-        blob(mesh, (rng.uniform(-12, 12), 0.08, rng.uniform(14, 34)), 0.2, colour(str(rng.choice(["#d8482f", "#e9dfc8", "#e0a030"]))), rng=rng, rings=5)
+        blob(
+            mesh,
+            (rng.uniform(-12, 12), 0.08, rng.uniform(14, 34)),
+            0.2,
+            colour(str(rng.choice(["#d8482f", "#e9dfc8", "#e0a030"]))),
+            rng=rng,
+            rings=5,
+        )
 
 
 def _sun_map(scene: Scene, *, cells: int) -> SunMap:
     """Depth seen from the sun, by a camera so far away that its rays are parallel."""
     centre, far, extent = np.array([-8, 10, 60], np.float32), 3000.0, 95.0
-    camera = Camera(centre + _SUN * far, pitch=float(np.arcsin(-_SUN[1])), yaw=float(np.arctan2(-_SUN[0], -_SUN[2])), zoom=far / extent)
+    camera = Camera(
+        centre + _SUN * far,
+        pitch=float(np.arcsin(-_SUN[1])),
+        yaw=float(np.arctan2(-_SUN[0], -_SUN[2])),
+        zoom=far / extent,
+    )
     return SunMap(camera, rasterise(_pixels(camera.project(scene.corners), cells, cells), cells, cells)[0])
 
 
@@ -154,7 +195,14 @@ def _view(scene: Scene, sun: SunMap, camera: Camera, wide: int, high: int) -> tu
 def _rays(camera: Camera, wide: int, high: int) -> Array:
     """World directions (H, W, 3) of length 1 along the view axis, before mirroring."""
     y, x = np.mgrid[0:high, 0:wide].astype(np.float32)
-    local = np.stack([(x + 0.5 - wide / 2) / wide / camera.zoom, (high / 2 - y - 0.5) / wide / camera.zoom, np.ones_like(x)], -1)
+    local = np.stack(
+        [
+            (x + 0.5 - wide / 2) / wide / camera.zoom,
+            (high / 2 - y - 0.5) / wide / camera.zoom,
+            np.ones_like(x),
+        ],
+        -1,
+    )
     return local @ camera.axes()
 
 
@@ -163,18 +211,22 @@ def _world(camera: Camera, offset: Array) -> Array:
     return points * np.array([1, -1 if camera.flip else 1, 1], np.float32)
 
 
-def _lit(scene: Scene, sun: SunMap, owner: Indices, points: Array, rays: Array, opened: Array, camera: Camera) -> Array:
+def _lit(
+    scene: Scene, sun: SunMap, owner: Indices, points: Array, rays: Array, opened: Array, camera: Camera
+) -> Array:
     towards = rays * np.array([1, -1 if camera.flip else 1, 1], np.float32)
     normal = scene.normals[owner]
     normal = np.where((normal * towards).sum(-1, keepdims=True) > 0, -normal, normal)
     surface, gloss, bump = textured(scene.kinds[owner], scene.colours[owner], points, normal)
     cosine = np.clip(normal @ _SUN + bump, 0, 1) * _sunlit(sun, points + normal * 0.06)
-    ambient = _SKY_LIGHT * (0.62 + 0.38 * normal[:, 1:2]) + np.array([0.34, 0.26, 0.17], np.float32) * (0.5 - 0.3 * normal[:, 1:2])
+    ambient = _SKY_LIGHT * (0.62 + 0.38 * normal[:, 1:2]) + np.array([0.34, 0.26, 0.17], np.float32) * (
+        0.5 - 0.3 * normal[:, 1:2]
+    )
     light = surface * (cosine[:, None] * _SUN_LIGHT + ambient * opened[:, None])
     bent = towards - 2 * (towards * normal).sum(-1, keepdims=True) * normal
     light = light + gloss[:, None] * _sky(bent / np.abs(bent[:, 2:]).clip(0.2)) * 0.8
     haze = 1 - np.exp(-np.clip(points[:, 2:] - 40, 0, None) * 0.0042)
-    return light * (1 - haze) + np.array([0.66, 0.70, 0.78], np.float32) * haze
+    return np.asarray(light * (1 - haze) + np.array([0.66, 0.70, 0.78], np.float32) * haze)
 
 
 def _sunlit(sun: SunMap, points: Array) -> Array:
@@ -190,20 +242,23 @@ def _sunlit(sun: SunMap, points: Array) -> Array:
 
 
 def _openness(camera: Camera, rays: Array, reach: Array) -> Array:
-    """How open the surroundings of each pixel are, 0..1, from depth alone: darker where neighbours lie in front."""
+    """How open the surroundings of each pixel are, 0..1, from depth: less where neighbours lie in front."""
     depth = np.where(np.isfinite(reach), reach, 300).astype(np.float32)
     total = np.zeros_like(depth)
     scale = depth.shape[1] / 1536
     for radius, tolerance in ((3, 0.6), (9, 1.5), (26, 4.0)):
         around = blur(np.log(depth), radius * scale)
         total += np.clip((np.log(depth) - around) * 45 / tolerance, 0, 1)
-    return np.clip(1 - 0.28 * total, 0.25, 1)
+    return np.asarray(np.clip(1 - 0.28 * total, 0.25, 1))
 
 
 def _sky(rays: Array) -> Array:
-    """Linear light of the sky in directions with z about 1: blue over haze, heaped clouds lit from the left."""
+    """Linear light of the sky in directions with z about 1: blue over haze, clouds lit from the left."""
     up = np.clip(rays[..., 1], 0, None)
-    blue = ramp(up, [(0, "#dfe0d8"), (0.06, "#c3d3de"), (0.16, "#8fb4d6"), (0.35, "#4f86c0"), (0.8, "#2d62a5")]) ** 2.2
+    blue = (
+        ramp(up, [(0, "#e6dfcd"), (0.06, "#d3d6d6"), (0.16, "#adc3d4"), (0.35, "#7fa3c4"), (0.8, "#4f7aa8")])
+        ** 2.2
+    )
     u, v = rays[..., 0] * 3.0, np.sqrt(up + 0.02) * 7
     warp = fractal(u * 0.9, v * 0.9, octaves=3, seed=301)
     body = fractal(u + 0.5 * warp, v + 0.5 * warp, octaves=7, seed=310, gain=0.52)
@@ -224,13 +279,19 @@ def _water(direct: Array, reach: Array, mirror: Array) -> Array:
     x, z = rays[..., 0] * far, rays[..., 2] * far
     swell = fractal(x * 0.55, z * 0.9, octaves=3, seed=320)
     chop = fractal(x * 1.9 + swell, z * 3.2, octaves=4, seed=330, gain=0.6)
-    tilt = (0.55 * swell + 0.8 * chop) * smoothstep(150, 8, far) + 0.25 * fractal(x * 0.5, z * 0.5, octaves=3, seed=340)
+    tilt = (0.55 * swell + 0.8 * chop) * smoothstep(150, 8, far) + 0.25 * fractal(
+        x * 0.5, z * 0.5, octaves=3, seed=340
+    )
     row = np.arange(high)[:, None] + tilt * wide * (0.010 + 0.16 / far)
     column = np.arange(wide)[None, :] + chop * wide * (0.002 + 0.05 / far)
     seen = mirror[np.clip(row, 0, high - 1).astype(int), np.clip(column, 0, wide - 1).astype(int)]
     facing = np.clip(-rays[..., 1] / np.linalg.norm(rays, axis=-1) + 0.05 * chop, 0.01, 1)
     share = 0.16 + 0.80 * np.exp(-facing * 5.5)
-    deep = mix(np.array([0.015, 0.085, 0.10], np.float32), np.array([0.04, 0.17, 0.17], np.float32), smoothstep(-0.5, 0.6, swell + 0.5 * chop))
+    deep = mix(
+        np.array([0.015, 0.085, 0.10], np.float32),
+        np.array([0.04, 0.17, 0.17], np.float32),
+        smoothstep(-0.5, 0.6, swell + 0.5 * chop),
+    )
     glint = smoothstep(0.42, 0.75, chop + 0.4 * swell) * smoothstep(80, 10, far)
     sea = mix(deep, seen, share) + glint[..., None] * np.array([0.42, 0.44, 0.45], np.float32) * 0.5
     return np.where(wet[..., None], sea, direct)

@@ -1,0 +1,108 @@
+"""The example pictures: drawn small here, and checked as they lie in `manifests/images`."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+MANIFESTS = Path(__file__).parents[1] / "manifests"
+sys.path.insert(0, str(MANIFESTS))
+
+import draw  # noqa: E402  (a script beside its pictures, not an installed package)
+from drawing.noise import Array, fractal  # noqa: E402
+
+NAMES = sorted(draw.EXAMPLES)
+WIDTH = 48
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, bytes]:
+    return {name: draw.jpeg(draw.EXAMPLES[name], WIDTH) for name in NAMES}
+
+
+def _grey(source: Path | io.BytesIO) -> Array:
+    with Image.open(source) as image:
+        return np.asarray(image.convert("L"), np.float32)
+
+
+def _blocks(grey: Array, across: int) -> list[Array]:
+    return [block for row in np.array_split(grey, across) for block in np.array_split(row, across, axis=1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seeds_draw_the_same_bytes(name: str, small: dict[str, bytes]) -> None:
+    assert draw.jpeg(draw.EXAMPLES[name], WIDTH) == small[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_drawing_keeps_the_shape_of_the_large_one(name: str, small: dict[str, bytes]) -> None:
+    width, height = draw.EXAMPLES[name].size
+    with Image.open(io.BytesIO(small[name])) as image:
+        assert image.mode == "RGB"
+        assert image.width == WIDTH
+        assert abs(image.height - WIDTH * height / width) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_drawing_has_darks_and_lights_and_nothing_empty(name: str, small: dict[str, bytes]) -> None:
+    grey = _grey(io.BytesIO(small[name]))
+    assert np.percentile(grey, 1) < 70
+    assert np.percentile(grey, 99) > 160
+    assert min(block.std() for block in _blocks(grey, 4)) > 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_in_the_repository_has_the_size_the_script_promises(name: str) -> None:
+    with Image.open(draw.IMAGES / f"{name}.jpg") as image:
+        assert image.size == draw.EXAMPLES[name].size
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_in_the_repository_uses_the_full_tonal_range(name: str) -> None:
+    grey = _grey(draw.IMAGES / f"{name}.jpg")
+    assert np.percentile(grey, 0.5) < 45
+    assert np.percentile(grey, 99.5) > 205
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_in_the_repository_is_nowhere_flat(name: str) -> None:
+    assert min(block.std() for block in _blocks(_grey(draw.IMAGES / f"{name}.jpg"), 8)) > 2.5
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("styles/")])
+def test_a_style_has_texture_all_over(name: str) -> None:
+    grey = _grey(draw.IMAGES / f"{name}.jpg")
+    steps = np.abs(np.diff(grey, axis=1))[:-1] + np.abs(np.diff(grey, axis=0))[:, :-1]
+    assert min(block.mean() for block in _blocks(steps, 6)) > 4
+
+
+def test_no_two_styles_share_a_palette() -> None:
+    means = []
+    for name in NAMES:
+        if name.startswith("styles/"):
+            with Image.open(draw.IMAGES / f"{name}.jpg") as image:
+                means.append(np.asarray(image, np.float32).mean((0, 1)))
+    gaps = [np.linalg.norm(a - b) for i, a in enumerate(means) for b in means[:i]]
+    assert min(gaps) > 12
+
+
+def test_the_folder_holds_the_drawn_pictures_and_no_others_and_stays_small() -> None:
+    stored = sorted(draw.IMAGES.rglob("*.jpg"))
+    assert [path.relative_to(draw.IMAGES).with_suffix("").as_posix() for path in stored] == NAMES
+    assert sum(path.stat().st_size for path in stored) < 1_200_000
+
+
+def test_an_unknown_name_draws_nothing_and_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert draw.main(["styles/starry"]) == 2
+    assert "styles/flow" in capsys.readouterr().err
+
+
+def test_noise_of_another_seed_is_another_noise() -> None:
+    x, y = np.meshgrid(np.linspace(0, 9, 40), np.linspace(0, 9, 40))
+    first = fractal(x, y, octaves=3, seed=1)
+    assert np.array_equal(first, fractal(x, y, octaves=3, seed=1))
+    assert not np.allclose(first, fractal(x, y, octaves=3, seed=2))
+    assert np.abs(first).max() <= 1.3
