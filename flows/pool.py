@@ -11,114 +11,35 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
 import pickle
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar, TypeVarTuple, cast
+from typing import Self, TypeVar, TypeVarTuple, cast
 
 from flows.errors import WorkerCrashed, WorkerStopped
+from flows.pool_child import PARENT_DECIDES, STOP, Progress, Raised, Returned, report, serve, should_stop
+
+__all__ = ["DeviceChild", "Progress", "report", "should_stop"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 START_TIMEOUT_S = 300.0  # a cold disk, a large torch, a busy driver
 KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
-STOP = b""
-PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
 SPAWN = multiprocessing.get_context("spawn")
+SIGNAL_NAMES = {number.value: number.name for number in signal.Signals}
 HINTS = {
-    signal.SIGKILL: "often the machine ran out of memory",
-    signal.SIGSEGV: "a fault in native code or a driver",
-    signal.SIGBUS: "often a full /dev/shm or a file that shrank",
-    signal.SIGABRT: "native code gave up, often for lack of memory",
+    "SIGKILL": "often the machine ran out of memory",
+    "SIGSEGV": "a fault in native code or a driver",
+    "SIGBUS": "often a full /dev/shm or a file that shrank",
+    "SIGABRT": "native code gave up, often for lack of memory",
 }
-
-
-class Progress(NamedTuple):
-    """How far the optimisation of one pair is: steps done, and the loss after the last of them."""
-
-    pair: str
-    step: int
-    loss: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Returned:
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    error: Exception
-
-
-# ---- in the child
-
-_parent: Connection | None = None
-
-
-def report(progress: Progress) -> None:
-    """Send `progress` to the parent; outside a worker process nothing happens."""
-    if _parent is not None:
-        with suppress(OSError):  # nobody listens any more: should_stop() tells
-            _parent.send(progress)
-
-
-def should_stop() -> bool:
-    """Whether the parent wants this process to end, or is gone; False outside a worker process."""
-    return _parent is not None and _parent.poll()
-
-
-def _serve(link: Connection) -> None:
-    global _parent
-    for number in PARENT_DECIDES:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _parent = link
-    with suppress(EOFError, OSError):
-        while (request := link.recv_bytes()) != STOP:
-            link.send_bytes(_answer(request))
-
-
-def _leave_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
-
-
-def _answer(request: bytes) -> bytes:
-    try:
-        return pickle.dumps(_Returned(pickle.loads(request)()))  # noqa: S301 - our own parent wrote it
-    except Exception as error:
-        error.add_note(f"In the worker process:\n{traceback.format_exc()}")
-        return _portable(error)
-
-
-def _portable(error: Exception) -> bytes:
-    """Pickle `error`, or its text where its class does not survive the journey."""
-    try:
-        data = pickle.dumps(_Raised(error))
-        pickle.loads(data)  # noqa: S301 - pickled one line above
-    except Exception:
-        text = RuntimeError(f"{type(error).__name__}: {error}")
-        for note in error.__notes__:
-            text.add_note(note)
-        return pickle.dumps(_Raised(text))
-    return data
-
-
-# ---- in the parent
 
 
 class DeviceChild:
@@ -201,17 +122,15 @@ class DeviceChild:
         return self._child or self._start()
 
     def _start(self) -> _Child:
-        child = self._child = _Child(
-            self.device
-        )  # assigned before it starts: an interrupt leaves it to close()
-        child.start()
-        self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
-        if self._initializer:
-            try:
+        child = self._child = _Child(self.device)  # before it starts, so that close() finds it in any case
+        try:
+            child.start()
+            self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
+            if self._initializer:
                 self._ask(child, self._initializer, timeout_s=START_TIMEOUT_S)
-            except BaseException:
-                self._discard(child)
-                raise
+        except BaseException:
+            self._discard(child)
+            raise
         return child
 
     def _discard(self, child: _Child) -> None:
@@ -230,7 +149,7 @@ class DeviceChild:
             work = getattr(request.func, "__name__", "its work")
             raise WorkerCrashed(f"the worker process on {self.device} {end} while it ran {work}") from lost
         self._busy = False
-        if isinstance(answer, _Raised):
+        if isinstance(answer, Raised):
             raise answer.error
         return cast("T", answer.value)
 
@@ -248,7 +167,7 @@ class _Child:
 
     def __init__(self, device: str) -> None:
         self.link, self._theirs = SPAWN.Pipe()
-        self.process = SPAWN.Process(target=_serve, args=(self._theirs,), name=f"stylize {device}")
+        self.process = SPAWN.Process(target=serve, args=(self._theirs,), name=f"stylize {device}")
 
     def start(self) -> None:
         with _signals_held_back():
@@ -257,7 +176,7 @@ class _Child:
 
     def ask(
         self, request: bytes, *, timeout_s: float | None, on_progress: Callable[[Progress], None]
-    ) -> _Returned | _Raised:
+    ) -> Returned | Raised:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with _losses():
             self.link.send_bytes(request)
@@ -269,12 +188,12 @@ class _Child:
                 return message
             on_progress(message)
 
-    def _hear(self, deadline: float | None) -> Progress | _Returned | _Raised | None:
+    def _hear(self, deadline: float | None) -> Progress | Returned | Raised | None:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         with _losses():
             if not self.link.poll(left):
                 return None
-            return cast("Progress | _Returned | _Raised", self.link.recv())
+            return cast("Progress | Returned | Raised", self.link.recv())
 
     def end(self, grace_s: float = 0.0) -> None:
         """Wait that long, then kill."""
@@ -291,9 +210,8 @@ class _Child:
             return "fell silent"
         if code >= 0:
             return f"ended with exit code {code}"
-        number = signal.Signals(-code)
-        hint = f" ({HINTS[number]})" if number in HINTS else ""
-        return f"was killed by {number.name}{hint}"
+        name = SIGNAL_NAMES.get(-code, f"signal {-code}")
+        return f"was killed by {name} ({HINTS[name]})" if name in HINTS else f"was killed by {name}"
 
 
 @contextmanager

@@ -151,6 +151,7 @@ def test_outside_a_worker_process_nobody_listens_and_nobody_stops_us() -> None:
             r"cuda:7 was killed by SIGKILL \(often the machine ran out of memory\)",
         ),
         (kill_myself, signal.SIGSEGV, r"was killed by SIGSEGV \(a fault in native code"),
+        (kill_myself, signal.SIGRTMIN + 3, r"was killed by signal \d+ while"),
         (leave, 3, "ended with exit code 3 while it ran leave"),
     ],
 )
