@@ -84,7 +84,7 @@ def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> P
     image = open_image(data, kind)
     samples = read_samples(data, kind, image)
     planes, coloured = to_srgb(samples, image.info.get("icc_profile"))
-    decisions += [*coloured, *notes(image)]
+    decisions += [*samples.decisions, *coloured, *notes(image)]
     alpha = samples.alpha
     # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
     turn, said = orientation(image)

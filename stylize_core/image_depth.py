@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def read_grey(image: Image.Image) -> Samples:
     full = _FULL.get(name, _FULL.get(image.mode, 2.0**31 - 1 if image.mode == "I" else 65535.0))
     samples = _on_declared_scale(Samples(values[..., None], full, "grey", alpha, image.mode), tags)
     if tags.get(_PHOTOMETRIC) == 0:  # white is zero
-        return Samples(1 - samples.values / np.float32(samples.full), 1.0, "grey", alpha, image.mode)
+        return replace(samples, values=1 - samples.values / np.float32(samples.full), full=1.0)
     return samples
 
 
@@ -134,10 +135,11 @@ def _on_declared_scale(samples: Samples, tags: Any) -> Samples:
         and 0 < peak - low < (high - low) * _DARKEST_PEAK
     ):
         raise ValueError(f"its samples reach {peak:g} of {high:g}, which is black; declare SMaxSampleValue")
+    decisions = (f"samples of {low:.10g} to {high:.10g} scaled to 0 to 1",)
     if values.dtype == np.uint16 and (low, high) == (0.0, 65535.0):
-        return samples
+        return replace(samples, decisions=decisions)
     unit = ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)
-    return Samples(unit, 1.0, samples.space, samples.alpha, samples.mode)
+    return replace(samples, values=unit, full=1.0, decisions=decisions)
 
 
 def _number(tag: Any, otherwise: float) -> float:

@@ -31,6 +31,7 @@ class Samples:
         space: what the C channels are.
         alpha: [H, W] float32 0..1, or None where the file has none.
         mode: Pillow's word for the layout, with the depth where Pillow would drop it.
+        decisions: how the samples were scaled, where that is not plain.
     """
 
     values: Array
@@ -38,6 +39,7 @@ class Samples:
     space: Space
     alpha: Array | None
     mode: str
+    decisions: tuple[str, ...] = ()
 
 
 @contextmanager
