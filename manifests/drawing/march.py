@@ -14,6 +14,8 @@ from drawing.noise import Array, Indices
 Distance = Callable[[Array], Array]  # points (n, 3) to signed distances (n,)
 _REACHES = ((0.02, 1.0), (0.05, 0.8), (0.11, 0.6), (0.22, 0.42))  # of occlusion: distance, weight
 
+_SOFT = 2.8  # beyond this distance penumbrae grow no wider, so that they end inside the balls
+
 
 @dataclass(frozen=True)
 class Solid:
@@ -70,7 +72,7 @@ def shadow(solids: Sequence[Solid], points: Array, towards: Array, *, size: floa
     rays = np.broadcast_to(towards, points.shape)
     for solid in solids:
         if solid.blocks:
-            enter, leave = _inside(solid, points, rays, grow=0.25)
+            enter, leave = _inside(solid, points, rays, grow=size * _SOFT + 0.02)
             asked = np.flatnonzero((leave > enter) & (seen > 0.01))
             part = _dimmed(solid, points[asked], towards, enter[asked], leave[asked], size)
             seen[asked] = np.minimum(seen[asked], part)
@@ -79,11 +81,13 @@ def shadow(solids: Sequence[Solid], points: Array, towards: Array, *, size: floa
 
 
 def _dimmed(solid: Solid, points: Array, towards: Array, enter: Array, leave: Array, size: float) -> Array:
-    travelled, seen = np.maximum(enter, 0.015), np.ones(len(points), np.float32)
+    travelled, seen = np.maximum(enter, 0.03), np.ones(len(points), np.float32)
     active = np.arange(len(points))
     for _ in range(32):
         gap = solid.distance(points[active] + towards * travelled[active, None])
-        seen[active] = np.minimum(seen[active], 0.5 + 0.5 * gap / (size * travelled[active]))
+        seen[active] = np.minimum(
+            seen[active], 0.5 + 0.5 * gap / (size * np.minimum(travelled[active], _SOFT))
+        )
         travelled[active] += np.clip(gap, 0.015, 0.2)
         active = active[(seen[active] > 0.01) & (travelled[active] < leave[active])]
         if active.size == 0:

@@ -87,7 +87,7 @@ def shaded(
     diffuse = wrap[:, None] * strength + (room + bounce) * opened[:, None] * 0.72
     leak = (
         surface.through
-        * (np.clip(-cosine, 0, 1) * 0.9 + 0.15)[:, None]
+        * (np.clip(-cosine, 0, 1) * 0.9 + 0.35)[:, None]
         * strength
         * (0.25 + 0.75 * lit)[:, None]
     )

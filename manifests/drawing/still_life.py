@@ -204,10 +204,13 @@ def _seen(solids: Sequence[Solid], rays: Array) -> Array:
     reach, which = first_hits(solids, origin, rays)
     points = origin + rays * np.where(np.isfinite(reach), reach, 9)[:, None]
     normal = normals(solids, points, which)
+    normal = np.where(
+        ((normal * rays).sum(-1) > 0)[:, None], -normal, normal
+    )  # thin petals, seen from behind
     names = np.array([solid.material for solid in solids])[which]
     surface = materials.look(names, points, np.array([solid.centre for solid in solids], np.float32)[which])
     lit, faced = np.zeros(len(points), np.float32), np.flatnonzero(normal @ _KEY > 0)
-    lit[faced] = shadow(solids, points[faced] + normal[faced] * 0.006, _KEY, size=0.13)
+    lit[faced] = shadow(solids, points[faced] + normal[faced] * 0.012, _KEY, size=0.13)
     return materials.shaded(
         surface, rays, normal, light=(_KEY, _KEY_LIGHT), lit=lit, opened=openness(solids, points, normal)
     )

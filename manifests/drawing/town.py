@@ -41,7 +41,7 @@ def draw(width: int) -> Array:
     """The picture, sRGB 0..1 (H, W, 3), 3:2."""
     wide, high = width * 2, round(width * 2 / 3) * 2
     scene = _scene()
-    sun = _sun_map(scene, cells=int(np.clip(wide * 1.4, 400, 2200)))
+    sun = _sun_map(scene, cells=int(np.clip(wide * 1.4, 150, 2200)))
     direct, reach = _view(scene, sun, _CAMERA, wide, high)
     mirror, _ = _view(scene, sun, _MIRRORED, wide, high)
     light = _water(direct, reach, mirror)
