@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -17,15 +18,17 @@ def in_threads(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
 ) -> Iterator[Result]:
     """`function` of each item, in the items' order; an exception ends it and drops what has not begun."""
+    ended = Event()
 
     def work(batch: Sequence[Item]) -> list[Result]:
-        return [function(item) for item in batch]
+        return [function(item) for item in batch if not ended.is_set()]
 
     pool = ThreadPoolExecutor(threads)
     try:
         for results in pool.map(work, _batches(items)):
             yield from results
     finally:
+        ended.set()
         pool.shutdown(cancel_futures=True)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -469,3 +470,17 @@ def test_ingredients_of_a_pair_are_those_of_its_plan(home: Path) -> None:
     made_of = ingredients_of(pair, pair.content.sha256, pair.style.sha256, "")
     assert identity(made_of) == planned.identity
     assert identity(replace(made_of, content="f" * 64)) != planned.identity
+
+
+def test_a_pair_costs_little_memory(home: Path) -> None:
+    for number in range(500):
+        (home / f"in/{number}.jpg").write_bytes(b"%d" % number)
+    manifest = manifest_of(home)
+    make_plan(manifest)  # whatever is loaded and remembered once
+    tracemalloc.start()
+    try:
+        plan = make_plan(manifest)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak / len(plan.pairs) < 2500
