@@ -135,7 +135,7 @@ def _on_declared_scale(samples: Samples, tags: Any) -> Samples:
         and 0 < peak - low < (high - low) * _DARKEST_PEAK
     ):
         raise ValueError(f"its samples reach {peak:g} of {high:g}, which is black; declare SMaxSampleValue")
-    decisions = (f"samples of {low:.10g} to {high:.10g} scaled to 0 to 1",)
+    decisions = () if (low, high) == (0, 1) else (f"samples of {low:.10g} to {high:.10g} scaled to 0 to 1",)
     if values.dtype == np.uint16 and (low, high) == (0.0, 65535.0):
         return replace(samples, decisions=decisions)
     unit = ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)

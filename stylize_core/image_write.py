@@ -34,8 +34,8 @@ def encode_picture(
         facts: short texts about the making; `embedded_facts` reads them back.
 
     Raises:
-        ValueError: the facts are too long for an EXIF block, the values are not finite, or the format does not
-            reach to such a size (WebP ends at 16383 px).
+        ValueError: the facts are too long for an EXIF block, the values are not finite, or the format ends
+            below this size (WebP: 16383 px).
     """
     deep = settings.bit_depth == 16
     pixels = _levels(rgb, alpha if settings.format != "jpeg" else None, 65535 if deep else 255)
