@@ -34,7 +34,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process with this number exists here (a zombie counts as gone, where the system tells)."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -52,7 +52,7 @@ class Holder(BaseModel):
     pid: int = Field(ge=0)
     birth: str
     started: datetime
-    refreshed: float
+    refreshed: float = Field(allow_inf_nan=False)
     token: str
 
     def to_bytes(self) -> bytes:

@@ -126,9 +126,16 @@ def split_uri(uri: str) -> tuple[str, str]:
         return folder, name
     bucket, key = _split_s3(uri)
     slash = key.rfind("/") + 1
-    root = f"s3://{bucket}/{key[:slash]}"
-    # S3 keys may hold empty segments (`a//b.png`); there the last slash belongs to the root.
-    return root if root.endswith("//") else root[:-1], key[slash:]
+    return s3_root(bucket, key[:slash]), key[slash:]
+
+
+def s3_root(bucket: str, prefix: str) -> str:
+    """The root of all keys that begin with `prefix`, which is empty or ends in a slash.
+
+    S3 keys may hold empty parts (`a//b.png`); in such a root the last slash counts and stays.
+    """
+    root = f"s3://{bucket}/{prefix}"
+    return root if root.endswith("//") else root[:-1]
 
 
 def read_uri(uri: str, *, patience: Patience = PATIENCE) -> bytes:

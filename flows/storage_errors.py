@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTr
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _ABSENT = {errno.ENOENT, errno.ENOTDIR}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM}
@@ -33,7 +35,7 @@ _CREDENTIAL_FAILURES = {
     "ProfileNotFound", "ConfigParseError", "InvalidConfigError",
     "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "UnknownCredentialError",
 }  # fmt: skip
-_REGION = "the bucket lives in another region; set AWS_REGION or the endpoint"
+_REGION = "the store redirects to another region or address; set AWS_REGION or AWS_ENDPOINT_URL_S3"
 _FATAL = {
     "NoSuchBucket": "the bucket does not exist; create it or correct its name",
     "AllAccessDisabled": "the bucket is switched off; ask its owner",
@@ -44,6 +46,7 @@ _FATAL = {
     "QuotaExceeded": "the store's quota is used up; free space and run again",
     "NotImplemented": "the store lacks an operation that is needed (a conditional or checksummed PUT)",
 }
+_FATAL_STATUS = {301: _REGION, 307: _REGION, 507: "the store is full; free space and run again"}
 _PASSING_CODES = {
     "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout",
     "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict", "BadDigest",
@@ -83,11 +86,14 @@ def from_s3(error: Exception, uri: str, *, of_root: bool = False) -> StorageErro
 
 
 def code_and_status(error: ClientError) -> tuple[str, int]:
-    """The error code of an S3 answer (the status in digits where there was no body), and its HTTP status."""
+    """The error code of an S3 answer (the status in digits where there was no body), and its HTTP status.
+
+    A code that does not look like one is text of somebody on the way, and is left out.
+    """
     answer: Any = error.response
-    return str(answer.get("Error", {}).get("Code", "")), int(
-        answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    )
+    code = str(answer.get("Error", {}).get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return code if _CODE.fullmatch(code) else "", status
 
 
 def _from_answer(error: ClientError, uri: str, *, of_root: bool) -> StorageError:
@@ -95,20 +101,22 @@ def _from_answer(error: ClientError, uri: str, *, of_root: bool) -> StorageError
     said = f"{uri}: {code or status}"
     if code in _CREDENTIALS or error.operation_name.startswith(("AssumeRole", "GetRole", "CreateOAuth")):
         return _credentials(uri, code)
-    if code in _FATAL or status == 507:
-        return StorageFatal(f"{said}: {_FATAL.get(code, 'the store is full; free space and run again')}")
+    if code in _FATAL:
+        return StorageFatal(f"{said}: {_FATAL[code]}")
+    if status in _FATAL_STATUS:
+        return StorageFatal(f"{said}: {_FATAL_STATUS[status]}")
     if code in _PASSING_CODES or status in (408, 409, 429) or status >= 500 or status < 400:
         return StorageTransient(f"{said} again and again; the store is overloaded or failing, run later")
     if status == 404:
         return NotFound(f"{uri} does not exist; correct the name or restore the object")
+    if code == "InvalidObjectState":
+        return Denied(f"{said}; the object is archived, restore it first")
     if status in (401, 403) and of_root:
         return StorageFatal(f"{said}; allow s3:ListBucket, s3:GetObject and s3:PutObject there")
     if status in (401, 403):
         return Denied(
             f"{said}; allow s3:GetObject, s3:PutObject and s3:ListBucket (without it, absent looks denied)"
         )
-    if code == "InvalidObjectState":
-        return Denied(f"{said}: the object is archived; restore it first")
     return StorageError(f"{said} (HTTP {status}); the store refuses this request, check name and store")
 
 

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from flows.errors import NotFound, StorageTransient
-from flows.storage import BINARY, Listed, Patience, Stat, checked_name
+from flows.storage import BINARY, Listed, Patience, Stat, checked_name, s3_root
 from flows.storage_errors import code_and_status, from_s3
 from flows.storage_s3_client import patiently, s3_client
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 DIGEST_KEY = "stylize-sha256"
 OWNER_KEY = "stylize-owner"
-# ValueError is what boto3 raises for an endpoint that is not a URL.
+# boto3 raises ValueError for an endpoint that is no URL.
 _FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, ValueError)
 _T = TypeVar("_T")
 
@@ -49,8 +49,8 @@ class S3Storage:
 
     @property
     def root(self) -> str:
-        """The `s3://` URI without a slash at the end."""
-        return f"s3://{self._bucket}/{self._prefix}"[:-1]
+        """The `s3://` URI, as `open_storage` takes it."""
+        return s3_root(self._bucket, self._prefix)
 
     def uri(self, name: str) -> str:
         """The `s3://` URI of `name`."""

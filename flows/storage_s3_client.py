@@ -6,11 +6,12 @@ import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import boto3
 import tenacity
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from flows.errors import StorageTransient
 from flows.storage import Patience
@@ -45,6 +46,7 @@ def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, s
     )
     client.meta.events.register("needs-retry.s3", _log_attempt)
     client.meta.events.register("after-call.s3", _log_recovery)
+    client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
     return client
 
 
@@ -83,3 +85,12 @@ def _log_recovery(*, parsed: Any, model: Any, **_: object) -> None:
     facts = parsed.get("ResponseMetadata", {})
     if facts.get("RetryAttempts", 0) and facts.get("HTTPStatusCode", 0) < 300:
         _log.info("%s worked after %d retries", model.name, facts["RetryAttempts"])
+
+
+def _no_region_search(**_: object) -> None:
+    """End the client's own search for a bucket's region, which repeats itself until the stack is full.
+
+    It begins where a redirect does not name the region: such a redirect does not come from AWS.
+    """
+    answer = {"Error": {"Code": "PermanentRedirect"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+    raise ClientError(cast("Any", answer), "HeadBucket")

@@ -32,6 +32,9 @@ Fault = Literal[
     "access_denied",
     "no_such_key",
     "no_such_bucket",
+    "archived",
+    "moved",  # 301 to another region
+    "chatty",  # 403 whose code is a text that repeats the request's signature
     "full",  # 507, as some stores answer when their disks are full
     "hang",  # no answer until the store is reset
     "drop",  # connection closed, nothing done
@@ -48,6 +51,9 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "access_denied": ("403 Forbidden", "AccessDenied"),
     "no_such_key": ("404 Not Found", "NoSuchKey"),
     "no_such_bucket": ("404 Not Found", "NoSuchBucket"),
+    "archived": ("403 Forbidden", "InvalidObjectState"),
+    "moved": ("301 Moved Permanently", "PermanentRedirect"),
+    "chatty": ("403 Forbidden", "not with {sent}"),
     "full": ("507 Insufficient Storage", "XMinioStorageFull"),
 }
 _PAGE = b"<html><body>Please log in to the network</body></html>"
@@ -154,7 +160,7 @@ class ObjectStore:
 def running_object_store() -> Iterator[ObjectStore]:
     """A server in a thread of this process, for as long as the block runs."""
     store = ObjectStore()
-    application = _spoiled(store, DomainDispatcherApplication(create_backend_app))
+    application = _spoiled(store, _one_at_a_time(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -171,6 +177,17 @@ def running_object_store() -> Iterator[ObjectStore]:
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
         pass
+
+
+def _one_at_a_time(inner: WSGIApplication) -> WSGIApplication:
+    """A store replaces an object at once; moto takes it away for a moment, so nobody may look meanwhile."""
+    turn = threading.Lock()
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with turn:
+            return inner(environ, start_response)
+
+    return application
 
 
 def _spoiled(store: ObjectStore, inner: WSGIApplication) -> WSGIApplication:
@@ -212,8 +229,9 @@ def _answer(
 def _error(fault: Fault, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     status, code = _ANSWERS[fault]
     # Servers repeat what they were sent; none of it may reach our texts.
-    echo = f"<Message>not with {environ.get('HTTP_AUTHORIZATION', '')}</Message>"
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code>{echo}</Error>".encode()
+    sent = environ.get("HTTP_AUTHORIZATION", "")
+    code = code.format(sent=sent)
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>not {sent}</Message></Error>".encode()
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -15,7 +15,7 @@ from object_store import ObjectStore
 from flows.errors import BatchError, Denied, NotFound, StorageError
 from flows.storage import Patience, Storage, open_storage, read_uri, split_uri, stat_uri
 
-HASTY = Patience(attempts=1, rounds=2, wait_s=0.01, connect_timeout_s=2, read_timeout_s=2)
+HASTY = Patience(attempts=1, rounds=2, wait_s=0.01, read_timeout_s=20)
 
 
 @pytest.fixture(params=["local", "s3"])
