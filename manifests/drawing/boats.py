@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from drawing.houses import CLOTH, GLASS, PAINT
+from drawing.blocks import CLOTH, GLASS, PAINT
 from drawing.noise import Array
 from drawing.raster import Mesh
 from drawing.tone import colour

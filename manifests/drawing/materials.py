@@ -1,58 +1,11 @@
-"""What the still life is made of: cloth as a shape, colours of surfaces, and how they take the light."""
-
-from dataclasses import dataclass
+"""What the still life is made of: the colour and gloss of every surface."""
 
 import numpy as np
 
+from drawing.drapery import is_linen
 from drawing.noise import Array, Names, fractal
 from drawing.tone import mix, ramp, smoothstep
-
-_EDGE = -1.02  # z of the table's front edge
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Per point: diffuse colour (n, 3), mirror strength, its sharpness 0..1, light let through (n, 3)."""
-
-    albedo: Array
-    mirror: Array
-    sharp: Array
-    through: Array
-
-
-def table(p: Array) -> Array:
-    """The table block with a linen cloth laid over its front and left, in folds."""
-    x, y, z = p.T
-    drop = np.clip(-y, 0, 1)
-    top = _cloth_share(x, z) * (0.02 + 0.030 * _folds(x, z))
-    hang = _cloth_share(x, np.full_like(z, -1.0)) * (
-        0.02 + 0.05 * (1 + np.sin(x * 17 + 2.2 * np.sin(x * 5 + y * 2))) * smoothstep(0, 0.3, drop)
-    )
-    over, front = y - top, _EDGE - hang - z
-    outside = np.hypot(np.maximum(over + 0.03, 0), np.maximum(front + 0.03, 0))
-    return np.asarray((outside + np.minimum(np.maximum(over, front) + 0.03, 0) - 0.03) * 0.72)
-
-
-def _folds(x: Array, z: Array) -> Array:
-    """Creases of the cloth on the table, about 0..2."""
-    a = np.sin(5.1 * x + 7.3 * z + 1.6 * np.sin(3.1 * x - 2.2 * z + 1))
-    b = np.sin(9.7 * x - 4.1 * z + 1.9 * np.sin(2.3 * z + 4.4 * x))
-    return np.asarray(0.65 * (1 - np.abs(a)) ** 2 * 2 + 0.5 * (1 - np.abs(b)) ** 2)
-
-
-def _cloth_share(x: Array, z: Array) -> Array:
-    edge = 0.50 + 0.12 * np.sin(z * 4 + 1) - 0.55 * (z + 1.0)
-    return smoothstep(edge + 0.05, edge - 0.01, x) * smoothstep(0.55, 0.50, z + 0.25 * x)
-
-
-def curtain(p: Array) -> Array:
-    """A heavy curtain behind everything, gathered to the upper right."""
-    x, y, z = p.T
-    u = x + 0.16 * (y - 1) ** 2 * np.sign(x + 0.4) * 0.5 + 0.06 * np.sin(y * 2.3)
-    fold = 0.075 * np.sin(u * 5.6 + 0.9 * np.sin(u * 2.7 + 0.5 * y)) + 0.022 * np.sin(
-        u * 13.1 + 1.1 * np.sin(y * 1.9 + u * 3)
-    )
-    return np.asarray((1.75 + fold - z) * 0.62)
+from drawing.window_light import Surface
 
 
 def look(names: Names, points: Array, centres: Array) -> Surface:
@@ -66,64 +19,9 @@ def look(names: Names, points: Array, centres: Array) -> Surface:
         albedo[here] = paint(points[here], points[here] - centres[here]) ** 2.2
         mirror[here], sharp[here] = mirror_of, sharp_of
         through[here] = np.array(glow, np.float32)
-    cloth = (names == "table") & (_is_cloth(points) > 0.5)
+    cloth = (names == "table") & (is_linen(points) > 0.5)
     mirror[cloth], sharp[cloth] = 0.0, 0.0
     return Surface(albedo, mirror, sharp, through)
-
-
-def shaded(
-    surface: Surface, rays: Array, normal: Array, *, light: tuple[Array, Array], lit: Array, opened: Array
-) -> Array:
-    """Linear light (n, 3) sent to the eye: window, dim room, warm light off the table, reflections."""
-    towards, strength = light
-    cosine = normal @ towards
-    wrap = np.clip(cosine, 0, 1) * lit
-    room = mix(
-        np.array([0.34, 0.28, 0.23], np.float32),
-        np.array([0.62, 0.68, 0.78], np.float32),
-        np.clip(0.5 - 0.6 * normal[:, 0] + 0.35 * normal[:, 1], 0, 1),
-    )
-    bounce = np.clip(-normal[:, 1], 0, 1)[:, None] * np.array([0.42, 0.28, 0.16], np.float32)
-    diffuse = wrap[:, None] * strength + (room + bounce) * opened[:, None] * 0.72
-    leak = (
-        surface.through
-        * (np.clip(-cosine, 0, 1) * 0.9 + 0.35)[:, None]
-        * strength
-        * (0.25 + 0.75 * lit)[:, None]
-    )
-    facing = np.clip(-(rays * normal).sum(-1), 0, 1)
-    fresnel = surface.mirror + (1 - surface.mirror) * 0.75 * (1 - facing) ** 5 * np.minimum(
-        surface.mirror * 20, 1
-    )
-    bent = rays + 2 * facing[:, None] * normal
-    mirrored = (
-        _surroundings(bent, surface.sharp)
-        * (0.25 + 0.75 * np.maximum(lit, 0.6 * opened))[:, None]
-        * opened[:, None] ** 0.5
-    )
-    return np.asarray(
-        surface.albedo * diffuse + surface.albedo**0.5 * leak * 0.5 + mirrored * fresnel[:, None]
-    )
-
-
-def _surroundings(direction: Array, sharp: Array) -> Array:
-    """The room as glossy things mirror it: dusk, a tall window of four panes at the left, a pale floor."""
-    side, up = direction[:, 0] / (-direction[:, 2] + 1.3), direction[:, 1] / (-direction[:, 2] + 1.3)
-    soft = 0.02 + 0.22 * (1 - sharp)
-    u, v = (side + 0.46) / 0.15, (up - 0.36) / 0.24
-    pane = smoothstep(1 + soft * 6, 1 - soft, np.abs(u)) * smoothstep(1 + soft * 6, 1 - soft, np.abs(v))
-    bars = np.maximum(smoothstep(0.10 + soft, 0.06, np.abs(u)), smoothstep(0.07 + soft, 0.04, np.abs(v)))
-    window = pane * (1 - bars * sharp) * (direction[:, 2] < 0.6)
-    dusk = mix(
-        np.array([0.10, 0.085, 0.07], np.float32),
-        np.array([0.20, 0.22, 0.27], np.float32),
-        np.clip(0.5 + direction[:, 1], 0, 1),
-    )
-    return dusk + window[:, None] * np.array([13.0, 12.4, 11.4], np.float32) * (0.25 + 0.75 * sharp)[:, None]
-
-
-def _is_cloth(p: Array) -> Array:
-    return _cloth_share(p[:, 0], np.where(p[:, 1] < -0.03, -1.0, p[:, 2]))
 
 
 def _table(p: Array, local: Array) -> Array:
@@ -141,7 +39,7 @@ def _table(p: Array, local: Array) -> Array:
         smoothstep(0.018, 0.014, np.abs(y + 0.20)), smoothstep(0.006, 0.004, np.abs(y + 0.245))
     )
     linen = mix(linen, np.array([0.22, 0.34, 0.58], np.float32), stripe * (y < -0.05) * 0.85)
-    return mix(wood, linen, _is_cloth(p))
+    return mix(wood, linen, is_linen(p))
 
 
 def _curtain(p: Array, local: Array) -> Array:

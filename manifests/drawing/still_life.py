@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drawing import materials
+from drawing import drapery, materials
 from drawing.march import Solid, first_hits, normals, openness, shadow
 from drawing.noise import Array
 from drawing.shapes import apple, blossom, capsule, cluster, leaf, placed, ring, turned
 from drawing.tone import film, shrink
+from drawing.window_light import shaded
 
 _EYE = np.array([0.25, 1.95, -6.0], np.float32)
 _AIM = np.array([0.02, 0.80, 0.0], np.float32)
@@ -87,8 +88,8 @@ def scene() -> list[Solid]:
 
 def _room() -> list[Solid]:
     return [
-        Solid(materials.table, (0, -0.4, 0.4), 3, "table", blocks=False),
-        Solid(materials.curtain, (0, 1, 1.8), 3, "curtain", blocks=False),
+        Solid(drapery.table, (0, -0.4, 0.4), 3, "table", blocks=False),
+        Solid(drapery.curtain, (0, 1, 1.8), 3, "curtain", blocks=False),
     ]
 
 
@@ -211,6 +212,6 @@ def _seen(solids: Sequence[Solid], rays: Array) -> Array:
     surface = materials.look(names, points, np.array([solid.centre for solid in solids], np.float32)[which])
     lit, faced = np.zeros(len(points), np.float32), np.flatnonzero(normal @ _KEY > 0)
     lit[faced] = shadow(solids, points[faced] + normal[faced] * 0.012, _KEY, size=0.13)
-    return materials.shaded(
+    return shaded(
         surface, rays, normal, light=(_KEY, _KEY_LIGHT), lit=lit, opened=openness(solids, points, normal)
     )

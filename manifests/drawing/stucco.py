@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from drawing.houses import CLOTH, GLASS, LEAF, PAINT, PLASTER, ROOF, STONE
+from drawing.blocks import CLOTH, GLASS, LEAF, PAINT, PLASTER, ROOF, STONE
 from drawing.noise import Array, Indices, fractal
 from drawing.tone import smoothstep
 

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawing import houses
+from drawing.air_and_sea import sea, sky
+from drawing.blocks import LEAF, PAINT, STONE, box
 from drawing.boats import boat
-from drawing.houses import LEAF, STONE, blob, box, house, tower, tree
-from drawing.noise import Array, Indices, fractal
+from drawing.foliage import blob, tree
+from drawing.houses import house, tower
+from drawing.noise import Array, Indices
 from drawing.raster import Camera, Mesh, rasterise
 from drawing.stucco import textured
-from drawing.tone import blur, colour, film, mix, ramp, shrink, smoothstep
+from drawing.tone import blur, colour, film, shrink, smoothstep
 
 _SUN = (np.array([-0.74, 0.50, -0.45]) / np.linalg.norm([-0.74, 0.50, -0.45])).astype(np.float32)
 _SUN_LIGHT = np.array([3.9, 3.05, 2.15], np.float32)
@@ -44,7 +46,7 @@ def draw(width: int) -> Array:
     sun = _sun_map(scene, cells=int(np.clip(wide * 1.4, 150, 2200)))
     direct, reach = _view(scene, sun, _CAMERA, wide, high)
     mirror, _ = _view(scene, sun, _MIRRORED, wide, high)
-    light = _water(direct, reach, mirror)
+    light = sea(direct, reach, mirror, rays=_rays(_CAMERA, wide, high), eye=float(_CAMERA.eye[1]))
     return np.asarray(film(shrink(light, 2), exposure=0.60))
 
 
@@ -69,14 +71,14 @@ def _quay(mesh: Mesh, rng: np.random.Generator) -> None:
     box(mesh, (11.5, -0.3, 52), (40, 0.9, 54), stone * 0.9, kind=STONE)
     tower(mesh, (22.5, 0.9, 53), height=6.5, half=0.9)
     for x in np.arange(-20, 11, 2.9):
-        box(mesh, (x, 1.36, 38.2), (x + 0.3, 1.85, 38.5), colour("#3a3733"), kind=houses.PAINT)
+        box(mesh, (x, 1.36, 38.2), (x + 0.3, 1.85, 38.5), colour("#3a3733"), kind=PAINT)
     for x in (-13.4, -4.6, 4.2):
-        box(mesh, (x, 1.3, 40.0), (x + 0.12, 5.2, 40.12), colour("#2d322f"), kind=houses.PAINT)
+        box(mesh, (x, 1.3, 40.0), (x + 0.12, 5.2, 40.12), colour("#2d322f"), kind=PAINT)
         blob(mesh, (x + 0.06, 5.4, 40.06), 0.24, colour("#f3e2b0"), rng=rng, rings=4)
     for _ in range(26):
         x, z, size = rng.uniform(-19, 10), rng.uniform(39, 42), rng.uniform(0.35, 0.75)
         tone = colour(str(rng.choice(["#8a6a45", "#5f7f94", "#b5653a", "#6f7a5a", "#c9a45a"])))
-        box(mesh, (x, 1.2, z), (x + size * 1.3, 1.2 + size, z + size), tone, kind=houses.PAINT)
+        box(mesh, (x, 1.2, z), (x + size * 1.3, 1.2 + size, z + size), tone, kind=PAINT)
 
 
 def _rows(mesh: Mesh, rng: np.random.Generator) -> None:
@@ -184,7 +186,7 @@ def _view(scene: Scene, sun: SunMap, camera: Camera, wide: int, high: int) -> tu
     """Linear light (H, W, 3) of everything but water, and the depth along the view axis."""
     reach, owner = rasterise(_pixels(camera.project(scene.corners), wide, high), wide, high)
     rays = _rays(camera, wide, high)
-    light = _sky(rays)
+    light = sky(rays)
     hit = owner >= 0
     points = _world(camera, rays[hit] * reach[hit][:, None])
     opened = _openness(camera, rays, reach)[hit]
@@ -224,7 +226,7 @@ def _lit(
     )
     light = surface * (cosine[:, None] * _SUN_LIGHT + ambient * opened[:, None])
     bent = towards - 2 * (towards * normal).sum(-1, keepdims=True) * normal
-    light = light + gloss[:, None] * _sky(bent / np.abs(bent[:, 2:]).clip(0.2)) * 0.8
+    light = light + gloss[:, None] * sky(bent / np.abs(bent[:, 2:]).clip(0.2)) * 0.8
     haze = 1 - np.exp(-np.clip(points[:, 2:] - 40, 0, None) * 0.0042)
     return np.asarray(light * (1 - haze) + np.array([0.66, 0.70, 0.78], np.float32) * haze)
 
@@ -250,48 +252,3 @@ def _openness(camera: Camera, rays: Array, reach: Array) -> Array:
         around = blur(np.log(depth), radius * scale)
         total += np.clip((np.log(depth) - around) * 45 / tolerance, 0, 1)
     return np.asarray(np.clip(1 - 0.28 * total, 0.25, 1))
-
-
-def _sky(rays: Array) -> Array:
-    """Linear light of the sky in directions with z about 1: blue over haze, clouds lit from the left."""
-    up = np.clip(rays[..., 1], 0, None)
-    blue = (
-        ramp(up, [(0, "#e6dfcd"), (0.06, "#d3d6d6"), (0.16, "#adc3d4"), (0.35, "#7fa3c4"), (0.8, "#4f7aa8")])
-        ** 2.2
-    )
-    u, v = rays[..., 0] * 3.0, np.sqrt(up + 0.02) * 7
-    warp = fractal(u * 0.9, v * 0.9, octaves=3, seed=301)
-    body = fractal(u + 0.5 * warp, v + 0.5 * warp, octaves=7, seed=310, gain=0.52)
-    shifted = fractal(u + 0.5 * warp - 0.14, v + 0.5 * warp + 0.14, octaves=5, seed=310, gain=0.52)
-    cover = smoothstep(-0.02, 0.26, body + 0.05 - 0.2 * up) * smoothstep(0.0, 0.05, up)
-    lit = np.clip(0.55 + 1.6 * (body - shifted), 0, 1)
-    cloud = mix(np.array([0.46, 0.50, 0.60], np.float32), np.array([1.75, 1.55, 1.30], np.float32), lit)
-    return np.asarray(mix(blue * 1.15, cloud, cover * 0.9))
-
-
-def _water(direct: Array, reach: Array, mirror: Array) -> Array:
-    """The picture with the sea put in wherever the flat water is nearer than anything else."""
-    high, wide = reach.shape
-    rays = _rays(_CAMERA, wide, high)
-    distance = np.where(rays[..., 1] < -1e-4, -_CAMERA.eye[1] / np.minimum(rays[..., 1], -1e-4), np.inf)
-    wet = distance < reach
-    far = np.where(wet, distance, 50)
-    x, z = rays[..., 0] * far, rays[..., 2] * far
-    swell = fractal(x * 0.55, z * 0.9, octaves=3, seed=320)
-    chop = fractal(x * 1.9 + swell, z * 3.2, octaves=4, seed=330, gain=0.6)
-    tilt = (0.55 * swell + 0.8 * chop) * smoothstep(150, 8, far) + 0.25 * fractal(
-        x * 0.5, z * 0.5, octaves=3, seed=340
-    )
-    row = np.arange(high)[:, None] + tilt * wide * (0.010 + 0.16 / far)
-    column = np.arange(wide)[None, :] + chop * wide * (0.002 + 0.05 / far)
-    seen = mirror[np.clip(row, 0, high - 1).astype(int), np.clip(column, 0, wide - 1).astype(int)]
-    facing = np.clip(-rays[..., 1] / np.linalg.norm(rays, axis=-1) + 0.05 * chop, 0.01, 1)
-    share = 0.16 + 0.80 * np.exp(-facing * 5.5)
-    deep = mix(
-        np.array([0.015, 0.085, 0.10], np.float32),
-        np.array([0.04, 0.17, 0.17], np.float32),
-        smoothstep(-0.5, 0.6, swell + 0.5 * chop),
-    )
-    glint = smoothstep(0.42, 0.75, chop + 0.4 * swell) * smoothstep(80, 10, far)
-    sea = mix(deep, seen, share) + glint[..., None] * np.array([0.42, 0.44, 0.45], np.float32) * 0.5
-    return np.where(wet[..., None], sea, direct)
