@@ -54,8 +54,11 @@ class ManifestError(BatchError):
     kind = "manifest"
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join([f"{source} is not a valid manifest:", *(f"  {p}" for p in problems)]))
+        super().__init__(source, problems)
         self.source, self.problems = source, tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.source} is not a valid manifest:", *(f"  {p}" for p in self.problems)])
 
 
 class AlreadyRunning(BatchError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from stylize_core.settings import PictureSettings, StyleSettings
 
@@ -47,3 +48,39 @@ class Pair:
     def record_name(self) -> str:
         """Where its record goes, below the output."""
         return self.name + ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pair on its way to a worker.
+
+    Attributes:
+        output: root of the output, an absolute folder or `s3://` URI.
+        identity: what the plan expects; empty if the plan could not know every digest.
+        attempts: how often the pair was begun before.
+    """
+
+    pair: Pair
+    output: str
+    identity: str = ""
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: `done`, `skipped` (it was done already), `failed` (recorded) or `stopped` (nothing recorded).
+        kind: the error's word, if it failed.
+        message: what went wrong, fit for a user.
+        fatal: every further pair would fail as well.
+        seconds: wall time in the worker.
+    """
+
+    name: str
+    status: Literal["done", "skipped", "failed", "stopped"]
+    kind: str = ""
+    message: str = ""
+    fatal: bool = False
+    seconds: float = 0.0

@@ -151,16 +151,21 @@ def stat_uri(uri: str, *, patience: Patience = PATIENCE) -> Stat | None:
 
 
 def checked_name(name: str, *, root: str) -> str:
-    """`name` itself if it stays below `root` by its letters alone, else `Denied`."""
+    """`name` itself if it is text and stays below `root` by its letters alone, else `Denied`."""
     parts = name.split("/")
-    if not name or "\0" in name or name.startswith("/") or not parts[-1] or {".", ".."} & set(parts):
+    if not _is_text(name) or name.startswith("/") or not parts[-1] or {".", ".."} & set(parts):
         raise Denied(f"{name!r} is not a name below {root}; use a relative path without '.' or '..' parts")
     return name
 
 
+def _is_text(name: str) -> bool:
+    """Whether the name can be written as UTF-8, in records and logs as well; other file names are refused."""
+    return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _split_s3(uri: str) -> tuple[str, str]:
     match = _S3_URI.fullmatch(uri)
-    if match is None:
+    if match is None or not _is_text(uri):
         raise StorageError(f"{uri!r} is not an S3 place; expected s3://bucket/key with a plain bucket name")
     return match["bucket"], match["key"] or ""
 
@@ -168,6 +173,6 @@ def _split_s3(uri: str) -> tuple[str, str]:
 def _absolute(path: str) -> str:
     if _SCHEME.match(path):
         raise StorageError(f"{path!r}: only local paths and s3:// work; copy it to one of these first")
-    if not path.startswith("/") or "\0" in path:
+    if not path.startswith("/") or not _is_text(path):
         raise StorageError(f"{path!r} is not an absolute path; resolve it against the manifest's folder")
     return path

@@ -129,7 +129,7 @@ def _credentials(uri: str, code: str) -> StorageFatal:
 
 def _blocks_all(number: int, path: Path, root: Path) -> bool:
     """Whether a failed write stands for every write: the root cannot be made, or it refuses its own files."""
-    if not root.is_dir():
+    if not _is_folder(root):
         return True
     effective = os.access in os.supports_effective_ids
     closed = not os.access(root, os.W_OK | os.X_OK, effective_ids=effective)
@@ -137,6 +137,13 @@ def _blocks_all(number: int, path: Path, root: Path) -> bool:
 
 
 def _room(path: Path, needed: int) -> str:
-    folder = next(parent for parent in path.parents if parent.is_dir())
+    folder = next(parent for parent in path.parents if _is_folder(parent))
     free = shutil.disk_usage(folder).free
     return f"{needed} bytes needed, {free} bytes free in {folder} (or a quota is used up)"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -10,6 +10,7 @@ import stat as modes
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from flows.errors import Denied
@@ -150,12 +151,11 @@ def _require_regular(found: os.stat_result, path: Path) -> None:
 
 def _make_folders(folder: Path) -> None:
     """Make the folder and its parents, each durable in its own parent."""
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir()
-    _sync_folder(folder.parent)
+    missing = list(takewhile(lambda parent: not parent.is_dir(), (folder, *folder.parents)))
+    for new in reversed(missing):
+        with suppress(FileExistsError):
+            new.mkdir()
+        _sync_folder(new.parent)
 
 
 @contextmanager

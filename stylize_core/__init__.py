@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from stylize_core.errors import StylizeError as StylizeError
     from stylize_core.settings import PictureSettings as PictureSettings
     from stylize_core.settings import StyleSettings as StyleSettings
-    from stylize_core.stylize import Stylized as Stylized
-    from stylize_core.stylize import stylize as stylize
+    from stylize_core.transfer import Stylized as Stylized
+    from stylize_core.transfer import stylize as stylize
 
 _HOMES = {
     "Encoder": "encoder",
     "PictureSettings": "settings",
     "StyleSettings": "settings",
-    "Stylized": "stylize",
+    "Stylized": "transfer",
     "StylizeError": "errors",
-    "stylize": "stylize",
+    "stylize": "transfer",
 }
 __all__ = sorted(_HOMES)
 

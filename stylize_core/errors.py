@@ -30,8 +30,11 @@ class SettingsError(StylizeError):
     kind = "settings"
 
     def __init__(self, key: str, value: object, expected: str) -> None:
-        super().__init__(f"{key}: {value!r} is not accepted; {expected}")
+        super().__init__(key, value, expected)
         self.key, self.value, self.expected = key, value, expected
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value!r} is not accepted; {self.expected}"
 
 
 class BadImage(StylizeError):

@@ -16,7 +16,7 @@ SILENT_FEATURES = 1e-6
 SILENT_GRAM = 1e-12
 
 
-def gram_matrix(features_bchw: Tensor) -> Tensor:
+def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> Tensor:
     """Which features occur together, wherever: `F Fᵀ / (C N)` with N = H W (equation 3, normalised).
 
     The features are scaled before the product, so that large pictures do not overflow small number formats.
@@ -27,12 +27,18 @@ def gram_matrix(features_bchw: Tensor) -> Tensor:
 
     Args:
         features_bchw: [B, C, H, W].
+        share_b1hw: [B, 1, H, W] in 0..1, how much each place counts; N is then their sum. A picture without
+            any place that counts has a Gram matrix of zeros.
 
     Returns:
         [B, C, C], symmetric, positive semi-definite.
     """
     _, channels, height, width = features_bchw.shape
-    flat = features_bchw.flatten(2) / math.sqrt(channels * height * width)
+    if share_b1hw is None:
+        flat = features_bchw.flatten(2) / math.sqrt(channels * height * width)
+    else:
+        places = share_b1hw.sum((2, 3), keepdim=True).clamp_min(1e-6)
+        flat = (features_bchw * (share_b1hw / (channels * places)).sqrt()).flatten(2)
     return flat @ flat.transpose(1, 2)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stylize_core.encoder import Encoder
 from stylize_core.losses import (
@@ -32,13 +33,25 @@ def content_targets(encoder: Encoder, content_bchw: Tensor, settings: StyleSetti
     return _targets(encoder, content_bchw, settings.content_layer_weights if settings.content_weight else ())
 
 
-def style_targets(encoder: Encoder, style_bchw: Tensor, settings: StyleSettings) -> Targets:
+def style_targets(
+    encoder: Encoder, style_bchw: Tensor, settings: StyleSettings, *, alpha_b1hw: Tensor | None = None
+) -> Targets:
     """The Gram matrices of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
 
-    They are small, independent of any content and worth keeping between pairs.
+    Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style. The result
+    is small, independent of any content and worth keeping between pairs.
     """
     features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.style_weight else ())
-    return {layer: gram_matrix(value) for layer, value in features.items()}
+    return {
+        layer: gram_matrix(value, share_b1hw=_shrunk(alpha_b1hw, value)) for layer, value in features.items()
+    }
+
+
+def _shrunk(alpha_b1hw: Tensor | None, features_bchw: Tensor) -> Tensor | None:
+    if alpha_b1hw is None:
+        return None
+    height, width = features_bchw.shape[-2:]
+    return functional.adaptive_avg_pool2d(alpha_b1hw.to(features_bchw), (height, width))
 
 
 def stack_targets(rows: Sequence[Targets]) -> Targets:

@@ -10,6 +10,7 @@ import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import Any, Literal
 
 from stylize_core.architecture import (
@@ -157,9 +158,15 @@ class PictureSettings:
 
 def setting_fields(cls: type) -> Iterator[tuple[Field[Any], Any, Any]]:
     """Each field of a settings class with its resolved type and its default."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     for f in fields(cls):
         yield f, hints[f.name], None if f.default is MISSING else f.default
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Resolving annotations takes a millisecond, and a manifest may build a hundred thousand settings."""
+    return typing.get_type_hints(cls)
 
 
 def check_fields(settings: Any) -> None:
@@ -176,7 +183,7 @@ def check_fields(settings: Any) -> None:
 
 
 def _check_choice(settings: Any, name: str, key: str) -> None:
-    choices = typing.get_args(typing.get_type_hints(type(settings))[name])
+    choices = typing.get_args(_hints(type(settings))[name])
     value = getattr(settings, name)
     if not any(value == choice and type(value) is type(choice) for choice in choices):
         raise SettingsError(key, value, "choose one of " + ", ".join(str(choice) for choice in choices))

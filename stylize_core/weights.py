@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors
 import safetensors.torch
@@ -150,6 +151,16 @@ def weights_from_bytes(
     )
 
 
+def declared_convention(data: bytes, *, source: str) -> ConventionName | None:
+    """The convention that a file's own metadata names; None where it names none.
+
+    Raises:
+        BadWeights: the file cannot be read.
+    """
+    named = _parse(data, source)[1].get("convention")
+    return cast("ConventionName", named) if named in CONVENTIONS else None
+
+
 def _parse(data: bytes, source: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Tensors and declared metadata; a pickle is only ever read by torch's restricted loader."""
     try:
@@ -165,8 +176,6 @@ def _parse(data: bytes, source: str) -> tuple[Mapping[str, Any], Mapping[str, st
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    import json
-
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     return dict(header.get("__metadata__", {}))

@@ -122,7 +122,9 @@ def test_deleting_twice_is_fine(storage: Storage) -> None:
     assert names(storage) == []
 
 
-@pytest.mark.parametrize("name", ["", "/a", "../a", "a/../../b", "a/..", ".", "a/./b", "a/", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["", "/a", "../a", "a/../../b", "a/..", ".", "a/./b", "a/", "a\0b", "a\udcff", "\ud800"]
+)
 def test_a_name_that_could_leave_the_root_is_refused(storage: Storage, name: str) -> None:
     for use in (storage.read, storage.stat, storage.delete, storage.uri):
         with pytest.raises(Denied, match="not a name below"):
@@ -184,6 +186,8 @@ def test_there_is_nothing_to_sweep_after_orderly_writes(storage: Storage) -> Non
         ("gs://bucket/a", "only local paths and s3://"),
         ("https://host/a", "only local paths and s3://"),
         ("/a\0b", "not an absolute path"),
+        ("/a\udcff", "not an absolute path"),
+        ("s3://bucket/\ud800", "expected s3://bucket/key"),
         ("s3://", "expected s3://bucket/key"),
         ("s3:///key", "expected s3://bucket/key"),
         ("s3://buck et/key", "expected s3://bucket/key"),

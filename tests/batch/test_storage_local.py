@@ -194,6 +194,18 @@ def test_a_name_longer_than_the_file_system_takes_is_refused(storage: Storage, o
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize("root", ["/" + "a" * 5000, "/dev/null/out", "/etc/passwd"])
+def test_a_root_that_cannot_be_a_folder_ends_the_run(root: str) -> None:
+    with pytest.raises(StorageFatal, match="choose an output"):
+        open_storage(root).write("a", b"x")
+
+
+def test_hundreds_of_folders_below_each_other_are_no_problem(storage: Storage) -> None:
+    name = "d/" * 1500 + "a"
+    storage.write(name, b"x")
+    assert [listed.name for listed in storage.list()] == [name]
+
+
 def test_outputs_get_the_permissions_that_the_user_asked_for(storage: Storage, out: Path) -> None:
     before = os.umask(0o027)
     try:

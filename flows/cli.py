@@ -1,0 +1,214 @@
+"""The command `stylize`. Exit codes are an API; they stand in `flows/report.py` and the README."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows import report as ends
+from flows.display import choose_display
+from flows.errors import AlreadyRunning, BatchError, ManifestError
+from flows.manifest import load_manifest
+from flows.plan import Plan, make_plan
+from flows.records import safe_text
+from stylize_core.errors import SettingsError, StylizeError
+
+app = typer.Typer(
+    name="stylize",
+    help="Bulk neural style transfer: a manifest of pictures in, stylised pictures with records out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ROWS_SHOWN = 20
+
+ManifestPath = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu, cuda, cuda:<n> or mps; the manifest's `device` if left out.")
+]
+
+
+@app.callback()
+def _logging(
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+
+
+@app.command()
+def plan(manifest: ManifestPath, as_json: Json = False) -> None:
+    """Say what a run would do, and why, without doing it."""
+    with _exit_codes():
+        planned = make_plan(load_manifest(manifest))
+        if as_json:
+            _print_json(_plan_facts(planned))
+        else:
+            _print_plan(planned)
+
+
+@app.command()
+def run(
+    manifest: ManifestPath,
+    device: Device = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; one per device if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Do everything that the manifest asks for and is not done yet."""
+    from flows.command import run_manifest
+
+    with _exit_codes():
+        loaded = load_manifest(manifest)
+        console = Console(stderr=True)
+        report = run_manifest(
+            loaded, device=device or loaded.device, workers=workers, display=choose_display(console)
+        )
+        if as_json:
+            sys.stdout.write(report.to_bytes().decode())
+        else:
+            Console().print(safe_text(report.sentence()), markup=False, highlight=False)
+        raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def status(manifest: ManifestPath, as_json: Json = False) -> None:
+    """Say how far a manifest is: done, failed and to do, and who is working on it."""
+    from flows.status import look, print_status
+
+    with _exit_codes():
+        found = look(load_manifest(manifest))
+        if as_json:
+            _print_json(found.facts())
+        else:
+            print_status(found, Console())
+
+
+@app.command()
+def one(
+    content: Annotated[str, typer.Argument(help="The photograph: a path or s3:// URI.", show_default=False)],
+    style: Annotated[str, typer.Argument(help="The painting: a path or s3:// URI.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where the picture goes; .png, .jpg, .webp or .tif.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("-s", "--set", help="A setting as in a manifest, such as -s size=512; may be repeated."),
+    ] = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Stylise one picture here and now, with its record beside it; no Prefect."""
+    from flows.command import run_one
+
+    with _exit_codes():
+        outcome = run_one(
+            content, style, output=output, settings=settings or [], device=device or "auto",
+            display=choose_display(Console(stderr=True)),
+        )  # fmt: skip
+        if as_json:
+            _print_json(
+                {
+                    "name": outcome.name,
+                    "status": outcome.status,
+                    "kind": outcome.kind,
+                    "message": outcome.message,
+                }
+            )
+        elif outcome.status == "failed":
+            raise typer.Exit(_refuse(f"{outcome.kind}: {outcome.message}", ends.SOME_FAILED))
+        raise typer.Exit(
+            {"done": 0, "skipped": 0, "failed": ends.SOME_FAILED, "stopped": ends.INTERRUPTED}[outcome.status]
+        )
+
+
+@app.command()
+def weights(
+    name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, or a file to look into.")] = None,
+    architecture: Annotated[str, typer.Option(help="The network that a file is for.")] = "vgg19",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download published weights into torch's cache.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the known weights, download published ones, or print what a manifest needs to name a file."""
+    from flows.weights import describe_weights, print_weights
+
+    with _exit_codes():
+        found = describe_weights(name, architecture=architecture, fetch=fetch)
+        if as_json:
+            _print_json(found)
+        else:
+            print_weights(found, Console())
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Errors that users can mend become one clear text and the design's exit code; others stay tracebacks."""
+    try:
+        yield
+    except (ManifestError, SettingsError) as error:
+        raise typer.Exit(_refuse(str(error), ends.INVALID)) from error
+    except AlreadyRunning as error:
+        raise typer.Exit(_refuse(str(error), ends.ALREADY_RUNNING)) from error
+    except (BatchError, StylizeError) as error:
+        raise typer.Exit(_refuse(str(error), ends.NOTHING_STARTED)) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(_refuse("interrupted", ends.INTERRUPTED)) from None
+
+
+def _refuse(text: str, code: int) -> int:
+    lines = [safe_text(line) for line in text.splitlines()]
+    Console(stderr=True, soft_wrap=True).print("\n".join(lines), markup=False, highlight=False)
+    return code
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def _plan_facts(planned: Plan) -> dict[str, Any]:
+    return {
+        "output": planned.output,
+        "counts": planned.counts,
+        "reasons": planned.reasons,
+        "warnings": list(planned.warnings),
+        "todo": [{"name": p.pair.name, "reason": p.reason} for p in planned.todo],
+    }
+
+
+def _print_plan(planned: Plan) -> None:
+    console = Console(soft_wrap=True)
+    for warning in planned.warnings:
+        console.print(safe_text(f"warning: {warning}"), markup=False, highlight=False)
+    counts = planned.counts
+    line = f"{counts['planned']} pairs, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
+    console.print(safe_text(line), markup=False, highlight=False)
+    if planned.todo:
+        console.print(_todo_table(planned))
+
+
+def _todo_table(planned: Plan) -> Table:
+    left = len(planned.todo) - ROWS_SHOWN
+    caption = f"and {left} more; --json lists all" if left > 0 else None
+    table = Table("pair", "why", caption=caption, box=None, pad_edge=False)
+    for item in planned.todo[:ROWS_SHOWN]:
+        table.add_row(safe_text(item.pair.name), safe_text(item.reason))
+    return table

@@ -1,0 +1,140 @@
+"""What the commands do once their arguments are read: a run with its signals, its server and its workers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from flows import worker_calls
+from flows.devices import slots
+from flows.display import Display
+from flows.errors import WorkerStopped
+from flows.manifest import Manifest, load_manifest
+from flows.pairs import Job, Outcome
+from flows.plan import make_plan
+from flows.pool import DeviceChild
+from flows.report import Report
+from flows.run import Run, open_run
+from flows.server import prefect_server
+from stylize_core.errors import SettingsError
+
+log = logging.getLogger("stylize.run")
+
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
+
+
+def run_manifest(manifest: Manifest, *, device: str, workers: int | None, display: Display) -> Report:
+    """Do what a manifest asks for and is not done yet; the report is written and returned.
+
+    With nothing to do, neither Prefect nor torch is started. A first Ctrl-C or SIGTERM ends the run after the
+    step in flight; what is done stays done.
+
+    Raises:
+        BatchError: nothing could start.
+        StylizeError: the device or the weights are not there.
+    """
+    with open_run(manifest, device=device, workers=workers, listener=display) as run:
+        for warning in run.plan.warnings:
+            display.note(f"warning: {warning}")
+        if run.chunks:
+            with _signals_stop(run), display:
+                display.expect(len(run.plan.todo))
+                _do_chunks(run, display)
+        return run.finish()
+
+
+def run_one(
+    content: str, style: str, *, output: Path, settings: Sequence[str], device: str, display: Display
+) -> Outcome:
+    """Stylise one picture in a worker process of its own, as a manifest with one pair would.
+
+    Raises:
+        ManifestError: a setting is not accepted, or the output's suffix is unknown.
+        StylizeError: the device or the weights are not there.
+    """
+    manifest = load_manifest(Path("stylize-one.yaml"), text=_one_pair(content, style, output, settings))
+    planned = make_plan(manifest).pairs[0]
+    slot = slots(device, 1)[0]
+    child = DeviceChild(
+        slot, initializer=worker_calls.start, initargs=(slot, None), on_progress=display.pair_progress
+    )
+    with child, display:
+        display.expect(1)
+        child.call(worker_calls.check_weights, planned.pair.style_settings)
+        outcome = child.call(worker_calls.run_pair, Job(planned.pair, manifest.output, planned.identity))
+        display.pair_ended(outcome)
+        return outcome
+
+
+def _do_chunks(run: Run, display: Display) -> None:
+    """Start workers and Prefect, and let the flow do the chunks; without Prefect do what it left."""
+    try:
+        run.start_workers()
+        with prefect_server():
+            engine = threading.Thread(target=_in_prefect, args=(run, display), name="prefect-flow")
+            engine.start()
+            while engine.is_alive():
+                engine.join(0.2)  # short, so that signals are seen at once
+    except WorkerStopped:
+        return
+    if run.unbegun and not run.stopped:
+        display.note("Prefect is gone; the run goes on without it")
+        with ThreadPoolExecutor(max_workers=len(run.slots)) as threads:
+            list(threads.map(run.run_chunk, run.unbegun))
+
+
+def _in_prefect(run: Run, display: Display) -> None:
+    from flows.stylize_batch import run_in_prefect
+
+    try:
+        run_in_prefect(run)
+    except Exception as error:  # whatever Prefect raises, records and exit code do not depend on it
+        log.info("prefect", exc_info=error)
+        display.note(f"Prefect failed ({type(error).__name__}: {error}); records are not affected")
+
+
+@contextmanager
+def _signals_stop(run: Run) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run in good order; a second SIGINT breaks it off."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if run.stopped:
+            raise KeyboardInterrupt
+        run.stop("interrupted", "interrupted")
+
+    def terminated(number: int, frame: FrameType | None) -> None:
+        run.stop("stopped", "SIGTERM")
+
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated))
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _one_pair(content: str, style: str, output: Path, settings: Sequence[str]) -> str:
+    """The manifest that says the same as the arguments of `stylize one`."""
+    suffix = output.suffix.lower()
+    if suffix not in FORMATS:
+        raise SettingsError("output", str(output), "its name must end in " + ", ".join(FORMATS))
+    pair = {"content": content, "style": style, "name": output.stem}
+    given = ["format: " + FORMATS[suffix]]
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise SettingsError("--set", setting, "write it as key=value, such as size=512")
+        given.append(f"{key}: {value}")
+    # JSON strings are YAML strings, so no path can be read as anything else.
+    lines = ["version: 1", f"output: {json.dumps(str(output.parent.absolute()))}", "settings:"]
+    return "\n".join([*lines, *(f"  {line}" for line in given), f"pairs: [{json.dumps(pair)}]", ""])

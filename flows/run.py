@@ -1,0 +1,254 @@
+"""A run: the pairs to do in chunks, the workers that do them, and what became of each pair.
+
+Engines (Prefect, or plain threads where Prefect is lost) only call `run_chunk`. What they return or raise
+decides nothing: a pair is done when its record says so, and this object knows every outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from flows import worker_calls
+from flows.devices import slots
+from flows.errors import BatchError, WorkerCrashed, WorkerStopped
+from flows.lock import hold_output
+from flows.manifest import Manifest
+from flows.pairs import Job, Outcome
+from flows.plan import Plan, make_plan
+from flows.pool import DeviceChild, Progress
+from flows.records import Failure, Record, safe_text, versions
+from flows.report import REPORT_NAME, End, Report, summed_up
+from flows.storage import Storage, open_storage
+
+log = logging.getLogger("stylize.run")
+
+PAIRS_PER_CHUNK = 50
+CHUNKS_PER_SLOT = 4
+MAX_ATTEMPTS = 3
+
+
+class Listener(Protocol):
+    """Who wants to know how a run goes; called from several threads."""
+
+    def pair_progress(self, progress: Progress) -> None:
+        """A pair in flight got further."""
+
+    def pair_ended(self, outcome: Outcome) -> None:
+        """A pair is done, failed or was left."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Pairs that one worker does one after another: the unit of Prefect's work."""
+
+    number: int
+    jobs: tuple[Job, ...]
+
+
+class Run:
+    """One run over a plan; use `open_run`.
+
+    Args:
+        manifest: for the report.
+        plan: what is done and what is to do.
+        device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
+        workers: how many worker processes; None for one per device.
+        listener: told of every step; see `Listener`.
+    """
+
+    def __init__(
+        self, manifest: Manifest, plan: Plan, *, device: str, workers: int | None, listener: Listener
+    ) -> None:
+        self.manifest, self.plan, self.listener = manifest, plan, listener
+        self.slots: tuple[str, ...] = slots(device, workers) if plan.todo else ()
+        self.chunks = _chunks(plan, len(self.slots))
+        self.devices: tuple[str, ...] = ()
+        self._storage = open_storage(plan.output)
+        self._children: list[DeviceChild] = []
+        self._idle: queue.SimpleQueue[DeviceChild] = queue.SimpleQueue()
+        self._outcomes: dict[str, Outcome] = {}
+        self._begun: set[int] = set()
+        self._lock = threading.Lock()
+        self._end: End = "finished"
+        self._reason = ""
+        self._started_at, self._clock = datetime.now(UTC), time.monotonic()
+
+    def start_workers(self) -> None:
+        """Start every worker, and check all weights before any pair depends on them.
+
+        Raises:
+            BatchError: a worker could not start.
+            StylizeError: there is no such device, or weights are not what was promised.
+        """
+        for slot in self.slots:
+            child = DeviceChild(
+                slot,
+                initializer=worker_calls.start,
+                initargs=(slot, self._threads()),
+                on_progress=self.listener.pair_progress,
+            )
+            self._children.append(child)
+            self._idle.put(child)
+        self.devices = tuple(child.call(worker_calls.describe) for child in self._children)
+        networks = {
+            (s.encoder, s.weights, s.layers): s for s in (p.pair.style_settings for p in self.plan.todo)
+        }
+        for settings in networks.values():
+            self._children[0].call(worker_calls.check_weights, settings)
+
+    def run_chunk(self, number: int) -> dict[str, int]:
+        """Do a chunk on the next idle worker; returns how many pairs ended in which way.
+
+        Calling it again for a chunk that was begun does nothing.
+        """
+        with self._lock:
+            if number in self._begun:
+                return {}
+            self._begun.add(number)
+        child = self._idle.get()
+        try:
+            counts: dict[str, int] = {}
+            for job in self.chunks[number].jobs:
+                outcome = self._outcome(job, child)
+                counts[outcome.status] = counts.get(outcome.status, 0) + 1
+            return counts
+        finally:
+            self._idle.put(child)
+
+    def stop(self, end: End, reason: str) -> None:
+        """End early: pairs in flight are given up within a step or so, no further one begins.
+
+        Takes no lock, so signal handlers may call it.
+        """
+        if self._end == "finished":
+            self._end, self._reason = end, reason
+        for child in self._children:
+            child.stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run ends early."""
+        return self._end != "finished"
+
+    @property
+    def unbegun(self) -> list[int]:
+        """Chunks that no engine has called for yet."""
+        return [chunk.number for chunk in self.chunks if chunk.number not in self._begun]
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for child in self._children:
+            child.close()
+
+    def finish(self) -> Report:
+        """Write the report beside the pictures and return it; a report that cannot be written is said."""
+        report = summed_up(
+            manifest=self.manifest.source,
+            output=self.plan.output,
+            planned=len(self.plan.pairs),
+            done_before=len(self.plan.pairs) - len(self.plan.todo),
+            outcomes=self._outcomes.values(),
+            end=self._end,
+            reason=self._reason,
+            devices=self.devices,
+            warnings=self.plan.warnings,
+            seconds=time.monotonic() - self._clock,
+            started_at=self._started_at,
+        )
+        try:
+            self._storage.write(REPORT_NAME, report.to_bytes(), content_type="application/json")
+        except BatchError as error:
+            self.listener.note(f"the report could not be written: {error}")
+        return report
+
+    def _threads(self) -> int | None:
+        """CPU threads of each worker where several share the CPU."""
+        on_cpu = [slot for slot in self.slots if slot == "cpu"]
+        return None if len(on_cpu) < 2 else max(1, _cores() // len(on_cpu))
+
+    def _outcome(self, job: Job, child: DeviceChild) -> Outcome:
+        name = job.pair.name
+        if self.stopped:
+            return Outcome(name, "stopped")
+        outcome = self._attempts(job, child)
+        if outcome.fatal:
+            self.stop("stopped", outcome.message)
+        if outcome.status != "stopped" and not outcome.fatal:
+            self._outcomes[name] = outcome
+        self.listener.pair_ended(outcome)
+        return outcome
+
+    def _attempts(self, job: Job, child: DeviceChild) -> Outcome:
+        """The pair on the worker; a worker that dies costs the pair an attempt and nobody else anything."""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return child.call(worker_calls.run_pair, job)
+            except WorkerStopped:
+                return Outcome(job.pair.name, "stopped")
+            except WorkerCrashed as crash:
+                self.listener.note(f"{job.pair.name}: {crash}; attempt {attempt} of {MAX_ATTEMPTS}")
+                last = crash
+        return self._given_up(job, last)
+
+    def _given_up(self, job: Job, crash: WorkerCrashed) -> Outcome:
+        message = safe_text(f"{crash}; given up after {MAX_ATTEMPTS} attempts")
+        failure = Failure(kind=crash.kind, message=message, attempts=MAX_ATTEMPTS, phase="work")
+        record = Record(
+            status="failed",
+            name=job.pair.name,
+            identity=job.identity,
+            failure=failure,
+            versions=versions(),
+        )
+        try:
+            self._storage.write(job.pair.record_name, record.to_bytes(), content_type="application/json")
+        except BatchError as error:
+            return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), error.fatal)
+        return Outcome(job.pair.name, "failed", crash.kind, message)
+
+
+@contextmanager
+def open_run(manifest: Manifest, *, device: str, workers: int | None, listener: Listener) -> Iterator[Run]:
+    """Hold the output, sweep what dead runs left, plan, and yield the run; its workers end with the block.
+
+    Raises:
+        AlreadyRunning: another run holds the output.
+        ManifestError: the manifest cannot be expanded.
+        StorageError: the output cannot be reached or written.
+    """
+    storage: Storage = open_storage(manifest.output)
+    with hold_output(storage):
+        if swept := storage.sweep():
+            listener.note(f"{swept} temporary file(s) of a killed run removed")
+        plan = make_plan(manifest)
+        run = Run(manifest, plan, device=device, workers=workers, listener=listener)
+        try:
+            yield run
+        finally:
+            run.close()
+
+
+def _chunks(plan: Plan, slot_count: int) -> tuple[Chunk, ...]:
+    """The pairs to do in the plan's order, in chunks small enough to keep every worker busy to the end."""
+    jobs = [Job(p.pair, plan.output, p.identity, p.attempts) for p in plan.todo]
+    if not jobs:
+        return ()
+    size = max(1, min(PAIRS_PER_CHUNK, -(-len(jobs) // (CHUNKS_PER_SLOT * max(1, slot_count)))))
+    pieces: Sequence[tuple[Job, ...]] = [tuple(jobs[at : at + size]) for at in range(0, len(jobs), size)]
+    return tuple(Chunk(number, piece) for number, piece in enumerate(pieces))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,107 @@
+"""How far a manifest is, read from the records and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.errors import BatchError, NotFound
+from flows.lock import Holder, current_holder
+from flows.manifest import Manifest
+from flows.plan import Plan, make_plan
+from flows.records import Record, UnreadableRecord, safe_text
+from flows.report import REPORT_NAME, Failed
+from flows.storage import Storage, open_storage
+
+ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is of a plan.
+
+    Attributes:
+        failed: pairs whose last try left a record saying why.
+        holder: the run that holds the output now.
+        last_report: what the last run wrote about itself; empty if there is none.
+    """
+
+    plan: Plan
+    failed: tuple[Failed, ...]
+    holder: Holder | None
+    last_report: dict[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        """Everything as JSON has it."""
+        counts = self.plan.counts | {"failed": len(self.failed)}
+        running = None
+        if self.holder:
+            running = {
+                "host": self.holder.host,
+                "pid": self.holder.pid,
+                "since": self.holder.started.isoformat(),
+            }
+        return {
+            "output": self.plan.output,
+            "counts": counts,
+            "failed": [asdict(failure) for failure in self.failed],
+            "running": running,
+            "last_report": self.last_report,
+        }
+
+
+def look(manifest: Manifest) -> Status:
+    """Read the records of everything that the manifest asks for; changes nothing.
+
+    Raises:
+        ManifestError: the manifest cannot be expanded.
+        StorageError: the output cannot be read.
+    """
+    plan = make_plan(manifest)
+    storage = open_storage(manifest.output)
+    failed = tuple(
+        failure
+        for planned in plan.todo
+        if planned.reason.startswith("failed before")
+        and (failure := _failure(storage, planned.pair.record_name))
+    )
+    return Status(plan, failed, current_holder(storage), _last_report(storage))
+
+
+def print_status(found: Status, console: Console) -> None:
+    """The status for people: counts, who is at work, and the failures."""
+    counts = found.facts()["counts"]
+    line = f"{counts['done']} of {counts['planned']} done, {counts['failed']} failed, in {found.plan.output}"
+    console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
+    if found.holder:
+        holder = found.holder
+        console.print(
+            f"running on {holder.host}, pid {holder.pid}, since {holder.started:%Y-%m-%d %H:%M:%S %Z}"
+        )
+    if found.failed:
+        left = len(found.failed) - ROWS_SHOWN
+        caption = f"and {left} more; --json lists all" if left > 0 else None
+        table = Table("failed pair", "kind", "message", box=None, pad_edge=False, caption=caption)
+        for failure in found.failed[:ROWS_SHOWN]:
+            table.add_row(safe_text(failure.name), failure.kind, safe_text(failure.message, 300))
+        console.print(table, markup=False)
+
+
+def _failure(storage: Storage, name: str) -> Failed | None:
+    try:
+        record = Record.parse(storage.read(name))
+    except (UnreadableRecord, NotFound):
+        return None
+    return Failed(record.name, record.failure.kind, record.failure.message) if record.failure else None
+
+
+def _last_report(storage: Storage) -> dict[str, Any]:
+    try:
+        report = json.loads(storage.read(REPORT_NAME))
+    except (BatchError, ValueError):
+        return {}
+    return report if isinstance(report, dict) else {}

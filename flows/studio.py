@@ -1,0 +1,174 @@
+"""What a worker keeps warm between pairs: the network, the statistics of styles, decoded contents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import torch
+
+from flows.identity import weights_digest
+from flows.pairs import Input, Pair
+from flows.records import Source
+from flows.storage import read_uri
+from stylize_core.device import choose_device
+from stylize_core.encoder import Encoder
+from stylize_core.image import Picture, decode_picture, resize
+from stylize_core.objective import Targets, style_targets
+from stylize_core.settings import PictureSettings, StyleSettings
+from stylize_core.weights import Weights, builtin_weights, published_weights, weights_from_bytes
+
+T = TypeVar("T")
+
+STYLES_KEPT = 64  # Gram matrices: at most 3 MB each
+CONTENT_BYTES_KEPT = 256 * 2**20
+NETWORKS_KEPT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture that was read, as records name it, in the size that it is used in."""
+
+    source: Source
+    picture: Picture
+
+
+class Recent(Generic[T]):
+    """The values used last, by key, up to a total size.
+
+    Args:
+        limit: total of the sizes that are kept.
+        size: of one value; the number of values is what counts if it is left out.
+    """
+
+    def __init__(self, limit: int, *, size: Callable[[T], int] = lambda _: 1) -> None:
+        self._limit, self._size = limit, size
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of `key`, made if it is not there."""
+        value = self._values.pop(key) if key in self._values else make()
+        self._values[key] = value
+        while len(self._values) > 1 and sum(map(self._size, self._values.values())) > self._limit:
+            self._values.popitem(last=False)
+        return value
+
+
+class Studio:
+    """One device with everything that pairs share.
+
+    An input is read once for as long as it is kept; its digest is that of the bytes that were used.
+
+    Args:
+        device: `auto`, `cpu`, `cuda:<n>` or `mps`.
+
+    Raises:
+        DeviceUnavailable: there is no such device.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = choose_device(device)
+        self._weights: Recent[Weights] = Recent(NETWORKS_KEPT)
+        self._encoders: Recent[Encoder] = Recent(NETWORKS_KEPT)
+        self._styles: Recent[tuple[Source, Targets]] = Recent(STYLES_KEPT)
+        self._pictures: Recent[Seen] = Recent(CONTENT_BYTES_KEPT, size=_bytes)
+
+    def weights(self, settings: StyleSettings) -> Weights:
+        """The weights that the settings ask for, checked against their digest.
+
+        Raises:
+            BadWeights: they are not what was promised.
+            StorageError: they could not be read.
+        """
+        return self._weights.get((settings.encoder, weights_digest(settings)), lambda: _load(settings))
+
+    def encoder(self, settings: StyleSettings) -> Encoder:
+        """The network, cut after the deepest layer that the settings use."""
+
+        def build() -> Encoder:
+            return Encoder(
+                self.weights(settings), layers=settings.layers, pooling=settings.pooling, device=self.device
+            )
+
+        key = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
+        return self._encoders.get(key, build)
+
+    def picture(self, source: Input, settings: PictureSettings, *, long_edge: int, enlarge: bool) -> Seen:
+        """A picture, read, decoded and scaled.
+
+        Raises:
+            BadImage: it is not a picture that we accept.
+            StorageError: it could not be read.
+        """
+        key = (source.uri, source.token, _reading(settings), long_edge, enlarge)
+        return self._pictures.get(key, lambda: _see(source, settings, long_edge, enlarge))
+
+    def style(self, pair: Pair) -> tuple[Source, Targets]:
+        """The statistics of the pair's style."""
+        settings = pair.style_settings
+        encoder = self.encoder(settings)
+        long_edge = round(settings.size * settings.style_scale)
+
+        def measure() -> tuple[Source, Targets]:
+            seen = _see(pair.style, pair.picture_settings, long_edge, enlarge=False)
+            alpha = None if seen.picture.alpha is None else seen.picture.alpha[None]
+            style = seen.picture.rgb[None].to(self.device)
+            return seen.source, style_targets(encoder, style, settings, alpha_b1hw=alpha)
+
+        where = (pair.style.uri, pair.style.token, _reading(pair.picture_settings), long_edge)
+        network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
+        what = (tuple(settings.style_layer_weights), settings.style_weight > 0)
+        return self._styles.get((where, network, what), measure)
+
+    def peak_memory_bytes(self) -> int | None:
+        """Most memory that the device held since `forget_peak`; None where the device cannot tell."""
+        if self.device.type != "cuda":
+            return None
+        return int(torch.cuda.max_memory_allocated(self.device))
+
+    def forget_peak(self) -> None:
+        """Begin to measure the peak anew."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+
+def _load(settings: StyleSettings) -> Weights:
+    if settings.weights is not None:
+        return weights_from_bytes(
+            read_uri(settings.weights.file),
+            sha256=settings.weights.sha256,
+            architecture=settings.encoder,
+            convention=settings.weights.convention,
+            source=settings.weights.file,
+        )
+    return builtin_weights() if settings.encoder == "slim" else published_weights(settings.encoder)
+
+
+def _see(source: Input, settings: PictureSettings, long_edge: int, enlarge: bool) -> Seen:
+    data = read_uri(source.uri)
+    decoded = decode_picture(data, source=source.uri, settings=settings)
+    height, width = decoded.rgb.shape[-2:]
+    picture = resize(decoded, long_edge=long_edge, enlarge=enlarge)
+    return Seen(
+        Source(
+            uri=source.uri,
+            sha256=hashlib.sha256(data).hexdigest(),
+            token=source.token,
+            width=width,
+            height=height,
+            decisions=tuple(picture.decisions),
+        ),
+        replace(picture, decisions=()),
+    )
+
+
+def _reading(settings: PictureSettings) -> Hashable:
+    """The settings that have a part in decoding."""
+    return settings.frames, settings.max_megapixels
+
+
+def _bytes(seen: Seen) -> int:
+    return seen.picture.rgb.nbytes
