@@ -201,7 +201,7 @@ def test_a_root_that_cannot_be_a_folder_ends_the_run(root: str) -> None:
 
 
 def test_hundreds_of_folders_below_each_other_are_no_problem(storage: Storage) -> None:
-    name = "d/" * 1500 + "a"
+    name = "d/" * 600 + "a"
     storage.write(name, b"x")
     assert [listed.name for listed in storage.list()] == [name]
 
