@@ -59,7 +59,7 @@ class StyleSettings:
 
     encoder: Architecture = _setting("slim", "the network: the built-in `slim`, or a full VGG")
     weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
-    size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16384)
+    size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16383)
     style_scale: float = _setting(
         1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
     )
