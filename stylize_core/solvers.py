@@ -171,9 +171,8 @@ class _Pairs:
             self._buffer[self._rows, slot + offset] = _where(
                 keep, vector, self._buffer[self._rows, slot + offset]
             )
-        new = torch.stack([self._buffer[self._rows, slot], self._buffer[self._rows, slot + half]], 2)
-        products = torch.bmm(self._buffer, new).double()
-        for offset, column in ((0, products[:, :, 0]), (half, products[:, :, 1])):
+        for offset in (0, half):
+            column = self._inner(self._buffer[self._rows, slot + offset])
             self._products[self._rows, slot + offset] = column
             self._products[self._rows, :, slot + offset] = column
         self._filled[self._rows, slot] |= keep
@@ -200,10 +199,19 @@ class _Pairs:
         inner = self._products.gather(1, both[:, :, None].expand(-1, -1, both.shape[1]))
         inner = inner.gather(2, both[:, None, :].expand(-1, both.shape[1], -1))
         inner = inner * known[:, :, None] * known[:, None, :]
-        slopes = torch.bmm(self._buffer, gradient[:, :, None])[:, :, 0].double().gather(1, both) * known
+        slopes = self._inner(gradient).gather(1, both) * known
         weights = _compact_coefficients(inner, slopes, scale.double(), filled)
         placed = torch.zeros_like(weights).scatter(1, both, weights).to(gradient.dtype)
-        return -(scale[:, None] * gradient + torch.bmm(placed[:, None, :], self._buffer)[:, 0])
+        moved = [torch.mv(pairs.T, row) for pairs, row in zip(self._buffer, placed, strict=True)]
+        return -(scale[:, None] * gradient + torch.stack(moved))
+
+    def _inner(self, vector: Tensor) -> Tensor:
+        """Products of the rows' vectors [B, D] with all their pairs, [B, 2m] float64.
+
+        Row by row, because a matrix-vector product runs at the memory's speed and a batched one far below it.
+        """
+        rows = [torch.mv(pairs, row) for pairs, row in zip(self._buffer, vector, strict=True)]
+        return torch.stack(rows).double()
 
 
 def _compact_coefficients(inner: Tensor, slopes: Tensor, scale: Tensor, filled: Tensor) -> Tensor:
