@@ -183,7 +183,8 @@ def check_fields(settings: Any) -> None:
 
 
 def _check_choice(settings: Any, name: str, key: str) -> None:
-    choices = typing.get_args(_hints(type(settings))[name])
+    cls: type = settings.__class__
+    choices = typing.get_args(_hints(cls)[name])
     value = getattr(settings, name)
     if not any(value == choice and type(value) is type(choice) for choice in choices):
         raise SettingsError(key, value, "choose one of " + ", ".join(str(choice) for choice in choices))

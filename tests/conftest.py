@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from object_store import ObjectStore, running_object_store
 
+pytest_plugins = ["small_teachers"]
+
 
 @pytest.fixture(scope="session")
 def _object_store() -> Iterator[ObjectStore]:
