@@ -87,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=3)
     parser.add_argument("--size", type=int, default=StyleSettings().size, help="long edge, px")
     parser.add_argument("--steps", type=int, default=StyleSettings().steps)
+    parser.add_argument("--content-layers", type=_names, default=(), help="none given: slim's own")
+    parser.add_argument("--style-layers", type=_names, default=(), help="none given: slim's own")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -96,10 +98,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         contents[:rows],
         styles[:rows],
         [builtin_weights(), read_teacher(given.teacher)],
-        settings=StyleSettings(size=given.size, steps=given.steps),
+        settings=StyleSettings(
+            size=given.size,
+            steps=given.steps,
+            content_layers=given.content_layers,
+            style_layers=given.style_layers,
+        ),
     )
     jpeg = PictureSettings(format="jpeg", quality=85)
     given.out.write_bytes(encode_picture(picture, alpha=None, settings=jpeg, facts={}))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Course:
         positions: at most so many positions of a layer are compared in one step.
     """
 
-    steps: int = 4000
+    steps: int = 2000
     batch: int = 8
     learning_rate: float = 4e-3
     alignment: float = 2.0
