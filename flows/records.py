@@ -143,7 +143,8 @@ class Record(_Part):
     """All that is known about one pair. A failed one lacks whatever was not reached.
 
     Attributes:
-        identity: hash of the ingredients; empty if the pair failed before all of them were known.
+        identity: hash of the ingredients; the plan's, which may be empty, if the pair failed before all of
+            them were known.
         decisions: what the program decided for the user, one sentence each.
         timings_s: seconds per phase, by a monotonic clock.
         finished_at: UTC; for people only, nothing is ever decided by it.

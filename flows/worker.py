@@ -242,7 +242,8 @@ class _Work:
             {
                 "status": status,
                 "name": self.job.pair.name,
-                "identity": identity(self.ingredients) if self.ingredients else "",
+                # what the plan expected, where it did not come to ingredients, so that tries are counted
+                "identity": identity(self.ingredients) if self.ingredients else self.job.identity,
                 "ingredients": self.ingredients,
                 **self.sources,
                 "output": output,

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, written_at
+
+from flows import worker
+from flows.manifest import load_manifest
+from flows.pairs import Job, Outcome
+from flows.plan import make_plan
+from stylize_core.errors import BadWeights
+from stylize_core.image import embedded_facts
+
+
+@pytest.fixture(autouse=True)
+def _device() -> None:
+    worker.start("cpu")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with one photo, one painting and a manifest for them."""
+    small_batch(tmp_path, photos=1, paintings=1)
+    return tmp_path
+
+
+def jobs(path: Path) -> list[Job]:
+    plan = make_plan(load_manifest(path))
+    return [Job(p.pair, plan.output, p.identity, p.attempts) for p in plan.todo]
+
+
+def do(path: Path) -> dict[str, Outcome]:
+    """Everything that is to do, in this process."""
+    return {job.pair.name: worker.run_pair(job) for job in jobs(path)}
+
+
+def do_one(home: Path, settings: str = FAST) -> Outcome:
+    (outcome,) = do(manifest(home, settings=settings)).values()
+    return outcome
+
+
+def reasons(path: Path) -> dict[str, str]:
+    return {planned.pair.name: planned.reason for planned in make_plan(load_manifest(path)).todo}
+
+
+def picture(home: Path, name: str = "p0__s0.png") -> Image.Image:
+    with Image.open(home / "out" / name) as image:
+        image.load()
+    return image
+
+
+def test_a_pair_leaves_a_picture_and_the_record_that_tells_of_it(home: Path) -> None:
+    assert do_one(home).status == "done"
+    told, made = record(home, "p0__s0"), (home / "out/p0__s0.png").read_bytes()
+    assert told.output is not None
+    assert (told.output.size_bytes, told.output.width, told.output.height) == (len(made), 64, 48)
+    assert told.optimisation is not None
+    assert told.optimisation.evaluations == 5
+    assert {"targets", "read", "optimise", "encode"} <= set(told.timings_s)
+    assert embedded_facts(made)["stylize:identity"] == told.identity
+
+
+def test_a_pair_that_is_delivered_twice_is_made_once(home: Path) -> None:
+    (job,) = jobs(home / "m.yaml")
+    assert worker.run_pair(job).status == "done"
+    before = written_at(home / "out")
+    assert worker.run_pair(job).status == "skipped"
+    assert written_at(home / "out") == before
+
+
+def test_the_same_pair_gives_the_same_bytes_whatever_came_before_it(tmp_path: Path) -> None:
+    path = small_batch(tmp_path)
+    do(path)
+    first = tree(tmp_path / "out")
+    for file in (tmp_path / "out").iterdir():
+        file.unlink()
+    for job in reversed(jobs(path)):
+        worker.run_pair(job)
+    assert tree(tmp_path / "out") == first
+
+
+def cut_jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(waves(1)).save(out, "JPEG")
+    return out.getvalue()[:-200]
+
+
+def bomb() -> bytes:
+    out = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(out, "PNG")
+    return out.getvalue()
+
+
+def dot() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind", "word"),
+    [
+        ("cut.jpg", cut_jpeg(), "bad_image", "cut off"),
+        ("text.jpg", b"Dear all, the photo follows.\n", "bad_image", "this is text"),
+        ("empty.png", b"", "bad_image", "empty"),
+        ("dot.png", dot(), "too_small", "1x1"),
+        ("bomb.png", bomb(), "too_large", "400"),
+    ],
+)
+def test_a_bad_picture_is_recorded_with_its_kind_and_name(
+    home: Path, name: str, data: bytes, kind: str, word: str
+) -> None:
+    (home / "photos/p0.png").unlink()
+    (home / "photos" / name).write_bytes(data)
+    outcome = do_one(home)
+    assert (outcome.status, outcome.kind) == ("failed", kind)
+    told = record(home, f"{Path(name).stem}__s0")
+    assert told.failure is not None
+    assert (told.failure.kind, told.failure.phase, told.failure.attempts) == (kind, "read", 1)
+    assert name in told.failure.message
+    assert word in told.failure.message.replace("×", "x").replace(" x ", "x")
+    assert sorted(tree(home / "out")) == [f"{Path(name).stem}__s0.json"]
+
+
+def test_a_bad_painting_fails_its_own_pairs_alone(tmp_path: Path) -> None:
+    path = small_batch(tmp_path)
+    (tmp_path / "paintings/s0.png").write_bytes(b"no painting")
+    outcomes = do(path)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "p0__s0": "failed",
+        "p1__s0": "failed",
+        "p0__s1": "done",
+        "p1__s1": "done",
+    }
+    assert "s0.png" in outcomes["p0__s0"].message
+
+
+def test_every_try_of_a_bad_picture_is_counted(home: Path) -> None:
+    (home / "photos/p0.png").write_bytes(b"no photo")
+    for attempt in (1, 2, 3):
+        do_one(home)
+        failure = record(home, "p0__s0").failure
+        assert failure is not None
+        assert failure.attempts == attempt
+
+
+def test_a_photo_that_vanished_after_the_plan_is_a_failure_of_its_pair(home: Path) -> None:
+    (job,) = jobs(home / "m.yaml")
+    (home / "photos/p0.png").unlink()
+    outcome = worker.run_pair(job)
+    assert (outcome.kind, outcome.fatal) == ("not_found", False)
+    assert "p0.png does not exist" in outcome.message
+
+
+def test_the_picture_of_older_settings_goes_when_the_new_ones_fail(home: Path) -> None:
+    do_one(home)
+    (home / "photos/p0.png").write_bytes(b"no photo any more")
+    do_one(home)
+    assert sorted(tree(home / "out")) == ["p0__s0.json"]
+
+
+def test_changed_settings_are_a_reason_and_a_new_picture(home: Path) -> None:
+    do_one(home)
+    old = (home / "out/p0__s0.png").read_bytes()
+    path = manifest(home, settings="encoder: slim, size: 64, steps: 6")
+    assert reasons(path) == {"p0__s0": "settings: steps 5 -> 6"}
+    do(path)
+    assert (home / "out/p0__s0.png").read_bytes() != old
+    assert reasons(path) == {}
+
+
+def test_a_changed_photo_is_a_reason_and_a_new_picture(home: Path) -> None:
+    do_one(home)
+    draw(home / "photos/p0.png", 7)
+    assert reasons(home / "m.yaml") == {"p0__s0": "content changed"}
+    assert do_one(home).status == "done"
+    assert reasons(home / "m.yaml") == {}
+
+
+def test_a_photo_that_changes_between_plan_and_work_is_recorded_as_it_was_used(home: Path) -> None:
+    (job,) = jobs(home / "m.yaml")
+    draw(home / "photos/p0.png", 7)
+    worker.run_pair(job)
+    assert reasons(home / "m.yaml") == {}
+
+
+def test_a_deleted_picture_and_a_damaged_record_are_made_again(tmp_path: Path) -> None:
+    path = small_batch(tmp_path)
+    do(path)
+    whole = tree(tmp_path / "out")
+    (tmp_path / "out/p0__s0.png").unlink()
+    (tmp_path / "out/p1__s0.json").write_bytes((tmp_path / "out/p1__s0.json").read_bytes()[:-5])
+    why = reasons(path)
+    assert sorted(why) == ["p0__s0", "p1__s0"]
+    assert why["p0__s0"] == "picture missing"
+    assert "cut short" in why["p1__s0"]
+    do(path)
+    assert tree(tmp_path / "out") == whole
+
+
+def test_a_new_format_takes_the_place_of_the_old_picture(home: Path) -> None:
+    do_one(home)
+    do_one(home, FAST + ", format: jpeg")
+    assert sorted(tree(home / "out")) == ["p0__s0.jpg", "p0__s0.json"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "suffix", "form", "mode"),
+    [
+        ("format: png", ".png", "PNG", "RGB"),
+        ("format: jpeg, quality: 80", ".jpg", "JPEG", "RGB"),
+        ("format: webp", ".webp", "WEBP", "RGB"),
+        ("format: tiff", ".tif", "TIFF", "RGB"),
+    ],
+)
+def test_pictures_come_in_every_format(home: Path, settings: str, suffix: str, form: str, mode: str) -> None:
+    assert do_one(home, f"{FAST}, {settings}").status == "done"
+    made = picture(home, "p0__s0" + suffix)
+    assert (made.format, made.mode, made.size) == (form, mode, (64, 48))
+
+
+def test_sixteen_bits_are_sixteen_bits(home: Path) -> None:
+    assert do_one(home, FAST + ", format: png, bit_depth: 16").status == "done"
+    head = (home / "out/p0__s0.png").read_bytes()[:25]
+    assert head[24] == 16
+
+
+def with_alpha(path: Path, seed: int, hidden: int) -> None:
+    """A picture whose right half is transparent, with the grey level `hidden` under it."""
+    pixels = np.dstack([waves(seed), np.full((48, 64), 255, np.uint8)])
+    pixels[:, 32:] = (hidden, hidden, hidden, 0)
+    Image.fromarray(pixels).save(path)
+
+
+def test_the_photos_transparency_is_put_back(home: Path) -> None:
+    with_alpha(home / "photos/p0.png", 1, hidden=0)
+    do_one(home)
+    made = picture(home)
+    assert made.mode == "RGBA"
+    assert np.asarray(made)[:, :30, 3].min() == 255
+    assert np.asarray(made)[:, 34:, 3].max() == 0
+
+
+def test_what_lies_under_transparent_paint_has_no_style(home: Path) -> None:
+    made = []
+    for hidden in (0, 255):
+        with_alpha(home / "paintings/s0.png", 1, hidden=hidden)
+        do_one(home)
+        made.append(np.asarray(picture(home)).astype(int))
+    assert np.abs(made[0] - made[1]).max() <= 1
+
+
+def test_a_picture_may_start_from_its_style(home: Path) -> None:
+    do_one(home)
+    plain = (home / "out/p0__s0.png").read_bytes()
+    do_one(home, FAST + ", init: style")
+    assert (home / "out/p0__s0.png").read_bytes() != plain
+    assert reasons(manifest(home, settings=FAST + ", init: style")) == {}
+
+
+def test_a_picture_may_start_from_any_other(home: Path) -> None:
+    draw(home / "start.png", 5, width=200, height=100)
+    settings = FAST + ", init: start.png"
+    assert do_one(home, settings).status == "done"
+    init = record(home, "p0__s0").init
+    assert init is not None
+    assert init.uri == str(home / "start.png")
+    draw(home / "start.png", 6)
+    assert reasons(manifest(home, settings=settings)) == {"p0__s0": "init changed"}
+
+
+def test_the_longest_name_fits_into_files_records_and_pictures(home: Path) -> None:
+    name = "/".join(["ü" * 100, "🎨" * 50, "x" * 200])
+    pair = f"pairs: [{{content: photos/p0.png, style: paintings/s0.png, name: {name}}}]"
+    for suffix in ("png", "jpeg", "webp", "tiff"):
+        (outcome,) = do(manifest(home, pair, settings=f"{FAST}, format: {suffix}")).values()
+        assert outcome.status == "done"
+    assert len(tree(home / "out")) == 2
+
+
+def test_weights_that_are_not_the_promised_ones_are_refused_with_both_digests(home: Path) -> None:
+    (home / "w.safetensors").write_bytes(b"not the weights")
+    settings = f"{FAST}, weights: {{file: w.safetensors, sha256: {'ab' * 32}}}"
+    (job,) = jobs(manifest(home, settings=settings))
+    with pytest.raises(BadWeights, match="abab") as refusal:
+        worker.check_weights(job.pair.style_settings)
+    assert "w.safetensors" in str(refusal.value)
+    assert hashlib.sha256(b"not the weights").hexdigest() in str(refusal.value)
+
+
+def test_a_failure_that_no_record_can_hold_is_still_told(home: Path) -> None:
+    (home / "photos/p0.png").write_bytes(b"no photo")
+    (job,) = jobs(home / "m.yaml")
+    (home / "out").write_bytes(b"a file where the folder should be")
+    outcome = worker.run_pair(job)
+    assert (outcome.status, outcome.fatal) == ("failed", True)
+    assert str(home / "out") in outcome.message

@@ -1,0 +1,145 @@
+"""Batches so small that a pair takes a blink: pictures of 64 px drawn here, few steps of the built-in network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from commands import ROOT
+from PIL import Image
+from processes import Family, family
+
+from flows.manifest import load_manifest
+from flows.pairs import Outcome
+from flows.pool import Progress
+from flows.records import Record, timeless
+from flows.report import REPORT_NAME, Report
+from flows.run import Run, open_run
+
+FAST = "encoder: slim, size: 64, steps: 5"
+
+
+def draw(path: Path, seed: int, *, width: int = 64, height: int = 48) -> Path:
+    """A picture of waves that no other seed gives."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(waves(seed, width=width, height=height)).save(path)
+    return path
+
+
+def waves(seed: int, *, width: int = 64, height: int = 48) -> Any:
+    """The pixels of `draw`, [H, W, 3] uint8."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [np.sin(x / (3 + seed) + c) + np.cos(y / (5 + c) + seed) for c in range(3)]
+    return np.rint((np.stack(planes, axis=-1) + 2) / 4 * 255).astype(np.uint8)
+
+
+def small_batch(home: Path, *, photos: int = 2, paintings: int = 2) -> Path:
+    """Draw the pictures of a batch below `home` and write its manifest, `m.yaml`."""
+    for number in range(photos):
+        draw(home / f"photos/p{number}.png", number)
+    for number in range(paintings):
+        draw(home / f"paintings/s{number}.png", 10 + number)
+    return manifest(home)
+
+
+def manifest(home: Path, entries: str = "", *, settings: str = FAST, output: str = "out") -> Path:
+    """Write `m.yaml` below `home`; every photo in every style, unless `entries` says otherwise."""
+    entries = entries or "contents: ['photos/*']\nstyles: ['paintings/*']"
+    path = home / "m.yaml"
+    path.write_text(f"version: 1\noutput: {output}\nsettings: {{{settings}}}\n{entries}\n")
+    return path
+
+
+def stylize(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)],
+        env={**_scrubbed(), "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def stylize_family(*arguments: str | Path, **environment: str) -> AbstractContextManager[Family]:
+    """The command in a process group of its own, all that it prints on its standard output."""
+    given = ["stylize", *map(str, arguments)]
+    script = f"import sys; sys.stderr = sys.stdout; sys.argv = {given!r}\nfrom flows.cli import main; main()"
+    return family(script, **environment)
+
+
+def _scrubbed() -> dict[str, str]:
+    ours = ("PREFECT", "COV", "PYTHON")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+
+
+@dataclass
+class Audience:
+    """A listener that remembers everything, and may act on a pair's progress."""
+
+    on_progress: Callable[[Progress], None] = lambda _: None
+    outcomes: list[Outcome] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def pair_progress(self, progress: Progress) -> None:
+        self.on_progress(progress)
+
+    def pair_ended(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def statuses(self) -> dict[str, str]:
+        return {outcome.name: outcome.status for outcome in self.outcomes}
+
+
+def run_here(
+    path: Path, audience: Audience, *, workers: int = 1, at_start: Callable[[Run], None] | None = None
+) -> Report:
+    """A whole run with real workers, driven by threads of this process instead of Prefect."""
+    with open_run(load_manifest(path), device="cpu", workers=workers, listener=audience) as run:
+        if run.chunks:
+            run.start_workers()
+            if at_start:
+                at_start(run)
+            with ThreadPoolExecutor(max_workers=workers) as threads:
+                list(threads.map(run.run_chunk, run.unbegun))
+        return run.finish()
+
+
+def record(home: Path, name: str) -> Record:
+    """A pair's record below the output `out`."""
+    return Record.parse((home / f"out/{name}.json").read_bytes())
+
+
+def report(home: Path, output: str = "out") -> dict[str, Any]:
+    """What the last run wrote about itself."""
+    facts: dict[str, Any] = json.loads((home / output / REPORT_NAME).read_text())
+    return facts
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder but the report, hidden ones included; records without times and places."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != REPORT_NAME)
+    return {str(path.relative_to(folder)): _lasting(path) for path in files}
+
+
+def written_at(folder: Path) -> dict[str, int]:
+    """When each file below the folder was written, but for the report."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != REPORT_NAME)
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
+
+
+def _lasting(path: Path) -> bytes:
+    return timeless(path.read_bytes()) if path.suffix == ".json" else path.read_bytes()
