@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             style_layers=given.style_layers,
         ),
     )
-    jpeg = PictureSettings(format="jpeg", quality=85)
+    jpeg = PictureSettings(format="jpeg", quality=65)
     given.out.write_bytes(encode_picture(picture, alpha=None, settings=jpeg, facts={}))
 
 
