@@ -5,7 +5,7 @@ Gatys, Ecker and Bethge 2015, arXiv 1508.06576: equation 1 (content), 3 (Gram ma
 
 from __future__ import annotations
 
-import math
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,14 +19,12 @@ SILENT_GRAM = 1e-12
 def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> Tensor:
     """Which features occur together, wherever: `F Fᵀ / (C N)` with N = H W (equation 3, normalised).
 
-    The features are scaled before the product, so that large pictures do not overflow small number formats.
-
     >>> gram_matrix(torch.ones(1, 2, 3, 3))
     tensor([[[0.5000, 0.5000],
              [0.5000, 0.5000]]])
 
     Args:
-        features_bchw: [B, C, H, W].
+        features_bchw: [B, C, H, W]; formats below float32 are widened, as sums over a picture overflow them.
         share_b1hw: [B, 1, H, W] in 0..1, how much each place counts; N is then their sum. A picture without
             any place that counts has a Gram matrix of zeros.
 
@@ -34,12 +32,30 @@ def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> T
         [B, C, C], symmetric, positive semi-definite.
     """
     _, channels, height, width = features_bchw.shape
+    features_bchw = features_bchw.to(torch.promote_types(features_bchw.dtype, torch.float32))
     if share_b1hw is None:
-        flat = features_bchw.flatten(2) / math.sqrt(channels * height * width)
-    else:
-        places = share_b1hw.sum((2, 3), keepdim=True).clamp_min(1e-6)
-        flat = (features_bchw * (share_b1hw / (channels * places)).sqrt()).flatten(2)
-    return flat @ flat.transpose(1, 2)
+        return cast("Tensor", _Products.apply(features_bchw)) / (channels * height * width)
+    places = share_b1hw.sum((2, 3), keepdim=True).clamp_min(1e-6)
+    shared = features_bchw * (share_b1hw / (channels * places)).sqrt()
+    return cast("Tensor", _Products.apply(shared))
+
+
+class _Products(torch.autograd.Function):
+    """`F Fᵀ` for [B, C, H, W], with the one product that its derivative needs: `(D + Dᵀ) F`."""
+
+    @staticmethod
+    def forward(ctx: Any, features_bchw: Tensor) -> Tensor:
+        ctx.save_for_backward(features_bchw)
+        places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
+        return places_bnc.transpose(1, 2) @ places_bnc
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        (features_bchw,) = ctx.saved_tensors
+        (gradient_bcc,) = gradients
+        places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
+        back_bnc = places_bnc @ (gradient_bcc + gradient_bcc.transpose(1, 2))
+        return cast("Tensor", back_bnc.unflatten(1, features_bchw.shape[2:]).permute(0, 3, 1, 2))
 
 
 def relative_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
@@ -76,6 +92,11 @@ def total_variation(image_bchw: Tensor) -> Tensor:
     >>> total_variation(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]))
     tensor([1.])
     """
-    across = (image_bchw[..., :, 1:] - image_bchw[..., :, :-1]).square().mean((1, 2, 3))
-    down = (image_bchw[..., 1:, :] - image_bchw[..., :-1, :]).square().mean((1, 2, 3))
-    return torch.nan_to_num(across) + torch.nan_to_num(down)
+    across = image_bchw[..., :, 1:] - image_bchw[..., :, :-1]
+    down = image_bchw[..., 1:, :] - image_bchw[..., :-1, :]
+    return _mean_square(across) + _mean_square(down)
+
+
+def _mean_square(difference_bchw: Tensor) -> Tensor:
+    """The mean square per picture, [B]; 0 where a picture one pixel wide has no neighbours."""
+    return difference_bchw.square().sum((1, 2, 3)) / max(1, difference_bchw[0].numel())

@@ -41,7 +41,7 @@ class RowReport:
     """How the optimisation of one picture went.
 
     Attributes:
-        evaluations: times that loss and gradient were computed.
+        evaluations: times that loss and gradient were computed until this row had ended, as if it were alone.
         accepted_steps: steps that were kept.
         stop_reason: `steps`, `stalled` (no smaller loss at this precision) or `diverged`.
         loss_curve: the loss of every evaluation; non-finite ones included.
@@ -111,6 +111,7 @@ def _drive(
     """Run the solver until the evaluations are used up or every row has ended; fill in the reports."""
     done = reports[0].evaluations
     losses: list[Tensor] = []
+    ends: dict[int, int] = {}
     scale = torch.ones(len(reports), device=solver.trial.device)
     for step in range(done + 1, settings.steps + 1):
         loss, gradient = objective(solver.trial.view(shape))
@@ -122,9 +123,12 @@ def _drive(
         if step % CHECK_EVERY == 0 or step == settings.steps:
             if callback is not None:
                 callback(Progress(step, settings.steps, tuple((solver.best_loss / scale).tolist())))
-            if bool((solver.stalled | solver.broken).all()):
+            for row, over in enumerate((solver.stalled | solver.broken).tolist()):
+                if over:
+                    ends.setdefault(row, len(losses))
+            if len(ends) == len(reports):
                 break
-    _fill(reports, solver, losses, scale)
+    _fill(reports, solver, losses, scale, ends)
     return solver.best.view(shape)
 
 
@@ -136,12 +140,16 @@ def _unit_scale(gradient: Tensor) -> Tensor:
     return torch.where(torch.isfinite(scale), scale, 1.0)
 
 
-def _fill(reports: list[RowReport], solver: Solver, losses: list[Tensor], scale: Tensor) -> None:
+def _fill(
+    reports: list[RowReport], solver: Solver, losses: list[Tensor], scale: Tensor, ends: dict[int, int]
+) -> None:
+    """Each row's part of the story; what was computed for its neighbours after its own end is left out."""
     curves = torch.stack(losses, 1).tolist()
     best = (solver.best_loss / scale).tolist()
     states = zip(solver.accepted.tolist(), solver.stalled.tolist(), solver.broken.tolist(), strict=True)
-    for report, curve, loss, (accepted, stalled, broken) in zip(reports, curves, best, states, strict=True):
-        report.loss_curve += curve
+    rows = enumerate(zip(reports, curves, best, states, strict=True))
+    for row, (report, curve, loss, (accepted, stalled, broken)) in rows:
+        report.loss_curve += curve[: ends.get(row, len(curve))]
         report.evaluations = len(report.loss_curve)
         report.accepted_steps += accepted
         report.best_loss = min(loss, report.best_loss)

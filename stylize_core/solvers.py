@@ -33,7 +33,9 @@ class Solver(Protocol):
         best_loss: [B], the loss there.
         accepted: [B] int, how many steps were accepted.
         stalled: [B] bool, no smaller loss can be found at this precision.
-        broken: [B] bool, given up after too many values that were not finite.
+        broken: [B] bool, given up after too many values in a row that were not finite.
+
+    A row that is stalled or broken keeps its state whatever it is told, so that it may stay in its batch.
     """
 
     trial: Tensor
@@ -105,7 +107,7 @@ class LBFGS:
         """Shorten refused steps by quadratic interpolation; the rows returned must start anew downhill."""
         self._trials = torch.where(refused, self._trials + 1, 0)
         self._nonfinite = torch.where(finite, self._nonfinite, self._nonfinite + 1)
-        self.broken = self.broken | (self._nonfinite >= NONFINITE_TRIALS)
+        self.broken = self.broken | ((self._nonfinite >= NONFINITE_TRIALS) & ~self.stalled)
         self._scale = torch.where(finite, self._scale, self._scale / 10)
         excess = loss - self.best_loss - self._slope * self._step
         ratio = (-self._slope * self._step / (2 * excess)).nan_to_num(0.5).clamp(0.1, 0.5)
@@ -120,6 +122,7 @@ class LBFGS:
         self.best_loss = torch.where(accept, loss, self.best_loss)
         self._gradient = _where(accept, gradient, self._gradient)
         self.accepted = self.accepted + accept
+        self._nonfinite = torch.where(accept, 0, self._nonfinite)
 
     def _turn(self, accept: Tensor, fallback: Tensor) -> None:
         """New directions for rows that moved or start anew; the others keep theirs."""
@@ -264,7 +267,7 @@ class Adam:
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Take in the trial and step on, or back to the best point where it was not finite."""
-        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1)
+        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1) & ~self.broken
         better = finite & (loss < self.best_loss)
         self.best = _where(better, self.trial, self.best)
         self.best_loss = torch.where(better, loss, self.best_loss)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+# Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 from object_store import ObjectStore, running_object_store
 
