@@ -20,12 +20,12 @@ CONVOLUTIONS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
 }
 
 DEFAULT_CONTENT_LAYERS: Mapping[str, tuple[str, ...]] = {
-    "slim": ("relu3_1",),
+    "slim": ("relu3_3",),
     "vgg19": ("relu4_2",),
     "vgg16": ("relu4_2",),
 }
 DEFAULT_STYLE_LAYERS: Mapping[str, tuple[str, ...]] = {
-    "slim": ("relu1_1", "relu2_1", "relu3_1", "relu3_4"),
+    "slim": ("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3", "relu3_4"),
     "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
     "vgg16": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
 }

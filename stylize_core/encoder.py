@@ -13,12 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import convolutions, smallest_side
+from stylize_core.chain import AVERAGE_POOL_GAIN, Chain, Trace
 from stylize_core.errors import BadWeights, ImageTooSmall
 from stylize_core.weights import CONVENTIONS, Weights
-
-# Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
-# three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
-AVERAGE_POOL_GAIN = 1.35
 
 
 class Encoder:
@@ -41,18 +38,26 @@ class Encoder:
         layers: Sequence[str],
         pooling: str = "average",
         device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         _check_depth(weights, layers)
         convention = CONVENTIONS[weights.convention]
         self.architecture = weights.architecture
-        self.layers = tuple(layers)
-        self.pooling = pooling
+        self.layers = tuple(layer for layer in weights.layers if layer in layers)
         self.device = torch.device(device)
+        self.dtype = dtype
         self.min_side = max((smallest_side(layer) for layer in layers), default=1)
         self._channels = list(convention.channels)
         self._mean = torch.tensor(convention.mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(convention.std, device=device).view(1, 3, 1, 1)
-        self._parameters = {name: _frozen(value, device) for name, value in weights.parameters.items()}
+        self._chain = Chain(
+            weights.parameters,
+            architecture=weights.architecture,
+            layers=layers,
+            pooling=pooling,
+            device=device,
+            dtype=dtype,
+        )
 
     def __call__(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """Features of pictures.
@@ -61,7 +66,16 @@ class Encoder:
             image_bchw: [B, 3, H, W], RGB in 0..1 (values outside are allowed while optimising).
 
         Returns:
-            layer name to [B, C, h, w], non-negative.
+            layer name to [B, C, h, w], non-negative; float32 where the network computes in a smaller one.
+
+        Raises:
+            ImageTooSmall: a side is shorter than `min_side`.
+        """
+        return self.taps(self.trace(image_bchw))
+
+    @torch.no_grad()
+    def trace(self, image_bchw: Tensor) -> Trace:
+        """The same pass, with what `pull_back` needs of it.
 
         Raises:
             ImageTooSmall: a side is shorter than `min_side`.
@@ -72,13 +86,20 @@ class Encoder:
                 f"{width}x{height} px is too small for {self.layers[-1]}, "
                 f"which needs {self.min_side} px a side"
             )
-        return vgg_features(
-            self.prepare(image_bchw),
-            self._parameters,
-            layers=self.layers,
-            architecture=self.architecture,
-            pooling=self.pooling,
-        )
+        return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
+
+    def taps(self, trace: Trace) -> dict[str, Tensor]:
+        """The features of a trace at `layers`, in a format that sums over a large picture fit in."""
+        wide = torch.promote_types(self.dtype, torch.float32)
+        return {layer: trace.features[layer].to(wide) for layer in self.layers}
+
+    @torch.no_grad()
+    def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
+        """The gradient [B, 3, H, W] by the picture, given that by some features; in the format of those."""
+        gradient = self._chain.backward(trace, seeds).to(next(iter(seeds.values())).dtype)
+        if self._channels != [0, 1, 2]:
+            gradient = gradient[:, self._channels]  # the conventions' reorderings are their own inverses
+        return gradient / self._std
 
     def prepare(self, image_bchw: Tensor) -> Tensor:
         """RGB in 0..1 to what these weights were trained on; same shape."""
@@ -96,7 +117,9 @@ def vgg_features(
     architecture: str,
     pooling: str = "average",
 ) -> dict[str, Tensor]:
-    """The ReLU features of a VGG; no layer after the deepest one asked for is computed.
+    """The ReLU features of a VGG in plain, differentiable form, for training and as the chain's reference.
+
+    No layer after the deepest one asked for is computed.
 
     The first convolution sees the picture's edge repeated rather than black, which keeps a dark frame out of
     the result; the deeper ones pad with zeros as they were trained.
@@ -133,11 +156,6 @@ def _pooled(features_bchw: Tensor, pooling: str) -> Tensor:
     if pooling == "max":
         return functional.max_pool2d(features_bchw, 2)
     return functional.avg_pool2d(features_bchw, 2) * AVERAGE_POOL_GAIN
-
-
-def _frozen(value: Tensor, device: torch.device | str) -> Tensor:
-    layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
-    return value.detach().to(device).contiguous(memory_format=layout)
 
 
 def _check_depth(weights: Weights, layers: Sequence[str]) -> None:

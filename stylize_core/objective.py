@@ -75,15 +75,27 @@ class Objective:
 
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W]."""
+        trace = self.encoder.trace(image_bchw) if self.content or self.style else None
+        features = (
+            {layer: f.requires_grad_() for layer, f in self.encoder.taps(trace).items()} if trace else {}
+        )
         image = image_bchw.detach().requires_grad_()
+        leaves = [*features.values(), *([image] if self.settings.tv_weight else [])]
         with torch.enable_grad():
-            loss = _total(self.terms(image))
-            (gradient,) = torch.autograd.grad(loss.sum(), image)
-        return loss.detach(), gradient
+            loss = _total(self._terms(features, image))
+            gradients = torch.autograd.grad(loss.sum(), leaves)
+        total = gradients[-1] if self.settings.tv_weight else torch.zeros_like(image_bchw)
+        if trace:
+            total = total + self.encoder.pull_back(trace, dict(zip(features, gradients, strict=False)))
+        return loss.detach(), total
 
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The weighted parts of the loss by name, each [B]; parts without weight are left out."""
-        features = self.encoder(image_bchw) if self.content or self.style else {}
+        with torch.no_grad():
+            features = self.encoder(image_bchw) if self.content or self.style else {}
+            return self._terms(features, image_bchw)
+
+    def _terms(self, features: Mapping[str, Tensor], image_bchw: Tensor) -> dict[str, Tensor]:
         terms = {}
         if self.content:
             terms["content"] = self.settings.content_weight * self._content_loss(features)

@@ -93,8 +93,7 @@ def _stylize(
             f"last finite loss {reports[0].best_loss:.6g}; try smaller weights or another init"
         )
     image = best.clamp(0, 1)
-    with torch.no_grad():
-        terms = {name: value.tolist() for name, value in objective.terms(image).items()}
+    terms = {name: value.tolist() for name, value in objective.terms(image).items()}
     return Stylized(image, reports, terms)
 
 

@@ -55,7 +55,7 @@ def tiny_weights(
 def tiny_encoder(settings: StyleSettings, *, dtype: torch.dtype = torch.float32) -> Encoder:
     """The narrow network with what these settings need."""
     weights = tiny_weights(settings.encoder, dtype=dtype)
-    return Encoder(weights, layers=settings.layers, pooling=settings.pooling)
+    return Encoder(weights, layers=settings.layers, pooling=settings.pooling, dtype=dtype)
 
 
 def waves(angle: float, *, height: int = 24, width: int = 32, finer: float = 1.0) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 import reference
 import torch
 from reference import array
-from small_networks import counted_convolutions, speckles, tiny_encoder, waves
+from small_networks import counted_convolutions, speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.chain import AVERAGE_POOL_GAIN
@@ -53,7 +53,7 @@ def test_every_term_is_that_of_numpy(loss: str, pooling: str) -> None:
 
 
 def _reference_terms(objective: Objective, content: Tensor, style: Tensor, image: Tensor) -> dict[str, float]:
-    settings, parameters = objective.settings, objective.encoder._parameters
+    settings, parameters = objective.settings, tiny_weights(dtype=torch.float64).parameters
     f, p, a = (
         reference.vgg(
             reference.prepared(array(picture[0]), "torchvision"),

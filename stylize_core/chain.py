@@ -1,0 +1,162 @@
+"""The network as what it is, a fixed chain of convolutions, with its derivative written by hand.
+
+Nothing is kept but the activations after each ReLU, which the ReLU's own derivative and the losses both read;
+no gradient is formed for weights; and the gradient of each loss joins where its layer lies. The result is
+that of automatic differentiation (`tests/core/test_chain.py`), in less time and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.architecture import Convolution, convolutions
+
+# Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
+# three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
+AVERAGE_POOL_GAIN = 1.35
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a pass forward leaves for the pass back.
+
+    Attributes:
+        features: layer name to [B, C, h, w] after the ReLU, of every convolution, in the chain's format.
+        chosen: per maximum pooling, which place won.
+    """
+
+    height: int
+    width: int
+    features: dict[str, Tensor] = field(default_factory=dict)
+    chosen: dict[int, Tensor] = field(default_factory=dict)
+
+
+class Chain:
+    """The convolutions of a VGG up to the deepest layer in use, frozen.
+
+    Args:
+        parameters: `features.<index>.weight` and `.bias`, the index as in torchvision.
+        architecture: `slim`, `vgg19` or `vgg16`.
+        layers: the layers that are wanted.
+        pooling: `average` or `max`.
+        dtype: number format of weights and activations.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        *,
+        architecture: str,
+        layers: Sequence[str],
+        pooling: str,
+        device: torch.device | str,
+        dtype: torch.dtype,
+    ) -> None:
+        names = [c.relu for c in convolutions(architecture)]
+        depth = 1 + max((names.index(layer) for layer in layers), default=-1)
+        self._steps = [
+            _Step(c, parameters, pooled=pooling == "average" and _opens_block(c), device=device, dtype=dtype)
+            for c in convolutions(architecture)[:depth]
+        ]
+        self._maximum = pooling == "max"
+
+    def forward(self, prepared_bchw: Tensor) -> Trace:
+        """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
+        trace = Trace(*prepared_bchw.shape[-2:])
+        features = functional.pad(prepared_bchw, (1, 1, 1, 1), mode="replicate")
+        for step in self._steps:
+            if _opens_block(step.place):
+                features = self._pool(features, step.place.block, trace)
+            features = step.forward(features)
+            trace.features[step.place.relu] = features
+        return trace
+
+    def backward(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
+        """The gradient [B, 3, H, W] by the prepared pictures, given that by some layers' features."""
+        gradient: Tensor | None = None
+        for step in reversed(self._steps):
+            features = trace.features[step.place.relu]
+            seed = seeds.get(step.place.relu)
+            if seed is not None:
+                seed = seed.to(features.dtype)
+                gradient = seed if gradient is None else gradient.add_(seed)
+            if gradient is None:
+                continue
+            gradient = step.backward(torch.ops.aten.threshold_backward(gradient, features, 0))
+            if _opens_block(step.place):
+                gradient = self._unpool(gradient, step.place.block, trace)
+        if gradient is None:
+            raise ValueError("no layer has a gradient")
+        return _unpad(gradient)
+
+    def _pool(self, features: Tensor, block: int, trace: Trace) -> Tensor:
+        if not self._maximum:
+            return functional.avg_pool2d(features, 2)
+        pooled, trace.chosen[block] = functional.max_pool2d(features, 2, return_indices=True)
+        return pooled
+
+    def _unpool(self, gradient: Tensor, block: int, trace: Trace) -> Tensor:
+        """From the gradient by a block's input to that by the last features of the block before."""
+        last = [step.place.relu for step in self._steps if step.place.block == block - 1][-1]
+        features = trace.features[last]
+        if self._maximum:
+            won = torch.ops.aten.max_pool2d_with_indices_backward(
+                gradient, features, [2, 2], [2, 2], [0, 0], [1, 1], False, trace.chosen[block]
+            )
+            return cast("Tensor", won)
+        back = torch.ops.aten.avg_pool2d_backward(
+            gradient, features, [2, 2], [2, 2], [0, 0], False, True, None
+        )
+        return cast("Tensor", back)
+
+
+class _Step:
+    """One convolution with its ReLU, and the convolution that carries gradients back through it."""
+
+    def __init__(
+        self,
+        place: Convolution,
+        parameters: Mapping[str, Tensor],
+        *,
+        pooled: bool,
+        device: torch.device | str,
+        dtype: torch.dtype,
+    ) -> None:
+        self.place = place
+        weight = parameters[f"features.{place.index}.weight"].detach()
+        # The gain of the pooling before a block is part of the block's first weights, so it costs no pass.
+        weight = weight * AVERAGE_POOL_GAIN if pooled else weight
+        self._padding = 0 if place.index == 0 else 1
+        self._weight = _laid_out(weight, device, dtype)
+        self._turned = _laid_out(weight.flip(2, 3).transpose(0, 1), device, dtype)
+        self._bias = parameters[f"features.{place.index}.bias"].detach().to(device, dtype)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.conv2d(features, self._weight, self._bias, padding=self._padding).relu_()
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """A convolution's derivative by its input: the same with the kernel turned by half a turn."""
+        return functional.conv2d(gradient, self._turned, padding=2 - self._padding)
+
+
+def _laid_out(weight: Tensor, device: torch.device | str, dtype: torch.dtype) -> Tensor:
+    return weight.to(device, dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _opens_block(place: Convolution) -> bool:
+    return place.block > 1 and place.relu.endswith("_1")
+
+
+def _unpad(gradient: Tensor) -> Tensor:
+    """Undo the repeated edge: what its copies received belongs to the edge."""
+    gradient[..., 1, :] += gradient[..., 0, :]
+    gradient[..., -2, :] += gradient[..., -1, :]
+    gradient[..., 1] += gradient[..., 0]
+    gradient[..., -2] += gradient[..., -1]
+    return gradient[..., 1:-1, 1:-1]
