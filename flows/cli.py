@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from flows import report as ends
 from flows.display import choose_display
-from flows.errors import AlreadyRunning, BatchError, ManifestError
+from flows.errors import AlreadyRunning, BadArguments, BatchError, ManifestError
 from flows.manifest import load_manifest
 from flows.plan import Plan, make_plan
 from flows.records import safe_text
@@ -79,7 +79,7 @@ def run(
         if as_json:
             sys.stdout.write(report.to_bytes().decode())
         else:
-            Console().print(safe_text(report.sentence()), markup=False, highlight=False)
+            Console(soft_wrap=True).print(safe_text(report.sentence()), markup=False, highlight=False)
         raise typer.Exit(report.exit_code)
 
 
@@ -127,8 +127,8 @@ def one(
                     "message": outcome.message,
                 }
             )
-        elif outcome.status == "failed":
-            raise typer.Exit(_refuse(f"{outcome.kind}: {outcome.message}", ends.SOME_FAILED))
+        elif outcome.status in ("done", "skipped"):
+            Console(soft_wrap=True).print(safe_text(str(output)), markup=False, highlight=False)
         raise typer.Exit(
             {"done": 0, "skipped": 0, "failed": ends.SOME_FAILED, "stopped": ends.INTERRUPTED}[outcome.status]
         )
@@ -164,7 +164,7 @@ def _exit_codes() -> Iterator[None]:
     """Errors that users can mend become one clear text and the design's exit code; others stay tracebacks."""
     try:
         yield
-    except (ManifestError, SettingsError) as error:
+    except (ManifestError, BadArguments, SettingsError) as error:
         raise typer.Exit(_refuse(str(error), ends.INVALID)) from error
     except AlreadyRunning as error:
         raise typer.Exit(_refuse(str(error), ends.ALREADY_RUNNING)) from error
@@ -202,13 +202,15 @@ def _print_plan(planned: Plan) -> None:
     line = f"{counts['planned']} pairs, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
     console.print(safe_text(line), markup=False, highlight=False)
     if planned.todo:
-        console.print(_todo_table(planned))
+        # without soft wrapping, for which a table would be cut off at the console's width
+        console.print(_todo_table(planned), markup=False, highlight=False, soft_wrap=False)
+    if (left := len(planned.todo) - ROWS_SHOWN) > 0:
+        console.print(f"and {left} more; --json lists all", highlight=False)
 
 
 def _todo_table(planned: Plan) -> Table:
-    left = len(planned.todo) - ROWS_SHOWN
-    caption = f"and {left} more; --json lists all" if left > 0 else None
-    table = Table("pair", "why", caption=caption, box=None, pad_edge=False)
+    columns = [Column(header, overflow="fold") for header in ("pair", "why")]
+    table = Table(*columns, box=None, pad_edge=False)
     for item in planned.todo[:ROWS_SHOWN]:
         table.add_row(safe_text(item.pair.name), safe_text(item.reason))
     return table

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from flows import worker_calls
 from flows.devices import slots
 from flows.display import Display
-from flows.errors import WorkerStopped
+from flows.errors import BadArguments, ManifestError, WorkerStopped
 from flows.manifest import Manifest, load_manifest
 from flows.pairs import Job, Outcome
 from flows.plan import make_plan
@@ -56,11 +58,16 @@ def run_one(
     """Stylise one picture in a worker process of its own, as a manifest with one pair would.
 
     Raises:
-        ManifestError: a setting is not accepted, or the output's suffix is unknown.
+        BadArguments: a setting is not accepted, or the result would replace an input.
+        SettingsError: the output's suffix is unknown, or a setting is not `key=value`.
         StylizeError: the device or the weights are not there.
     """
-    manifest = load_manifest(Path("stylize-one.yaml"), text=_one_pair(content, style, output, settings))
-    planned = make_plan(manifest).pairs[0]
+    text = _one_pair(content, style, output, settings)
+    try:
+        manifest = load_manifest(Path("stylize-one.yaml"), text=text)
+        planned = make_plan(manifest).pairs[0]
+    except ManifestError as error:
+        raise BadArguments(_without_lines(error)) from error
     slot = slots(device, 1)[0]
     child = DeviceChild(
         slot, initializer=worker_calls.start, initargs=(slot, None), on_progress=display.pair_progress
@@ -123,18 +130,28 @@ def _signals_stop(run: Run) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _without_lines(error: ManifestError) -> str:
+    """The problems as the user sees them, who wrote no manifest and no lines."""
+    return "\n".join(re.sub(r" \(line \d+\)", "", str(replace(p, line=None))) for p in error.problems)
+
+
 def _one_pair(content: str, style: str, output: Path, settings: Sequence[str]) -> str:
     """The manifest that says the same as the arguments of `stylize one`."""
     suffix = output.suffix.lower()
     if suffix not in FORMATS:
         raise SettingsError("output", str(output), "its name must end in " + ", ".join(FORMATS))
     pair = {"content": content, "style": style, "name": output.stem}
-    given = ["format: " + FORMATS[suffix]]
+    given = {"format": FORMATS[suffix]}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise SettingsError("--set", setting, "write it as key=value, such as size=512")
-        given.append(f"{key}: {value}")
+        if key in given:
+            why = "the output's suffix says it" if key == "format" else "it is set twice"
+            raise SettingsError("--set", setting, why)
+        given[key] = value
     # JSON strings are YAML strings, so no path can be read as anything else.
     lines = ["version: 1", f"output: {json.dumps(str(output.parent.absolute()))}", "settings:"]
-    return "\n".join([*lines, *(f"  {line}" for line in given), f"pairs: [{json.dumps(pair)}]", ""])
+    return "\n".join(
+        [*lines, *(f"  {key}: {value}" for key, value in given.items()), f"pairs: [{json.dumps(pair)}]", ""]
+    )

@@ -2,6 +2,7 @@
 
 BatchError
   ManifestError        the manifest is not valid; carries every problem found
+  BadArguments         the command's arguments are not valid
   AlreadyRunning       another run holds the output
   WorkerCrashed        a worker process died under a pair
   WorkerStopped        a worker process was told to end before the pair was done
@@ -59,6 +60,12 @@ class ManifestError(BatchError):
 
     def __str__(self) -> str:
         return "\n".join([f"{self.source} is not a valid manifest:", *(f"  {p}" for p in self.problems)])
+
+
+class BadArguments(BatchError):
+    """The command's arguments are not valid; nothing was started."""
+
+    kind = "arguments"
 
 
 class AlreadyRunning(BatchError):

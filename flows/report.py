@@ -83,6 +83,8 @@ class Report:
         if self.failed:
             kinds = ", ".join(f"{kind} {count}" for kind, count in self.failures_by_kind.items())
             parts.append(f"{self.failed} failed ({kinds})")
+        if self.reason:
+            parts.append(f"{self.end}: {self.reason}" if self.reason != self.end else self.end)
         if self.left:
             parts.append(f"{self.left} left: run the same command again to go on")
         return "; ".join(parts)

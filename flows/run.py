@@ -25,6 +25,7 @@ from flows.manifest import Manifest
 from flows.pairs import Job, Outcome
 from flows.plan import Plan, make_plan
 from flows.pool import DeviceChild, Progress
+from flows.publish import replace_record
 from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
 from flows.storage import Storage, open_storage
@@ -204,7 +205,8 @@ class Run:
 
     def _given_up(self, job: Job, crash: WorkerCrashed) -> Outcome:
         message = safe_text(f"{crash}; given up after {MAX_ATTEMPTS} attempts")
-        failure = Failure(kind=crash.kind, message=message, attempts=MAX_ATTEMPTS, phase="work")
+        attempts = job.attempts + MAX_ATTEMPTS
+        failure = Failure(kind=crash.kind, message=message, attempts=attempts, phase="work")
         record = Record(
             status="failed",
             name=job.pair.name,
@@ -213,7 +215,7 @@ class Run:
             versions=versions(),
         )
         try:
-            self._storage.write(job.pair.record_name, record.to_bytes(), content_type="application/json")
+            replace_record(self._storage, job.pair.record_name, record)
         except BatchError as error:
             return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), error.fatal)
         return Outcome(job.pair.name, "failed", crash.kind, message)

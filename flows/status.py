@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from flows.errors import BatchError, NotFound
 from flows.lock import Holder, current_holder
@@ -83,12 +83,13 @@ def print_status(found: Status, console: Console) -> None:
             f"running on {holder.host}, pid {holder.pid}, since {holder.started:%Y-%m-%d %H:%M:%S %Z}"
         )
     if found.failed:
-        left = len(found.failed) - ROWS_SHOWN
-        caption = f"and {left} more; --json lists all" if left > 0 else None
-        table = Table("failed pair", "kind", "message", box=None, pad_edge=False, caption=caption)
+        headers = [Column(header, overflow="fold") for header in ("failed pair", "kind", "message")]
+        table = Table(*headers, box=None, pad_edge=False)
         for failure in found.failed[:ROWS_SHOWN]:
-            table.add_row(safe_text(failure.name), failure.kind, safe_text(failure.message, 300))
-        console.print(table, markup=False)
+            table.add_row(*map(safe_text, (failure.name, failure.kind, failure.message)))
+        console.print(table, markup=False, highlight=False)
+    if (left := len(found.failed) - ROWS_SHOWN) > 0:
+        console.print(f"and {left} more; --json lists all", highlight=False)
 
 
 def _failure(storage: Storage, name: str) -> Failed | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,10 +73,12 @@ def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
     weights = weights_from_bytes(
         data, sha256=digest, architecture=architecture, convention=convention or "torchvision", source=uri
     )
+    named = {"file": place, "sha256": digest, "convention": convention or "torchvision"}
     return {
         "name": uri,
         "layers": f"{weights.layers[0]} to {weights.layers[-1]}",
         "sha256": digest,
-        "convention": convention or "not stated in the file; torchvision, caffe or features",
-        "in a manifest": f"settings: {{encoder: {architecture}, weights: {{file: {uri}, sha256: {digest}}}}}",
+        "convention": convention or "not stated in the file: torchvision, or else say caffe or features",
+        # JSON is YAML, whatever the file is called
+        "in a manifest": "settings: " + json.dumps({"encoder": architecture, "weights": named}),
     }

@@ -22,7 +22,8 @@ from flows.errors import BatchError
 from flows.identity import Ingredients, identity
 from flows.pairs import Input, Job, Outcome
 from flows.plan import ingredients_of
-from flows.records import Failure, Optimisation, Output, Record, Source, UnreadableRecord, safe_text, versions
+from flows.publish import read_record, replace_record
+from flows.records import Failure, Optimisation, Output, Record, Source, safe_text, versions
 from flows.storage import Storage, open_storage
 from flows.studio import Seen, Studio
 from stylize_core.device import describe_device
@@ -150,13 +151,15 @@ class _Work:
         kind, message = _described(error)
         fatal = isinstance(error, BatchError) and error.fatal
         if kind == "internal":
-            log.error("pair=%s phase=%s internal error", self.job.pair.name, self.phase, exc_info=error)
+            log.error(
+                "pair=%s phase=%s internal error", safe_text(self.job.pair.name), self.phase, exc_info=error
+            )
         outcome = Outcome(self.job.pair.name, "failed", kind, message, fatal=fatal, seconds=seconds)
         if fatal:
             return outcome
         failure = Failure(kind=kind, message=message, attempts=self.job.attempts + 1, phase=self.phase)
         try:
-            self._record_failure(failure)
+            self._write_record(self._record(status="failed", failure=failure))
         except BatchError as second:
             return Outcome(
                 self.job.pair.name, "failed", second.kind, safe_text(str(second)), second.fatal, seconds
@@ -184,19 +187,11 @@ class _Work:
 
     def _done_already(self, ingredients: Ingredients) -> bool:
         """Whether the record of exactly this picture is there: a chunk was delivered twice."""
-        record = self._old_record()
+        record = read_record(self.storage, self.job.pair.record_name)
         if record is None or record.output is None or record.identity != identity(ingredients):
             return False
         stat = self.storage.stat(record.output.name)
         return stat is not None and stat.size == record.output.size_bytes
-
-    def _old_record(self) -> Record | None:
-        if self.storage.stat(self.job.pair.record_name) is None:
-            return None
-        try:
-            return Record.parse(self.storage.read(self.job.pair.record_name))
-        except UnreadableRecord:
-            return None
 
     def _report(self, progress: Progress) -> None:
         if pool.should_stop():
@@ -205,7 +200,7 @@ class _Work:
 
     def _publish(self, data: bytes, image: torch.Tensor, made: Stylized) -> None:
         """The picture first, durable; then the record that makes it count; then what the old one left."""
-        pair, old = self.job.pair, self._old_record()
+        pair = self.job.pair
         output = Output(
             name=pair.output_name,
             size_bytes=len(data),
@@ -216,18 +211,9 @@ class _Work:
         )
         self.storage.write(pair.output_name, data, content_type=CONTENT_TYPES[pair.picture_settings.format])
         self._write_record(self._record(status="done", output=output, made=made))
-        if old is not None and old.output is not None and old.output.name != pair.output_name:
-            self.storage.delete(old.output.name)
-
-    def _record_failure(self, failure: Failure) -> None:
-        """The record first; then the picture of older settings goes, lest it be taken for this one."""
-        old = self._old_record()
-        self._write_record(self._record(status="failed", failure=failure))
-        if old is not None and old.output is not None:
-            self.storage.delete(old.output.name)
 
     def _write_record(self, record: Record) -> None:
-        self.storage.write(self.job.pair.record_name, record.to_bytes(), content_type="application/json")
+        replace_record(self.storage, self.job.pair.record_name, record)
 
     def _record(
         self,

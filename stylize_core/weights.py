@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -97,7 +99,10 @@ def published_weights(name: str) -> Weights:
     path = published_path(name)
     if not path.exists():
         _download(published, path)
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadWeights(f"{path} cannot be read: {error.strerror}; make it readable or delete it") from error
     digest = hashlib.sha256(data).hexdigest()
     if not digest.startswith(published.sha256_prefix):
         raise BadWeights(
@@ -168,11 +173,20 @@ def _parse(data: bytes, source: str) -> tuple[Mapping[str, Any], Mapping[str, st
             return safetensors.torch.load(data), _metadata(data)
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own kinds
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise BadWeights(f"{source} cannot be read as weights: {reason[0][:300]}") from error
+        raise BadWeights(f"{source} cannot be read as weights: {_reason(error)}") from error
     if not isinstance(state, Mapping):
         raise BadWeights(f"{source} holds a {type(state).__name__}, not a state dict of tensors")
     return state, {}
+
+
+def _reason(error: Exception) -> str:
+    """The error's first line; but torch's advice to load a pickle unsafely must not reach anybody."""
+    if isinstance(error, pickle.UnpicklingError):
+        return (
+            "it is neither a safetensors file nor a .pth state dict of plain tensors; nothing else is loaded"
+        )
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300]
 
 
 def _metadata(data: bytes) -> dict[str, str]:
@@ -192,7 +206,14 @@ def _fitting(
         if named is None:
             break
         weight, bias = named
-        if weight.ndim != 4 or weight.shape[1:] != (channels, 3, 3) or bias.shape != weight.shape[:1]:
+        if any(v.layout != torch.strided or v.is_meta or not v.is_floating_point() for v in named):
+            raise BadWeights(f"{source}: {convolution.relu} holds no plain real numbers")
+        if (
+            0 in weight.shape
+            or weight.ndim != 4
+            or weight.shape[1:] != (channels, 3, 3)
+            or bias.shape != weight.shape[:1]
+        ):
             raise BadWeights(
                 f"{source}: {convolution.relu} has a weight of shape {tuple(weight.shape)}; "
                 f"{architecture} needs (C, {channels}, 3, 3)"
@@ -223,11 +244,11 @@ def _published_url(published: Published) -> str:
 
 
 def _download(published: Published, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     download: Callable[..., None] = torch.hub.download_url_to_file
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         download(_published_url(published), str(path), hash_prefix=published.sha256_prefix, progress=False)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise BadWeights(
             f"{published.architecture}: downloading {path.name} failed: {error}; stage the file yourself and "
             "name it under `weights:` with its sha256, or use the built-in encoder slim"

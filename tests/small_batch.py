@@ -1,4 +1,4 @@
-"""Batches so small that a pair takes a blink: pictures of 64 px drawn here, few steps of the built-in network."""
+"""Batches so small that a pair takes a blink: pictures of 64 px, few steps of the built-in network."""
 
 from __future__ import annotations
 

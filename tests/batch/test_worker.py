@@ -123,7 +123,7 @@ def test_a_bad_picture_is_recorded_with_its_kind_and_name(
     assert told.failure is not None
     assert (told.failure.kind, told.failure.phase, told.failure.attempts) == (kind, "read", 1)
     assert name in told.failure.message
-    assert word in told.failure.message.replace("×", "x").replace(" x ", "x")
+    assert word in told.failure.message
     assert sorted(tree(home / "out")) == [f"{Path(name).stem}__s0.json"]
 
 
@@ -172,6 +172,18 @@ def test_changed_settings_are_a_reason_and_a_new_picture(home: Path) -> None:
     do(path)
     assert (home / "out/p0__s0.png").read_bytes() != old
     assert reasons(path) == {}
+
+
+def test_a_style_with_settings_of_its_own_is_made_again_alone(tmp_path: Path) -> None:
+    small_batch(tmp_path)
+    entries = "contents: ['photos/*']\nstyles: [paintings/s0.png, {{image: paintings/s1.png, settings: {}}}]"
+    do(manifest(tmp_path, entries.format("{tv_weight: 0}")))
+    before = written_at(tmp_path / "out")
+    path = manifest(tmp_path, entries.format("{tv_weight: 2}"))
+    assert reasons(path) == dict.fromkeys(("p0__s1", "p1__s1"), "settings: tv_weight 0.0 -> 2.0")
+    do(path)
+    unchanged = {name for name, moment in written_at(tmp_path / "out").items() if before[name] == moment}
+    assert unchanged == {"p0__s0.png", "p0__s0.json", "p1__s0.png", "p1__s0.json"}
 
 
 def test_a_changed_photo_is_a_reason_and_a_new_picture(home: Path) -> None:

@@ -1,0 +1,33 @@
+"""What becomes of the picture that an older record speaks of, when a newer record takes its place."""
+
+from __future__ import annotations
+
+from flows.records import Record, UnreadableRecord
+from flows.storage import Storage
+
+
+def replace_record(storage: Storage, name: str, record: Record) -> None:
+    """Write the record; then the old one's picture goes, unless the new one speaks of it too.
+
+    In this order a picture that some record speaks of is always there. Without the second step the picture of
+    older settings could be taken for the one that the new record is about.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    old = read_record(storage, name)
+    storage.write(name, record.to_bytes(), content_type="application/json")
+    if old is None or old.output is None:
+        return
+    if record.output is None or record.output.name != old.output.name:
+        storage.delete(old.output.name)
+
+
+def read_record(storage: Storage, name: str) -> Record | None:
+    """The record of that name; None if there is none, or none that this program can use."""
+    if storage.stat(name) is None:
+        return None
+    try:
+        return Record.parse(storage.read(name))
+    except UnreadableRecord:
+        return None

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+from small_batch import draw
+
+from flows.pairs import Input, Pair
+from flows.storage import stat_uri
+from flows.studio import Recent, Studio
+from stylize_core.errors import BadImage
+from stylize_core.settings import PictureSettings, StyleSettings
+
+SETTINGS = StyleSettings(size=64, steps=5)
+PLAIN = PictureSettings()
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio("cpu")
+
+
+def given(path: Path) -> Input:
+    """The picture as a plan would name it now."""
+    stat = stat_uri(str(path))
+    assert stat is not None
+    return Input(str(path), stat.token)
+
+
+def pair(home: Path, settings: StyleSettings = SETTINGS) -> Pair:
+    content, style = draw(home / "photo.png", 1), draw(home / "painting.png", 2)
+    return Pair("a", given(content), given(style), settings, PLAIN)
+
+
+def test_the_values_used_last_are_kept() -> None:
+    made: list[str] = []
+    recent: Recent[str] = Recent(2)
+
+    def get(key: str) -> str:
+        return recent.get(key, lambda: made.append(key) or key)  # type: ignore[func-returns-value]
+
+    for key in "abacab":
+        assert get(key) == key
+    assert "".join(made) == "abcb"
+
+
+def test_values_are_kept_up_to_a_total_size_and_the_last_in_any_case() -> None:
+    recent: Recent[bytes] = Recent(100, size=len)
+    recent.get("small", lambda: b"x" * 60)
+    recent.get("large", lambda: b"x" * 500)
+    assert recent.get("large", lambda: b"read again") == b"x" * 500
+    assert recent.get("small", lambda: b"read again") == b"read again"
+
+
+def test_what_cannot_be_made_is_not_kept() -> None:
+    recent: Recent[int] = Recent(2)
+    with pytest.raises(ZeroDivisionError):
+        recent.get("a", lambda: 1 // 0)
+    assert recent.get("a", lambda: 7) == 7
+
+
+def test_a_picture_is_read_once_and_named_by_the_bytes_that_were_used(studio: Studio, tmp_path: Path) -> None:
+    path = draw(tmp_path / "photo.png", 1)
+    source, digest = given(path), sha256(path.read_bytes()).hexdigest()
+    seen = studio.picture(source, PLAIN, long_edge=64, enlarge=True)
+    path.unlink()
+    again = studio.picture(source, PLAIN, long_edge=64, enlarge=True)
+    assert again is seen
+    assert (seen.source.sha256, seen.source.width, seen.source.height) == (digest, 64, 48)
+
+
+def test_a_changed_picture_is_read_again(studio: Studio, tmp_path: Path) -> None:
+    path = draw(tmp_path / "photo.png", 1)
+    before = studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+    path.unlink()
+    draw(path, 2)
+    after = studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+    assert before.source.sha256 != after.source.sha256
+
+
+def test_sizes_are_told_as_the_file_has_them_and_pictures_come_as_they_are_used(
+    studio: Studio, tmp_path: Path
+) -> None:
+    path = draw(tmp_path / "photo.png", 1, width=100, height=50)
+    seen = studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+    assert (seen.source.width, seen.source.height) == (100, 50)
+    assert tuple(seen.picture.rgb.shape) == (3, 32, 64)
+
+
+def test_only_contents_are_enlarged(studio: Studio, tmp_path: Path) -> None:
+    source = given(draw(tmp_path / "photo.png", 1, width=50, height=40))
+    assert studio.picture(source, PLAIN, long_edge=100, enlarge=True).picture.rgb.shape[-1] == 100
+    assert studio.picture(source, PLAIN, long_edge=100, enlarge=False).picture.rgb.shape[-1] == 50
+
+
+def test_a_bad_picture_stays_bad_and_a_mended_one_is_read(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"no picture")
+    for _ in range(2):
+        with pytest.raises(BadImage):
+            studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+    path.unlink()
+    assert studio.picture(given(draw(path, 1)), PLAIN, long_edge=64, enlarge=True)
+
+
+def test_the_statistics_of_a_style_are_measured_once(studio: Studio, tmp_path: Path) -> None:
+    first = pair(tmp_path)
+    source, targets = studio.style(first)
+    (tmp_path / "painting.png").unlink()
+    assert studio.style(first)[1] is targets
+    assert source.sha256
+
+
+def test_settings_that_change_a_style_measure_it_anew(studio: Studio, tmp_path: Path) -> None:
+    _, targets = studio.style(pair(tmp_path))
+    for change in (
+        StyleSettings(size=64, steps=5, style_scale=0.5),
+        StyleSettings(size=64, steps=5, pooling="max"),
+        StyleSettings(size=64, steps=5, style_layers={"relu1_1": 1.0}),
+    ):
+        assert studio.style(pair(tmp_path, change))[1] is not targets
+
+
+def test_one_network_serves_all_pairs_that_use_the_same_layers(studio: Studio) -> None:
+    encoder = studio.encoder(SETTINGS)
+    assert studio.encoder(StyleSettings(size=128, steps=9)) is encoder
+    assert studio.encoder(StyleSettings(style_layers={"relu2_1": 1.0})) is not encoder
+
+
+def test_a_cpu_cannot_tell_its_peak_memory(studio: Studio) -> None:
+    studio.forget_peak()
+    assert studio.device == torch.device("cpu")
+    assert studio.peak_memory_bytes() is None
