@@ -76,9 +76,11 @@ class Objective:
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W]."""
         trace = self.encoder.trace(image_bchw) if self.content or self.style else None
-        features = (
-            {layer: f.requires_grad_() for layer, f in self.encoder.taps(trace).items()} if trace else {}
-        )
+        taps = self.encoder.taps(trace) if trace else {}
+        # The encoder may know more layers than this objective uses.
+        features = {
+            layer: f.requires_grad_() for layer, f in taps.items() if layer in {*self.content, *self.style}
+        }
         image = image_bchw.detach().requires_grad_()
         leaves = [*features.values(), *([image] if self.settings.tv_weight else [])]
         with torch.enable_grad():

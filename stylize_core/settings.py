@@ -10,6 +10,7 @@ import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from fractions import Fraction
 from functools import cache
 from typing import Any, Literal
 
@@ -192,7 +193,8 @@ def _check_choice(settings: Any, name: str, key: str) -> None:
 
 def _check_number(key: str, value: Any, kind: type, limits: Mapping[str, Any]) -> None:
     accepted = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, accepted) or not math.isfinite(value):
+    proper = isinstance(value, accepted) and not isinstance(value, bool)
+    if not proper or (isinstance(value, float) and not math.isfinite(value)):
         raise SettingsError(key, value, f"it must be a finite {'whole ' if kind is int else ''}number")
     if "ge" in limits and value < limits["ge"]:
         raise SettingsError(key, value, f"it must be at least {limits['ge']}")
@@ -210,19 +212,21 @@ def _check_layers(key: str, layers: Layers, encoder: str) -> None:
     if not isinstance(layers, Mapping) and len(set(layers)) != len(layers):
         raise SettingsError(key, list(layers), "each layer may stand once")
     for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():
-        _check_number(f"{key}.{name}", weight, float, {"gt": 0})
+        _check_number(f"{key}.{name}", weight, float, {"gt": 0, "le": 1e15})
 
 
 def _plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
-    """Field values by name, with 10 and 10.0 spelled alike where a float is meant."""
+    """Field values by name, with 10 and 10.0, and 0.0 and -0.0, spelled alike where a float is meant."""
     return {
-        f.name: float(getattr(settings, f.name)) if hint is float else getattr(settings, f.name)
+        f.name: float(getattr(settings, f.name)) + 0.0 if hint is float else getattr(settings, f.name)
         for f, hint, _ in setting_fields(type(settings))
         if f.name != leave_out
     }
 
 
 def _normalised(layers: Layers) -> dict[str, float]:
-    weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in sorted(weights.items())}
+    """Weights that sum to 1, by name; exact up to one rounding, so that no order of layers can be told."""
+    if not isinstance(layers, Mapping):
+        return dict.fromkeys(sorted(layers), 1 / len(layers))
+    total = sum(map(Fraction, layers.values()))
+    return {name: float(Fraction(weight) / total) for name, weight in sorted(layers.items())}

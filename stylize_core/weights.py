@@ -12,6 +12,7 @@ from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
+from urllib.error import HTTPError
 
 import safetensors
 import safetensors.torch
@@ -249,6 +250,8 @@ def _download(published: Published, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         download(_published_url(published), str(path), hash_prefix=published.sha256_prefix, progress=False)
     except (OSError, RuntimeError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         raise BadWeights(
             f"{published.architecture}: downloading {path.name} failed: {error}; stage the file yourself and "
             "name it under `weights:` with its sha256, or use the built-in encoder slim"

@@ -13,7 +13,9 @@ from reference import array
 from small_networks import counted_convolutions, speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
+from stylize_core.architecture import layer_names
 from stylize_core.chain import AVERAGE_POOL_GAIN
+from stylize_core.encoder import Encoder
 from stylize_core.objective import Objective, content_targets, stack_targets, style_targets
 from stylize_core.settings import StyleSettings
 
@@ -179,6 +181,14 @@ def test_variation_alone_never_asks_the_network() -> None:
     with counted_convolutions() as count:
         _objective(contents, styles, content_weight=0, style_weight=0, tv_weight=1)(images)
     assert count.convolutions == 0
+
+
+def test_a_network_with_more_layers_than_needed_gives_the_same() -> None:
+    contents, styles, images = _pairs()
+    exact = _objective(contents, styles)
+    larger = dataclasses.replace(exact, encoder=Encoder(tiny_weights(), layers=layer_names("slim")))
+    for one, other in zip(exact(images), larger(images), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_terms_grow_with_their_weights() -> None:

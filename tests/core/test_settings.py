@@ -1,0 +1,250 @@
+"""Every limit and choice of the settings, and the one way in which each is spelled."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from typing import Any, get_args, get_origin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
+from stylize_core.errors import SettingsError
+from stylize_core.settings import PictureSettings, StyleSettings, WeightsFile, setting_fields
+
+CLASSES: tuple[Any, ...] = (StyleSettings, PictureSettings)
+DIGEST = "0123456789abcdef" * 4
+
+
+def _numbers() -> list[tuple[Any, str, type, dict[str, Any]]]:
+    return [
+        (cls, f.name, hint, dict(f.metadata))
+        for cls in CLASSES
+        for f, hint, _ in setting_fields(cls)
+        if hint in (int, float)
+    ]
+
+
+def _choices() -> list[tuple[Any, str, tuple[Any, ...]]]:
+    return [
+        (cls, f.name, get_args(hint))
+        for cls in CLASSES
+        for f, hint, _ in setting_fields(cls)
+        if get_origin(hint) is not None and f.name not in ("weights", "content_layers", "style_layers")
+    ]
+
+
+def _refused(cls: Any, key: str, value: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        cls(**{key: value})
+    assert (caught.value.key, caught.value.value) == (key, value) or math.isnan(caught.value.value)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("cls", "key", "kind", "limits"), _numbers())
+def test_every_limit_is_accepted_and_the_next_value_beyond_it_refused(
+    cls: Any, key: str, kind: type, limits: dict[str, Any]
+) -> None:
+    low, high = limits["gt" if "gt" in limits else "ge"], limits["le"]
+
+    def beyond(value: float, direction: float) -> Any:
+        return value + int(math.copysign(1, direction)) if kind is int else math.nextafter(value, direction)
+
+    if "gt" in limits:
+        assert f"must be above {low}" in _refused(cls, key, low)
+        cls(**{key: beyond(low, math.inf)})
+    else:
+        cls(**{key: low})
+        assert f"must be at least {low}" in _refused(cls, key, beyond(low, -math.inf))
+    cls(**{key: high})
+    assert f"must be at most {high}" in _refused(cls, key, beyond(high, math.inf))
+
+
+@pytest.mark.parametrize(("cls", "key", "kind", "limits"), _numbers())
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, None, "12", [1]])
+def test_what_is_no_proper_number_is_refused_by_its_key(
+    cls: Any, key: str, kind: type, limits: dict[str, Any], value: Any
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        cls(**{key: value})
+    assert caught.value.key == key
+    assert str(caught.value).startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(("cls", "key", "kind", "limits"), _numbers())
+def test_numbers_too_large_for_a_float_are_refused_by_their_key(
+    cls: Any, key: str, kind: type, limits: dict[str, Any]
+) -> None:
+    assert "it must be at most" in _refused(cls, key, 10**400)
+    assert "it must be " in _refused(cls, key, -(10**400))
+
+
+@pytest.mark.parametrize("key", [f.name for f, hint, _ in setting_fields(StyleSettings) if hint is int])
+def test_whole_numbers_take_no_fractions(key: str) -> None:
+    assert "whole number" in _refused(StyleSettings, key, 64.0)
+
+
+@pytest.mark.parametrize(("cls", "key", "choices"), _choices())
+def test_every_choice_is_accepted_and_others_are_refused_with_the_list(
+    cls: Any, key: str, choices: tuple[Any, ...]
+) -> None:
+    assert len(choices) > 1
+    for choice in choices:
+        extra = {"format": "png"} if key == "bit_depth" else {}
+        assert getattr(cls(**{key: choice}, **extra), key) == choice
+    for other in ("", "LBFGS", None, 3, True, 8.0, [choices[0]]):
+        assert "choose one of " + ", ".join(map(str, choices)) in _refused(cls, key, other)
+
+
+def test_the_defaults_are_valid_and_documented() -> None:
+    for cls in (*CLASSES, WeightsFile):
+        assert all(f.metadata["about"] for f, _, _ in setting_fields(cls))
+    assert StyleSettings() == StyleSettings()
+    assert PictureSettings() == PictureSettings()
+
+
+def test_settings_are_frozen() -> None:
+    settings = StyleSettings()
+    with pytest.raises(AttributeError):
+        settings.steps = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("encoder", ["slim", "vgg19", "vgg16"])
+def test_layers_not_given_are_the_encoders_own(encoder: Any) -> None:
+    settings = StyleSettings(encoder=encoder)
+    assert set(settings.content_layer_weights) == set(DEFAULT_CONTENT_LAYERS[encoder])
+    assert set(settings.style_layer_weights) == set(DEFAULT_STYLE_LAYERS[encoder])
+    used = {*DEFAULT_CONTENT_LAYERS[encoder], *DEFAULT_STYLE_LAYERS[encoder]}
+    assert settings.layers == tuple(name for name in layer_names(encoder) if name in used)
+
+
+@pytest.mark.parametrize("key", ["content_layers", "style_layers"])
+@pytest.mark.parametrize("layers", [["relu4_1"], {"relu4_1": 1}, ["conv1_1"], [""], ["relu1_1", 3], "relu"])
+def test_unknown_layers_are_refused_with_those_that_there_are(key: str, layers: Any) -> None:
+    with pytest.raises(SettingsError, match=rf"{key}: .* slim has relu1_1 to relu3_4"):
+        StyleSettings(**{key: layers})
+
+
+def test_a_layer_may_stand_once() -> None:
+    with pytest.raises(SettingsError, match="each layer may stand once"):
+        StyleSettings(style_layers=["relu1_1", "relu1_1"])
+
+
+@pytest.mark.parametrize("weight", [0, -1, math.nan, math.inf, True, "1", None, 1e16])
+def test_layer_weights_are_positive_numbers(weight: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        StyleSettings(style_layers={"relu1_1": 1, "relu2_1": weight})
+    assert caught.value.key == "style_layers.relu2_1"
+
+
+def test_only_layers_that_have_a_part_in_the_loss_are_used() -> None:
+    layers = {"content_layers": ["relu3_2"], "style_layers": ["relu2_1", "relu1_1"]}
+    assert StyleSettings(**layers).layers == ("relu1_1", "relu2_1", "relu3_2")  # type: ignore[arg-type]
+    assert StyleSettings(**layers, content_weight=0).layers == ("relu1_1", "relu2_1")  # type: ignore[arg-type]
+    assert StyleSettings(**layers, style_weight=0).layers == ("relu3_2",)  # type: ignore[arg-type]
+
+
+def test_total_variation_alone_uses_no_layer() -> None:
+    assert StyleSettings(content_weight=0, style_weight=0, tv_weight=1).layers == ()
+
+
+def test_without_any_weight_there_is_nothing_to_do() -> None:
+    with pytest.raises(SettingsError, match="at least one weight must be above 0"):
+        StyleSettings(content_weight=0, style_weight=0.0, tv_weight=0)
+
+
+def _spelled(settings: StyleSettings | PictureSettings) -> str:
+    return json.dumps(settings.canonical(), sort_keys=True)
+
+
+def test_whole_and_broken_numbers_are_spelled_alike() -> None:
+    assert _spelled(StyleSettings(style_weight=10)) == _spelled(StyleSettings(style_weight=10.0))
+    assert _spelled(StyleSettings(tv_weight=-0.0)) == _spelled(StyleSettings(tv_weight=0))
+    assert _spelled(PictureSettings(max_megapixels=50)) == _spelled(PictureSettings(max_megapixels=50.0))
+
+
+def test_defaults_are_spelled_like_their_values_given() -> None:
+    given_out = StyleSettings(
+        content_layers=DEFAULT_CONTENT_LAYERS["slim"], style_layers=list(DEFAULT_STYLE_LAYERS["slim"])
+    )
+    assert _spelled(given_out) == _spelled(StyleSettings())
+
+
+@given(
+    weight=st.floats(1e-12, 1e15, allow_subnormal=False),
+    layers=st.permutations(layer_names("slim")).flatmap(
+        lambda names: st.integers(1, len(names)).map(lambda count: names[:count])
+    ),
+)
+def test_layers_with_equal_weights_are_spelled_like_a_list(weight: float, layers: list[str]) -> None:
+    mapped = StyleSettings(style_layers=dict.fromkeys(layers, weight))
+    assert _spelled(mapped) == _spelled(StyleSettings(style_layers=layers))
+
+
+@given(
+    weights=st.dictionaries(
+        st.sampled_from(layer_names("slim")), st.floats(1e-12, 1e15, allow_subnormal=False), min_size=1
+    ),
+    turn=st.randoms(use_true_random=False),
+)
+def test_the_order_of_a_mapping_is_not_spelled(weights: dict[str, float], turn: Any) -> None:
+    items = list(weights.items())
+    turn.shuffle(items)
+    assert _spelled(StyleSettings(style_layers=dict(items))) == _spelled(StyleSettings(style_layers=weights))
+    assert sum(StyleSettings(style_layers=weights).style_layer_weights.values()) == pytest.approx(1)
+
+
+def test_every_setting_that_decides_the_picture_is_spelled() -> None:
+    changes: dict[str, Any] = {
+        "encoder": "vgg16", "size": 64, "style_scale": 2, "steps": 3, "optimizer": "adam",
+        "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
+        "style_weight": 2, "tv_weight": 2, "content_layers": ["relu1_2"], "style_layers": ["relu1_2"],
+        "pooling": "max",
+    }  # fmt: skip
+    assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"}
+    spelled = [_spelled(StyleSettings(**{key: value})) for key, value in changes.items()]
+    assert len({*spelled, _spelled(StyleSettings())}) == len(changes) + 1
+
+
+@pytest.mark.parametrize("picture_format", ["jpeg", "webp"])
+def test_16_bits_need_a_format_that_holds_them(picture_format: Any) -> None:
+    with pytest.raises(SettingsError, match=f"{picture_format} holds 8 bits per channel; use png or tiff"):
+        PictureSettings(format=picture_format, bit_depth=16)
+    assert PictureSettings(format="tiff", bit_depth=16).suffix == ".tif"
+
+
+def test_every_format_has_its_ending() -> None:
+    formats: tuple[Any, ...] = ("png", "jpeg", "webp", "tiff")
+    assert [PictureSettings(format=name).suffix for name in formats] == [".png", ".jpg", ".webp", ".tif"]
+
+
+@pytest.mark.parametrize("digest", ["", "ab", DIGEST.upper(), DIGEST[:-1], DIGEST + "0", DIGEST[:-1] + "g"])
+def test_a_digest_that_cannot_be_one_is_refused(digest: str) -> None:
+    with pytest.raises(SettingsError, match=r"weights\.sha256: .*64 lower-case hex digits"):
+        WeightsFile(file="vgg.pth", sha256=digest)
+
+
+def test_a_weights_file_names_its_convention() -> None:
+    assert WeightsFile(file="vgg.pth", sha256=DIGEST).convention == "torchvision"
+    with pytest.raises(SettingsError, match=r"weights\.convention: 'bgr' .* torchvision, caffe, features"):
+        WeightsFile(file="vgg.pth", sha256=DIGEST, convention="bgr")  # type: ignore[arg-type]
+
+
+def test_errors_travel_between_processes() -> None:
+    with pytest.raises(SettingsError) as caught:
+        StyleSettings(steps=0)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert type(copy) is SettingsError
+    assert (str(copy), copy.key, copy.value) == (
+        "steps: 0 is not accepted; it must be at least 1",
+        "steps",
+        0,
+    )
+
+
+def test_settings_travel_between_processes() -> None:
+    settings = StyleSettings(weights=WeightsFile(file="a.pth", sha256=DIGEST), style_layers={"relu1_1": 2})
+    assert pickle.loads(pickle.dumps(settings)) == settings
