@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,9 @@ def stylize(
     failure = ""
     try:
         return _stylize(content_bchw, style, settings, encoder, init_bchw, callback)
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
         failure = str(error).splitlines()[0]
     # Outside the handler, so that no traceback keeps the tensors alive.
     if encoder.device.type == "cuda":
@@ -88,13 +91,24 @@ def _stylize(
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
     best, reports = minimise(objective, start, settings=settings, callback=callback)
     if all(report.stop_reason == "diverged" for report in reports):
-        raise Diverged(
-            f"the loss was not finite at evaluation {reports[0].evaluations} and no remedy helped; "
-            f"last finite loss {reports[0].best_loss:.6g}; try smaller weights or another init"
-        )
+        raise Diverged(_story(reports[0]))
     image = best.clamp(0, 1)
     terms = {name: value.tolist() for name, value in objective.terms(image).items()}
     return Stylized(image, reports, terms)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch says so by type, as for GPUs, or in words only, as for the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _story(report: RowReport) -> str:
+    """How a picture was lost, and what to do about it."""
+    if math.isfinite(report.best_loss):
+        lost = f"the loss left the finite numbers for good, {report.best_loss:.6g} being the smallest before"
+    else:
+        lost = "the loss was not finite even at the start"
+    return f"{lost}; {report.evaluations} evaluations, no remedy helped; try smaller weights or another init"
 
 
 def starting_picture(
