@@ -31,7 +31,9 @@ app = typer.Typer(
 )
 ROWS_SHOWN = 20
 
-ManifestPath = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
+ManifestPath = Annotated[
+    str, typer.Argument(help="The manifest, a YAML file: a path or s3:// URI.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda, cuda:<n> or mps; the manifest's `device` if left out.")

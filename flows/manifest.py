@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.errors import ManifestError, Problem
+from flows.errors import ManifestError, Problem, StorageError
 from flows.manifest_check import check_manifest
 from flows.manifest_model import Entry, Manifest, PairEntry
 from flows.manifest_names import check_name, fill_name
+from flows.manifest_paths import place
 from flows.manifest_settings import build, merged
 from flows.manifest_yaml import MAX_BYTES, read_yaml
+from flows.storage import read_uri
 from stylize_core.settings import PictureSettings, StyleSettings
 
 __all__ = ["Entry", "Manifest", "PairEntry", "check_name", "fill_name", "load_manifest", "resolve_settings"]
@@ -19,12 +21,12 @@ MAX_PROBLEMS = 50
 
 
 def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
-    """Read and check the manifest at `path`, or `text` as if it stood there.
+    """Read and check the manifest at `path`, a local path or `s3://` URI, or `text` as if it stood there.
 
     Raises:
         ManifestError: carrying every problem found, in the order of their lines.
     """
-    source = str(Path(path).absolute())
+    source = place(str(path))
     problems: list[Problem] = []
     data = _read_file(source, problems) if text is None else text.encode("utf-8", "surrogatepass")
     root = None if data is None else read_yaml(data, problems)
@@ -46,9 +48,11 @@ def resolve_settings(
 
 def _read_file(source: str, problems: list[Problem]) -> bytes | None:
     try:
+        if source.startswith("s3://"):
+            return read_uri(source)
         with Path(source).open("rb") as file:
             return file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StorageError) as error:
         reason = getattr(error, "strerror", None) or error
         problems.append(Problem("", f"the manifest cannot be read: {reason}"))
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from flows.errors import Problem
 from flows.manifest_model import (
@@ -20,7 +19,7 @@ from flows.manifest_model import (
     PairEntry,
 )
 from flows.manifest_names import DEFAULT_TEMPLATE, check_name, check_template, normalised, template_fields
-from flows.manifest_paths import Kind, absolute, is_pattern
+from flows.manifest_paths import Kind, absolute, folder_of, is_pattern
 from flows.manifest_settings import SETTINGS, merged
 from flows.manifest_values import check_together, known_entries, read_settings
 from flows.manifest_yaml import Items, Node, Table, Text, shown
@@ -41,7 +40,7 @@ class _Checker:
     encoder_is_known: bool = True
 
     def __post_init__(self) -> None:
-        self.folder = str(Path(self.source).parent)
+        self.folder = folder_of(self.source)
 
     def manifest(self, root: Node) -> Manifest:
         hints = {key: f"this is a setting; put it under `settings:` as `{key}`" for key in SETTINGS}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
+import posixpath
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Literal
 
 from flows.manifest_names import CONTROL
@@ -29,7 +30,33 @@ def absolute(text: str, folder: str, *, kind: Kind) -> str:
     if text.startswith("s3://"):
         return _checked_s3(text, kind)
     start = glob.escape(folder) if kind == "pattern" else folder
+    if folder.startswith("s3://") and not text.startswith("/"):
+        return _checked_s3(_below(start, text), kind)
     return str(PurePath(start, text))
+
+
+def place(path: str) -> str:
+    """A manifest's own place: an `s3://` URI as it is, anything else as an absolute path."""
+    return path if path.startswith("s3://") else str(Path(path).absolute())
+
+
+def folder_of(source: str) -> str:
+    """Where the relative paths of the manifest at `source` start."""
+    return source.rpartition("/")[0] if source.startswith("s3://") else str(Path(source).parent)
+
+
+def _below(folder: str, text: str) -> str:
+    """`text` from an S3 prefix on; keys have no `..`, so it is resolved here.
+
+    Raises:
+        ValueError: it leaves the bucket.
+    """
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    key = posixpath.normpath(posixpath.join(prefix, text))
+    if key == ".." or key.startswith("../"):
+        raise ValueError(f"it leads out of the bucket {bucket}; name the other bucket with s3://")
+    slash = "/" if text.endswith("/") else ""
+    return f"s3://{bucket}/{'' if key == '.' else key + slash}"
 
 
 def is_pattern(path: str) -> bool:

@@ -148,9 +148,10 @@ for number, c in enumerate(convolutions("slim")):
     parameters[f"features.{{c.index}}.weight"] = torch.randn(4, 4 if number else 3, 3, 3)
     parameters[f"features.{{c.index}}.bias"] = torch.zeros(4)
 weights = Weights("slim", "torchvision", parameters, sha256="0" * 64, source="random numbers")
-encoder = Encoder(weights, layers=["relu1_1", "relu2_1", "relu3_1", "relu3_4"])
+settings = StyleSettings(encoder="slim", steps=2)
+encoder = Encoder(weights, layers=settings.layers)
 content, style = torch.rand(2, 1, 3, 32, 32)
-made = stylize(content, style, settings=StyleSettings(encoder="slim", steps=2), encoder=encoder)
+made = stylize(content, style, settings=settings, encoder=encoder)
 data = encode_picture(made.image_bchw[0], alpha=None, settings=PictureSettings(), facts={{}})
 print(*decode_picture(data, source="made", settings=PictureSettings()).rgb.shape)
 """

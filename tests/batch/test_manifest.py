@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from object_store import ObjectStore
 
 from flows import manifest_yaml
 from flows.errors import ManifestError
@@ -413,3 +414,33 @@ def test_a_hundred_thousand_pairs_load_with_their_lines() -> None:
     assert len(found.pairs) == 100_000
     last = found.pairs[-1]
     assert (last.name, last.settings, last.line) == ("n99999", {"seed": 99_999 % 50}, 100_003)
+
+
+def test_a_manifest_on_s3_has_its_relative_paths_beside_it(object_store: ObjectStore) -> None:
+    text = (
+        b"version: 1\noutput: ../results\n"
+        b"contents: [photos/*.jpg, /local/a.jpg]\nstyles: ['../s/b.jpg', 'dir/']\n"
+    )
+    object_store.put("jobs/2026/today.yaml", text)
+    manifest = load_manifest(f"{object_store.root}/jobs/2026/today.yaml")
+    assert manifest.source == f"{object_store.root}/jobs/2026/today.yaml"
+    assert manifest.output == f"{object_store.root}/jobs/results"
+    assert [entry.image for entry in manifest.contents] == [
+        f"{object_store.root}/jobs/2026/photos/*.jpg",
+        "/local/a.jpg",
+    ]
+    assert [entry.image for entry in manifest.styles] == [
+        f"{object_store.root}/jobs/s/b.jpg",
+        f"{object_store.root}/jobs/2026/dir/",
+    ]
+
+
+def test_paths_of_a_manifest_on_s3_stay_in_its_bucket(object_store: ObjectStore) -> None:
+    object_store.put("m.yaml", b"version: 1\noutput: ../elsewhere\ncontents: [a.jpg]\nstyles: [b.jpg]\n")
+    with pytest.raises(ManifestError, match="it leads out of the bucket"):
+        load_manifest(f"{object_store.root}/m.yaml")
+
+
+def test_an_absent_manifest_on_s3_is_named(object_store: ObjectStore) -> None:
+    with pytest.raises(ManifestError, match=r"cannot be read: .*no/such\.yaml"):
+        load_manifest(f"{object_store.root}/no/such.yaml")
