@@ -117,7 +117,8 @@ class _Work:
             content = self._see("content", pair.content)
             init = self._init_picture()
         ingredients = self.ingredients = self._identify()
-        if self._done_already(ingredients):
+        if made_before := self._done_already(ingredients):
+            self._name_sources_in(made_before)
             return "skipped"
         with self._timed("optimise"):
             made = stylize(
@@ -185,13 +186,19 @@ class _Work:
         init = digests.get("init", "") if self.job.pair.style_settings.init == "image" else ""
         return ingredients_of(self.job.pair, digests["content"], digests["style"], init)
 
-    def _done_already(self, ingredients: Ingredients) -> bool:
-        """Whether the record of exactly this picture is there: a chunk was delivered twice."""
+    def _done_already(self, ingredients: Ingredients) -> Record | None:
+        """The record of exactly this picture, if both are there: a chunk came twice, or an input moved."""
         record = read_record(self.storage, self.job.pair.record_name)
         if record is None or record.output is None or record.identity != identity(ingredients):
-            return False
+            return None
         stat = self.storage.stat(record.output.name)
-        return stat is not None and stat.size == record.output.size_bytes
+        return record if stat is not None and stat.size == record.output.size_bytes else None
+
+    def _name_sources_in(self, record: Record) -> None:
+        """Let the record name the inputs as they are called now, or every plan asks for the pair again."""
+        fresh = record.model_copy(update=dict(self.sources))
+        if fresh != record:
+            self._write_record(fresh)
 
     def _report(self, progress: Progress) -> None:
         if pool.should_stop():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from object_store import ObjectStore
 from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, written_at
 
 from flows import worker
@@ -312,3 +313,16 @@ def test_a_failure_that_no_record_can_hold_is_still_told(home: Path) -> None:
     outcome = worker.run_pair(job)
     assert (outcome.status, outcome.fatal) == ("failed", True)
     assert str(home / "out") in outcome.message
+
+
+def test_objects_that_moved_are_read_once_more_and_then_known(home: Path, object_store: ObjectStore) -> None:
+    photo, painting = (home / name for name in ("photos/p0.png", "paintings/s0.png"))
+    for key, path in (("old/p0.png", photo), ("new/p0.png", photo), ("s0.png", painting)):
+        object_store.put(key, path.read_bytes())
+    entries = f"contents: ['{object_store.root}/{{}}/*']\nstyles: ['{object_store.root}/s0.png']"
+    assert do(manifest(home, entries.format("old")))["p0__s0"].status == "done"
+    made = written_at(home / "out")
+    moved = manifest(home, entries.format("new"))
+    assert do(moved)["p0__s0"].status == "skipped"
+    assert reasons(moved) == {}
+    assert written_at(home / "out")["p0__s0.png"] == made["p0__s0.png"]
