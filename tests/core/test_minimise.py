@@ -107,11 +107,12 @@ def test_units_that_are_no_power_of_two_change_rounding_only(factor: float) -> N
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_batch_is_optimised_like_its_pairs_alone(optimizer: Any) -> None:
-    settings = StyleSettings(steps=15, optimizer=optimizer)
+    """To 2e-4 of the pixel range after ten steps: they amplify the rounding of other batch sizes."""
+    settings = StyleSettings(steps=10, optimizer=optimizer)
     together, reports = run(settings)
     for row in range(3):
         alone, (report,) = run(settings, rows=[row])
-        assert float((together[row] - alone[0]).abs().max()) < 2e-3
+        assert float((together[row] - alone[0]).abs().max()) < 2e-4
         assert reports[row].accepted_steps == report.accepted_steps
         np.testing.assert_allclose(reports[row].loss_curve, report.loss_curve, rtol=1e-3)
 
