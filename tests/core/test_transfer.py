@@ -189,9 +189,7 @@ class Failing(Encoder):
 def test_a_loss_that_is_lost_on_the_way_is_told_with_the_smallest_before() -> None:
     settings = StyleSettings(steps=60)
     encoder = Failing(tiny_weights(), layers=settings.layers)
-    with pytest.raises(
-        Diverged, match=r"left the finite numbers for good, \d.* the smallest before; 30"
-    ):
+    with pytest.raises(Diverged, match=r"left the finite numbers for good, \d.* the smallest before; 30"):
         stylize(content(), style(), settings=settings, encoder=encoder)
 
 
