@@ -26,9 +26,12 @@ from stylize_core.errors import SettingsError
 Layers = Mapping[str, float] | Sequence[str]
 
 
-def _setting(default: Any, about: str, **limits: float) -> Any:
-    """A documented dataclass field; `limits` are any of ge, gt, le."""
-    return field(default=default, metadata={"about": about, **limits})
+def _setting(default: Any, about: str, *, quiet: bool = False, **limits: float) -> Any:
+    """A documented dataclass field; `limits` are any of ge, gt, le.
+
+    A `quiet` one is not spelled while it has its default: pictures that do not use it keep their identity.
+    """
+    return field(default=default, metadata={"about": about, "quiet": quiet, **limits})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,8 +222,8 @@ def _plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
     """Field values by name, with 10 and 10.0, and 0.0 and -0.0, spelled alike where a float is meant."""
     return {
         f.name: float(getattr(settings, f.name)) + 0.0 if hint is float else getattr(settings, f.name)
-        for f, hint, _ in setting_fields(type(settings))
-        if f.name != leave_out
+        for f, hint, default in setting_fields(type(settings))
+        if f.name != leave_out and not (f.metadata.get("quiet") and getattr(settings, f.name) == default)
     }
 
 
