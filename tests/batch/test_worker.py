@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from object_store import ObjectStore
+from PIL import Image
 from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, written_at
 
 from flows import worker
