@@ -97,6 +97,22 @@ def total_variation(image_bchw: Tensor) -> Tensor:
     return _mean_square(across) + _mean_square(down)
 
 
+def excess(image_bchw: Tensor) -> Tensor:
+    """How far each value lies outside 0..1, with its sign; [B, 3, H, W], 0 inside."""
+    return image_bchw - image_bchw.clamp(0, 1)
+
+
+def range_penalty(image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean squared excess over 0..1, [B], and its gradient [B, 3, H, W].
+
+    A file cannot hold what lies outside, and cutting it off at the end alone would undo much of the
+    optimisation. The square is smooth, so unlike clamping on the way it leaves a quasi-Newton method its
+    curvature.
+    """
+    outside = excess(image_bchw)
+    return _mean_square(outside), outside * (2 / outside[0].numel())
+
+
 def _mean_square(difference_bchw: Tensor) -> Tensor:
     """The mean square per picture, [B]; 0 where a picture one pixel wide has no neighbours."""
     return difference_bchw.square().sum((1, 2, 3)) / max(1, difference_bchw[0].numel())

@@ -14,6 +14,7 @@ from stylize_core.losses import (
     gatys_content_loss,
     gatys_style_loss,
     gram_matrix,
+    range_penalty,
     relative_content_loss,
     relative_style_loss,
     total_variation,
@@ -74,7 +75,11 @@ class Objective:
     settings: StyleSettings
 
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W]."""
+        """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W].
+
+        The loss is the sum of the terms and of the penalty for pixels outside 0..1, which is 0 for any
+        finished picture and therefore not among the terms.
+        """
         trace = self.encoder.trace(image_bchw) if self.content or self.style else None
         taps = self.encoder.taps(trace) if trace else {}
         # The encoder may know more layers than this objective uses.
@@ -89,7 +94,9 @@ class Objective:
         total = gradients[-1] if self.settings.tv_weight else torch.zeros_like(image_bchw)
         if trace:
             total = total + self.encoder.pull_back(trace, dict(zip(features, gradients, strict=False)))
-        return loss.detach(), total
+        penalty, inwards = range_penalty(image_bchw)
+        weight = self.settings.range_weight
+        return loss.detach() + weight * penalty, total + weight * inwards
 
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The weighted parts of the loss by name, each [B]; parts without weight are left out."""

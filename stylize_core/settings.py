@@ -83,6 +83,9 @@ class StyleSettings:
     content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
     style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
     tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
+    range_weight: float = _setting(
+        100.0, "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only", ge=0, le=1e15
+    )
     content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     pooling: Literal["average", "max"] = _setting("average", "how the network shrinks its features")
