@@ -250,3 +250,16 @@ def test_gradients_of_the_shared_gram_matrix_and_of_variation_are_their_differen
     features, share = _features(24, 2, 3, 3, 4).requires_grad_(), _features(25, 2, 1, 3, 4).abs()
     assert torch.autograd.gradcheck(lambda f: gram_matrix(f, share_b1hw=share), (features,))
     assert torch.autograd.gradcheck(total_variation, (features,))
+
+
+def test_the_range_penalty_is_the_mean_squared_excess_with_its_gradient() -> None:
+    image = torch.tensor([[[[-0.5, 0.25], [1.0, 3.0]]]], dtype=torch.float64)
+    value, gradient = losses.range_penalty(image)
+    assert value.tolist() == [(0.25 + 4.0) / 4]
+    assert gradient.tolist() == [[[[-0.25, 0.0], [0.0, 1.0]]]]
+
+
+def test_pictures_in_range_have_no_range_penalty() -> None:
+    value, gradient = losses.range_penalty(torch.rand(2, 3, 5, 4))
+    assert value.tolist() == [0, 0]
+    assert not gradient.any()

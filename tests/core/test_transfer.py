@@ -194,14 +194,14 @@ def test_a_loss_that_is_lost_on_the_way_is_told_with_the_smallest_before() -> No
 
 
 def test_one_row_that_diverges_does_not_fail_its_batch() -> None:
-    settings = StyleSettings(steps=30)
+    settings = StyleSettings(steps=10)  # further on, rounding drives equal optimisations apart
     contents = torch.cat([content(), torch.full((1, 3, 24, 32), torch.nan)])
     styles = style().expand(2, -1, -1, -1)
     result = stylize(contents, styles, settings=settings, encoder=tiny_encoder(settings))
     assert [report.stop_reason for report in result.reports] == ["steps", "diverged"]
     assert torch.isfinite(result.image_bchw[0]).all()
     alone = stylize(content(), style(), settings=settings, encoder=tiny_encoder(settings))
-    assert float((result.image_bchw[0] - alone.image_bchw[0]).abs().max()) < 5e-2
+    assert float((result.image_bchw[0] - alone.image_bchw[0]).abs().max()) < 1e-3
 
 
 def test_pictures_too_small_are_refused_before_any_work() -> None:
@@ -275,3 +275,9 @@ def test_a_cover_keeps_the_aspect_and_fills_the_frame(size: tuple[int, int]) -> 
 
 def test_a_cover_of_the_same_size_is_the_picture() -> None:
     torch.testing.assert_close(cover(speckles(1), height=24, width=32), speckles(1))
+
+
+def test_the_range_weight_keeps_what_clamping_would_cut_off() -> None:
+    kept = transfer(range_weight=100, steps=40).terms
+    cut = transfer(range_weight=0, steps=40).terms
+    assert sum(values[0] for values in kept.values()) < sum(values[0] for values in cut.values())
