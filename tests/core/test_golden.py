@@ -14,7 +14,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_golden", GOLDEN / "draw.py")
+    spec = importlib.util.spec_from_file_location("draw_golden", GOLDEN / "draw_golden.py")
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)

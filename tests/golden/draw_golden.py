@@ -1,4 +1,4 @@
-"""Draws the golden pictures anew: `python tests/golden/draw.py`, when results are meant to change.
+"""Draws the golden pictures anew: `python tests/golden/draw_golden.py`, when results are meant to change.
 
 `tests/core/test_golden.py` holds every later version of the core against them.
 """
