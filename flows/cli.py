@@ -158,7 +158,14 @@ def weights(
 
 def main() -> None:
     """Run the command."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if "flows.command" in sys.modules:
+            from flows.command import leave
+
+            leave(end.code if isinstance(end.code, int) else 1)
+        raise
 
 
 @contextmanager

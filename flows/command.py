@@ -24,10 +24,14 @@ from flows.plan import make_plan
 from flows.pool import DeviceChild
 from flows.report import Report
 from flows.run import Run, open_run
-from flows.server import prefect_server
+from flows.server import answers, prefect_server
 from stylize_core.errors import SettingsError
 
 log = logging.getLogger("stylize.run")
+
+ENGINE = "prefect-flow"
+GLANCE_S = 0.2  # short, so that signals are seen at once
+PREFECT_GRACE_S = 20.0
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 
@@ -85,16 +89,35 @@ def _do_chunks(run: Run, display: Display) -> None:
     try:
         run.start_workers()
         with prefect_server():
-            engine = threading.Thread(target=_in_prefect, args=(run, display), name="prefect-flow")
+            engine = threading.Thread(target=_in_prefect, args=(run, display), name=ENGINE, daemon=True)
             engine.start()
-            while engine.is_alive():
-                engine.join(0.2)  # short, so that signals are seen at once
+            _wait_for(engine, run, display)
     except WorkerStopped:
         return
     if run.unbegun and not run.stopped:
         display.note("Prefect is gone; the run goes on without it")
         with ThreadPoolExecutor(max_workers=len(run.slots)) as threads:
             list(threads.map(run.run_chunk, run.unbegun))
+
+
+def leave(code: int) -> None:
+    """End the process now if Prefect would hold it up: its client waits minutes for a server that is gone."""
+    url = os.environ.get("PREFECT_API_URL")
+    at_work = any(thread.name == ENGINE for thread in threading.enumerate())
+    if at_work or ("prefect" in sys.modules and url and not answers(url)):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _wait_for(engine: threading.Thread, run: Run, display: Display) -> None:
+    """Wait for the flow; once every pair has ended, only as long as it takes to tell a living server."""
+    patience = PREFECT_GRACE_S / GLANCE_S
+    while engine.is_alive() and patience > 0:
+        engine.join(GLANCE_S)
+        patience -= run.ended
+    if engine.is_alive():
+        display.note("Prefect's server does not answer; the run ends without telling it")
 
 
 def _in_prefect(run: Run, display: Display) -> None:

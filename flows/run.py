@@ -81,6 +81,7 @@ class Run:
         self._idle: queue.SimpleQueue[DeviceChild] = queue.SimpleQueue()
         self._outcomes: dict[str, Outcome] = {}
         self._begun: set[int] = set()
+        self._ended: set[int] = set()
         self._lock = threading.Lock()
         self._end: End = "finished"
         self._reason = ""
@@ -127,6 +128,7 @@ class Run:
             return counts
         finally:
             self._idle.put(child)
+            self._ended.add(number)
 
     def stop(self, end: End, reason: str) -> None:
         """End early: pairs in flight are given up within a step or so, no further one begins.
@@ -153,9 +155,14 @@ class Run:
         for child in self._children:
             child.close()
 
-    def finish(self) -> Report:
-        """Write the report beside the pictures and return it; a report that cannot be written is said."""
-        report = summed_up(
+    @property
+    def ended(self) -> bool:
+        """Whether every chunk is done or given up."""
+        return len(self._ended) == len(self.chunks)
+
+    def report(self) -> Report:
+        """What became of the pairs so far."""
+        return summed_up(
             manifest=self.manifest.source,
             output=self.plan.output,
             planned=len(self.plan.pairs),
@@ -168,7 +175,16 @@ class Run:
             seconds=time.monotonic() - self._clock,
             started_at=self._started_at,
         )
+
+    def finish(self) -> Report:
+        """Write the report beside the pictures and return it; a report that cannot be written is said.
+
+        A run that had nothing to do leaves the report of the last one that had.
+        """
+        report = self.report()
         try:
+            if not self.chunks and self._storage.stat(REPORT_NAME):
+                return report
             self._storage.write(REPORT_NAME, report.to_bytes(), content_type="application/json")
         except BatchError as error:
             self.listener.note(f"the report could not be written: {error}")
@@ -201,6 +217,8 @@ class Run:
             except WorkerCrashed as crash:
                 self.listener.note(f"{job.pair.name}: {crash}; attempt {attempt} of {MAX_ATTEMPTS}")
                 last = crash
+            except (BatchError, StylizeError) as error:  # a fresh worker could not start, so none can
+                return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), fatal=True)
         return self._given_up(job, last)
 
     def _given_up(self, job: Job, crash: WorkerCrashed) -> Outcome:

@@ -45,7 +45,7 @@ def stylize_batch(manifest: str, device: str = "auto", workers: int | None = Non
     run = _prepared.get()
     if run is not None:
         submit_chunks(run)
-        return _state(run.finish())
+        return _state(run.report())
     with open_run(load_manifest(manifest), device=device, workers=workers, listener=LineDisplay()) as run:
         if run.chunks:
             run.start_workers()
