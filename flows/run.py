@@ -29,6 +29,7 @@ from flows.publish import replace_record
 from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
 from flows.storage import Storage, open_storage
+from stylize_core.errors import StylizeError
 
 log = logging.getLogger("stylize.run")
 
