@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import run as run_command
 from object_store import ObjectStore
-from processes import Family, eventually, needs_proc
+from processes import Family, eventually, family, needs_proc
 from small_batch import (
     draw,
     manifest,
@@ -229,3 +229,24 @@ def test_weights_and_devices_that_are_not_there_end_a_run_before_it_begins(home:
     assert refused.returncode == 1
     assert "there is no device 'cuda'" in refused.stderr
     assert list((home / "out").iterdir()) == []
+
+
+@needs_proc
+def test_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Path) -> None:
+    path = manifest(calm, settings=LONG, output="orphaned")
+    began = (
+        "import signal\n"
+        "from flows.server import prefect_server\n"
+        "with prefect_server() as url:\n"
+        "    print('url', url, flush=True)\n"
+        "    signal.pause()\n"
+    )
+    with family(began) as server:
+        url = server.wait_for("url ")
+        with stylize_family("run", path, *CPU, PREFECT_API_URL=url, PREFECT_HOME=str(tmp_path)) as program:
+            program.wait_for("[3/9]")
+            server.signal(signal.SIGKILL)
+            assert program.end() == 0
+            assert everybody_ends(program)
+    assert report(calm, "orphaned")["done"] == 9
+    assert tree(calm / "orphaned") == tree(calm / "calm")
