@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from stylize_core.settings import Layers, PictureSettings, StyleSettings, WeightsFile, setting_fields
 
-INIT_WORDS = ("content", "noise", "style")
+INIT_WORDS = ("auto", "content", "noise", "style")
 
 
 @dataclass(frozen=True, slots=True)

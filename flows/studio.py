@@ -120,7 +120,7 @@ class Studio:
 
         where = (pair.style.uri, pair.style.token, _reading(pair.picture_settings), long_edge)
         network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
-        what = (tuple(settings.style_layer_weights), settings.style_weight > 0)
+        what = (tuple(settings.style_layer_weights), settings.uses_style)
         return self._styles.get((where, network, what), measure)
 
     def peak_memory_bytes(self) -> int | None:

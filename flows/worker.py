@@ -139,7 +139,7 @@ class _Work:
             image = made.image_bchw[0].cpu()
             data = encode_picture(
                 image,
-                alpha=content.picture.alpha,
+                alpha=None if settings.mode == "texture" else content.picture.alpha,
                 settings=pair.picture_settings,
                 facts=self._facts(ingredients),
             )

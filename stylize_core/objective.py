@@ -31,7 +31,7 @@ Targets = Mapping[str, Tensor]
 
 def content_targets(encoder: Encoder, content_bchw: Tensor, settings: StyleSettings) -> Targets:
     """The features of content pictures [B, 3, H, W] at the content layers; none if content has no weight."""
-    return _targets(encoder, content_bchw, settings.content_layer_weights if settings.content_weight else ())
+    return _targets(encoder, content_bchw, settings.content_layer_weights if settings.uses_content else ())
 
 
 def style_targets(
@@ -42,7 +42,7 @@ def style_targets(
     Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style. The result
     is small, independent of any content and worth keeping between pairs.
     """
-    features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.style_weight else ())
+    features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.uses_style else ())
     return {
         layer: gram_matrix(value, share_b1hw=_shrunk(alpha_b1hw, value)) for layer, value in features.items()
     }

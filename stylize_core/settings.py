@@ -7,6 +7,7 @@ generated from them, so there is one place where a setting is described.
 from __future__ import annotations
 
 import math
+import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -22,6 +23,8 @@ from stylize_core.architecture import (
     layer_names,
 )
 from stylize_core.errors import SettingsError
+
+_ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
 Layers = Mapping[str, float] | Sequence[str]
 
@@ -63,6 +66,14 @@ class StyleSettings:
 
     encoder: Architecture = _setting("slim", "the network: the built-in `slim`, or a full VGG")
     weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
+    mode: Literal["transfer", "content", "texture"] = _setting(
+        "transfer",
+        "`content`: the content loss alone, which shows what layers know; `texture`: the style loss alone",
+        quiet=True,
+    )
+    aspect: str = _setting(
+        "", "width to height of a texture, such as `3:2`, instead of the content's", quiet=True
+    )
     size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16383)
     style_scale: float = _setting(
         1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
@@ -73,8 +84,10 @@ class StyleSettings:
         0.02, "Adam's step, in units of the 0..1 pixel range; L-BFGS takes none", gt=0, le=10
     )
     history: int = _setting(10, "curvature pairs that L-BFGS remembers", ge=1, le=100)
-    init: Literal["content", "noise", "style", "image"] = _setting(
-        "content", "the picture to start from; in a manifest also a path"
+    init: Literal["auto", "content", "noise", "style", "image"] = _setting(
+        "auto",
+        "the picture to start from; in a manifest also a path; `auto`: the content, or noise in the modes "
+        "`content` and `texture`",
     )
     seed: int = _setting(0, "seed of the noise that `init: noise` starts from", ge=0, le=2**63 - 1)
     loss: Literal["relative", "gatys"] = _setting(
@@ -84,7 +97,10 @@ class StyleSettings:
     style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
     tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
     range_weight: float = _setting(
-        100.0, "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only", ge=0, le=1e15
+        100.0,
+        "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only",
+        ge=0,
+        le=1e15,
     )
     content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
@@ -95,8 +111,33 @@ class StyleSettings:
         check_fields(self)
         for key in ("content_layers", "style_layers"):
             _check_layers(key, getattr(self, key), self.encoder)
-        if self.content_weight == self.style_weight == self.tv_weight == 0:
-            raise SettingsError("style_weight", 0, "at least one weight must be above 0")
+        if not (self.uses_content or self.uses_style or self.tv_weight):
+            key = "content_weight" if self.mode == "content" else "style_weight"
+            raise SettingsError(key, 0, "at least one weight must be above 0")
+        _check_aspect(self.aspect, self.mode)
+
+    @property
+    def uses_content(self) -> bool:
+        """Whether the content loss has a part in the picture."""
+        return self.mode != "texture" and self.content_weight > 0
+
+    @property
+    def uses_style(self) -> bool:
+        """Whether the style loss has a part in the picture."""
+        return self.mode != "content" and self.style_weight > 0
+
+    @property
+    def start(self) -> Literal["content", "noise", "style", "image"]:
+        """What `init` means in this mode."""
+        if self.init == "auto":
+            return "content" if self.mode == "transfer" else "noise"
+        return self.init
+
+    @property
+    def aspect_ratio(self) -> float | None:
+        """Width over height of a texture; None for the content's."""
+        width, _, height = self.aspect.partition(":")
+        return float(width) / float(height) if self.aspect else None
 
     @property
     def content_layer_weights(self) -> dict[str, float]:
@@ -112,21 +153,26 @@ class StyleSettings:
     def layers(self) -> tuple[str, ...]:
         """Every layer that has a part in the loss, from the picture inwards."""
         used: set[str] = set()
-        if self.content_weight:
+        if self.uses_content:
             used |= set(self.content_layer_weights)
-        if self.style_weight:
+        if self.uses_style:
             used |= set(self.style_layer_weights)
         return tuple(name for name in layer_names(self.encoder) if name in used)
 
     def canonical(self) -> dict[str, Any]:
         """Every value that decides how the picture looks, spelled in one way only.
 
-        The weights file is left out: its digest stands in the identity on its own.
+        The weights file is left out: its digest stands in the identity on its own. So is the loss that the
+        mode does not use.
         """
-        return _plain(self, leave_out="weights") | {
+        other = {"content": "style", "texture": "content"}.get(self.mode)
+        unused = (f"{other}_weight", f"{other}_layers")
+        spelled = _plain(self, leave_out="weights") | {
+            "init": self.start,
             "content_layers": self.content_layer_weights,
             "style_layers": self.style_layer_weights,
         }
+        return {key: value for key, value in spelled.items() if key not in unused}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,6 +265,16 @@ def _check_layers(key: str, layers: Layers, encoder: str) -> None:
         raise SettingsError(key, list(layers), "each layer may stand once")
     for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():
         _check_number(f"{key}.{name}", weight, float, {"gt": 0, "le": 1e15})
+
+
+def _check_aspect(aspect: Any, mode: str) -> None:
+    """Nothing, or two whole numbers like 3:2, for a texture only."""
+    expected = "it must be width:height in whole numbers, such as 3:2, and not beyond 16:1 or 1:16"
+    parts = _ASPECT.fullmatch(aspect) if isinstance(aspect, str) else None
+    if aspect != "" and (parts is None or not 1 / 16 <= int(parts[1]) / int(parts[2]) <= 16):
+        raise SettingsError("aspect", aspect, expected)
+    if aspect and mode != "texture":
+        raise SettingsError("aspect", aspect, "only `mode: texture` takes one")
 
 
 def _plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:

@@ -201,10 +201,11 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
     changes: dict[str, Any] = {
         "encoder": "vgg16", "size": 64, "style_scale": 2, "steps": 3, "optimizer": "adam",
         "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
-        "style_weight": 2, "tv_weight": 2, "content_layers": ["relu1_2"], "style_layers": ["relu1_2"],
-        "pooling": "max",
+        "style_weight": 2, "tv_weight": 2, "range_weight": 2, "content_layers": ["relu1_2"],
+        "style_layers": ["relu1_2"], "pooling": "max", "mode": "content",
     }  # fmt: skip
-    assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"}
+    with_others = {"aspect"}  # accepted together with other settings only; tests of their own spell them
+    assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
     spelled = [_spelled(StyleSettings(**{key: value})) for key, value in changes.items()]
     assert len({*spelled, _spelled(StyleSettings())}) == len(changes) + 1
 
@@ -248,3 +249,10 @@ def test_errors_travel_between_processes() -> None:
 def test_settings_travel_between_processes() -> None:
     settings = StyleSettings(weights=WeightsFile(file="a.pth", sha256=DIGEST), style_layers={"relu1_1": 2})
     assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
+    quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
+    assert {"mode", "aspect"} <= quiet
+    assert not quiet & set(StyleSettings().canonical())
+    assert StyleSettings().canonical()["init"] == "content"
