@@ -104,24 +104,29 @@ class Studio:
             StorageError: it could not be read.
         """
         key = (source.uri, source.token, _reading(settings), long_edge, enlarge)
-        return self._pictures.get(key, lambda: _see(source, settings, long_edge, enlarge))
+        return self._pictures.get(key, lambda: _see(source, settings, long_edge=long_edge, enlarge=enlarge))
 
-    def style(self, pair: Pair) -> tuple[Source, Targets]:
-        """The statistics of the pair's style."""
+    def style(self, pair: Pair, content: Seen) -> tuple[Source, Targets]:
+        """The statistics of the pair's style; where their colours depend on the content, for this one."""
         settings = pair.style_settings
         encoder = self.encoder(settings)
         long_edge = round(settings.size * settings.style_scale)
 
+        of_content = settings.colour != "style"  # then seen again with every content, and worth keeping
+
         def measure() -> tuple[Source, Targets]:
-            seen = _see(pair.style, pair.picture_settings, long_edge, enlarge=False)
+            see = self.picture if of_content else _see
+            seen = see(pair.style, pair.picture_settings, long_edge=long_edge, enlarge=False)
             alpha = None if seen.picture.alpha is None else seen.picture.alpha[None]
             style = seen.picture.rgb[None].to(self.device)
-            return seen.source, style_targets(encoder, style, settings, alpha_b1hw=alpha)
+            rgb = content.picture.rgb[None].to(self.device) if of_content else None
+            return seen.source, style_targets(encoder, style, settings, alpha_b1hw=alpha, content_bchw=rgb)
 
         where = (pair.style.uri, pair.style.token, _reading(pair.picture_settings), long_edge)
         network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
         what = (tuple(settings.style_layer_weights), settings.uses_style)
-        return self._styles.get((where, network, what), measure)
+        colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
+        return self._styles.get((where, network, what, colours), measure)
 
     def peak_memory_bytes(self) -> int | None:
         """Most memory that the device held since `forget_peak`; None where the device cannot tell."""
@@ -147,7 +152,7 @@ def _load(settings: StyleSettings) -> Weights:
     return builtin_weights() if settings.encoder == "slim" else published_weights(settings.encoder)
 
 
-def _see(source: Input, settings: PictureSettings, long_edge: int, enlarge: bool) -> Seen:
+def _see(source: Input, settings: PictureSettings, *, long_edge: int, enlarge: bool) -> Seen:
     data = read_uri(source.uri)
     decoded = decode_picture(data, source=source.uri, settings=settings)
     height, width = decoded.rgb.shape[-2:]

@@ -110,12 +110,12 @@ class _Work:
     def run(self) -> Literal["done", "skipped"]:
         pair, settings = self.job.pair, self.job.pair.style_settings
         self.studio.forget_peak()
-        with self._timed("targets"):
-            encoder = self.studio.encoder(settings)
-            self.sources["style"], style = self.studio.style(pair)
         with self._timed("read"):
             content = self._see("content", pair.content)
             init = self._init_picture()
+        with self._timed("targets"):
+            encoder = self.studio.encoder(settings)
+            self.sources["style"], style = self.studio.style(pair, content)
         ingredients = self.ingredients = self._identify()
         if made_before := self._done_already(ingredients):
             self._name_sources_in(made_before)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.colour import recoloured
 from stylize_core.encoder import Encoder
 from stylize_core.losses import (
     gatys_content_loss,
@@ -35,13 +36,23 @@ def content_targets(encoder: Encoder, content_bchw: Tensor, settings: StyleSetti
 
 
 def style_targets(
-    encoder: Encoder, style_bchw: Tensor, settings: StyleSettings, *, alpha_b1hw: Tensor | None = None
+    encoder: Encoder,
+    style_bchw: Tensor,
+    settings: StyleSettings,
+    *,
+    alpha_b1hw: Tensor | None = None,
+    content_bchw: Tensor | None = None,
 ) -> Targets:
     """The Gram matrices of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
 
     Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style. The result
-    is small, independent of any content and worth keeping between pairs.
+    is small and worth keeping between pairs: independent of any content with `colour: style`, for this
+    content only otherwise.
+
+    Raises:
+        ValueError: the colour setting needs the content, and `content_bchw` is not given.
     """
+    style_bchw = recoloured(style_bchw, content_bchw, settings, share_b1hw=alpha_b1hw)
     features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.uses_style else ())
     return {
         layer: gram_matrix(value, share_b1hw=_shrunk(alpha_b1hw, value)) for layer, value in features.items()
@@ -94,6 +105,8 @@ class Objective:
         total = gradients[-1] if self.settings.tv_weight else torch.zeros_like(image_bchw)
         if trace:
             total = total + self.encoder.pull_back(trace, dict(zip(features, gradients, strict=False)))
+        if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
+            total = total.mean(1, keepdim=True).expand(total.shape)
         penalty, inwards = range_penalty(image_bchw)
         weight = self.settings.range_weight
         return loss.detach() + weight * penalty, total + weight * inwards

@@ -78,6 +78,12 @@ class StyleSettings:
     style_scale: float = _setting(
         1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
     )
+    colour: Literal["style", "luminance", "match"] = _setting(
+        "style",
+        "`style`: the style's colours; `luminance`: the content's, only luminance is stylised; `match`: the "
+        "content's, given to the style beforehand",
+        quiet=True,
+    )
     steps: int = _setting(200, "evaluations of the loss and its gradient", ge=1, le=100_000)
     optimizer: Literal["lbfgs", "adam"] = _setting("lbfgs", "the solver")
     learning_rate: float = _setting(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.colour import finished, grey, recoloured
 from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.minimise import Callback, RowReport, minimise
@@ -28,7 +29,8 @@ class Stylized:
     Attributes:
         image_bchw: [B, 3, H, W], RGB in 0..1, on the encoder's device.
         reports: one per row.
-        terms: the weighted parts of the final loss by name, one value per row.
+        terms: the weighted parts of the final loss by name, one value per row; with `colour: luminance` those
+            of the picture's luminance.
     """
 
     image_bchw: Tensor
@@ -52,7 +54,8 @@ def stylize(
 
     Args:
         content_bchw: [B, 3, H, W], RGB in 0..1.
-        style: pictures [B, 3, h, w], or what `style_targets` made of them earlier.
+        style: pictures [B, 3, h, w], or what `style_targets` made of them earlier, for the same contents if
+            `settings.colour` is not `style`.
         settings: all but `size` and `style_scale`, which say how pictures are brought here.
         encoder: a network with the layers that the settings use.
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
@@ -86,10 +89,11 @@ def _stylize(
     callback: Callback | None,
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
+    shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
     objective = Objective(
         encoder=encoder,
-        content=content_targets(encoder, content_bchw, settings),
-        style=_as_targets(style, encoder, settings),
+        content=content_targets(encoder, shown_bchw, settings),
+        style=_as_targets(style, encoder, settings, content_bchw),
         settings=settings,
     )
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
@@ -98,7 +102,7 @@ def _stylize(
         raise Diverged(_story(reports[0]))
     image = best.clamp(0, 1)
     terms = {name: value.tolist() for name, value in objective.terms(image).items()}
-    return Stylized(image, reports, terms)
+    return Stylized(finished(image, content_bchw, settings), reports, terms)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
@@ -127,10 +131,15 @@ def _canvas(content_bchw: Tensor, settings: StyleSettings) -> Tensor:
 def starting_picture(
     content_bchw: Tensor, settings: StyleSettings, *, init_bchw: Tensor | None = None
 ) -> Tensor:
-    """Where the optimisation starts, in the shape of the content.
+    """Where the optimisation starts, in the shape of the content; its luminance, if that is all that counts.
 
     Noise is uniform around grey, drawn on the CPU from the seed, the same for every row and on every device.
     """
+    start = _start_in_colour(content_bchw, settings, init_bchw)
+    return grey(start) if settings.colour == "luminance" else start
+
+
+def _start_in_colour(content_bchw: Tensor, settings: StyleSettings, init_bchw: Tensor | None) -> Tensor:
     if settings.start == "content":
         return content_bchw.clone()
     if settings.start == "noise":
@@ -141,6 +150,8 @@ def starting_picture(
         return noise.expand_as(content_bchw).to(content_bchw, copy=True)
     if init_bchw is None:
         raise ValueError(f"init: {settings.init} needs init_bchw")
+    if settings.init == "style":
+        init_bchw = recoloured(init_bchw.to(content_bchw), content_bchw, settings)
     height, width = content_bchw.shape[-2:]
     return cover(init_bchw.to(content_bchw), height=height, width=width)
 
@@ -159,7 +170,9 @@ def cover(image_bchw: Tensor, *, height: int, width: int) -> Tensor:
     return scaled[..., top : top + height, left : left + width].contiguous()
 
 
-def _as_targets(style: Tensor | Targets, encoder: Encoder, settings: StyleSettings) -> Targets:
+def _as_targets(
+    style: Tensor | Targets, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor
+) -> Targets:
     if isinstance(style, Tensor):
-        return style_targets(encoder, style.to(encoder.device), settings)
+        return style_targets(encoder, style.to(encoder.device), settings, content_bchw=content_bchw)
     return {layer: gram.to(encoder.device) for layer, gram in style.items()}

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from small_batch import draw
 
 from flows.pairs import Input, Pair
+from flows.records import Source
 from flows.storage import stat_uri
-from flows.studio import Recent, Studio
+from flows.studio import Recent, Seen, Studio
 from stylize_core.errors import BadImage
+from stylize_core.objective import Targets
 from stylize_core.settings import PictureSettings, StyleSettings
 
 SETTINGS = StyleSettings(size=64, steps=5)
@@ -32,6 +36,14 @@ def given(path: Path) -> Input:
 def pair(home: Path, settings: StyleSettings = SETTINGS) -> Pair:
     content, style = draw(home / "photo.png", 1), draw(home / "painting.png", 2)
     return Pair("a", given(content), given(style), settings, PLAIN)
+
+
+def content(studio: Studio, of: Pair) -> Seen:
+    return studio.picture(of.content, PLAIN, long_edge=of.style_settings.size, enlarge=True)
+
+
+def style(studio: Studio, of: Pair) -> tuple[Source, Targets]:
+    return studio.style(of, content(studio, of))
 
 
 def test_the_values_used_last_are_kept() -> None:
@@ -107,20 +119,39 @@ def test_a_bad_picture_stays_bad_and_a_mended_one_is_read(studio: Studio, tmp_pa
 
 def test_the_statistics_of_a_style_are_measured_once(studio: Studio, tmp_path: Path) -> None:
     first = pair(tmp_path)
-    source, targets = studio.style(first)
+    source, targets = style(studio, first)
     (tmp_path / "painting.png").unlink()
-    assert studio.style(first)[1] is targets
+    assert style(studio, first)[1] is targets
     assert source.sha256
 
 
 def test_settings_that_change_a_style_measure_it_anew(studio: Studio, tmp_path: Path) -> None:
-    _, targets = studio.style(pair(tmp_path))
+    _, targets = style(studio, pair(tmp_path))
     for change in (
         StyleSettings(size=64, steps=5, style_scale=0.5),
         StyleSettings(size=64, steps=5, pooling="max"),
         StyleSettings(size=64, steps=5, style_layers={"relu1_1": 1.0}),
     ):
-        assert studio.style(pair(tmp_path, change))[1] is not targets
+        assert style(studio, pair(tmp_path, change))[1] is not targets
+
+
+@pytest.mark.parametrize("colour", ["luminance", "match"])
+def test_a_style_that_follows_the_colours_of_its_content_is_measured_for_each_content(
+    studio: Studio, tmp_path: Path, colour: Any
+) -> None:
+    first = pair(tmp_path, StyleSettings(size=64, colour=colour))
+    other = replace(first, content=given(draw(tmp_path / "other.png", 5)))
+    targets, others = style(studio, first)[1], style(studio, other)[1]
+    assert style(studio, first)[1] is targets
+    assert all(not torch.equal(targets[layer], others[layer]) for layer in targets)
+    fresh = style(Studio("cpu"), other)[1]
+    assert all(torch.equal(fresh[layer], others[layer]) for layer in fresh)
+
+
+def test_a_style_in_its_own_colours_is_measured_once_for_all_contents(studio: Studio, tmp_path: Path) -> None:
+    first = pair(tmp_path)
+    other = replace(first, content=given(draw(tmp_path / "other.png", 5)))
+    assert style(studio, other)[1] is style(studio, first)[1]
 
 
 def test_one_network_serves_all_pairs_that_use_the_same_layers(studio: Studio) -> None:

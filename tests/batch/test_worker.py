@@ -74,6 +74,35 @@ def test_a_pair_that_is_delivered_twice_is_made_once(home: Path) -> None:
     assert written_at(home / "out") == before
 
 
+@pytest.mark.parametrize("colour", ["luminance", "match"])
+def test_a_style_takes_the_colours_of_each_content_whatever_came_before_it(
+    tmp_path: Path, colour: str
+) -> None:
+    small_batch(tmp_path, photos=2, paintings=1)
+    settings = f"{FAST}, colour: {colour}"
+    assert {o.status for o in do(manifest(tmp_path, settings=settings)).values()} == {"done"}
+    both = (tmp_path / "out/p1__s0.png").read_bytes()
+    worker.start("cpu")  # forgets the style as it was measured for the first content
+    entries = "contents: [photos/p1.png]\nstyles: ['paintings/*']"
+    do(manifest(tmp_path, entries, settings=settings, output="alone"))
+    assert (tmp_path / "alone/p1__s0.png").read_bytes() == both
+    do(manifest(tmp_path, entries, output="plain"))
+    assert (tmp_path / "plain/p1__s0.png").read_bytes() != both
+
+
+def test_a_result_in_luminance_has_the_colours_of_its_content_in_the_file(home: Path) -> None:
+    assert do_one(home, f"{FAST}, colour: luminance").status == "done"
+    with Image.open(home / "photos/p0.png") as photo:
+        apart = [
+            np.abs(np.asarray(image.convert("YCbCr"), np.float64)[..., 1:] - 128)
+            for image in (picture(home), photo)
+        ]
+    assert (apart[0] - apart[1]).max() <= 2, "more colour than the content has"
+    assert np.abs(apart[0] - apart[1]).mean() < 10
+    assert record(home, "p0__s0").ingredients is not None
+    assert "colour" in reasons(manifest(home))["p0__s0"]
+
+
 def test_the_same_pair_gives_the_same_bytes_whatever_came_before_it(tmp_path: Path) -> None:
     path = small_batch(tmp_path)
     do(path)

@@ -202,7 +202,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "encoder": "vgg16", "size": 64, "style_scale": 2, "steps": 3, "optimizer": "adam",
         "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "content_layers": ["relu1_2"],
-        "style_layers": ["relu1_2"], "pooling": "max", "mode": "content",
+        "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
     }  # fmt: skip
     with_others = {"aspect"}  # accepted together with other settings only; tests of their own spell them
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
