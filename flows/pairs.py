@@ -49,6 +49,21 @@ class Pair:
         """Where its record goes, below the output."""
         return self.name + ".json"
 
+    @property
+    def animation_name(self) -> str:
+        """Where its animation goes, if there is one."""
+        return f"{self.name}.{self.picture_settings.animation}"
+
+    @property
+    def snapshot_steps(self) -> range:
+        """After how many evaluations a snapshot is wanted."""
+        every, steps = self.style_settings.snapshot_every, self.style_settings.steps
+        return range(every, steps + 1, every) if every else range(0)
+
+    def snapshot_name(self, step: int) -> str:
+        """Where the snapshot of that step goes, below the output."""
+        return f"{self.name}.{step:04d}{self.picture_settings.suffix}"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -1,4 +1,4 @@
-"""What becomes of the picture that an older record speaks of, when a newer record takes its place."""
+"""What becomes of the files that an older record speaks of, when a newer record takes its place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flows.storage import Storage
 
 
 def replace_record(storage: Storage, name: str, record: Record) -> None:
-    """Write the record; then the old one's picture goes, unless the new one speaks of it too.
+    """Write the record; then the old one's files go, unless the new one speaks of them too.
 
     In this order a picture that some record speaks of is always there. Without the second step the picture of
     older settings could be taken for the one that the new record is about.
@@ -17,10 +17,22 @@ def replace_record(storage: Storage, name: str, record: Record) -> None:
     """
     old = read_record(storage, name)
     storage.write(name, record.to_bytes(), content_type="application/json")
-    if old is None or old.output is None:
-        return
-    if record.output is None or record.output.name != old.output.name:
-        storage.delete(old.output.name)
+    if old is not None:
+        for left in sorted(old.files - record.files):
+            storage.delete(left)
+
+
+def withdraw_unfinished(storage: Storage, name: str) -> None:
+    """Leave nothing of a try that was given up: first its files, then the record that lists them.
+
+    Raises:
+        StorageError: something could not be deleted; then the record is still there.
+    """
+    record = read_record(storage, name)
+    if record is not None and record.unfinished:
+        for left in sorted(record.files):
+            storage.delete(left)
+        storage.delete(name)
 
 
 def read_record(storage: Storage, name: str) -> Record | None:

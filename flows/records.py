@@ -111,6 +111,14 @@ class Output(_Part):
     format: str
 
 
+class Extra(_Part):
+    """A file beside the picture; `name` is its place below the output."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
 class Failure(_Part):
     """Why there is no picture.
 
@@ -143,6 +151,9 @@ class Record(_Part):
     """All that is known about one pair. A failed one lacks whatever was not reached.
 
     Attributes:
+        snapshots: the picture on its way, in the order of the steps.
+        animation: the film of that way.
+        unfinished: names below the output where a try that has not ended may have put such files.
         identity: hash of the ingredients; the plan's, which may be empty, if the pair failed before all of
             them were known.
         decisions: what the program decided for the user, one sentence each.
@@ -159,6 +170,9 @@ class Record(_Part):
     style: Source | None = None
     init: Source | None = None
     output: Output | None = None
+    snapshots: tuple[Extra, ...] = ()
+    animation: Extra | None = None
+    unfinished: tuple[str, ...] = ()
     failure: Failure | None = None
     device: str | None = None
     precision: str | None = None
@@ -178,6 +192,12 @@ class Record(_Part):
         if self.status == "failed" and self.failure is None:
             raise ValueError("a failed record needs its failure")
         return self
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The names below the output of all files that the record speaks of."""
+        made = (self.output, self.animation, *self.snapshots)
+        return frozenset(file.name for file in made if file is not None) | frozenset(self.unfinished)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

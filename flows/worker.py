@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Literal
@@ -19,11 +19,12 @@ import torch
 
 from flows import pool
 from flows.errors import BatchError
+from flows.evolution import CONTENT_TYPES, Evolution
 from flows.identity import Ingredients, identity
 from flows.pairs import Input, Job, Outcome
 from flows.plan import ingredients_of
-from flows.publish import read_record, replace_record
-from flows.records import Failure, Optimisation, Output, Record, Source, safe_text, versions
+from flows.publish import read_record, replace_record, withdraw_unfinished
+from flows.records import Extra, Failure, Optimisation, Output, Record, Source, safe_text, versions
 from flows.storage import Storage, open_storage
 from flows.studio import Seen, Studio
 from stylize_core.device import describe_device
@@ -35,7 +36,6 @@ from stylize_core.transfer import Stylized, stylize
 
 log = logging.getLogger("stylize.worker")
 
-CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff"}
 _studio: Studio | None = None
 
 
@@ -84,6 +84,7 @@ def run_pair(job: Job) -> Outcome:
         status = work.run()
         return Outcome(job.pair.name, status, seconds=time.monotonic() - began)
     except _Stopped:
+        work.withdraw()
         return Outcome(job.pair.name, "stopped", seconds=time.monotonic() - began)
     except Exception as error:  # the one broad catch of the batch: it records
         return work.fail(error, seconds=time.monotonic() - began)
@@ -120,32 +121,37 @@ class _Work:
         if made_before := self._done_already(ingredients):
             self._name_sources_in(made_before)
             return "skipped"
-        with self._timed("optimise"):
-            made = stylize(
-                content.picture.rgb[None],
-                style,
-                settings=settings,
-                encoder=encoder,
-                init_bchw=None if init is None else init.picture.rgb[None],
-                callback=self._report,
-            )
-        report = made.reports[0]
-        if report.stop_reason == "diverged":
-            raise Diverged(
-                f"the loss was not finite after {report.evaluations} evaluations and no remedy helped; "
-                f"last finite loss {report.best_loss:.6g}; try smaller weights or another init"
-            )
-        with self._timed("encode"):
-            image = made.image_bchw[0].cpu()
-            data = encode_picture(
-                image,
-                alpha=None if settings.mode == "texture" else content.picture.alpha,
-                settings=pair.picture_settings,
-                facts=self._facts(ingredients),
-            )
-        with self._timed("write"):
-            self._publish(data, image, made)
+        alpha = None if settings.mode == "texture" else content.picture.alpha
+        facts = self._facts(ingredients)
+        evolution = Evolution(pair, self.storage, alpha=alpha, facts=facts, announce=self._announce)
+        with evolution:
+            with self._timed("optimise"):
+                made = stylize(
+                    content.picture.rgb[None],
+                    style,
+                    settings=settings,
+                    encoder=encoder,
+                    init_bchw=None if init is None else init.picture.rgb[None],
+                    callback=self._report,
+                    frames=evolution.frames,
+                )
+            report = made.reports[0]
+            if report.stop_reason == "diverged":
+                raise Diverged(
+                    f"the loss was not finite after {report.evaluations} evaluations and no remedy helped; "
+                    f"last finite loss {report.best_loss:.6g}; try smaller weights or another init"
+                )
+            with self._timed("encode"):
+                image = made.image_bchw[0].cpu()
+                data = encode_picture(image, alpha=alpha, settings=pair.picture_settings, facts=facts)
+            with self._timed("write"):
+                self._publish(data, image, made, *evolution.finish(image))
         return "done"
+
+    def withdraw(self) -> None:
+        """Leave nothing of a pair that was stopped; where storage does not let us, its record stays."""
+        with suppress(BatchError):
+            withdraw_unfinished(self.storage, self.job.pair.record_name)
 
     def fail(self, error: Exception, *, seconds: float) -> Outcome:
         """Record the failure, unless it would hit every pair alike or storage itself is the trouble."""
@@ -205,7 +211,24 @@ class _Work:
             raise _Stopped
         pool.report(pool.Progress(self.job.pair.name, progress.step, progress.loss[0]))
 
-    def _publish(self, data: bytes, image: torch.Tensor, made: Stylized) -> None:
+    def _announce(self, names: tuple[str, ...]) -> None:
+        """A record of the files to come, so that whoever replaces it knows what a dead run left."""
+        failure = Failure(
+            kind="unfinished",
+            message="the run ended, or still goes on, while snapshots were written; run it again",
+            attempts=self.job.attempts + 1,
+            phase=self.phase,
+        )
+        self._write_record(self._record(status="failed", failure=failure, unfinished=names))
+
+    def _publish(
+        self,
+        data: bytes,
+        image: torch.Tensor,
+        made: Stylized,
+        snapshots: tuple[Extra, ...],
+        animation: Extra | None,
+    ) -> None:
         """The picture first, durable; then the record that makes it count; then what the old one left."""
         pair = self.job.pair
         output = Output(
@@ -217,7 +240,8 @@ class _Work:
             format=pair.picture_settings.format,
         )
         self.storage.write(pair.output_name, data, content_type=CONTENT_TYPES[pair.picture_settings.format])
-        self._write_record(self._record(status="done", output=output, made=made))
+        done = self._record(status="done", output=output, made=made)
+        self._write_record(done.model_copy(update={"snapshots": snapshots, "animation": animation}))
 
     def _write_record(self, record: Record) -> None:
         replace_record(self.storage, self.job.pair.record_name, record)
@@ -229,6 +253,7 @@ class _Work:
         output: Output | None = None,
         failure: Failure | None = None,
         made: Stylized | None = None,
+        unfinished: tuple[str, ...] = (),
     ) -> Record:
         settings = self.job.pair.style_settings
         return Record.model_validate(
@@ -241,6 +266,7 @@ class _Work:
                 **self.sources,
                 "output": output,
                 "failure": failure,
+                "unfinished": unfinished,
                 "device": describe_device(self.studio.device),
                 "precision": "fp32",
                 "versions": versions(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 import torch
@@ -36,6 +36,25 @@ class Progress:
 Callback = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Somebody who wants to see the pictures at certain steps; at all others nothing is copied.
+
+    Attributes:
+        steps: after how many evaluations the pictures are wanted; 0 stands for the start.
+        show: gets that number and the best accepted pictures so far, [B, 3, H, W], clamped to 0..1 and the
+            receiver's own. While a lost row is rescued, it gets that row alone.
+    """
+
+    steps: Container[int]
+    show: Callable[[int, Tensor], None]
+
+    def offer(self, step: int, best_bchw: Tensor) -> None:
+        """Show the pictures if they are wanted."""
+        if step in self.steps:
+            self.show(step, best_bchw.detach().clamp(0, 1))
+
+
 @dataclass(slots=True)
 class RowReport:
     """How the optimisation of one picture went.
@@ -58,7 +77,12 @@ class RowReport:
 
 
 def minimise(
-    objective: Objective, start_bchw: Tensor, *, settings: StyleSettings, callback: Callback | None = None
+    objective: Objective,
+    start_bchw: Tensor,
+    *,
+    settings: StyleSettings,
+    callback: Callback | None = None,
+    frames: Frames | None = None,
 ) -> tuple[Tensor, list[RowReport]]:
     """The best accepted picture of every row and how it was reached.
 
@@ -67,22 +91,32 @@ def minimise(
         start_bchw: [B, 3, H, W], where every row starts.
         settings: optimizer, steps, history and learning_rate.
         callback: called every few evaluations from the thread of the caller; an exception ends the work.
+        frames: shown the pictures at the steps that it names, in the same way. The result stays the same.
 
     Returns:
         [B, 3, H, W], not clamped, and B reports.
     """
     reports = [RowReport() for _ in range(len(start_bchw))]
+    if frames is not None:
+        frames.offer(0, start_bchw)
     solver = _solver(start_bchw.flatten(1), settings)
-    best = _drive(objective, solver, reports, shape=start_bchw.shape, settings=settings, callback=callback)
+    seen = _Onlookers(callback, frames)
+    best = _drive(objective, solver, reports, shape=start_bchw.shape, settings=settings, seen=seen)
     for row, report in enumerate(reports):
         left = settings.steps - report.evaluations
         if report.stop_reason == "diverged" and left > 0 and settings.optimizer == "lbfgs":
-            best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, callback)
+            best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, seen)
     return best, reports
 
 
+@dataclass(frozen=True, slots=True)
+class _Onlookers:
+    callback: Callback | None
+    frames: Frames | None
+
+
 def _rescue(
-    objective: Objective, start: Tensor, report: RowReport, settings: StyleSettings, callback: Callback | None
+    objective: Objective, start: Tensor, report: RowReport, settings: StyleSettings, seen: _Onlookers
 ) -> Tensor:
     """Give a row that L-BFGS lost the rest of its evaluations with a careful Adam."""
     report.decisions.append(
@@ -90,7 +124,7 @@ def _rescue(
     )
     solver = Adam(start.flatten(1), learning_rate=RESCUE_RATE)
     report.stop_reason = "steps"
-    return _drive(objective, solver, [report], shape=start.shape, settings=settings, callback=callback)[0]
+    return _drive(objective, solver, [report], shape=start.shape, settings=settings, seen=seen)[0]
 
 
 def _solver(start: Tensor, settings: StyleSettings) -> Solver:
@@ -106,7 +140,7 @@ def _drive(
     *,
     shape: torch.Size,
     settings: StyleSettings,
-    callback: Callback | None,
+    seen: _Onlookers,
 ) -> Tensor:
     """Run the solver until the evaluations are used up or every row has ended; fill in the reports."""
     done = reports[0].evaluations
@@ -120,9 +154,11 @@ def _drive(
         if step == done + 1:
             scale = _unit_scale(flat)
         solver.tell(loss * scale, flat * scale[:, None])
+        if seen.frames is not None:
+            seen.frames.offer(step, solver.best.view(shape))
         if step % CHECK_EVERY == 0 or step == settings.steps:
-            if callback is not None:
-                callback(Progress(step, settings.steps, tuple((solver.best_loss / scale).tolist())))
+            if seen.callback is not None:
+                seen.callback(Progress(step, settings.steps, tuple((solver.best_loss / scale).tolist())))
             for row, over in enumerate((solver.stalled | solver.broken).tolist()):
                 if over:
                     ends.setdefault(row, len(losses))

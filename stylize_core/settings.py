@@ -28,6 +28,9 @@ _ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
 Layers = Mapping[str, float] | Sequence[str]
 
+MOST_SNAPSHOTS = 1000
+"""So many pictures of one optimisation are evolution enough; more are a mistake in the manifest."""
+
 
 def _setting(default: Any, about: str, *, quiet: bool = False, **limits: float) -> Any:
     """A documented dataclass field; `limits` are any of ge, gt, le.
@@ -85,6 +88,13 @@ class StyleSettings:
         quiet=True,
     )
     steps: int = _setting(200, "evaluations of the loss and its gradient", ge=1, le=100_000)
+    snapshot_every: int = _setting(
+        0,
+        "a numbered picture beside the result after every so many steps; 0: none",
+        quiet=True,
+        ge=0,
+        le=100_000,
+    )
     optimizer: Literal["lbfgs", "adam"] = _setting("lbfgs", "the solver")
     learning_rate: float = _setting(
         0.02, "Adam's step, in units of the 0..1 pixel range; L-BFGS takes none", gt=0, le=10
@@ -121,6 +131,10 @@ class StyleSettings:
             key = "content_weight" if self.mode == "content" else "style_weight"
             raise SettingsError(key, 0, "at least one weight must be above 0")
         _check_aspect(self.aspect, self.mode)
+        if self.snapshot_every and self.steps // self.snapshot_every > MOST_SNAPSHOTS:
+            advice = f"at most {MOST_SNAPSHOTS} fit; with {self.steps} steps it must be at least"
+            least = -(-self.steps // MOST_SNAPSHOTS)
+            raise SettingsError("snapshot_every", self.snapshot_every, f"{advice} {least}")
 
     @property
     def uses_content(self) -> bool:
@@ -192,6 +206,9 @@ class PictureSettings:
     format: Literal["png", "jpeg", "webp", "tiff"] = _setting("png", "file format of the result")
     bit_depth: Literal[8, 16] = _setting(8, "bits per channel; 16 for PNG and TIFF only")
     quality: int = _setting(92, "JPEG and WebP quality", ge=1, le=100)
+    animation: Literal["none", "gif", "webp"] = _setting(
+        "none", "a film of the optimisation beside the result; `webp` is lossless", quiet=True
+    )
     frames: Literal["refuse", "first"] = _setting(
         "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"
     )
@@ -204,6 +221,10 @@ class PictureSettings:
         check_fields(self)
         if self.bit_depth == 16 and self.format not in ("png", "tiff"):
             raise SettingsError("bit_depth", 16, f"{self.format} holds 8 bits per channel; use png or tiff")
+        if self.animation == self.format:
+            raise SettingsError(
+                "animation", self.animation, "the picture itself has this suffix; use gif or another format"
+            )
 
     @property
     def suffix(self) -> str:

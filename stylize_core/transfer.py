@@ -13,7 +13,7 @@ from torch.nn import functional
 from stylize_core.colour import finished, grey, recoloured
 from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory
-from stylize_core.minimise import Callback, RowReport, minimise
+from stylize_core.minimise import Callback, Frames, RowReport, minimise
 from stylize_core.objective import Objective, Targets, content_targets, style_targets
 from stylize_core.settings import StyleSettings
 
@@ -46,6 +46,7 @@ def stylize(
     encoder: Encoder,
     init_bchw: Tensor | None = None,
     callback: Callback | None = None,
+    frames: Frames | None = None,
 ) -> Stylized:
     """Optimise pictures as Gatys, Ecker and Bethge 2015 (arXiv 1508.06576) do.
 
@@ -60,6 +61,7 @@ def stylize(
         encoder: a network with the layers that the settings use.
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
         callback: told every few evaluations; an exception from it ends the work.
+        frames: shown the pictures on their way, which changes nothing in the result.
 
     Raises:
         ImageTooSmall: a picture is too small for the deepest layer.
@@ -68,7 +70,7 @@ def stylize(
     """
     failure = ""
     try:
-        return _stylize(content_bchw, style, settings, encoder, init_bchw, callback)
+        return _stylize(content_bchw, style, settings, encoder, init_bchw, callback, frames)
     except RuntimeError as error:
         if not _is_out_of_memory(error):
             raise
@@ -87,6 +89,7 @@ def _stylize(
     encoder: Encoder,
     init_bchw: Tensor | None,
     callback: Callback | None,
+    frames: Frames | None,
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
     shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
@@ -97,12 +100,21 @@ def _stylize(
         settings=settings,
     )
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
-    best, reports = minimise(objective, start, settings=settings, callback=callback)
+    frames = _coloured(frames, content_bchw, settings)
+    best, reports = minimise(objective, start, settings=settings, callback=callback, frames=frames)
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
     image = best.clamp(0, 1)
     terms = {name: value.tolist() for name, value in objective.terms(image).items()}
     return Stylized(finished(image, content_bchw, settings), reports, terms)
+
+
+def _coloured(frames: Frames | None, content_bchw: Tensor, settings: StyleSettings) -> Frames | None:
+    """The same onlooker, who sees pictures in the colours in which they would be finished."""
+    if frames is None or settings.colour == "style":
+        return frames
+    show = frames.show
+    return Frames(frames.steps, lambda step, seen: show(step, finished(seen, content_bchw, settings)))
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -203,11 +203,30 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
+        "snapshot_every": 2,
     }  # fmt: skip
     with_others = {"aspect"}  # accepted together with other settings only; tests of their own spell them
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
     spelled = [_spelled(StyleSettings(**{key: value})) for key, value in changes.items()]
     assert len({*spelled, _spelled(StyleSettings())}) == len(changes) + 1
+
+
+def test_snapshots_must_not_be_more_than_anybody_looks_at() -> None:
+    assert StyleSettings(steps=1000, snapshot_every=1).snapshot_every == 1
+    with pytest.raises(SettingsError, match="with 1001 steps it must be at least 2"):
+        StyleSettings(steps=1001, snapshot_every=1)
+
+
+def test_an_animation_needs_a_name_of_its_own() -> None:
+    with pytest.raises(SettingsError, match="the picture itself has this suffix"):
+        PictureSettings(format="webp", animation="webp")
+    assert PictureSettings(format="webp", animation="gif").animation == "gif"
+
+
+def test_animations_and_snapshots_leave_no_trace_where_there_are_none() -> None:
+    assert "animation" not in PictureSettings().canonical()
+    assert "snapshot_every" not in StyleSettings().canonical()
+    assert PictureSettings(animation="gif").canonical()["animation"] == "gif"
 
 
 @pytest.mark.parametrize("picture_format", ["jpeg", "webp"])
