@@ -124,7 +124,7 @@ class Studio:
 
         where = (pair.style.uri, pair.style.token, _reading(pair.picture_settings), long_edge)
         network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
-        what = (tuple(settings.style_layer_weights), settings.uses_style)
+        what = (tuple(settings.style_layer_weights), settings.uses_style, settings.statistics)
         colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
         return self._styles.get((where, network, what, colours), measure)
 

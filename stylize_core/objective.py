@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,13 +20,21 @@ from stylize_core.losses import (
     relative_style_loss,
     total_variation,
 )
+from stylize_core.moments import (
+    covariance_root,
+    moments,
+    relative_wasserstein_style_loss,
+    wasserstein_style_loss,
+)
 from stylize_core.settings import StyleSettings
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 CONTENT_LOSSES: Mapping[str, Loss] = {"relative": relative_content_loss, "gatys": gatys_content_loss}
 STYLE_LOSSES: Mapping[str, Loss] = {"relative": relative_style_loss, "gatys": gatys_style_loss}
 
-# Layer name to [B, C, h, w] for content, to [B, C, C] for style.
+WASSERSTEIN_LOSSES = {"relative": relative_wasserstein_style_loss, "gatys": wasserstein_style_loss}
+
+# Layer name to [B, C, h, w] for content; for style to Gram matrices [B, C, C] or moments [B, C+1, C+1].
 Targets = Mapping[str, Tensor]
 
 
@@ -43,7 +51,7 @@ def style_targets(
     alpha_b1hw: Tensor | None = None,
     content_bchw: Tensor | None = None,
 ) -> Targets:
-    """The Gram matrices of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
+    """The statistics of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
 
     Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style. The result
     is small and worth keeping between pairs: independent of any content with `colour: style`, for this
@@ -54,9 +62,8 @@ def style_targets(
     """
     style_bchw = recoloured(style_bchw, content_bchw, settings, share_b1hw=alpha_b1hw)
     features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.uses_style else ())
-    return {
-        layer: gram_matrix(value, share_b1hw=_shrunk(alpha_b1hw, value)) for layer, value in features.items()
-    }
+    measure = moments if settings.statistics == "moments" else gram_matrix
+    return {layer: measure(value, share_b1hw=_shrunk(alpha_b1hw, value)) for layer, value in features.items()}
 
 
 def _shrunk(alpha_b1hw: Tensor | None, features_bchw: Tensor) -> Tensor | None:
@@ -78,12 +85,20 @@ class Objective:
     Attributes:
         content: targets of `content_targets`, B rows.
         style: targets of `style_targets`, B rows.
+        roots: what `statistics: moments` needs of them at every evaluation.
     """
 
     encoder: Encoder
     content: Targets
     style: Targets
     settings: StyleSettings
+    roots: Targets = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take the roots once: they are the costly part of a target."""
+        wanted = self.style if self.settings.statistics == "moments" else {}
+        roots = {layer: covariance_root(target) for layer, target in wanted.items()}
+        object.__setattr__(self, "roots", roots)
 
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W].
@@ -145,14 +160,17 @@ class Objective:
         )
 
     def _style_loss(self, features: Mapping[str, Tensor]) -> Tensor:
-        loss = STYLE_LOSSES[self.settings.loss]
         weights = self.settings.style_layer_weights
         return _total(
-            {
-                layer: weights[layer] * loss(gram_matrix(features[layer]), target)
-                for layer, target in self.style.items()
-            }
+            {layer: weights[layer] * self._layer_style_loss(layer, features[layer]) for layer in self.style}
         )
+
+    def _layer_style_loss(self, layer: str, features_bchw: Tensor) -> Tensor:
+        form, target = self.settings.loss, self.style[layer]
+        if self.settings.statistics == "moments":
+            loss = WASSERSTEIN_LOSSES[form]
+            return loss(moments(features_bchw), target, root_bcc=self.roots[layer])
+        return STYLE_LOSSES[form](gram_matrix(features_bchw), target)
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:

@@ -109,6 +109,12 @@ class StyleSettings:
     loss: Literal["relative", "gatys"] = _setting(
         "relative", "`relative`: free of units; `gatys`: the forms of the 2015 paper"
     )
+    statistics: Literal["gram", "moments"] = _setting(
+        "gram",
+        "what of a style counts: `gram`: products of features, as in the 2015 paper; `moments`: means and "
+        "covariances, by Wasserstein's distance",
+        quiet=True,
+    )
     content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
     style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
     tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
@@ -186,7 +192,7 @@ class StyleSettings:
         mode does not use.
         """
         other = {"content": "style", "texture": "content"}.get(self.mode)
-        unused = (f"{other}_weight", f"{other}_layers")
+        unused = (f"{other}_weight", f"{other}_layers", *(("statistics",) if other == "style" else ()))
         spelled = _plain(self, leave_out="weights") | {
             "init": self.start,
             "content_layers": self.content_layer_weights,

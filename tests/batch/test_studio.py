@@ -128,6 +128,7 @@ def test_the_statistics_of_a_style_are_measured_once(studio: Studio, tmp_path: P
 def test_settings_that_change_a_style_measure_it_anew(studio: Studio, tmp_path: Path) -> None:
     _, targets = style(studio, pair(tmp_path))
     for change in (
+        StyleSettings(size=64, statistics="moments"),
         StyleSettings(size=64, steps=5, style_scale=0.5),
         StyleSettings(size=64, steps=5, pooling="max"),
         StyleSettings(size=64, steps=5, style_layers={"relu1_1": 1.0}),

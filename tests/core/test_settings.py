@@ -203,7 +203,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
-        "snapshot_every": 2,
+        "snapshot_every": 2, "statistics": "moments",
     }  # fmt: skip
     with_others = {"aspect"}  # accepted together with other settings only; tests of their own spell them
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
@@ -272,6 +272,6 @@ def test_settings_travel_between_processes() -> None:
 
 def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
     quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
-    assert {"mode", "aspect"} <= quiet
+    assert {"mode", "aspect", "statistics"} <= quiet
     assert not quiet & set(StyleSettings().canonical())
     assert StyleSettings().canonical()["init"] == "content"
