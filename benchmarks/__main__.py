@@ -1,0 +1,51 @@
+"""`python -m benchmarks [evaluation|objective|throughput ...]`: tables of ratios measured in one run."""
+
+from __future__ import annotations
+
+import os
+
+# As the workers have it; read when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import argparse
+
+import torch
+from rich.console import Console
+
+from benchmarks.evaluation import evaluation_table
+from benchmarks.objective import objective_table
+from benchmarks.throughput import throughput_table
+
+NAMES = ("evaluation", "objective", "throughput")
+
+
+def main() -> None:
+    """Print the tables that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
+    parser.add_argument("--size", type=int, default=512, help="long edge, px")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the evaluation")
+    parser.add_argument(
+        "--steps", type=int, default=200, help="plain PyTorch's evaluations for the objective"
+    )
+    parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
+    parser.add_argument("--weights", help="a full VGG-19 file; random weights if left out")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    console = Console(width=120)
+    wanted = options.names or NAMES
+    if "evaluation" in wanted:
+        for encoder in ("slim", "vgg19"):
+            table = evaluation_table(encoder, size=options.size, rounds=options.rounds, file=options.weights)
+            console.print(table)
+    if "objective" in wanted:
+        console.print(objective_table("slim", size=options.size, steps=options.steps, file=None))
+    if "throughput" in wanted:
+        console.print(throughput_table(size=256, steps=50))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What the benchmarks work on: the project's own pictures, and weights of the right shape."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylize_core.architecture import Architecture, convolutions
+from stylize_core.image import decode_picture, resize
+from stylize_core.settings import PictureSettings
+from stylize_core.weights import Weights, builtin_weights, weights_from_bytes
+
+IMAGES = Path(__file__).parents[1] / "manifests" / "images"
+WIDTHS = (64, 128, 256, 512, 512)
+
+
+def picture(name: str, long_edge: int) -> Tensor:
+    """An example picture such as `contents/town`, [1, 3, H, W]."""
+    path = IMAGES / f"{name}.jpg"
+    decoded = decode_picture(path.read_bytes(), source=str(path), settings=PictureSettings())
+    return resize(decoded, long_edge=long_edge, enlarge=True).rgb[None]
+
+
+def weights_for(encoder: Architecture, file: str | None) -> Weights:
+    """The built-in weights, a staged file, or random ones, which cost as much to evaluate."""
+    if encoder == "slim":
+        return builtin_weights()
+    if file is not None:
+        data = Path(file).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        return weights_from_bytes(
+            data, sha256=digest, architecture=encoder, convention="torchvision", source=file
+        )
+    return _random(encoder)
+
+
+def _random(encoder: Architecture) -> Weights:
+    generator, parameters, channels = torch.Generator().manual_seed(0), {}, 3
+    for place in convolutions(encoder):
+        width = WIDTHS[place.block - 1]
+        spread = (2 / (9 * channels)) ** 0.5
+        weight = torch.randn(width, channels, 3, 3, generator=generator) * spread
+        parameters[f"features.{place.index}.weight"] = weight
+        parameters[f"features.{place.index}.bias"] = torch.zeros(width)
+        channels = width
+    return Weights(encoder, "torchvision", parameters, sha256="0" * 64, source="random weights")
