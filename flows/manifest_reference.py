@@ -19,6 +19,7 @@ from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
 from flows.manifest_yaml import MAX_BYTES
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
+from stylize_core.settings import Crop
 
 ROOT = Path(__file__).parent.parent
 EXPECT = "# expect: "
@@ -106,6 +107,8 @@ def _default(setting: Setting) -> str:
         return "required"
     if setting.default in (None, ()):
         return "none"
+    if setting.kind == Crop:
+        return f"`[{', '.join(f'{share:g}' for share in setting.default)}]`"
     return f"`{setting.default:g}`" if isinstance(setting.default, float) else f"`{setting.default}`"
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from flows.manifest_model import CONTENT_KEYS, DEVICE, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
 from flows.manifest_settings import SETTINGS, WEIGHTS_KEYS, Setting
 from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, layer_names
-from stylize_core.settings import Layers, WeightsFile
+from stylize_core.settings import Crop, Layers, WeightsFile
 
 _TEXT = {"type": "string", "minLength": 1}
 _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
@@ -79,6 +79,9 @@ def _type(setting: Setting) -> dict[str, Any]:
         return {"enum": list(get_args(setting.kind))}
     if setting.kind == Layers:
         return _layers()
+    if setting.kind == Crop:
+        share = {"type": "number", **{_LIMITS[name]: limit for name, limit in setting.limits.items()}}
+        return {"type": "array", "minItems": 4, "maxItems": 4, "items": share}
     if setting.kind == WeightsFile | None:
         return {"anyOf": [{"type": "null"}, _settings(WEIGHTS_KEYS)]}
     if setting.key == "sha256":

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
-from stylize_core.settings import Layers, PictureSettings, StyleSettings, WeightsFile, setting_fields
+from stylize_core.settings import Crop, Layers, PictureSettings, StyleSettings, WeightsFile, setting_fields
 
 INIT_WORDS = ("auto", "content", "noise", "style")
 
@@ -50,6 +50,8 @@ def accepted(setting: Setting) -> str:
         return noun + _range(setting.limits)
     if setting.kind == Layers:
         return "a list of layer names, or a mapping of layer names to weights above 0"
+    if setting.kind == Crop:
+        return "a list `[left, top, right, bottom]` of numbers" + _range(setting.limits)
     if setting.kind == WeightsFile | None:
         return f"null, or a mapping with {', '.join(WEIGHTS_KEYS)}"
     return {bool: "true or false", str: "text"}[setting.kind]

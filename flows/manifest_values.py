@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -22,7 +23,7 @@ from flows.manifest_settings import (
 )
 from flows.manifest_yaml import Items, Node, Refused, Table, Text, shown
 from stylize_core.errors import SettingsError
-from stylize_core.settings import Layers, WeightsFile
+from stylize_core.settings import Crop, Layers, WeightsFile
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})")
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
@@ -75,6 +76,8 @@ def read_value(setting: Setting, node: Node, folder: str, problems: list[Problem
     """
     if setting.kind == Layers:
         return _layers(setting, node)
+    if setting.kind == Crop:
+        return _crop(setting, node)
     if setting.kind == WeightsFile | None:
         return _weights(setting, node, folder, problems)
     if not isinstance(node, Text):
@@ -143,6 +146,19 @@ def _layers(setting: Setting, node: Node) -> tuple[str, ...] | dict[str, float]:
     if not isinstance(node, Items):
         raise Refused(node, f"this must be {accepted(setting)}")
     return tuple(_layer_name(child) for child in node.items)
+
+
+def _crop(setting: Setting, node: Node) -> tuple[int | float, ...]:
+    if not isinstance(node, Items) or len(node.items) != 4:
+        raise Refused(node, f"this must be {accepted(setting)}")
+    share = replace(setting, kind=float)
+    return tuple(_share(share, child) for child in node.items)
+
+
+def _share(share: Setting, node: Node) -> int | float:
+    if not isinstance(node, Text):
+        raise Refused(node, f"this must be {accepted(share)}")
+    return _number(share, node)
 
 
 def _layer_weight(node: Node) -> float:

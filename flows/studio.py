@@ -17,8 +17,9 @@ from flows.storage import read_uri
 from stylize_core.device import choose_device
 from stylize_core.encoder import Encoder
 from stylize_core.image import Picture, decode_picture, resize
+from stylize_core.image_crop import crop
 from stylize_core.objective import Targets, style_targets
-from stylize_core.settings import PictureSettings, StyleSettings
+from stylize_core.settings import WHOLE, Crop, PictureSettings, StyleSettings
 from stylize_core.weights import Weights, builtin_weights, published_weights, weights_from_bytes
 
 T = TypeVar("T")
@@ -96,15 +97,25 @@ class Studio:
         key = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
         return self._encoders.get(key, build)
 
-    def picture(self, source: Input, settings: PictureSettings, *, long_edge: int, enlarge: bool) -> Seen:
-        """A picture, read, decoded and scaled.
+    def picture(
+        self,
+        source: Input,
+        settings: PictureSettings,
+        *,
+        long_edge: int,
+        enlarge: bool,
+        region: Crop = WHOLE,
+    ) -> Seen:
+        """A picture, read, decoded, cut to a region and scaled.
 
         Raises:
             BadImage: it is not a picture that we accept.
             StorageError: it could not be read.
         """
-        key = (source.uri, source.token, _reading(settings), long_edge, enlarge)
-        return self._pictures.get(key, lambda: _see(source, settings, long_edge=long_edge, enlarge=enlarge))
+        key = (source.uri, source.token, _reading(settings), long_edge, enlarge, region)
+        return self._pictures.get(
+            key, lambda: _see(source, settings, long_edge=long_edge, enlarge=enlarge, region=region)
+        )
 
     def style(self, pair: Pair, content: Seen) -> tuple[Source, Targets]:
         """The statistics of the pair's style; where their colours depend on the content, for this one."""
@@ -116,7 +127,8 @@ class Studio:
 
         def measure() -> tuple[Source, Targets]:
             see = self.picture if of_content else _see
-            seen = see(pair.style, pair.picture_settings, long_edge=long_edge, enlarge=False)
+            region = settings.style_crop
+            seen = see(pair.style, pair.picture_settings, long_edge=long_edge, enlarge=False, region=region)
             alpha = None if seen.picture.alpha is None else seen.picture.alpha[None]
             style = seen.picture.rgb[None].to(self.device)
             rgb = content.picture.rgb[None].to(self.device) if of_content else None
@@ -124,7 +136,12 @@ class Studio:
 
         where = (pair.style.uri, pair.style.token, _reading(pair.picture_settings), long_edge)
         network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
-        what = (tuple(settings.style_layer_weights), settings.uses_style, settings.statistics)
+        what = (
+            tuple(settings.style_layer_weights),
+            settings.uses_style,
+            settings.statistics,
+            settings.style_crop,
+        )
         colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
         return self._styles.get((where, network, what, colours), measure)
 
@@ -152,11 +169,12 @@ def _load(settings: StyleSettings) -> Weights:
     return builtin_weights() if settings.encoder == "slim" else published_weights(settings.encoder)
 
 
-def _see(source: Input, settings: PictureSettings, *, long_edge: int, enlarge: bool) -> Seen:
+def _see(source: Input, settings: PictureSettings, *, long_edge: int, enlarge: bool, region: Crop) -> Seen:
     data = read_uri(source.uri)
     decoded = decode_picture(data, source=source.uri, settings=settings)
     height, width = decoded.rgb.shape[-2:]
-    picture = resize(decoded, long_edge=long_edge, enlarge=enlarge)
+    region_of = crop(decoded, region, source=source.uri)
+    picture = resize(region_of, long_edge=long_edge, enlarge=enlarge)
     return Seen(
         Source(
             uri=source.uri,

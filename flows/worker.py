@@ -31,7 +31,7 @@ from stylize_core.device import describe_device
 from stylize_core.errors import Diverged, StylizeError
 from stylize_core.image import encode_picture
 from stylize_core.minimise import Progress, RowReport
-from stylize_core.settings import StyleSettings
+from stylize_core.settings import WHOLE, Crop, StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
 log = logging.getLogger("stylize.worker")
@@ -173,10 +173,10 @@ class _Work:
             )
         return outcome
 
-    def _see(self, role: str, source: Input) -> Seen:
+    def _see(self, role: str, source: Input, *, region: Crop = WHOLE) -> Seen:
         settings = self.job.pair.style_settings
         seen = self.studio.picture(
-            source, self.job.pair.picture_settings, long_edge=settings.size, enlarge=True
+            source, self.job.pair.picture_settings, long_edge=settings.size, enlarge=True, region=region
         )
         self.sources[role] = seen.source
         return seen
@@ -184,7 +184,7 @@ class _Work:
     def _init_picture(self) -> Seen | None:
         pair = self.job.pair
         if pair.style_settings.init == "style":
-            return self._see("init", pair.style)
+            return self._see("init", pair.style, region=pair.style_settings.style_crop)
         return None if pair.init is None else self._see("init", pair.init)
 
     def _identify(self) -> Ingredients:

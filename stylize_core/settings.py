@@ -27,6 +27,8 @@ from stylize_core.errors import SettingsError
 _ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
 Layers = Mapping[str, float] | Sequence[str]
+Crop = tuple[float, float, float, float]
+WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 
 MOST_SNAPSHOTS = 1000
 """So many pictures of one optimisation are evolution enough; more are a mistake in the manifest."""
@@ -80,6 +82,13 @@ class StyleSettings:
     size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16383)
     style_scale: float = _setting(
         1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
+    )
+    style_crop: Crop = _setting(
+        WHOLE,
+        "the part of the style that is used: left, top, right and bottom in shares of its sides",
+        quiet=True,
+        ge=0,
+        le=1,
     )
     colour: Literal["style", "luminance", "match"] = _setting(
         "style",
@@ -266,6 +275,8 @@ def check_fields(settings: Any) -> None:
             _check_choice(settings, f.name, f.name)
         elif hint in (int, float):
             _check_number(f.name, getattr(settings, f.name), hint, f.metadata)
+        elif hint == Crop:
+            _check_crop(f.name, getattr(settings, f.name), f.metadata)
 
 
 def _check_choice(settings: Any, name: str, key: str) -> None:
@@ -287,6 +298,16 @@ def _check_number(key: str, value: Any, kind: type, limits: Mapping[str, Any]) -
         raise SettingsError(key, value, f"it must be above {limits['gt']}")
     if "le" in limits and value > limits["le"]:
         raise SettingsError(key, value, f"it must be at most {limits['le']}")
+
+
+def _check_crop(key: str, region: Any, limits: Mapping[str, Any]) -> None:
+    if not isinstance(region, tuple) or len(region) != 4:
+        raise SettingsError(key, region, "it must be (left, top, right, bottom), each from 0 to 1")
+    for share in region:
+        _check_number(key, share, float, limits)
+    left, top, right, bottom = region
+    if left >= right or top >= bottom:
+        raise SettingsError(key, list(region), "left must be below right, and top below bottom")
 
 
 def _check_layers(key: str, layers: Layers, encoder: str) -> None:
@@ -313,10 +334,16 @@ def _check_aspect(aspect: Any, mode: str) -> None:
 def _plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
     """Field values by name, with 10 and 10.0, and 0.0 and -0.0, spelled alike where a float is meant."""
     return {
-        f.name: float(getattr(settings, f.name)) + 0.0 if hint is float else getattr(settings, f.name)
+        f.name: _plain_value(getattr(settings, f.name), hint)
         for f, hint, default in setting_fields(type(settings))
         if f.name != leave_out and not (f.metadata.get("quiet") and getattr(settings, f.name) == default)
     }
+
+
+def _plain_value(value: Any, hint: Any) -> Any:
+    if hint == Crop:
+        return [float(share) + 0.0 for share in value]
+    return float(value) + 0.0 if hint is float else value
 
 
 def _normalised(layers: Layers) -> dict[str, float]:

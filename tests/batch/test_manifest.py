@@ -271,6 +271,17 @@ def test_a_negative_zero_is_zero() -> None:
         ("{style_layers: [[relu1_1]]}", "settings.style_layers[0]: this must be the name of a layer"),
         ("{style_layers: {relu1_1: [1]}}", "settings.style_layers.relu1_1: this must be a number above 0"),
         ("{style_layers: [relu1_1, relu1_1]}", "settings.style_layers: "),
+        ("{style_crop: 0.5}", "settings.style_crop: this must be a list `[left, top, right, bottom]`"),
+        ("{style_crop: [0, 0, 1]}", "settings.style_crop: this must be a list `[left, top, right, bottom]`"),
+        (
+            "{style_crop: [0, 0, 1, 1.5]}",
+            "settings.style_crop[3]: '1.5' is not accepted; it must be a number",
+        ),
+        ("{style_crop: [0, 0, 1, [1]]}", "settings.style_crop[3]: this must be a number from 0 to 1"),
+        (
+            "{style_crop: [0.5, 0, 0.5, 1]}",
+            "settings.style_crop: '[0.5, 0.0, 0.5, 1.0]' is not accepted; left must",
+        ),
         ("{init: folder/}", "settings.init: 'folder/' is not accepted; it names a folder"),
         ("{content_weight: 0, style_weight: 0}", "settings.style_weight: "),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from small_batch import draw
 
 from flows.pairs import Input, Pair
@@ -153,6 +154,23 @@ def test_a_style_in_its_own_colours_is_measured_once_for_all_contents(studio: St
     first = pair(tmp_path)
     other = replace(first, content=given(draw(tmp_path / "other.png", 5)))
     assert style(studio, other)[1] is style(studio, first)[1]
+
+
+def test_a_region_of_a_style_is_measured_as_if_it_were_the_whole_picture(
+    studio: Studio, tmp_path: Path
+) -> None:
+    painting = draw(tmp_path / "painting.png", 2, width=96, height=80)
+    with Image.open(painting) as image:
+        image.crop((24, 20, 96, 60)).save(tmp_path / "part.png")
+    settings = StyleSettings(size=64, style_crop=(0.25, 0.25, 1, 0.75))
+    photo = given(draw(tmp_path / "photo.png", 1))
+    source, targets = style(studio, Pair("a", photo, given(painting), settings, PLAIN))
+    part = Pair("a", photo, given(tmp_path / "part.png"), SETTINGS, PLAIN)
+    for layer, expected in style(studio, part)[1].items():
+        assert torch.equal(targets[layer], expected)
+    assert "cropped to 72x40 px from x 24, y 20" in source.decisions
+    whole = style(studio, Pair("a", photo, given(painting), SETTINGS, PLAIN))[1]
+    assert all(not torch.equal(whole[layer], targets[layer]) for layer in targets)
 
 
 def test_one_network_serves_all_pairs_that_use_the_same_layers(studio: Studio) -> None:

@@ -90,6 +90,26 @@ def test_a_style_takes_the_colours_of_each_content_whatever_came_before_it(
     assert (tmp_path / "plain/p1__s0.png").read_bytes() != both
 
 
+def test_a_start_from_the_style_shows_the_region_that_is_used(home: Path) -> None:
+    """After a single evaluation the result is the start."""
+    draw(home / "paintings/s0.png", 10, width=128, height=96)
+    settings = "encoder: slim, size: 64, steps: 1, init: style"
+    made = []
+    for region in ("[0, 0, 1, 1]", "[0.5, 0.5, 1, 1]"):
+        assert do_one(home, f"{settings}, style_crop: {region}").status == "done"
+        made.append(np.asarray(picture(home), np.float64))
+    with Image.open(home / "paintings/s0.png") as painting:
+        quarter = np.asarray(painting.convert("RGB").crop((64, 48, 128, 96)), np.float64)
+    assert np.abs(made[1] - quarter).mean() < 2
+    assert np.abs(made[0] - quarter).mean() > 10
+
+
+def test_a_region_that_leaves_too_little_is_told_with_its_picture(home: Path) -> None:
+    outcome = do_one(home, f"{FAST}, style_crop: [0, 0, 0.1, 1]")
+    assert outcome.status == "failed"
+    assert "s0.png: style_crop leaves 6x48 px of 64x48; each side must be at least 16 px" in outcome.message
+
+
 def test_a_result_in_luminance_has_the_colours_of_its_content_in_the_file(home: Path) -> None:
     assert do_one(home, f"{FAST}, colour: luminance").status == "done"
     with Image.open(home / "photos/p0.png") as photo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def _choices() -> list[tuple[Any, str, tuple[Any, ...]]]:
         (cls, f.name, get_args(hint))
         for cls in CLASSES
         for f, hint, _ in setting_fields(cls)
-        if get_origin(hint) is not None and f.name not in ("weights", "content_layers", "style_layers")
+        if get_origin(hint) is Literal
     ]
 
 
@@ -204,6 +204,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments",
+        "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {"aspect"}  # accepted together with other settings only; tests of their own spell them
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
@@ -227,6 +228,21 @@ def test_animations_and_snapshots_leave_no_trace_where_there_are_none() -> None:
     assert "animation" not in PictureSettings().canonical()
     assert "snapshot_every" not in StyleSettings().canonical()
     assert PictureSettings(animation="gif").canonical()["animation"] == "gif"
+
+
+@pytest.mark.parametrize(
+    "region",
+    [(0, 0, 1), [0, 0, 1, 1], "whole", None, (0, 0, 1, "1"), (0, 0, 1, 2), (-0.1, 0, 1, 1),
+     (0, 0, 1, math.nan), (0, 0, True, 1), (0.5, 0, 0.5, 1), (0.6, 0, 0.4, 1), (0, 1, 1, 0)],
+)  # fmt: skip
+def test_a_region_is_four_shares_that_leave_something(region: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^style_crop: "):
+        StyleSettings(style_crop=region)
+
+
+def test_a_region_is_spelled_in_one_way_and_the_whole_picture_not_at_all() -> None:
+    assert _spelled(StyleSettings(style_crop=(0, 0, 1, 1))) == _spelled(StyleSettings())
+    assert StyleSettings(style_crop=(-0.0, 0, 1, 0.5)).canonical()["style_crop"] == [0.0, 0.0, 1.0, 0.5]
 
 
 @pytest.mark.parametrize("picture_format", ["jpeg", "webp"])
