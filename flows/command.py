@@ -51,10 +51,12 @@ def run_manifest(manifest: Manifest, *, device: str, workers: int | None, displa
     with open_run(manifest, device=device, workers=workers, listener=display) as run:
         for warning in run.plan.warnings:
             display.note(f"warning: {warning}")
-        if run.chunks:
-            with _signals_stop(run), display:
-                display.expect(len(run.plan.todo))
-                _do_chunks(run, display)
+        with _signals_stop(run):
+            if run.chunks:
+                with display:
+                    display.expect(len(run.plan.todo))
+                    _do_chunks(run, display)
+            run.make_sheets()
         return run.finish()
 
 

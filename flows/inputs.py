@@ -67,7 +67,7 @@ def expand(entries: Sequence[Entry], *, where: str, output: str) -> Expansion:
     result, seen = Expansion(), set()
     for index, entry in enumerate(entries):
         for found in _of_entry(entry, f"{where}[{index}]", output, result):
-            key = (found.uri, found.name, repr(found.entry.settings))
+            key = (found.uri, found.name, repr((found.entry.settings, found.entry.sweep)))
             if key not in seen:
                 seen.add(key)
                 result.found.append(found)

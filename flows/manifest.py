@@ -8,14 +8,24 @@ from pathlib import Path
 from flows.errors import ManifestError, Problem, StorageError
 from flows.manifest_check import check_manifest
 from flows.manifest_model import Entry, Manifest, PairEntry
-from flows.manifest_names import check_name, fill_name
+from flows.manifest_names import SHEET, check_name, fill_name, with_sweep
 from flows.manifest_paths import place
 from flows.manifest_settings import build, merged
 from flows.manifest_yaml import MAX_BYTES, read_yaml
 from flows.storage import read_uri
 from stylize_core.settings import PictureSettings, StyleSettings
 
-__all__ = ["Entry", "Manifest", "PairEntry", "check_name", "fill_name", "load_manifest", "resolve_settings"]
+__all__ = [
+    "SHEET",
+    "Entry",
+    "Manifest",
+    "PairEntry",
+    "check_name",
+    "fill_name",
+    "load_manifest",
+    "resolve_settings",
+    "with_sweep",
+]
 
 MAX_PROBLEMS = 50
 

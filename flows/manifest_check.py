@@ -20,9 +20,15 @@ from flows.manifest_model import (
 )
 from flows.manifest_names import DEFAULT_TEMPLATE, check_name, check_template, normalised, template_fields
 from flows.manifest_paths import Kind, absolute, folder_of, is_pattern
-from flows.manifest_settings import SETTINGS, merged
-from flows.manifest_values import check_together, known_entries, read_settings
-from flows.manifest_yaml import Items, Node, Table, Text, shown
+from flows.manifest_settings import SETTINGS, Setting
+from flows.manifest_sweep import check_variants, read_sweep
+from flows.manifest_values import check_together, known_entries, read_settings, read_value
+from flows.manifest_yaml import Items, Node, Refused, Table, Text, shown
+from flows.sweep import Layer, Sweep, add_up
+
+SHEET = Setting("sheet", bool, True, "", {}, False)
+Base = tuple[Layer, ...] | None
+"""The settings that an entry's own lie over; None where they cannot be judged."""
 
 
 def check_manifest(root: Node, source: str, *, problems: list[Problem]) -> Manifest:
@@ -49,11 +55,11 @@ class _Checker:
             self.require(root, top, REQUIRED["top"])
             self.something_to_do(root, top)
         self.version(top.get("version"))
-        settings, base = self.settings(top.get("settings"), merged())
+        settings, sweep, base = self.settings(top, (), root)
         styles = tuple(self.entries(top.get("styles"), STYLE_KEYS, base))
         # A pair may name a picture that a pattern under `styles` finds, and takes its settings then: only the
         # plan, which looks at the files, can judge what they add up to.
-        pair_base = None if any(style.settings for style in styles) else base
+        pair_base = None if any(style.settings or style.sweep for style in styles) else base
         found = Manifest(
             source=self.source,
             folder=self.folder,
@@ -64,6 +70,8 @@ class _Checker:
             contents=tuple(self.entries(top.get("contents"), CONTENT_KEYS, base)),
             styles=styles,
             pairs=tuple(self.pairs(top.get("pairs"), pair_base)),
+            sweep=sweep,
+            sheet=self.sheet(top.get("sheet")),
         )
         self.names_differ(found, top.get("name", root))
         return found
@@ -115,18 +123,35 @@ class _Checker:
             self.problem(node, f"{shown(given)} is not accepted; choose auto, cpu, mps, cuda or cuda:N")
         return given
 
+    def sheet(self, node: Node | None) -> bool:
+        try:
+            return node is None or bool(read_value(SHEET, node, self.folder, self.problems))
+        except Refused as refused:
+            self.problems.append(refused.problem)
+            return True
+
     def settings(
-        self, node: Node | None, base: Mapping[str, object] | None
-    ) -> tuple[dict[str, object], Mapping[str, object]]:
-        """The settings at `node`, and what `base` becomes under them; nothing is added up without a base."""
-        if node is None:
-            return {}, base or {}
-        own = read_settings(node, self.folder, self.problems)
-        given = isinstance(node, Table) and "encoder" in node.entries
-        self.encoder_is_known &= not given or "encoder" in own
+        self, given: Mapping[str, Node], base: Base, entry: Node
+    ) -> tuple[dict[str, object], Sweep, Base]:
+        """The settings and the sweep of an entry, and `base` with them over it; judged if there is a base."""
+        node, sweep_node, before = given.get("settings"), given.get("sweep"), len(self.problems)
+        own = {} if node is None else read_settings(node, self.folder, self.problems)
+        named = isinstance(node, Table) and "encoder" in node.entries
+        self.encoder_is_known &= not named or "encoder" in own
+        sweep = {} if sweep_node is None else read_sweep(sweep_node, own, self.folder, self.problems)
         if base is None or not self.encoder_is_known:  # whose layers could not be judged
-            return own, base or {}
-        return own, check_together(base, own, node, self.problems)
+            return own, sweep, base
+        layers = (*base, (own, sweep))
+        if any(below for _, below in layers):
+            if len(self.problems) > before:
+                return own, sweep, None
+            if node is not None or sweep_node is not None:
+                check_variants(layers, given, sweep_node or node or entry, self.problems)
+            return own, sweep, layers if len(self.problems) == before else None
+        if node is None:
+            return own, sweep, base
+        together = check_together(add_up(*base)[0], own, node, self.problems)
+        return own, sweep, ((together, {}),)
 
     def listed(self, node: Node | None) -> list[Node]:
         if node is None:
@@ -138,10 +163,9 @@ class _Checker:
             self.problem(node, "this list is empty; leave the key out or add an entry")
         return node.items
 
-    def entries(
-        self, node: Node | None, keys: Mapping[str, str], base: Mapping[str, object]
-    ) -> Iterator[Entry]:
-        hints = {"settings": "settings are for styles and pairs; a content has none"}
+    def entries(self, node: Node | None, keys: Mapping[str, str], base: Base) -> Iterator[Entry]:
+        none = "settings are for styles and pairs; a content has none"
+        hints = {"settings": none, "sweep": none}
         for item in self.listed(node):
             if not isinstance(item, Table):
                 yield Entry(self.path(item, "pattern"), None, {}, item.line)
@@ -153,16 +177,17 @@ class _Checker:
                 self.problem(
                     given["name"], "a pattern stands for several pictures; they cannot share one name"
                 )
-            yield Entry(image, name, self.settings(given.get("settings"), base)[0], item.line)
+            settings, sweep, _ = self.settings(given, base, item)
+            yield Entry(image, name, settings, item.line, sweep)
 
-    def pairs(self, node: Node | None, base: Mapping[str, object] | None) -> Iterator[PairEntry]:
+    def pairs(self, node: Node | None, base: Base) -> Iterator[PairEntry]:
         for item in self.listed(node):
             given = known_entries(item, PAIR_KEYS, self.problems)
             if isinstance(item, Table):
                 self.require(item, given, REQUIRED["pair"])
             content, style = (self.path(given.get(key), "picture") for key in ("content", "style"))
-            name, (settings, _) = self.name(given.get("name")), self.settings(given.get("settings"), base)
-            yield PairEntry(content, style, name, settings, item.line)
+            name, (settings, sweep, _) = self.name(given.get("name")), self.settings(given, base, item)
+            yield PairEntry(content, style, name, settings, item.line, sweep)
 
     def name(self, node: Node | None) -> str | None:
         given = normalised(self.text(node, "a name"))

@@ -6,15 +6,17 @@ The texts are the only description of the keys: the reference and the JSON Schem
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TOP_KEYS: Mapping[str, str] = {
     "version": "the version of this format: always 1",
     "output": "folder or `s3://bucket/prefix` that the results go to",
     "name": "template of the results' names below the output; `{content}` and `{style}` stand for the names "
-    "of the two pictures",
+    "of the two pictures, `{sweep}` for the swept values",
     "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
+    "sweep": "settings with a list of values each; every pair is made with every combination",
+    "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
     "contents": "pictures to stylise; each is combined with every style",
     "styles": "pictures whose style is taken",
     "pairs": "single pairs, instead of the combinations or beside them",
@@ -27,12 +29,14 @@ STYLE_KEYS: Mapping[str, str] = {
     "image": CONTENT_KEYS["image"],
     "name": "what `{style}` stands for, instead of the file's name without its suffix",
     "settings": "settings of the pairs with this style",
+    "sweep": "settings of the pairs with this style that take several values",
 }
 PAIR_KEYS: Mapping[str, str] = {
     "content": "path or `s3://` URI of one picture",
     "style": "path or `s3://` URI of one picture",
     "name": "name of the result, instead of the template's",
     "settings": "settings of this pair",
+    "sweep": "settings of this pair that take several values",
 }
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "top": ("version", "output"),
@@ -52,12 +56,14 @@ class Entry:
         name: the name to use instead of the file's stem.
         settings: this style's settings; always empty for a content.
         line: where it stands in the manifest.
+        sweep: those of its settings that take several values.
     """
 
     image: str
     name: str | None
     settings: Mapping[str, object]
     line: int
+    sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class PairEntry:
     name: str | None
     settings: Mapping[str, object]
     line: int
+    sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ class Manifest:
         name: template of the results' names; see `fill_name`.
         settings: the defaults as given, typed and within range.
         device: auto, cpu, mps, cuda or cuda:N.
+        sweep: the settings that take several values, unless a style or a pair says otherwise.
+        sheet: whether swept pairs get contact sheets.
     """
 
     source: str
@@ -93,3 +102,5 @@ class Manifest:
     pairs: tuple[PairEntry, ...]
     settings: Mapping[str, object]
     device: str = "auto"
+    sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    sheet: bool = True

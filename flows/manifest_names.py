@@ -8,8 +8,10 @@ from string import Formatter
 
 MAX_PART_BYTES = 200  # file systems allow 255; the rest is for suffixes and temporary names
 MAX_NAME_BYTES = 800  # an S3 key has 1024, prefix and suffix included
-TEMPLATE_FIELDS = ("content", "style")
+TEMPLATE_FIELDS = ("content", "style", "sweep")
 DEFAULT_TEMPLATE = "{content}__{style}"
+NO_SWEEP = "plain"
+SHEET = "sheet"
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -64,27 +66,41 @@ def normalised(name: str) -> str:
 
 
 def check_template(template: str) -> str | None:
-    """What is wrong with a name template, or None. Only `{content}` and `{style}` may stand in braces."""
+    """What is wrong with a name template, or None. Only `TEMPLATE_FIELDS` may stand in braces."""
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         return f"{error}; write {{{{ for a brace that is meant as such"
     for _, name, spec, conversion in parts:
         if name is not None and (name not in TEMPLATE_FIELDS or spec or conversion):
-            return "only {content} and {style} may stand in braces, with nothing else between them"
+            return "only {content}, {style} and {sweep} may stand in braces, with nothing else between them"
     return check_name(fill_name(template, "c", "s"))
 
 
 def template_fields(template: str) -> set[str]:
-    """Which of `content` and `style` a checked template uses."""
+    """Which of `TEMPLATE_FIELDS` a checked template uses."""
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-def fill_name(template: str, content_name: str, style_name: str) -> str:
+def fill_name(template: str, content_name: str, style_name: str, *, sweep: str = "") -> str:
     """The name of a pair's result, in NFC; judge it by `check_name`, because file names may hold anything.
+
+    `sweep` tells the variants of one pair apart; a template without a place for it gets it at the end.
 
     >>> fill_name("{style}/{content}", "harbour", "waves")
     'waves/harbour'
+    >>> fill_name("{style}/{content}", "harbour", "waves", sweep="size=64")
+    'waves/harbour__size=64'
     """
-    given = {"content": content_name, "style": style_name, None: ""}
-    return normalised("".join(text + given[name] for text, name, _, _ in Formatter().parse(template)))
+    given = {"content": content_name, "style": style_name, "sweep": sweep or NO_SWEEP, None: ""}
+    name = normalised("".join(text + given[name] for text, name, _, _ in Formatter().parse(template)))
+    return name if "sweep" in template_fields(template) else with_sweep(name, sweep)
+
+
+def with_sweep(name: str, sweep: str) -> str:
+    """A variant's name where the pair's own name has no place for it.
+
+    >>> with_sweep("cover", "size=64"), with_sweep("cover", "")
+    ('cover__size=64', 'cover')
+    """
+    return f"{name}__{sweep}" if sweep else name

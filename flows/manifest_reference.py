@@ -14,10 +14,11 @@ from pathlib import Path
 from flows.errors import ManifestError
 from flows.manifest import load_manifest
 from flows.manifest_model import CONTENT_KEYS, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
-from flows.manifest_names import DEFAULT_TEMPLATE, MAX_PART_BYTES
+from flows.manifest_names import DEFAULT_TEMPLATE, MAX_PART_BYTES, NO_SWEEP
 from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
 from flows.manifest_yaml import MAX_BYTES
+from flows.sweep import MAX_VARIANTS
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
 from stylize_core.settings import Crop
 
@@ -53,6 +54,12 @@ pairs:                                 # single pairs, instead of the combinatio
   for a bracket that is part of a name.
 - **Settings** add up: the manifest's, then the style's, then the pair's, each over the one before. A
   pair of `pairs` whose style is also listed under `styles` takes the settings that stand there.
+- **Sweeps** give settings several values: `sweep: {{style_weight: [1, 10], size: [256, 512]}}` makes every
+  pair four times. They lie over one another like settings: whoever speaks last of a setting, with one
+  value or with several, decides. Each variant has its own name, such as `a__b__style_weight=1,size=256`,
+  or `{{sweep}}` in the template stands for `style_weight=1,size=256` (`{NO_SWEEP}` where nothing is swept).
+  Values that do not fit into a file name are numbered, `v1`, `v2`, by their places in the list. A pair may
+  have {MAX_VARIANTS} variants. `a__b__sheet.png` shows them all.
 - **Names** of results are paths below `output`. Without `name:` the template is `{DEFAULT_TEMPLATE}`. A
   name has no `.` or `..` parts, no part that begins with a dot or is longer than {MAX_PART_BYTES}
   bytes, no backslash and no control characters; `report` is reserved. No two pairs may have the same

@@ -21,13 +21,17 @@ _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
 def manifest_schema() -> dict[str, Any]:
     """The schema of a whole manifest."""
     settings = {"allOf": [{"$ref": "#/definitions/settings"}]}  # beside a bare $ref, a description is ignored
-    pair = _object(PAIR_KEYS, REQUIRED["pair"], {"settings": settings})
+    sweep = {"allOf": [{"$ref": "#/definitions/sweep"}]}
+    several = {"settings": settings, "sweep": sweep}
+    pair = _object(PAIR_KEYS, REQUIRED["pair"], several)
     types: dict[str, dict[str, Any]] = {
         "version": {"const": 1},
         "device": {"type": "string", "pattern": f"^({DEVICE})$"},
         "settings": settings,
+        "sweep": sweep,
+        "sheet": {"type": "boolean", "default": True},
         "contents": _list({"anyOf": [_TEXT, _object(CONTENT_KEYS, REQUIRED["content"], {})]}),
-        "styles": _list({"anyOf": [_TEXT, _object(STYLE_KEYS, REQUIRED["style"], {"settings": settings})]}),
+        "styles": _list({"anyOf": [_TEXT, _object(STYLE_KEYS, REQUIRED["style"], several)]}),
         "pairs": _list(pair),
     }
     return {
@@ -36,7 +40,7 @@ def manifest_schema() -> dict[str, Any]:
         **_object(TOP_KEYS, REQUIRED["top"], types),
         "anyOf": [{"required": ["contents", "styles"]}, {"required": ["pairs"]}],
         "dependencies": {"contents": ["styles"], "styles": ["contents"]},
-        "definitions": {"settings": _settings(SETTINGS)},
+        "definitions": {"settings": _settings(SETTINGS), "sweep": _sweep(SETTINGS)},
     }
 
 
@@ -62,6 +66,15 @@ def _settings(settings: Mapping[str, Setting]) -> dict[str, Any]:
     properties = {key: _setting(setting) for key, setting in settings.items()}
     closed = {"type": "object", "additionalProperties": False, "properties": properties}
     return closed | ({"required": required} if required else {})
+
+
+def _sweep(settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """The same settings, each with a list of values."""
+    properties = {
+        key: {**_list(_type(setting)), "uniqueItems": True, "description": setting.about}
+        for key, setting in settings.items()
+    }
+    return {"type": "object", "minProperties": 1, "additionalProperties": False, "properties": properties}
 
 
 def _setting(setting: Setting) -> dict[str, Any]:

@@ -190,10 +190,11 @@ def _weights(setting: Setting, node: Node, folder: str, problems: list[Problem])
     try:
         return WeightsFile(**found | {"file": path_at(file, folder)})
     except SettingsError as error:
-        raise Refused(entries[error.key.rpartition(".")[2]], _said(error)) from None
+        raise Refused(entries[error.key.rpartition(".")[2]], said(error)) from None
 
 
-def _said(error: SettingsError) -> str:
+def said(error: SettingsError) -> str:
+    """The refusal of a value without its key, for where the key is said already."""
     return f"{shown(str(error.value))} is not accepted; {error.expected}"
 
 
@@ -218,5 +219,5 @@ def check_together(
 def _contradiction(key: str, error: SettingsError, own: Mapping[str, object], node: Node) -> Problem:
     if key in own and isinstance(node, Table):
         line, child = node.entries[key]
-        return Problem(child.where, _said(error), line)
+        return Problem(child.where, said(error), line)
     return Problem(node.where, f"together with the settings above it, {error}", node.line)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from flows.errors import Problem
 from flows.inputs import Found
-from flows.pairing import Draft, Pairing, name_key
+from flows.pairing import Draft, Pairing, name_key, sheet_drafts, writer_of
 from flows.patterns import literal
 from flows.records import safe_text
 
@@ -26,9 +26,9 @@ def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) ->
     inside = {uri: place for uri in inputs if (place := _real(uri, resolved)).startswith(root)}
     if not inside:
         return
-    writers = _writers(pairing.drafts)
+    drafts = {name_key(draft.name): draft for draft in (*sheet_drafts(pairing.drafts), *pairing.drafts)}
     clashes = {
-        uri: writer for uri, place in inside.items() if (writer := writers.get(name_key(place[len(root) :])))
+        uri: writer for uri, place in inside.items() if (writer := writer_of(place[len(root) :], drafts))
     }
     matched = {found.uri for found in listed if literal(found.entry.image) is None}
     strays = {uri for uri, writer in clashes.items() if uri in matched and uri not in _read_by(writer)}
@@ -42,15 +42,6 @@ def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) ->
 def _read_by(draft: Draft) -> tuple[str, ...]:
     init = draft.recipe.init
     return (draft.content, draft.style, init) if init else (draft.content, draft.style)
-
-
-def _writers(drafts: Iterable[Draft]) -> Mapping[str, Draft]:
-    """The pair that writes each picture and each record, by the key of its name."""
-    return {
-        name_key(draft.name + suffix): draft
-        for draft in drafts
-        for suffix in (draft.recipe.picture.suffix, ".json")
-    }
 
 
 def _problem(uri: str, writer: Draft) -> Problem:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flows.errors import Problem
 from flows.identity import canonical_settings, weights_digest
 from flows.inputs import Found, one_spelling, stem
-from flows.manifest import Manifest, PairEntry, check_name, fill_name, resolve_settings
+from flows.manifest import SHEET, Manifest, PairEntry, check_name, fill_name, resolve_settings, with_sweep
 from flows.records import safe_text
+from flows.sweep import Axes, Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
 from stylize_core.settings import PictureSettings, StyleSettings
+
+_NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,18 +37,43 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A pair whose pictures have not been looked at yet; `lines` are its places in the manifest."""
+    """A pair whose pictures have not been looked at yet.
+
+    Attributes:
+        lines: its places in the manifest.
+        variant: which combination of a sweep it is, if its settings are swept.
+        sheet: the name of the contact sheet that it has a cell of; empty if there is none.
+        suffixes: of the files that it writes.
+    """
 
     name: str
     content: str
     style: str
     recipe: Recipe
     lines: tuple[int, ...]
+    variant: Variant | None = None
+    sheet: str = ""
+    is_sheet: bool = False
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The endings of the files that it writes."""
+        if self.is_sheet:
+            return (".png",)
+        film = self.recipe.picture.animation
+        own = (self.recipe.picture.suffix, ".json")
+        return own if film == "none" else (*own, f".{film}")
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether it writes numbered files."""
+        return bool(self.recipe.style.snapshot_every) and not self.is_sheet
 
     def __str__(self) -> str:
         plural = "s" if len(self.lines) > 1 else ""
         lines = " and ".join(str(line) for line in self.lines)
-        return safe_text(f"{self.content} in the style of {self.style} (line{plural} {lines})")
+        what = "the contact sheet of " if self.is_sheet else ""
+        return safe_text(f"{what}{self.content} in the style of {self.style} (line{plural} {lines})")
 
 
 @dataclass(slots=True)
@@ -64,20 +93,45 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
     """
     result, recipes = Pairing(), _Recipes(manifest)
     for style in styles:
-        recipe = recipes.of(style.entry.settings)
-        for content in contents:
-            name = fill_name(manifest.name, content.name, style.name)
-            lines = (content.entry.line, style.entry.line)
-            result.drafts.append(Draft(name, content.uri, style.uri, recipe, lines))
+        for recipe, variant in recipes.of((style.entry.settings, style.entry.sweep)):
+            for content in contents:
+                names = _names(manifest, content.name, style.name, variant)
+                lines = (content.entry.line, style.entry.line)
+                result.drafts.append(
+                    Draft(names[0], content.uri, style.uri, recipe, lines, variant, names[1])
+                )
     explicit = _Explicit(manifest, recipes, _by_uri(contents), _by_uri(styles))
     for index, entry in enumerate(manifest.pairs):
         try:
-            result.drafts.append(explicit.draft(entry, f"pairs[{index}]", result.warnings))
-        except SettingsError as error:
+            result.drafts += explicit.drafts(entry, f"pairs[{index}]", result.warnings)
+        except (SettingsError, TooManyVariants) as error:
             result.problems.append(Problem(f"pairs[{index}].settings", str(error), entry.line))
     result.problems += name_problems(result.drafts)
     result.drafts = _grouped(result.drafts)
     return result
+
+
+def sheet_drafts(drafts: Iterable[Draft]) -> dict[Draft, list[Draft]]:
+    """Each contact sheet that is to be drawn, as something that is written, with the variants on it."""
+    found: dict[tuple[str, str, str, Axes], list[Draft]] = {}
+    for draft in drafts:
+        if draft.variant and draft.sheet:
+            found.setdefault((draft.sheet, draft.content, draft.style, draft.variant.axes), []).append(draft)
+    return {replace(shown[0], name=shown[0].sheet, is_sheet=True): shown for shown in found.values()}
+
+
+def _names(manifest: Manifest, content: str, style: str, variant: Variant | None) -> tuple[str, str]:
+    """The name of a variant by the template, and that of its sheet."""
+    if variant is None:
+        return fill_name(manifest.name, content, style), ""
+    name = fill_name(manifest.name, content, style, sweep=variant.label)
+    return name, fill_name(manifest.name, content, style, sweep=SHEET) if _has_sheet(
+        manifest, variant
+    ) else ""
+
+
+def _has_sheet(manifest: Manifest, variant: Variant) -> bool:
+    return manifest.sheet and any(len(labels) > 1 for _, labels in variant.axes)
 
 
 class _Recipes:
@@ -87,8 +141,13 @@ class _Recipes:
         self._manifest = manifest
         self._known: dict[int, Recipe] = {}  # by id; each recipe keeps its settings, and so their ids, alive
 
-    def of(self, *layers: Mapping[str, object]) -> Recipe:
-        style, picture, init = resolve_settings(self._manifest, *layers)
+    def of(self, *layers: Layer) -> Iterator[tuple[Recipe, Variant | None]]:
+        """The recipe of every variant of the manifest's settings with `layers` over them."""
+        for settings, variant in variants((self._manifest.settings, self._manifest.sweep), *layers):
+            yield self._of(settings), variant
+
+    def _of(self, settings: Mapping[str, object]) -> Recipe:
+        style, picture, init = resolve_settings(self._manifest, settings)
         if id(style) not in self._known:
             canonical = canonical_settings(style, picture)
             self._known[id(style)] = Recipe(style, picture, init, canonical, weights_digest(style))
@@ -104,7 +163,7 @@ class _Explicit:
     contents: Mapping[str, list[Found]]
     styles: Mapping[str, list[Found]]
 
-    def draft(self, entry: PairEntry, where: str, warnings: list[str]) -> Draft:
+    def drafts(self, entry: PairEntry, where: str, warnings: list[str]) -> list[Draft]:
         content, style = one_spelling(entry.content), one_spelling(entry.style)
         as_content, as_style = self.contents.get(content, []), self.styles.get(style, [])
         if len(as_style) > 1 and not entry.name:
@@ -112,9 +171,18 @@ class _Explicit:
                 f"{where} (line {entry.line}): {safe_text(style)} stands under styles {len(as_style)} times; "
                 "this pair takes the settings of none of them"
             )
-        name = entry.name or fill_name(self.manifest.name, _name(content, as_content), _name(style, as_style))
-        settings = as_style[0].entry.settings if len(as_style) == 1 else {}
-        return Draft(name, content, style, self.recipes.of(settings, entry.settings), (entry.line,))
+        below = as_style[0].entry if len(as_style) == 1 else None
+        layers = ((below.settings, below.sweep) if below else ({}, {}), (entry.settings, entry.sweep))
+        found = []
+        for recipe, variant in self.recipes.of(*layers):
+            if entry.name and variant:
+                sheet = with_sweep(entry.name, SHEET) if _has_sheet(self.manifest, variant) else ""
+                names = with_sweep(entry.name, variant.label), sheet
+            else:
+                names = _names(self.manifest, _name(content, as_content), _name(style, as_style), variant)
+            name = names[0] if variant or not entry.name else entry.name
+            found.append(Draft(name, content, style, recipe, (entry.line,), variant, names[1]))
+        return found
 
 
 def _by_uri(found: Iterable[Found]) -> dict[str, list[Found]]:
@@ -145,6 +213,7 @@ def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:
     Two names are one where they agree in Unicode form C without regard to case.
     """
     taken: dict[str, Draft] = {}
+    drafts = [*drafts, *sheet_drafts(drafts)]
     for draft in drafts:
         if wrong := check_name(draft.name):
             yield Problem(
@@ -154,6 +223,10 @@ def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:
         if first is not draft:
             yield _collision(first, draft)
     for draft in drafts:
+        if other := _numbering(name_key(draft.name), taken):
+            kept = f"{safe_text(draft.name)!r} is kept for the snapshots of {safe_text(other.name)!r}"
+            advice = "give one of the pictures or the pair a name of its own"
+            yield Problem("name", f"{kept}: {draft}; {other}; {advice}", draft.lines[-1])
         if "/" in draft.name and (other := _file_in_the_way(draft, taken)):
             yield Problem(
                 "name",
@@ -181,9 +254,22 @@ def _file_in_the_way(draft: Draft, taken: Mapping[str, Draft]) -> Draft | None:
     """The pair that has a picture or a record where `draft` needs a folder."""
     parts = draft.name.split("/")
     for depth in range(1, len(parts)):
-        folder = name_key("/".join(parts[:depth]))
-        stem_of, dot, suffix = folder.rpartition(".")
-        other = taken.get(stem_of)
-        if other is not None and dot + suffix in (".json", other.recipe.picture.suffix):
+        if other := writer_of("/".join(parts[:depth]), taken):
             return other
     return None
+
+
+def writer_of(file: str, drafts: Mapping[str, Draft]) -> Draft | None:
+    """The pair that may write `file` below the output, of those by the keys of their names."""
+    name, dot, suffix = name_key(file).rpartition(".")
+    own, numbering = drafts.get(name), _numbering(name, drafts)
+    if own is not None and dot + suffix in own.suffixes:
+        return own
+    return numbering if numbering is not None and dot + suffix == numbering.recipe.picture.suffix else None
+
+
+def _numbering(name: str, drafts: Mapping[str, Draft]) -> Draft | None:
+    """The pair that may call a snapshot so."""
+    match = _NUMBERED.fullmatch(name)
+    draft = drafts.get(match["name"]) if match else None
+    return draft if draft is not None and draft.has_snapshots else None

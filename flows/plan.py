@@ -18,6 +18,7 @@ from flows.manifest import MAX_PROBLEMS, Manifest
 from flows.overlap import keep_inputs_apart
 from flows.pairing import Draft, Pairing, pair_up
 from flows.pairs import Input, Pair
+from flows.sheets import Sheet, sheets_of
 from flows.storage import open_storage
 from flows.threads import in_threads
 from flows.verdicts import Status, Verdict, judge, take_stock
@@ -47,11 +48,13 @@ class Plan:
         output: where the results go, as in the manifest.
         pairs: pairs of one style and one recipe stand together; the same order every time.
         warnings: what the user should know although nothing is wrong with the manifest.
+        sheets: the contact sheets of what is swept.
     """
 
     output: str
     pairs: tuple[PlannedPair, ...]
     warnings: tuple[str, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
 
     @cached_property
     def todo(self) -> tuple[PlannedPair, ...]:
@@ -95,7 +98,7 @@ def make_plan(manifest: Manifest) -> Plan:
         PlannedPair(pair, verdict.status, verdict.reason, verdict.identity, verdict.attempts)
         for pair, verdict in zip(pairs, verdicts, strict=True)
     )
-    return Plan(manifest.output, tuple(planned), tuple(warnings))
+    return Plan(manifest.output, tuple(planned), tuple(warnings), sheets_of(pairing.drafts))
 
 
 def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:

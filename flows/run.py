@@ -23,11 +23,12 @@ from flows.errors import BatchError, WorkerCrashed, WorkerStopped
 from flows.lock import hold_output
 from flows.manifest import Manifest
 from flows.pairs import Job, Outcome
-from flows.plan import Plan, make_plan
+from flows.plan import Plan, PlannedPair, make_plan
 from flows.pool import DeviceChild, Progress
-from flows.publish import replace_record
+from flows.publish import read_record, replace_record
 from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
+from flows.sheets import Cell, SheetJob, is_current
 from flows.storage import Storage, open_storage
 from stylize_core.errors import StylizeError
 
@@ -151,6 +152,18 @@ class Run:
         """Chunks that no engine has called for yet."""
         return [chunk.number for chunk in self.chunks if chunk.number not in self._begun]
 
+    def make_sheets(self) -> None:
+        """Bring the contact sheets up to date once all pairs have ended; a sheet that fails is a note."""
+        if self.stopped or not self.plan.sheets:
+            return
+        try:
+            planned = {one.pair.name: one for one in self.plan.pairs}
+            for sheet in self.plan.sheets:
+                cells = tuple(self._cell(planned.get(name)) for name in sheet.pairs)
+                self._make_sheet(SheetJob(self.plan.output, sheet, cells))
+        except WorkerStopped:
+            return
+
     def close(self) -> None:
         """End the worker processes."""
         for child in self._children:
@@ -190,6 +203,32 @@ class Run:
         except BatchError as error:
             self.listener.note(f"the report could not be written: {error}")
         return report
+
+    def _make_sheet(self, job: SheetJob) -> None:
+        try:
+            if is_current(job, self._storage):
+                return
+            if not self._children:  # nothing was to do; no device is needed for this
+                self._children.append(DeviceChild("cpu"))
+            if self._children[0].call(worker_calls.make_sheet, job):
+                self.listener.note(f"contact sheet {safe_text(job.sheet.name)}")
+        except WorkerStopped:
+            raise
+        except Exception as error:  # a sheet is an extra: whatever became of it, the pictures are there
+            log.info("sheet=%s", safe_text(job.sheet.name), exc_info=error)
+            self.listener.note(safe_text(f"the contact sheet {job.sheet.name} was not made: {error}"))
+
+    def _cell(self, planned: PlannedPair | None) -> Cell:
+        """What a sheet shows of a pair."""
+        if planned is None:
+            return Cell(words="left out")
+        pair, outcome = planned.pair, self._outcomes.get(planned.pair.name)
+        if planned.status == "done":
+            return Cell(planned.identity, pair.output_name)
+        if outcome is None or outcome.status == "failed":
+            return Cell(words=f"failed: {outcome.kind}" if outcome else "not made")
+        record = read_record(self._storage, pair.record_name)
+        return Cell(record.identity, pair.output_name) if record and record.output else Cell(words="not made")
 
     def _threads(self) -> int | None:
         """CPU threads of each worker where several share the CPU."""

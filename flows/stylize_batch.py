@@ -50,6 +50,7 @@ def stylize_batch(manifest: str, device: str = "auto", workers: int | None = Non
         if run.chunks:
             run.start_workers()
             submit_chunks(run)
+        run.make_sheets()
         return _state(run.finish())
 
 

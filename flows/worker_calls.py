@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from flows.pairs import Job, Outcome
+from flows.sheets import SheetJob
 from stylize_core.settings import StyleSettings
 
 
@@ -40,3 +41,11 @@ def run_pair(job: Job) -> Outcome:
     from flows import worker
 
     return worker.run_pair(job)
+
+
+def make_sheet(job: SheetJob) -> bool:
+    """See `flows.worker_sheets.make_sheet`; needs no `start`."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from flows import worker_sheets
+
+    return worker_sheets.make_sheet(job)

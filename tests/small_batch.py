@@ -115,6 +115,7 @@ def run_here(
                 at_start(run)
             with ThreadPoolExecutor(max_workers=workers) as threads:
                 list(threads.map(run.run_chunk, run.unbegun))
+        run.make_sheets()
         return run.finish()
 
 

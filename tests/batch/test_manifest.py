@@ -42,7 +42,7 @@ def test_each_example_of_a_mistake_is_refused_for_that_mistake_alone(path: Path)
     assert str(path) in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["quickstart", "s3"])
+@pytest.mark.parametrize("name", ["quickstart", "s3", "sweep"])
 def test_the_examples_are_valid(name: str) -> None:
     manifest = load_manifest(ROOT / "manifests" / f"{name}.yaml")
     for style in manifest.styles:
@@ -232,7 +232,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     assert load_manifest(path).contents[0].line == 3
 
 
-@pytest.mark.parametrize("name", ["quickstart", "s3"])
+@pytest.mark.parametrize("name", ["quickstart", "s3", "sweep"])
 def test_without_the_parser_in_c_the_same_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = ROOT / "manifests" / f"{name}.yaml"
     with_c = load_manifest(path)

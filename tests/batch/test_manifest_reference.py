@@ -34,7 +34,8 @@ BEYOND_A_SCHEMA = {
     "alias", "anchor", "contradiction", "control_in_path", "double_star", "duplicate_key", "empty", "init",
     "key_is_a_list", "layer", "merge_key", "name_absolute", "name_for_a_pattern", "name_hidden",
     "name_is_a_uri", "name_leaves_output", "name_reserved", "name_too_long", "nesting", "not_utf8", "nul",
-    "octal", "pattern_in_pair", "s3_without_bucket", "scheme", "syntax", "tab", "tag", "template_brace",
+    "octal", "pattern_in_pair", "s3_without_bucket", "scheme", "sweep_and_setting",
+    "syntax", "tab", "tag", "template_brace",
     "template_field", "template_format", "template_not_unique", "two_documents",
 }  # fmt: skip
 
@@ -94,7 +95,7 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft7Validator.check_schema(manifest_schema())
 
 
-@pytest.mark.parametrize("name", ["quickstart.yaml", "s3.yaml"])
+@pytest.mark.parametrize("name", ["quickstart.yaml", "s3.yaml", "sweep.yaml"])
 def test_the_schema_accepts_the_examples(name: str) -> None:
     text = (ROOT / "manifests" / name).read_text(encoding="utf-8")
     jsonschema.validate(yaml.safe_load(text), manifest_schema(), jsonschema.Draft7Validator)

@@ -204,3 +204,77 @@ def test_names_without_problems_can_all_be_written(
 @given(st.lists(st.sampled_from(["a", "A", "b"]), min_size=1, max_size=6))
 def test_every_second_use_of_a_name_is_reported(names: list[str]) -> None:
     assert len(problems(*names)) == len(names) - len({name.casefold() for name in names})
+
+
+def swept(name: str, line: int, **sweep: tuple[object, ...]) -> Found:
+    return Found(f"/art/{name}.jpg", name, Entry(f"/art/{name}.jpg", name, {}, line, sweep))
+
+
+def test_a_swept_style_meets_each_content_in_every_variant() -> None:
+    pairing = pair_up(manifest(), [content("a", 2), content("b", 2)], [swept("x", 4, size=(64, 128))])
+    assert names(pairing) == ["a__x__size=64", "b__x__size=64", "a__x__size=128", "b__x__size=128"]
+    assert [d.recipe.style.size for d in pairing.drafts] == [64, 64, 128, 128]
+    assert [d.sheet for d in pairing.drafts] == ["a__x__sheet", "b__x__sheet"] * 2
+
+
+def test_a_template_says_where_the_swept_values_stand() -> None:
+    where = manifest(name="{sweep}/{content}_{style}")
+    pairing = pair_up(where, [content("a", 2)], [swept("x", 4, steps=(1, 2)), style("y", 5)])
+    assert names(pairing) == ["steps=1/a_x", "steps=2/a_x", "plain/a_y"]
+    assert pairing.drafts[0].sheet == "sheet/a_x"
+
+
+def test_an_explicit_pair_lays_its_own_word_over_the_sweep_of_its_style() -> None:
+    named = PairEntry("/in/a.jpg", "/art/x.jpg", "cover", {"steps": 7}, 9, {"seed": (1, 2)})
+    fixed = PairEntry("/in/b.jpg", "/art/x.jpg", None, {"size": 256}, 10)
+    pairing = pair_up(manifest(named, fixed), [content("c", 2)], [swept("x", 4, size=(64, 128))])
+    found = {d.name: d for d in pairing.drafts}
+    assert not pairing.problems
+    assert {d for d in found if d.startswith("cover")} == {
+        f"cover__size={size},seed={seed}" for size in (64, 128) for seed in (1, 2)
+    }
+    assert found["cover__size=64,seed=2"].recipe.style.steps == 7
+    assert found["cover__size=64,seed=2"].sheet == "cover__sheet"
+    assert (found["b__x"].recipe.style.size, found["b__x"].sheet) == (256, "")
+
+
+def test_a_pair_whose_variants_contradict_themselves_is_named() -> None:
+    pair = PairEntry("/in/a.jpg", "/art/x.jpg", None, {"encoder": "slim"}, 9)
+    layers = swept("x", 4, style_layers=(("relu4_1",), ("relu1_1",)))
+    (problem,) = pair_up(manifest(pair), [], [layers]).problems
+    assert "line 9: pairs[0].settings: style_layers: 'relu4_1'" in str(problem)
+
+
+def test_a_pair_that_lies_where_a_sheet_goes_is_refused() -> None:
+    pair = PairEntry("/in/b.jpg", "/art/y.jpg", "A__x__sheet", {}, 9)
+    pairing = pair_up(manifest(pair), [content("a", 2)], [swept("x", 4, size=(64, 128))])
+    (problem,) = map(str, pairing.problems)
+    assert "one name where case does not count" in problem
+    assert "the contact sheet of /in/a.jpg" in problem
+
+
+WATCHED = Recipe(StyleSettings(snapshot_every=20), PictureSettings(animation="gif"), None, {}, "w")
+
+
+def watched_problems(*names: str) -> list[str]:
+    drafts = [draft(name, line=at, recipe=WATCHED) for at, name in enumerate(names, start=1)]
+    return [str(p) for p in name_problems(drafts)]
+
+
+@pytest.mark.parametrize("number", ["0020", "0021", "12345"])
+def test_the_names_of_snapshots_are_kept_for_them(number: str) -> None:
+    (problem,) = watched_problems(f"A.{number}", "a")
+    assert f"'A.{number}' is kept for the snapshots of 'a'" in problem
+    assert problems(f"a.{number}", "a") == []
+
+
+@pytest.mark.parametrize("name", ["a.20", "a.020", "a.x0020", "a0020", "b.0020", "x/a.0020"])
+def test_other_numbers_in_names_are_free(name: str) -> None:
+    assert watched_problems(name, "a") == []
+
+
+@pytest.mark.parametrize("folder", ["a.0020.png", "a.gif", "A.GIF"])
+def test_no_folder_may_stand_where_a_snapshot_or_an_animation_goes(folder: str) -> None:
+    (problem,) = watched_problems("a", f"{folder}/b")
+    assert "needs a folder where 'a' has a file" in problem
+    assert problems("a", f"{folder}/b") == []
