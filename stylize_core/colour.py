@@ -128,7 +128,7 @@ def finished(image_bchw: Tensor, content_bchw: Tensor, settings: StyleSettings) 
 def _moments(planes_bchw: Tensor, share_b1hw: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean [B, C, 1] and covariance [B, C, C] over all places, float64."""
     planes = _wide(planes_bchw).flatten(2)
-    share = torch.ones_like(planes[:, :1]) if share_b1hw is None else _wide(share_b1hw).flatten(2)
+    share = torch.ones_like(planes[:, :1]) if share_b1hw is None else share_b1hw.to(planes).flatten(2)
     share = share / share.sum(2, keepdim=True).clamp_min(1e-6)
     mean = (planes * share).sum(2, keepdim=True)
     apart = planes - mean

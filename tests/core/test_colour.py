@@ -22,7 +22,7 @@ from stylize_core.colour import (
     recoloured,
     with_chroma,
 )
-from stylize_core.minimise import Progress
+from stylize_core.minimise import Frames
 from stylize_core.objective import style_targets
 from stylize_core.settings import StyleSettings
 from stylize_core.transfer import Stylized, starting_picture, stylize
@@ -285,7 +285,21 @@ def test_a_start_from_the_style_has_the_colours_that_the_style_gets() -> None:
 
 def test_kept_targets_of_a_content_give_the_same_picture_in_its_colours() -> None:
     settings = StyleSettings(colour="match", steps=5)
-    encoder, told = tiny_encoder(settings), list[Progress]()
+    encoder = tiny_encoder(settings)
     kept = style_targets(encoder, style().float(), settings, content_bchw=content().float())
-    again = stylize(content().float(), kept, settings=settings, encoder=encoder, callback=told.append)
+    again = stylize(content().float(), kept, settings=settings, encoder=encoder)
     assert torch.equal(again.image_bchw, transfer(content(), style(), colour="match", steps=5).image_bchw)
+
+
+@pytest.mark.parametrize("colour", ["style", "luminance", "match"])
+def test_pictures_on_the_way_have_the_colours_of_the_finished_one(colour: Any) -> None:
+    settings, seen = StyleSettings(colour=colour, steps=6), dict[int, Tensor]()
+    made = stylize(
+        content().float(),
+        style().float(),
+        settings=settings,
+        encoder=tiny_encoder(settings),
+        frames=Frames({0, 6}, seen.__setitem__),
+    )
+    torch.testing.assert_close(seen[0], content().float(), atol=1e-6, rtol=0)
+    assert torch.equal(seen[6], made.image_bchw)
