@@ -88,3 +88,18 @@ def test_a_result_whose_record_was_never_written_does_not_stop_the_next_run(home
     assert names(plan) == fresh
     assert {p.pair.name: p.reason for p in plan.pairs}["a__x"] == "picture without a record"
     assert plan.warnings == (f"{home}/out/a__x.png: left out, because it lies where this run puts a result",)
+
+
+def test_snapshots_and_animations_among_the_inputs_are_left_out_like_results(home: Path) -> None:
+    for name in ("in/a__x.0020.png", "in/a__x.gif", "in/b__x.12345.png"):
+        write(home / name)
+    text = "version: 1\noutput: in\nsettings: {encoder: vgg19, snapshot_every: 20, animation: gif}\n"
+    entries = "contents: ['in/*']\nstyles: [art/x.png]"
+    plan = make_plan(load_manifest(home / "m.yaml", text=text + entries))
+    assert names(plan) == ["a__x", "b__x"]
+    assert len([said for said in plan.warnings if "left out, because it lies where" in said]) == 3
+
+
+def test_numbered_pictures_are_inputs_like_others_where_there_are_no_snapshots(home: Path) -> None:
+    write(home / "in/a__x.0020.png")
+    assert names(plan_of(home, output="in", entries=PATTERN)) == ["a__x", "a__x.0020__x", "b__x"]

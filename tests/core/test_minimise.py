@@ -13,7 +13,7 @@ import torch
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
-from stylize_core.minimise import CHECK_EVERY, Progress, RowReport, minimise
+from stylize_core.minimise import CHECK_EVERY, Frames, Progress, RowReport, minimise
 from stylize_core.objective import Objective, content_targets, style_targets
 from stylize_core.settings import StyleSettings
 
@@ -261,3 +261,55 @@ def test_a_longer_memory_finds_a_better_picture_in_the_same_evaluations() -> Non
         for history in (1, 10)
     }
     assert losses[10] < losses[1]
+
+
+def test_frames_are_the_results_of_fewer_steps_and_change_nothing() -> None:
+    shown: dict[int, Tensor] = {}
+    settings = StyleSettings(steps=13)
+    contents, styles = pairs()
+    best, reports = minimise(
+        objective_of(contents, styles, settings),
+        contents,
+        settings=settings,
+        frames=Frames({0, 4, 9, 13, 99}, shown.__setitem__),
+    )
+    plain, plain_reports = run(settings)
+    assert torch.equal(best, plain)
+    assert reports == plain_reports
+    assert sorted(shown) == [0, 4, 9, 13]
+    assert torch.equal(shown[0], contents.clamp(0, 1))
+    for step in (4, 9, 13):
+        assert torch.equal(shown[step], run(StyleSettings(steps=step))[0].clamp(0, 1))
+
+
+def test_a_frame_belongs_to_whoever_gets_it() -> None:
+    settings = StyleSettings(steps=12)
+    contents, styles = pairs()
+
+    def paint_over(step: int, image: Tensor) -> None:
+        image.zero_()
+
+    best, _ = minimise(
+        objective_of(contents, styles, settings),
+        contents.clone(),
+        settings=settings,
+        frames=Frames(range(13), paint_over),
+    )
+    assert torch.equal(best, run(settings)[0])
+
+
+def test_frames_go_on_when_adam_takes_over() -> None:
+    settings, shown = StyleSettings(steps=30), list[int]()
+    contents, styles = pairs(1)
+    calls = iter(range(1000))
+
+    def factor(image: Tensor) -> Tensor:
+        return torch.full((1,), torch.nan if 3 <= next(calls) < 10 else 1.0)
+
+    def note(step: int, image: Tensor) -> None:
+        assert bool(image.isfinite().all())
+        shown.append(step)
+
+    objective = changed(objective_of(contents, styles, settings), factor)
+    minimise(objective, contents, settings=settings, frames=Frames(range(0, 31, 6), note))
+    assert shown == [0, 6, 12, 18, 24, 30]
