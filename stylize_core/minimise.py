@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from stylize_core.descent import Averaged, GradientDescent
 from stylize_core.objective import Objective
 from stylize_core.settings import StyleSettings
 from stylize_core.solvers import LBFGS, Adam, Solver
@@ -89,7 +90,7 @@ def minimise(
     Args:
         objective: B rows.
         start_bchw: [B, 3, H, W], where every row starts.
-        settings: optimizer, steps, history and learning_rate.
+        settings: optimizer, steps, history, learning_rate and average.
         callback: called every few evaluations from the thread of the caller; an exception ends the work.
         frames: shown the pictures at the steps that it names, in the same way. The result stays the same.
 
@@ -128,9 +129,11 @@ def _rescue(
 
 
 def _solver(start: Tensor, settings: StyleSettings) -> Solver:
-    if settings.optimizer == "adam":
-        return Adam(start, learning_rate=settings.learning_rate)
-    return LBFGS(start, history=settings.history)
+    if settings.optimizer == "lbfgs":
+        return LBFGS(start, history=settings.history)
+    walker = Adam if settings.optimizer == "adam" else GradientDescent
+    solver: Solver = walker(start, learning_rate=settings.learning_rate)
+    return Averaged(solver, decay=settings.average) if settings.average else solver
 
 
 def _drive(

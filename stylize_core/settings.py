@@ -104,9 +104,20 @@ class StyleSettings:
         ge=0,
         le=100_000,
     )
-    optimizer: Literal["lbfgs", "adam"] = _setting("lbfgs", "the solver")
+    optimizer: Literal["lbfgs", "adam", "gd"] = _setting("lbfgs", "the solver; `gd`: plain gradient descent")
     learning_rate: float = _setting(
-        0.02, "Adam's step, in units of the 0..1 pixel range; L-BFGS takes none", gt=0, le=10
+        0.02,
+        "Adam's step, or the first one of `gd`, in units of the 0..1 pixel range; L-BFGS takes none",
+        gt=0,
+        le=10,
+    )
+    average: float = _setting(
+        0.0,
+        "how much of the average of all pictures on the way stays at each step; the average is the result; "
+        "for `adam` and `gd`; 0: none",
+        quiet=True,
+        ge=0,
+        le=0.9999,
     )
     history: int = _setting(10, "curvature pairs that L-BFGS remembers", ge=1, le=100)
     init: Literal["auto", "content", "noise", "style", "image"] = _setting(
@@ -146,6 +157,9 @@ class StyleSettings:
             key = "content_weight" if self.mode == "content" else "style_weight"
             raise SettingsError(key, 0, "at least one weight must be above 0")
         _check_aspect(self.aspect, self.mode)
+        if self.average and self.optimizer == "lbfgs":
+            advice = "L-BFGS keeps its best point; averages need `optimizer: adam` or `gd`"
+            raise SettingsError("average", self.average, advice)
         if self.snapshot_every and self.steps // self.snapshot_every > MOST_SNAPSHOTS:
             advice = f"at most {MOST_SNAPSHOTS} fit; with {self.steps} steps it must be at least"
             least = -(-self.steps // MOST_SNAPSHOTS)

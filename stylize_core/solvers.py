@@ -29,7 +29,7 @@ class Solver(Protocol):
 
     Attributes:
         trial: [B, D], where to evaluate next.
-        best: [B, D], the best accepted point so far.
+        best: [B, D], the best accepted point so far, or what stands for it.
         best_loss: [B], the loss there.
         accepted: [B] int, how many steps were accepted.
         stalled: [B] bool, no smaller loss can be found at this precision.

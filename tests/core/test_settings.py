@@ -49,6 +49,7 @@ def test_every_limit_is_accepted_and_the_next_value_beyond_it_refused(
     cls: Any, key: str, kind: type, limits: dict[str, Any]
 ) -> None:
     low, high = limits["gt" if "gt" in limits else "ge"], limits["le"]
+    others = {"optimizer": "adam"} if key == "average" else {}
 
     def beyond(value: float, direction: float) -> Any:
         return value + int(math.copysign(1, direction)) if kind is int else math.nextafter(value, direction)
@@ -59,7 +60,7 @@ def test_every_limit_is_accepted_and_the_next_value_beyond_it_refused(
     else:
         cls(**{key: low})
         assert f"must be at least {low}" in _refused(cls, key, beyond(low, -math.inf))
-    cls(**{key: high})
+    cls(**{key: high}, **others)
     assert f"must be at most {high}" in _refused(cls, key, beyond(high, math.inf))
 
 
@@ -206,7 +207,10 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "snapshot_every": 2, "statistics": "moments",
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
-    with_others = {"aspect"}  # accepted together with other settings only; tests of their own spell them
+    with_others = {
+        "aspect",
+        "average",
+    }  # accepted together with other settings only; tests of their own spell them
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
     spelled = [_spelled(StyleSettings(**{key: value})) for key, value in changes.items()]
     assert len({*spelled, _spelled(StyleSettings())}) == len(changes) + 1
@@ -288,6 +292,6 @@ def test_settings_travel_between_processes() -> None:
 
 def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
     quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
-    assert {"mode", "aspect", "statistics"} <= quiet
+    assert {"mode", "aspect", "statistics", "average"} <= quiet
     assert not quiet & set(StyleSettings().canonical())
     assert StyleSettings().canonical()["init"] == "content"

@@ -20,7 +20,7 @@ from stylize_core.transfer import Stylized, cover, starting_picture, stylize
 from stylize_core.weights import builtin_weights
 
 INITS: tuple[Any, ...] = ("content", "noise", "style", "image")
-OPTIMIZERS: tuple[Any, ...] = ("lbfgs", "adam")
+OPTIMIZERS: tuple[Any, ...] = ("lbfgs", "adam", "gd")
 
 
 def content() -> Tensor:

@@ -1,0 +1,85 @@
+"""Plain gradient descent, and the average of a solver's path; see `solvers.Solver` for what both promise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stylize_core.solvers import NONFINITE_TRIALS, Solver
+
+RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
+
+
+class GradientDescent:
+    """`x - rate * gradient` at a fixed rate, which keeps the best point it has seen.
+
+    Gradients come with a root mean square of 1 at the start, so the rate is the size of the first step, and
+    later ones shrink with the gradient. A trial that is not finite, or whose loss ran away, goes back to the
+    best point and halves the rate of its row.
+
+    Args:
+        start: [B, D].
+        learning_rate: root mean square of the first step in units of the 0..1 pixel range.
+    """
+
+    def __init__(self, start: Tensor, *, learning_rate: float) -> None:
+        rows = start.shape[0]
+        self.trial = self.best = start
+        self.best_loss = start.new_full((rows,), torch.inf)
+        self.accepted = torch.zeros(rows, dtype=torch.int64, device=start.device)
+        self.stalled = torch.zeros(rows, dtype=torch.bool, device=start.device)
+        self.broken = torch.zeros_like(self.stalled)
+        self._rate = start.new_full((rows,), learning_rate)
+        self._limit = torch.full_like(self.best_loss, torch.inf)
+        self._nonfinite = torch.zeros_like(self.accepted)
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        """Take in the trial and step on, or back to the best point where it led nowhere."""
+        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1) & ~self.broken
+        self._limit = torch.where(finite & torch.isinf(self._limit), RUNAWAY * loss.abs(), self._limit)
+        usable = finite & (loss <= self._limit)
+        better = usable & (loss < self.best_loss)
+        self.best = torch.where(better[:, None], self.trial, self.best)
+        self.best_loss = torch.where(better, loss, self.best_loss)
+        self.accepted = self.accepted + usable
+        self._nonfinite = torch.where(finite, 0, self._nonfinite + 1)
+        self.broken = self.broken | (self._nonfinite >= NONFINITE_TRIALS)
+        self._rate = torch.where(usable, self._rate, self._rate / 2)
+        stepped = self.trial - self._rate[:, None] * gradient
+        self.trial = torch.where(usable[:, None], stepped, self.best)
+
+
+class Averaged:
+    """A solver whose `best` is the exponential average of its accepted trials.
+
+    The average is that of Polyak and Juditsky 1992 (SIAM Journal on Control and Optimization 30) with weights
+    that fade, corrected for its start as Adam corrects its own (arXiv 1412.6980, section 3): after one trial
+    it is that trial. `best_loss` remains the smallest loss of a single trial.
+
+    Args:
+        solver: what walks; it is not told of the average.
+        decay: how much of the average stays at each trial, 0..1.
+    """
+
+    def __init__(self, solver: Solver, *, decay: float) -> None:
+        self._solver, self._decay = solver, decay
+        self.best = solver.best
+        self._mirror()
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        """Let the solver judge the trial, and mix it into the average where it was accepted."""
+        trial, before = self._solver.trial, self._solver.accepted
+        self._solver.tell(loss, gradient)
+        count = self._solver.accepted
+        share = (1 - self._decay) / (1 - self._decay ** count.clamp_min(1).to(trial.dtype))
+        mixed = self.best + share[:, None] * (trial - self.best)
+        self.best = torch.where((count > before)[:, None], mixed, self.best)
+        self._mirror()
+
+    def _mirror(self) -> None:
+        self.trial, self.best_loss = self._solver.trial, self._solver.best_loss
+        self.accepted, self.stalled, self.broken = (
+            self._solver.accepted,
+            self._solver.stalled,
+            self._solver.broken,
+        )
