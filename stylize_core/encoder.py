@@ -80,13 +80,21 @@ class Encoder:
         Raises:
             ImageTooSmall: a side is shorter than `min_side`.
         """
-        if min(image_bchw.shape[-2:]) < self.min_side:
-            height, width = image_bchw.shape[-2:]
+        self.check_size(image_bchw)
+        return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
+
+    def check_size(self, image_bchw: Tensor) -> None:
+        """Refuse pictures that leave nothing to see at the deepest layer.
+
+        Raises:
+            ImageTooSmall: a side is shorter than `min_side`.
+        """
+        height, width = image_bchw.shape[-2:]
+        if min(height, width) < self.min_side:
             raise ImageTooSmall(
                 f"{width}x{height} px is too small for {self.layers[-1]}, "
                 f"which needs {self.min_side} px a side"
             )
-        return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
 
     def taps(self, trace: Trace) -> dict[str, Tensor]:
         """The features of a trace at `layers`, in a format that sums over a large picture fit in."""

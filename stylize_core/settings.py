@@ -144,6 +144,13 @@ class StyleSettings:
         ge=0,
         le=1e15,
     )
+    margin: int = _setting(
+        8,
+        "px around the picture that are optimised with it and cut off at the end; without any, the network's "
+        "padding leaves strips along the frame",
+        ge=0,
+        le=256,
+    )
     content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     pooling: Literal["average", "max"] = _setting("average", "how the network shrinks its features")

@@ -92,29 +92,45 @@ def _stylize(
     frames: Frames | None,
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
+    encoder.check_size(content_bchw)
+    margin = min(settings.margin, *(side - 1 for side in content_bchw.shape[-2:]))
     shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
     objective = Objective(
         encoder=encoder,
-        content=content_targets(encoder, shown_bchw, settings),
+        content=content_targets(encoder, _widened(shown_bchw, margin), settings),
         style=_as_targets(style, encoder, settings, content_bchw),
         settings=settings,
     )
-    start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
-    frames = _coloured(frames, content_bchw, settings)
+    start = _widened(starting_picture(content_bchw, settings, init_bchw=init_bchw), margin)
+    frames = _finished_frames(frames, content_bchw, settings, margin=margin)
     best, reports = minimise(objective, start, settings=settings, callback=callback, frames=frames)
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
     image = best.clamp(0, 1)
     terms = {name: value.tolist() for name, value in objective.terms(image).items()}
-    return Stylized(finished(image, content_bchw, settings), reports, terms)
+    return Stylized(finished(_cut(image, margin), content_bchw, settings), reports, terms)
 
 
-def _coloured(frames: Frames | None, content_bchw: Tensor, settings: StyleSettings) -> Frames | None:
-    """The same onlooker, who sees pictures in the colours in which they would be finished."""
-    if frames is None or settings.colour == "style":
-        return frames
+def _widened(image_bchw: Tensor, margin: int) -> Tensor:
+    """The picture with its own reflection around it."""
+    return functional.pad(image_bchw, (margin,) * 4, mode="reflect") if margin else image_bchw
+
+
+def _cut(image_bchw: Tensor, margin: int) -> Tensor:
+    height, width = image_bchw.shape[-2:]
+    return image_bchw[..., margin : height - margin, margin : width - margin].contiguous()
+
+
+def _finished_frames(
+    frames: Frames | None, content_bchw: Tensor, settings: StyleSettings, *, margin: int
+) -> Frames | None:
+    """The same onlooker, who sees pictures as they would be finished."""
+    if frames is None:
+        return None
     show = frames.show
-    return Frames(frames.steps, lambda step, seen: show(step, finished(seen, content_bchw, settings)))
+    return Frames(
+        frames.steps, lambda step, seen: show(step, finished(_cut(seen, margin), content_bchw, settings))
+    )
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
