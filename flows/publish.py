@@ -18,7 +18,7 @@ def replace_record(storage: Storage, name: str, record: Record) -> None:
     old = read_record(storage, name)
     storage.write(name, record.to_bytes(), content_type="application/json")
     if old is not None:
-        for left in sorted(old.files - record.files):
+        for left in sorted(_own(old, name) - record.files):
             storage.delete(left)
 
 
@@ -30,9 +30,14 @@ def withdraw_unfinished(storage: Storage, name: str) -> None:
     """
     record = read_record(storage, name)
     if record is not None and record.unfinished:
-        for left in sorted(record.files):
+        for left in sorted(_own(record, name)):
             storage.delete(left)
         storage.delete(name)
+
+
+def _own(record: Record, name: str) -> frozenset[str]:
+    """The record's files that its name allows; a record that was copied there speaks of another pair's."""
+    return frozenset(file for file in record.files if file.startswith(name.removesuffix("json")))
 
 
 def read_record(storage: Storage, name: str) -> Record | None:
