@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -95,20 +95,18 @@ def _stylize(
     encoder.check_size(content_bchw)
     margin = min(settings.margin, *(side - 1 for side in content_bchw.shape[-2:]))
     shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
-    objective = Objective(
-        encoder=encoder,
-        content=content_targets(encoder, _widened(shown_bchw, margin), settings),
-        style=_as_targets(style, encoder, settings, content_bchw),
-        settings=settings,
-    )
+    content = content_targets(encoder, shown_bchw, settings)
+    final = Objective(encoder, content, _as_targets(style, encoder, settings, content_bchw), settings)
+    wider = content_targets(encoder, _widened(shown_bchw, margin), settings) if margin else content
+    objective = replace(final, content=wider)
     start = _widened(starting_picture(content_bchw, settings, init_bchw=init_bchw), margin)
     frames = _finished_frames(frames, content_bchw, settings, margin=margin)
     best, reports = minimise(objective, start, settings=settings, callback=callback, frames=frames)
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
-    image = best.clamp(0, 1)
-    terms = {name: value.tolist() for name, value in objective.terms(image).items()}
-    return Stylized(finished(_cut(image, margin), content_bchw, settings), reports, terms)
+    image = _cut(best, margin).clamp(0, 1)
+    terms = {name: value.tolist() for name, value in final.terms(image).items()}
+    return Stylized(finished(image, content_bchw, settings), reports, terms)
 
 
 def _widened(image_bchw: Tensor, margin: int) -> Tensor:
