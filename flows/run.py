@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from flows.pool import DeviceChild, Progress
 from flows.publish import read_record, replace_record
 from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
-from flows.sheets import Cell, SheetJob, is_current
+from flows.sheets import Cell, Sheet, SheetJob, is_current
 from flows.storage import Storage, open_storage
 from stylize_core.errors import StylizeError
 
@@ -159,8 +159,7 @@ class Run:
         try:
             planned = {one.pair.name: one for one in self.plan.pairs}
             for sheet in self.plan.sheets:
-                cells = tuple(self._cell(planned.get(name)) for name in sheet.pairs)
-                self._make_sheet(SheetJob(self.plan.output, sheet, cells))
+                self._make_sheet(sheet, planned)
         except WorkerStopped:
             return
 
@@ -204,19 +203,21 @@ class Run:
             self.listener.note(f"the report could not be written: {error}")
         return report
 
-    def _make_sheet(self, job: SheetJob) -> None:
+    def _make_sheet(self, sheet: Sheet, planned: Mapping[str, PlannedPair]) -> None:
         try:
+            cells = tuple(self._cell(planned.get(name)) for name in sheet.pairs)
+            job = SheetJob(self.plan.output, sheet, cells)
             if is_current(job, self._storage):
                 return
             if not self._children:  # nothing was to do; no device is needed for this
                 self._children.append(DeviceChild("cpu"))
             if self._children[0].call(worker_calls.make_sheet, job):
-                self.listener.note(f"contact sheet {safe_text(job.sheet.name)}")
+                self.listener.note(f"contact sheet {safe_text(sheet.name)}")
         except WorkerStopped:
             raise
         except Exception as error:  # a sheet is an extra: whatever became of it, the pictures are there
-            log.info("sheet=%s", safe_text(job.sheet.name), exc_info=error)
-            self.listener.note(safe_text(f"the contact sheet {job.sheet.name} was not made: {error}"))
+            log.info("sheet=%s", safe_text(sheet.name), exc_info=error)
+            self.listener.note(safe_text(f"the contact sheet {sheet.name} was not made: {error}"))
 
     def _cell(self, planned: PlannedPair | None) -> Cell:
         """What a sheet shows of a pair."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from object_store import ObjectStore
 from PIL import Image
 from small_batch import Audience, draw, manifest, record, run_here, small_batch, tree, written_at
 
@@ -141,3 +142,23 @@ def test_thumbnails_of_pictures_of_several_sizes_are_of_one_size(home: Path) -> 
     run_here(manifest(home, entries, settings="encoder: slim, steps: 1"), Audience())
     with Image.open(home / "out/p0__s0__sheet.png") as image:
         assert 2 * 200 < image.width < 2 * 200 + 100
+
+
+def test_sheets_go_to_s3_and_are_found_again_there(home: Path, object_store: ObjectStore) -> None:
+    path = manifest(home, SWEEP, settings=TINY, output=f"{object_store.root}/swept")
+    first, second = Audience(), Audience()
+    assert run_here(path, first).exit_code == 0
+    assert run_here(path, second).exit_code == 0
+    assert (first.notes, second.notes) == (["contact sheet p0__s0__sheet.png"], [])
+
+
+def test_a_picture_that_was_damaged_since_keeps_the_sheet_from_being_made_and_no_more(home: Path) -> None:
+    path = manifest(home, SWEEP, settings=TINY)
+    run_here(path, Audience())
+    picture = home / f"out/{ALL[0]}.png"
+    picture.write_bytes(bytes(picture.stat().st_size))  # of the recorded size, and no picture
+    (home / "out/p0__s0__sheet.png").unlink()
+    ended = run_here(path, audience := Audience())
+    assert (ended.exit_code, ended.done_before) == (0, 4)
+    assert f"{ALL[0]}.png: this is unknown data" in audience.notes[0]
+    assert not (home / "out/p0__s0__sheet.png").exists()

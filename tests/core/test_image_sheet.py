@@ -52,7 +52,7 @@ def test_a_cell_without_a_picture_says_why_and_keeps_its_place() -> None:
     assert places(holey, COLOURS[3]) == places(full, COLOURS[3])
     top, left, height, width = places(full, COLOURS[1])
     cell = holey[:, top : top + height, left : left + width]
-    assert cell.unique().numel() > 2, "words on grey"
+    assert len(set(cell.flatten().tolist())) > 2, "words on grey"
 
 
 def test_a_sheet_of_words_alone_can_be_drawn() -> None:
