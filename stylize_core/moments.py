@@ -7,8 +7,6 @@ arXiv 1905.12828) takes it for style.
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor
 
@@ -41,8 +39,10 @@ def moments(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> Tenso
 def covariance_root(target_bdd: Tensor) -> Tensor:
     """The symmetric square root of the target's covariance with its ridge, [B, C, C] float64."""
     _, covariance_bcc = _gaussian(target_bdd)
-    values, vectors = torch.linalg.eigh(covariance_bcc + _ridge(covariance_bcc))
-    return cast("Tensor", (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT)
+    solvable_bcc, finite = _solvable(covariance_bcc + _ridge(covariance_bcc))
+    values, vectors = torch.linalg.eigh(solvable_bcc)
+    roots_bcc = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT
+    return torch.where(finite[:, None, None], roots_bcc, torch.nan)
 
 
 def wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
@@ -96,8 +96,14 @@ def _trace_of_root(matrix_bcc: Tensor) -> Tensor:
     The derivative needs eigenvectors but not theirs, so equal eigenvalues do no harm. Eigenvalues that
     rounding made tiny or negative count as a tiny one and have no gradient.
     """
-    finite = torch.isfinite(matrix_bcc).all(2).all(1)
-    identity = torch.eye(matrix_bcc.shape[-1], dtype=matrix_bcc.dtype, device=matrix_bcc.device)
-    values = torch.linalg.eigvalsh(torch.where(finite[:, None, None], matrix_bcc, identity))
+    solvable_bcc, finite = _solvable(matrix_bcc)
+    values = torch.linalg.eigvalsh(solvable_bcc)
     roots = values.clamp_min((RIDGE * SILENT_FEATURES) ** 2 / 100).sqrt().sum(1)
     return torch.where(finite, roots, torch.nan)
+
+
+def _solvable(matrix_bcc: Tensor) -> tuple[Tensor, Tensor]:
+    """The matrices with 1 in place of those that are not finite, which LAPACK refuses; [B] which are."""
+    finite = torch.isfinite(matrix_bcc).all(2).all(1)
+    identity = torch.eye(matrix_bcc.shape[-1], dtype=matrix_bcc.dtype, device=matrix_bcc.device)
+    return torch.where(finite[:, None, None], matrix_bcc, identity), finite

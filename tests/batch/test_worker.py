@@ -66,6 +66,18 @@ def test_a_pair_leaves_a_picture_and_the_record_that_tells_of_it(home: Path) -> 
     assert embedded_facts(made)["stylize:identity"] == told.identity
 
 
+def test_a_texture_has_its_own_shape_and_nothing_of_the_contents_transparency(home: Path) -> None:
+    clear = np.dstack([waves(1), np.full(waves(1).shape[:2], 7, dtype=np.uint8)])
+    Image.fromarray(clear).save(next((home / "photos").iterdir()), "PNG")
+    assert do_one(home, FAST + ', mode: texture, aspect: "1:2"').status == "done"
+    assert (picture(home).size, picture(home).mode) == ((32, 64), "RGB")
+    told = record(home, "p0__s0")
+    assert told.ingredients is not None
+    assert told.ingredients.settings["aspect"] == "1:2"
+    assert told.optimisation is not None
+    assert set(told.optimisation.loss_terms) == {"style"}
+
+
 def test_a_pair_that_is_delivered_twice_is_made_once(home: Path) -> None:
     (job,) = jobs(home / "m.yaml")
     assert worker.run_pair(job).status == "done"

@@ -134,8 +134,15 @@ def test_moments_that_are_not_finite_spoil_their_own_row_only() -> None:
     np.testing.assert_allclose(array(found[[0, 2]]), array(proper[[0, 2]]), rtol=1e-12)
 
 
+def test_a_style_that_is_not_finite_spoils_the_loss_and_not_the_program() -> None:
+    style = _features(12, 2, 4, 5, 5)
+    style[0, 1, 2, 3] = torch.nan
+    found = _distance(_features(13, 2, 4, 5, 5), style)
+    assert torch.isnan(found).tolist() == [True, False]
+
+
 def _made(**settings: Any) -> tuple[Tensor, dict[str, list[float]]]:
-    chosen = StyleSettings(**{"steps": 30, "mode": "texture", **settings})
+    chosen = StyleSettings(**{"steps": 30, "mode": "texture", "margin": 0, **settings})
     contents, styles = torch.cat([waves(0.3), speckles(1)]), torch.cat([waves(1.7, finer=4), waves(0.9)])
     result = stylize(contents, styles, settings=chosen, encoder=tiny_encoder(chosen))
     return result.image_bchw, result.terms
