@@ -21,6 +21,9 @@ from stylize_core.settings import StyleSettings
 # with full noise a reconstruction from relu3_1 has 14.5 dB and from this 18.3 (docs/guide.md).
 FAINT_NOISE = 0.1
 
+# The margin is at most this share of the shorter side, so that what is cut off does not decide the statistics.
+SIDE_PER_MARGIN = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Stylized:
@@ -93,7 +96,7 @@ def _stylize(
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
     encoder.check_size(content_bchw)
-    margin = min(settings.margin, *(side - 1 for side in content_bchw.shape[-2:]))
+    margin = min(settings.margin, min(content_bchw.shape[-2:]) // SIDE_PER_MARGIN)
     shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
     content = content_targets(encoder, shown_bchw, settings)
     final = Objective(encoder, content, _as_targets(style, encoder, settings, content_bchw), settings)
