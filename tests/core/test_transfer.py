@@ -178,7 +178,7 @@ def test_weights_beyond_all_numbers_diverge_honestly() -> None:
 class Failing(Encoder):
     """A network that sees nothing finite after so many looks, as with a device that breaks."""
 
-    looks = 8
+    looks = 9
 
     def taps(self, trace: Trace) -> dict[str, Tensor]:
         self.looks -= 1
@@ -281,3 +281,15 @@ def test_the_range_weight_keeps_what_clamping_would_cut_off() -> None:
     kept = transfer(range_weight=100, steps=40).terms
     cut = transfer(range_weight=0, steps=40).terms
     assert sum(values[0] for values in kept.values()) < sum(values[0] for values in cut.values())
+
+
+def test_a_margin_is_cut_off_again_and_changes_what_lies_along_the_frame() -> None:
+    wide = waves(0.3, height=96, width=120)
+    settings = {margin: StyleSettings(steps=5, margin=margin) for margin in (0, 4)}
+    made = {
+        margin: stylize(wide, style(), settings=chosen, encoder=tiny_encoder(chosen)).image_bchw
+        for margin, chosen in settings.items()
+    }
+    assert made[0].shape == made[4].shape == wide.shape
+    difference = (made[0] - made[4]).abs().mean((0, 1))
+    assert float(difference[:2].mean()) > 2 * float(difference[40:56].mean())
