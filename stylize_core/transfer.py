@@ -21,7 +21,7 @@ from stylize_core.settings import StyleSettings
 # with full noise a reconstruction from relu3_1 has 14.5 dB and from this 18.3 (docs/guide.md).
 FAINT_NOISE = 0.1
 
-# The margin is at most this share of the shorter side, so that what is cut off does not decide the statistics.
+# The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
 SIDE_PER_MARGIN = 24
 
 
