@@ -9,11 +9,9 @@ from collections.abc import Callable, Mapping
 import torch
 from rich.table import Table
 
-from benchmarks.pictures import picture, weights_for
+from benchmarks.pictures import objective_for, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss
 from stylize_core.architecture import Architecture, convolutions
-from stylize_core.encoder import Encoder
-from stylize_core.objective import Objective, content_targets, style_targets
 from stylize_core.settings import StyleSettings
 from stylize_core.weights import Weights
 
@@ -78,13 +76,7 @@ def _plain(weights: Weights, settings: StyleSettings, content: torch.Tensor, sty
 def _ours(
     weights: Weights, settings: StyleSettings, content: torch.Tensor, style: torch.Tensor, dtype: torch.dtype
 ) -> Work:
-    encoder = Encoder(weights, layers=settings.layers, pooling=settings.pooling, dtype=dtype)
-    objective = Objective(
-        encoder=encoder,
-        content=content_targets(encoder, content, settings),
-        style=style_targets(encoder, style, settings),
-        settings=settings,
-    )
+    objective = objective_for(weights, settings, content, style, dtype)
     return lambda: objective(content)
 
 

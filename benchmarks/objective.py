@@ -8,12 +8,10 @@ from contextlib import suppress
 import torch
 from rich.table import Table
 
-from benchmarks.pictures import picture, weights_for
+from benchmarks.pictures import objective_for, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
-from stylize_core.encoder import Encoder
 from stylize_core.minimise import Progress, minimise
-from stylize_core.objective import Objective, content_targets, style_targets
 from stylize_core.settings import StyleSettings
 from stylize_core.weights import Weights
 
@@ -54,13 +52,7 @@ def _until(
     dtype: torch.dtype,
 ) -> tuple[int, float]:
     """Evaluations and seconds until the smallest loss is at most `goal`."""
-    encoder = Encoder(weights, layers=settings.layers, pooling=settings.pooling, dtype=dtype)
-    objective = Objective(
-        encoder=encoder,
-        content=content_targets(encoder, content, settings),
-        style=style_targets(encoder, style, settings),
-        settings=settings,
-    )
+    objective = objective_for(weights, settings, content, style, dtype)
     reached = 0
 
     def watch(progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What the benchmarks work on: the project's own pictures, and weights of the right shape."""
+"""What the benchmarks work on: the project's own pictures, weights of the right shape, our objective."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import Architecture, convolutions
+from stylize_core.encoder import Encoder
 from stylize_core.image import decode_picture, resize
-from stylize_core.settings import PictureSettings
+from stylize_core.objective import Objective, content_targets, style_targets
+from stylize_core.settings import PictureSettings, StyleSettings
 from stylize_core.weights import Weights, builtin_weights, weights_from_bytes
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
@@ -35,6 +37,19 @@ def weights_for(encoder: Architecture, file: str | None) -> Weights:
             data, sha256=digest, architecture=encoder, convention="torchvision", source=file
         )
     return _random(encoder)
+
+
+def objective_for(
+    weights: Weights, settings: StyleSettings, content: Tensor, style: Tensor, dtype: torch.dtype
+) -> Objective:
+    """This project's objective for one pair, with the network in that number format."""
+    encoder = Encoder(weights, layers=settings.layers, pooling=settings.pooling, dtype=dtype)
+    return Objective(
+        encoder=encoder,
+        content=content_targets(encoder, content, settings),
+        style=style_targets(encoder, style, settings),
+        settings=settings,
+    )
 
 
 def _random(encoder: Architecture) -> Weights:

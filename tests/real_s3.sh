@@ -22,12 +22,6 @@ with_ceph=(env # what runs a program of the unpacked packages
     "LD_LIBRARY_PATH=$libraries:$libraries/ceph:$root/usr/lib/ceph:$root/lib/$(uname -m)-linux-gnu"
     "PYTHONPATH=$root/usr/lib/python3/dist-packages" "PATH=$root/usr/bin:$PATH")
 
-ceph() { # run a program of the unpacked packages
-    local libraries; libraries=$root/usr/lib/$(uname -m)-linux-gnu
-    LD_LIBRARY_PATH=$libraries:$libraries/ceph:$root/usr/lib/ceph:$root/lib/$(uname -m)-linux-gnu \
-        PYTHONPATH=$root/usr/lib/python3/dist-packages PATH=$root/usr/bin:$PATH "$@"
-}
-
 ceph() { "${with_ceph[@]}" timeout 10 /usr/bin/python3 "$root/usr/bin/ceph" -c "$conf" "$@"; }
 
 in_background() { # NAME PROGRAM...: its process id and its output lie in the state folder
@@ -132,12 +126,15 @@ start_gateway() {
         --access-key="$key" --secret-key="$secret" >"$state/user.json" 2>"$state/user.out"
 }
 
-start() {
+start() { # now and then the monitor and the OSD of a fresh cluster disagree about its id, so up to five times
+    local attempt
     unpack
-    configure
-    start_monitor
-    start_osd
-    start_gateway
+    for attempt in 1 2 3 4 5; do
+        if (configure && start_monitor && start_osd && start_gateway); then return; fi
+        echo "real_s3.sh: attempt $attempt failed" >&2
+        stop
+    done
+    fail "the cluster did not come up in $attempt attempts"
 }
 
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

@@ -6,9 +6,11 @@ import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import boto3
 import pytest
+from small_batch import manifest, small_batch, stylize, tree
 
 from flows.errors import AlreadyRunning, NotFound, StorageFatal
 from flows.lock import hold_output
@@ -102,3 +104,23 @@ def test_a_wrong_secret_ends_the_run(storage: Storage, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StorageFatal):
         storage.read("a")
+
+
+@pytest.mark.slow
+def test_a_manifest_from_bucket_to_bucket_gives_the_pictures_of_a_local_run(
+    bucket: str, tmp_path: Path
+) -> None:
+    assert stylize("run", small_batch(tmp_path), "--device", "cpu").returncode == 0
+    client = boto3.session.Session().client("s3")
+    for path in [*(tmp_path / "photos").iterdir(), *(tmp_path / "paintings").iterdir()]:
+        client.put_object(Bucket=bucket, Key=f"in/{path.parent.name}/{path.name}", Body=path.read_bytes())
+    entries = f"contents: ['s3://{bucket}/in/photos/*']\nstyles: ['s3://{bucket}/in/paintings/*']"
+    path = manifest(tmp_path, entries, output=f"s3://{bucket}/made")
+    done = stylize("run", path, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    again = stylize("run", path, "--device", "cpu")
+    assert "4 of 4 done (0 now, 4 before)" in again.stdout
+    pictures = {name: data for name, data in tree(tmp_path / "out").items() if name.endswith(".png")}
+    made = open_storage(f"s3://{bucket}/made")
+    assert {name: made.read(name) for name in pictures} == pictures
+    assert len(pictures) == 4
