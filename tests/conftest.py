@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 # Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times.
@@ -12,6 +13,11 @@ import pytest
 from object_store import ObjectStore, running_object_store
 
 pytest_plugins = ["small_teachers"]
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every program that they start
+# inherits that; the tests that press Ctrl-C need programs that hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
