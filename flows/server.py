@@ -20,6 +20,7 @@ from flows.errors import ServerUnavailable
 from flows.server_private import LOOPBACK, QUIET, private_server, reason
 
 HEALTH_TIMEOUT_S = 5.0
+START_HEALTH_TIMEOUT_S = 30.0  # a busy server may be slow, and at the start waiting loses nothing
 DRAIN_TIMEOUT_S = 5.0
 
 
@@ -95,7 +96,7 @@ def _set_variables(settings: Mapping[str, str | None]) -> None:
 
 def _require_health(url: str) -> None:
     try:
-        _ask_health(url)
+        _ask_health(url, timeout_s=START_HEALTH_TIMEOUT_S)
     except (OSError, ValueError, HTTPException) as error:
         raise ServerUnavailable(
             f"PREFECT_API_URL is {url}, but no Prefect server answers there ({reason(error)}); "
@@ -103,10 +104,10 @@ def _require_health(url: str) -> None:
         ) from error
 
 
-def _ask_health(url: str) -> None:
+def _ask_health(url: str, *, timeout_s: float = HEALTH_TIMEOUT_S) -> None:
     """Return if a server answers; wanting a key or showing a strange certificate is Prefect's business."""
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=HEALTH_TIMEOUT_S):  # noqa: S310
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=timeout_s):  # noqa: S310
             pass
     except urllib.error.HTTPError as error:
         with error:

@@ -31,10 +31,12 @@ class Family:
 
     def wait_for(self, line: str) -> str:
         """Read the program's output up to the line that begins so; the rest of that line."""
+        others = []
         for seen in _lines(self.program.stdout):
             if seen.startswith(line):
                 return seen.removeprefix(line).strip()
-        raise AssertionError(f"ended without printing {line!r}: {self.errors()}")
+            others.append(seen)
+        raise AssertionError(f"ended without printing {line!r}: {''.join(others)}{self.errors()}")
 
     def signal(self, number: int) -> None:
         """Send a signal to the process group, as a terminal does."""
