@@ -188,7 +188,7 @@ def finish(home: Path, output: str) -> None:
 
 @needs_proc
 def test_a_worker_killed_in_the_middle_costs_its_pair_one_try(calm: Path) -> None:
-    path = manifest(calm, settings=LONG, output="outlived")
+    path = manifest(calm, settings=LONG, output="orphaned")
     with stylize_family("run", path, *CPU) as program:
         program.wait_for("[2/9]")
         (worker,) = program.members("spawn_main")
@@ -197,7 +197,7 @@ def test_a_worker_killed_in_the_middle_costs_its_pair_one_try(calm: Path) -> Non
         assert "SIGKILL" in program.wait_for("p2__s0: the worker")
         assert program.end() == 0
         assert everybody_ends(program)
-    assert tree(calm / "outlived") == tree(calm / "calm")
+    assert tree(calm / "orphaned") == tree(calm / "calm")
 
 
 def test_s3_gives_the_same_pictures_as_a_folder(home: Path, object_store: ObjectStore) -> None:
@@ -233,7 +233,7 @@ def test_weights_and_devices_that_are_not_there_end_a_run_before_it_begins(home:
 
 @needs_proc
 def test_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Path) -> None:
-    path = manifest(calm, settings=LONG, output="outlived")
+    path = manifest(calm, settings=LONG, output="serverless")
     began = (
         "import signal\n"
         "from flows.server import prefect_server\n"
@@ -248,5 +248,5 @@ def test_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Path) -> 
             server.signal(signal.SIGKILL)
             assert program.end() == 0
             assert everybody_ends(program)
-    assert report(calm, "outlived")["done"] == 9
-    assert tree(calm / "outlived") == tree(calm / "calm")
+    assert report(calm, "serverless")["done"] == 9
+    assert tree(calm / "serverless") == tree(calm / "calm")
