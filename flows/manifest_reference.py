@@ -20,7 +20,7 @@ from flows.manifest_settings import PICTURE_SETTINGS, STYLE_SETTINGS, WEIGHTS_KE
 from flows.manifest_yaml import MAX_BYTES
 from flows.sweep import MAX_VARIANTS
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
-from stylize_core.settings import Crop
+from stylize_core.settings_fields import Crop
 
 ROOT = Path(__file__).parent.parent
 EXPECT = "# expect: "

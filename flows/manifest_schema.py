@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 from flows.manifest_model import CONTENT_KEYS, DEVICE, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
 from flows.manifest_settings import SETTINGS, WEIGHTS_KEYS, Setting
 from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, layer_names
-from stylize_core.settings import Crop, Layers, WeightsFile
+from stylize_core.settings import Layers, WeightsFile
+from stylize_core.settings_fields import Crop
 
 _TEXT = {"type": "string", "minLength": 1}
 _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}

@@ -7,7 +7,8 @@ from dataclasses import MISSING, dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
-from stylize_core.settings import Crop, Layers, PictureSettings, StyleSettings, WeightsFile, setting_fields
+from stylize_core.settings import Layers, PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings_fields import Crop, setting_fields
 
 INIT_WORDS = ("auto", "content", "noise", "style")
 

@@ -19,7 +19,8 @@ from stylize_core.encoder import Encoder
 from stylize_core.image import Picture, decode_picture, resize
 from stylize_core.image_crop import crop
 from stylize_core.objective import Targets, style_targets
-from stylize_core.settings import WHOLE, Crop, PictureSettings, StyleSettings
+from stylize_core.settings import WHOLE, PictureSettings, StyleSettings
+from stylize_core.settings_fields import Crop
 from stylize_core.weights import Weights, builtin_weights, published_weights, weights_from_bytes
 
 T = TypeVar("T")

@@ -31,7 +31,8 @@ from stylize_core.device import describe_device
 from stylize_core.errors import Diverged, StylizeError
 from stylize_core.image import encode_picture
 from stylize_core.minimise import Progress, RowReport
-from stylize_core.settings import WHOLE, Crop, StyleSettings
+from stylize_core.settings import WHOLE, StyleSettings
+from stylize_core.settings_fields import Crop
 from stylize_core.transfer import Stylized, stylize
 
 log = logging.getLogger("stylize.worker")

@@ -1,13 +1,64 @@
-"""Plain gradient descent, and the average of a solver's path; see `solvers.Solver` for what both promise."""
+"""Adam, plain gradient descent, and the average of a path; see `solvers.Solver` for what all promise."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from stylize_core.solvers import NONFINITE_TRIALS, Solver
+from stylize_core.solvers import NONFINITE_TRIALS, Solver, choose_rows
 
 RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
+
+
+class Adam:
+    """Adam (Kingma and Ba 2014, arXiv 1412.6980, algorithm 1), which keeps the best point it has seen.
+
+    A non-finite trial goes back to the best point, forgets the moments and halves the rate of its row.
+
+    Args:
+        start: [B, D].
+        learning_rate: step in units of the 0..1 pixel range.
+    """
+
+    BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+    def __init__(self, start: Tensor, *, learning_rate: float) -> None:
+        rows = start.shape[0]
+        self.trial = self.best = start
+        self.best_loss = start.new_full((rows,), torch.inf)
+        self.accepted = torch.zeros(rows, dtype=torch.int64, device=start.device)
+        self.stalled = torch.zeros(rows, dtype=torch.bool, device=start.device)
+        self.broken = torch.zeros_like(self.stalled)
+        self._rate = start.new_full((rows,), learning_rate)
+        self._first = torch.zeros_like(start)
+        self._second = torch.zeros_like(start)
+        self._age = torch.zeros_like(self.accepted)
+        self._nonfinite = torch.zeros_like(self.accepted)
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        """Take in the trial and step on, or back to the best point where it was not finite."""
+        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1) & ~self.broken
+        better = finite & (loss < self.best_loss)
+        self.best = choose_rows(better, self.trial, self.best)
+        self.best_loss = torch.where(better, loss, self.best_loss)
+        self.accepted = self.accepted + finite
+        self._nonfinite = torch.where(finite, 0, self._nonfinite + 1)
+        self.broken = self.broken | (self._nonfinite >= NONFINITE_TRIALS)
+        self._rate = torch.where(finite, self._rate, self._rate / 2)
+        self._age = torch.where(finite, self._age + 1, 0)
+        self._first = choose_rows(
+            finite, torch.lerp(gradient, self._first, self.BETA_1), torch.zeros_like(gradient)
+        )
+        self._second = choose_rows(
+            finite, torch.lerp(gradient.square(), self._second, self.BETA_2), torch.zeros_like(gradient)
+        )
+        self.trial = choose_rows(finite, self._stepped(), self.best)
+
+    def _stepped(self) -> Tensor:
+        age = self._age[:, None].to(self._first.dtype)
+        mean = self._first / (1 - self.BETA_1**age)
+        spread = (self._second / (1 - self.BETA_2**age)).sqrt()
+        return self.trial - self._rate[:, None] * mean / (spread + self.EPSILON)
 
 
 class GradientDescent:

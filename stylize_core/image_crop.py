@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from stylize_core.errors import ImageTooSmall
 from stylize_core.image import MIN_SIDE_PX, Picture
-from stylize_core.settings import WHOLE, Crop
+from stylize_core.settings import WHOLE
+from stylize_core.settings_fields import Crop
 
 
 def crop(picture: Picture, region: Crop, *, source: str) -> Picture:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from stylize_core.descent import Averaged, GradientDescent
+from stylize_core.descent import Adam, Averaged, GradientDescent
+from stylize_core.lbfgs import LBFGS
 from stylize_core.objective import Objective
 from stylize_core.settings import StyleSettings
-from stylize_core.solvers import LBFGS, Adam, Solver
+from stylize_core.solvers import Solver
 
 # How often the host looks at the device's numbers. In between, nothing waits.
 CHECK_EVERY = 10

@@ -6,13 +6,10 @@ generated from them, so there is one place where a setting is described.
 
 from __future__ import annotations
 
-import math
 import re
-import typing
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
 from typing import Any, Literal
 
 from stylize_core.architecture import (
@@ -23,23 +20,16 @@ from stylize_core.architecture import (
     layer_names,
 )
 from stylize_core.errors import SettingsError
+from stylize_core.settings_fields import Crop, check_choice, check_fields, check_number, plain
+from stylize_core.settings_fields import setting as _setting
 
 _ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
 Layers = Mapping[str, float] | Sequence[str]
-Crop = tuple[float, float, float, float]
 WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 
 MOST_SNAPSHOTS = 1000
 """So many pictures of one optimisation are evolution enough; more are a mistake in the manifest."""
-
-
-def _setting(default: Any, about: str, *, quiet: bool = False, **limits: float) -> Any:
-    """A documented dataclass field; `limits` are any of ge, gt, le.
-
-    A `quiet` one is not spelled while it has its default: pictures that do not use it keep their identity.
-    """
-    return field(default=default, metadata={"about": about, "quiet": quiet, **limits})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +48,7 @@ class WeightsFile:
         """
         if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
             raise SettingsError("weights.sha256", self.sha256, "it must be 64 lower-case hex digits")
-        _check_choice(self, "convention", "weights.convention")
+        check_choice(self, "convention", "weights.convention")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,7 +213,7 @@ class StyleSettings:
         """
         other = {"content": "style", "texture": "content"}.get(self.mode)
         unused = (f"{other}_weight", f"{other}_layers", *(("statistics",) if other == "style" else ()))
-        spelled = _plain(self, leave_out="weights") | {
+        spelled = plain(self, leave_out="weights") | {
             "init": self.start,
             "content_layers": self.content_layer_weights,
             "style_layers": self.style_layer_weights,
@@ -269,66 +259,7 @@ class PictureSettings:
 
     def canonical(self) -> dict[str, Any]:
         """Every value that decides the bytes of the result."""
-        return _plain(self)
-
-
-def setting_fields(cls: type) -> Iterator[tuple[Field[Any], Any, Any]]:
-    """Each field of a settings class with its resolved type and its default."""
-    hints = _hints(cls)
-    for f in fields(cls):
-        yield f, hints[f.name], None if f.default is MISSING else f.default
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    """Resolving annotations takes a millisecond, and a manifest may build a hundred thousand settings."""
-    return typing.get_type_hints(cls)
-
-
-def check_fields(settings: Any) -> None:
-    """Hold every field of a settings object against its type and limits.
-
-    Raises:
-        SettingsError: naming key, value and what is expected.
-    """
-    for f, hint, _ in setting_fields(type(settings)):
-        if typing.get_origin(hint) is Literal:
-            _check_choice(settings, f.name, f.name)
-        elif hint in (int, float):
-            _check_number(f.name, getattr(settings, f.name), hint, f.metadata)
-        elif hint == Crop:
-            _check_crop(f.name, getattr(settings, f.name), f.metadata)
-
-
-def _check_choice(settings: Any, name: str, key: str) -> None:
-    cls: type = settings.__class__
-    choices = typing.get_args(_hints(cls)[name])
-    value = getattr(settings, name)
-    if not any(value == choice and type(value) is type(choice) for choice in choices):
-        raise SettingsError(key, value, "choose one of " + ", ".join(str(choice) for choice in choices))
-
-
-def _check_number(key: str, value: Any, kind: type, limits: Mapping[str, Any]) -> None:
-    accepted = (int,) if kind is int else (int, float)
-    proper = isinstance(value, accepted) and not isinstance(value, bool)
-    if not proper or (isinstance(value, float) and not math.isfinite(value)):
-        raise SettingsError(key, value, f"it must be a finite {'whole ' if kind is int else ''}number")
-    if "ge" in limits and value < limits["ge"]:
-        raise SettingsError(key, value, f"it must be at least {limits['ge']}")
-    if "gt" in limits and value <= limits["gt"]:
-        raise SettingsError(key, value, f"it must be above {limits['gt']}")
-    if "le" in limits and value > limits["le"]:
-        raise SettingsError(key, value, f"it must be at most {limits['le']}")
-
-
-def _check_crop(key: str, region: Any, limits: Mapping[str, Any]) -> None:
-    if not isinstance(region, tuple) or len(region) != 4:
-        raise SettingsError(key, region, "it must be (left, top, right, bottom), each from 0 to 1")
-    for share in region:
-        _check_number(key, share, float, limits)
-    left, top, right, bottom = region
-    if left >= right or top >= bottom:
-        raise SettingsError(key, list(region), "left must be below right, and top below bottom")
+        return plain(self)
 
 
 def _check_layers(key: str, layers: Layers, encoder: str) -> None:
@@ -339,7 +270,7 @@ def _check_layers(key: str, layers: Layers, encoder: str) -> None:
     if not isinstance(layers, Mapping) and len(set(layers)) != len(layers):
         raise SettingsError(key, list(layers), "each layer may stand once")
     for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():
-        _check_number(f"{key}.{name}", weight, float, {"gt": 0, "le": 1e15})
+        check_number(f"{key}.{name}", weight, float, {"gt": 0, "le": 1e15})
 
 
 def _check_aspect(aspect: Any, mode: str) -> None:
@@ -350,21 +281,6 @@ def _check_aspect(aspect: Any, mode: str) -> None:
         raise SettingsError("aspect", aspect, expected)
     if aspect and mode != "texture":
         raise SettingsError("aspect", aspect, "only `mode: texture` takes one")
-
-
-def _plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
-    """Field values by name, with 10 and 10.0, and 0.0 and -0.0, spelled alike where a float is meant."""
-    return {
-        f.name: _plain_value(getattr(settings, f.name), hint)
-        for f, hint, default in setting_fields(type(settings))
-        if f.name != leave_out and not (f.metadata.get("quiet") and getattr(settings, f.name) == default)
-    }
-
-
-def _plain_value(value: Any, hint: Any) -> Any:
-    if hint == Crop:
-        return [float(share) + 0.0 for share in value]
-    return float(value) + 0.0 if hint is float else value
 
 
 def _normalised(layers: Layers) -> dict[str, float]:

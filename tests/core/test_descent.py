@@ -12,10 +12,10 @@ from small_networks import speckles, tiny_encoder, waves
 from test_solvers import evaluated, quadratic, rosenbrock, scaled, starts
 from torch import Tensor
 
-from stylize_core.descent import RUNAWAY, Averaged, GradientDescent
+from stylize_core.descent import RUNAWAY, Adam, Averaged, GradientDescent
 from stylize_core.errors import SettingsError
 from stylize_core.settings import StyleSettings
-from stylize_core.solvers import NONFINITE_TRIALS, Adam
+from stylize_core.solvers import NONFINITE_TRIALS
 from stylize_core.transfer import Stylized, stylize
 
 NAN = torch.tensor([float("nan")], dtype=torch.float64)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
 from stylize_core.errors import SettingsError
-from stylize_core.settings import PictureSettings, StyleSettings, WeightsFile, setting_fields
+from stylize_core.settings import PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings_fields import setting_fields
 
 CLASSES: tuple[Any, ...] = (StyleSettings, PictureSettings)
 DIGEST = "0123456789abcdef" * 4

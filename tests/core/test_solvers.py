@@ -14,7 +14,9 @@ from reference import Array, array, two_loop
 from scipy.optimize import minimize
 from torch import Tensor
 
-from stylize_core.solvers import CURVATURE, LBFGS, LINE_SEARCH_TRIALS, NONFINITE_TRIALS
+from stylize_core.curvature import CURVATURE
+from stylize_core.lbfgs import LBFGS, LINE_SEARCH_TRIALS
+from stylize_core.solvers import NONFINITE_TRIALS
 
 Function = Callable[[Tensor], Tensor]
 

@@ -7,7 +7,8 @@ import torch
 from test_solvers import evaluated, rosenbrock, starts
 from torch import Tensor
 
-from stylize_core.solvers import NONFINITE_TRIALS, Adam
+from stylize_core.descent import Adam
+from stylize_core.solvers import NONFINITE_TRIALS
 
 NAN = torch.tensor([float("nan")], dtype=torch.float64)
 

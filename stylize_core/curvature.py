@@ -1,0 +1,102 @@
+"""What L-BFGS remembers of the objective's curvature, row by row of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stylize_core.solvers import choose_rows
+
+CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
+
+
+class Pairs:
+    """The curvature pairs (s, y) of every row, with all their inner products."""
+
+    def __init__(self, like: Tensor, history: int) -> None:
+        rows, size = like.shape
+        self._history = history
+        self._buffer = like.new_zeros(rows, 2 * history, size)  # s in the first half, y in the second
+        self._products = torch.zeros(rows, 2 * history, 2 * history, dtype=torch.float64, device=like.device)
+        self._filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
+        self._next = torch.zeros(rows, dtype=torch.int64, device=like.device)
+        self._rows = torch.arange(rows, device=like.device)
+
+    @property
+    def empty(self) -> Tensor:
+        """[B] bool: rows without any pair."""
+        return ~self._filled.any(1)
+
+    def add(self, s: Tensor, y: Tensor, accept: Tensor) -> None:
+        """Keep the pair in the rows that accepted a step of proper curvature, in place of the oldest."""
+        bent = (s * y).sum(1) > CURVATURE * s.norm(dim=1) * y.norm(dim=1)
+        keep = accept & bent
+        slot, half = self._next, self._history
+        for offset, vector in ((0, s), (half, y)):
+            self._buffer[self._rows, slot + offset] = choose_rows(
+                keep, vector, self._buffer[self._rows, slot + offset]
+            )
+        for offset in (0, half):
+            column = self._inner(self._buffer[self._rows, slot + offset])
+            self._products[self._rows, slot + offset] = column
+            self._products[self._rows, :, slot + offset] = column
+        self._filled[self._rows, slot] |= keep
+        self._next = torch.where(keep, (slot + 1) % half, slot)
+
+    def clear(self, rows: Tensor) -> None:
+        """Forget the pairs of the given rows."""
+        self._filled = self._filled & ~rows[:, None]
+
+    def scale(self, otherwise: Tensor) -> Tensor:
+        """`s·y / y·y` of the newest pair, [B]: the usual first guess at the inverse Hessian."""
+        newest = (self._next - 1) % self._history
+        s_y = self._products[self._rows, newest, newest + self._history]
+        y_y = self._products[self._rows, newest + self._history, newest + self._history]
+        known = self._filled[self._rows, newest] & (y_y > 0) & (s_y > 0)
+        return torch.where(known, (s_y / y_y).to(otherwise.dtype), otherwise)
+
+    def direction(self, gradient: Tensor, scale: Tensor) -> Tensor:
+        """Minus the inverse Hessian's estimate times the gradient, [B, D]."""
+        order = (self._next[:, None] + torch.arange(self._history, device=self._next.device)) % self._history
+        filled = self._filled.gather(1, order)
+        both = torch.cat([order, order + self._history], 1)
+        known = torch.cat([filled, filled], 1).double()
+        inner = self._products.gather(1, both[:, :, None].expand(-1, -1, both.shape[1]))
+        inner = inner.gather(2, both[:, None, :].expand(-1, both.shape[1], -1))
+        inner = inner * known[:, :, None] * known[:, None, :]
+        slopes = self._inner(gradient).gather(1, both) * known
+        weights = _compact_coefficients(inner, slopes, scale.double(), filled)
+        placed = torch.zeros_like(weights).scatter(1, both, weights).to(gradient.dtype)
+        moved = [torch.mv(pairs.T, row) for pairs, row in zip(self._buffer, placed, strict=True)]
+        return -(scale[:, None] * gradient + torch.stack(moved))
+
+    def _inner(self, vector: Tensor) -> Tensor:
+        """Products of the rows' vectors [B, D] with all their pairs, [B, 2m] float64.
+
+        Row by row, because a matrix-vector product runs at the memory's speed and a batched one far below it.
+        """
+        rows = [torch.mv(pairs, row) for pairs, row in zip(self._buffer, vector, strict=True)]
+        return torch.stack(rows).double()
+
+
+def _compact_coefficients(inner: Tensor, slopes: Tensor, scale: Tensor, filled: Tensor) -> Tensor:
+    """Coefficients of the pairs in `H g - scale g`, oldest pair first.
+
+    With R the upper triangle of SᵀY and D its diagonal: p = R⁻¹ Sᵀg weighs -scale Y, and
+    R⁻ᵀ ((D + scale YᵀY) p - scale Yᵀg) weighs S.
+
+    Args:
+        inner: [B, 2m, 2m], inner products of s (first m) and y; rows of empty places are 0.
+        slopes: [B, 2m], their products with the gradient.
+        scale: [B].
+        filled: [B, m].
+    """
+    m = filled.shape[1]
+    s_y, y_y = inner[:, :m, m:], inner[:, m:, m:]
+    diagonal = torch.diagonal(s_y, dim1=1, dim2=2)
+    triangle = torch.triu(s_y) + torch.diag_embed((~filled).double())
+    p = torch.linalg.solve_triangular(triangle, slopes[:, :m, None], upper=True)
+    scaled = scale[:, None, None]
+    right = diagonal[:, :, None] * p + scaled * (y_y @ p - slopes[:, m:, None])
+    w = torch.linalg.solve_triangular(triangle.transpose(1, 2), right, upper=False)
+    return torch.cat([w, -scaled * p], 1)[:, :, 0]

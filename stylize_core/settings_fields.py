@@ -1,0 +1,106 @@
+"""The fields of settings: how they describe themselves, are checked against that, and are spelled."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, field, fields
+from functools import cache
+from typing import Any, Literal
+
+from stylize_core.errors import SettingsError
+
+Crop = tuple[float, float, float, float]
+
+
+def setting(default: Any, about: str, *, quiet: bool = False, **limits: float) -> Any:
+    """A documented dataclass field; `limits` are any of ge, gt, le.
+
+    A `quiet` one is not spelled while it has its default: pictures that do not use it keep their identity.
+    """
+    return field(default=default, metadata={"about": about, "quiet": quiet, **limits})
+
+
+def setting_fields(cls: type) -> Iterator[tuple[Field[Any], Any, Any]]:
+    """Each field of a settings class with its resolved type and its default."""
+    hints = _hints(cls)
+    for f in fields(cls):
+        yield f, hints[f.name], None if f.default is MISSING else f.default
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Resolving annotations takes a millisecond, and a manifest may build a hundred thousand settings."""
+    return typing.get_type_hints(cls)
+
+
+def check_fields(settings: Any) -> None:
+    """Hold every field of a settings object against its type and limits.
+
+    Raises:
+        SettingsError: naming key, value and what is expected.
+    """
+    for f, hint, _ in setting_fields(type(settings)):
+        if typing.get_origin(hint) is Literal:
+            check_choice(settings, f.name, f.name)
+        elif hint in (int, float):
+            check_number(f.name, getattr(settings, f.name), hint, f.metadata)
+        elif hint == Crop:
+            _check_crop(f.name, getattr(settings, f.name), f.metadata)
+
+
+def check_choice(settings: Any, name: str, key: str) -> None:
+    """Refuse, under the name `key`, a value that the field's type does not list.
+
+    Raises:
+        SettingsError: naming key, value and the choices.
+    """
+    cls: type = settings.__class__
+    choices = typing.get_args(_hints(cls)[name])
+    value = getattr(settings, name)
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        raise SettingsError(key, value, "choose one of " + ", ".join(str(choice) for choice in choices))
+
+
+def check_number(key: str, value: Any, kind: type, limits: Mapping[str, Any]) -> None:
+    """Refuse what is no finite number of that kind, or beyond the limits ge, gt and le.
+
+    Raises:
+        SettingsError: naming key, value and what is expected.
+    """
+    accepted = (int,) if kind is int else (int, float)
+    proper = isinstance(value, accepted) and not isinstance(value, bool)
+    if not proper or (isinstance(value, float) and not math.isfinite(value)):
+        raise SettingsError(key, value, f"it must be a finite {'whole ' if kind is int else ''}number")
+    if "ge" in limits and value < limits["ge"]:
+        raise SettingsError(key, value, f"it must be at least {limits['ge']}")
+    if "gt" in limits and value <= limits["gt"]:
+        raise SettingsError(key, value, f"it must be above {limits['gt']}")
+    if "le" in limits and value > limits["le"]:
+        raise SettingsError(key, value, f"it must be at most {limits['le']}")
+
+
+def _check_crop(key: str, region: Any, limits: Mapping[str, Any]) -> None:
+    if not isinstance(region, tuple) or len(region) != 4:
+        raise SettingsError(key, region, "it must be (left, top, right, bottom), each from 0 to 1")
+    for share in region:
+        check_number(key, share, float, limits)
+    left, top, right, bottom = region
+    if left >= right or top >= bottom:
+        raise SettingsError(key, list(region), "left must be below right, and top below bottom")
+
+
+def plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
+    """Field values by name, with 10 and 10.0, and 0.0 and -0.0, spelled alike where a float is meant."""
+    return {
+        f.name: _plain_value(getattr(settings, f.name), hint)
+        for f, hint, default in setting_fields(type(settings))
+        if f.name != leave_out and not (f.metadata.get("quiet") and getattr(settings, f.name) == default)
+    }
+
+
+def _plain_value(value: Any, hint: Any) -> Any:
+    if hint == Crop:
+        return [float(share) + 0.0 for share in value]
+    return float(value) + 0.0 if hint is float else value
