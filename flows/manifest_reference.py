@@ -19,7 +19,7 @@ from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
 from flows.manifest_yaml import MAX_BYTES
 from flows.sweep import MAX_VARIANTS
-from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
+from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, in_words, layer_names
 from stylize_core.settings_fields import Crop
 
 ROOT = Path(__file__).parent.parent
@@ -121,9 +121,9 @@ def _default(setting: Setting) -> str:
 
 def _layers() -> list[str]:
     rows = [
-        (f"`{encoder}`", f"`{names[0]}` to `{names[-1]}`", ", ".join(content), ", ".join(style))
+        (f"`{encoder}`", in_words(layer_names(encoder)), *map(", ".join, defaults))
         for encoder, content in DEFAULT_CONTENT_LAYERS.items()
-        for names, style in [(layer_names(encoder), DEFAULT_STYLE_LAYERS[encoder])]
+        for defaults in [(content, DEFAULT_STYLE_LAYERS[encoder])]
     ]
     head = ("encoder", "layers", "content layers by default", "style layers by default")
     return ["## Layers\n", *_table(head, rows)]

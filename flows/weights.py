@@ -11,7 +11,7 @@ from rich.console import Console
 
 from flows.records import safe_text
 from flows.storage import read_uri
-from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, PUBLISHED, Architecture, layer_names
+from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, PUBLISHED, Architecture, in_words, layer_names
 from stylize_core.errors import SettingsError
 
 
@@ -52,7 +52,7 @@ def print_weights(found: list[dict[str, Any]], console: Console) -> None:
 def _known(name: str, *, fetch: bool) -> dict[str, Any]:
     from stylize_core.weights import builtin_weights, published_path, published_weights
 
-    reach = f"{layer_names(name)[0]} to {layer_names(name)[-1]}"
+    reach = in_words(layer_names(name))
     if name not in PUBLISHED:
         weights = builtin_weights()
         return {"name": name, "layers": reach, "sha256": weights.sha256, "where": "built in"}
@@ -76,7 +76,7 @@ def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
     named = {"file": place, "sha256": digest, "convention": convention or "torchvision"}
     return {
         "name": uri,
-        "layers": f"{weights.layers[0]} to {weights.layers[-1]}",
+        "layers": in_words(weights.layers),
         "sha256": digest,
         "convention": convention or "not stated in the file: torchvision, or else say caffe or features",
         # JSON is YAML, whatever the file is called

@@ -1,12 +1,12 @@
 """The networks by name: their layers, their defaults, their published weights. Knows no torch.
 
-Layers carry the field's names: `relu4_2` is the ReLU after the second convolution of block four
-(Simonyan and Zisserman 2014, arXiv 1409.1556, configurations D and E).
+Layers carry the field's names: `relu4_2` is the ReLU after the second convolution of block four, `pool4` what
+pooling leaves of that block (Simonyan and Zisserman 2014, arXiv 1409.1556, configurations D and E).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,14 +75,43 @@ def convolutions(architecture: str) -> tuple[Convolution, ...]:
 
 
 def layer_names(architecture: str) -> tuple[str, ...]:
-    """The names that `content_layers` and `style_layers` may use."""
-    return tuple(convolution.relu for convolution in convolutions(architecture))
+    """The names that `content_layers` and `style_layers` may use, from the picture inwards.
+
+    >>> layer_names("slim")[:4]
+    ('relu1_1', 'relu1_2', 'pool1', 'relu2_1')
+    """
+    found: list[str] = []
+    for block, count in enumerate(CONVOLUTIONS_PER_BLOCK[architecture], start=1):
+        found += [f"relu{block}_{number}" for number in range(1, count + 1)]
+        found.append(f"pool{block}")
+    return tuple(found)
+
+
+def down_to_deepest(architecture: str, layers: Iterable[str]) -> tuple[str, ...]:
+    """The layers that have to be computed for these, from the picture inwards.
+
+    >>> down_to_deepest("slim", ["relu1_1", "pool1"])
+    ('relu1_1', 'relu1_2', 'pool1')
+    """
+    names = layer_names(architecture)
+    return names[: 1 + max((names.index(layer) for layer in layers), default=-1)]
+
+
+def in_words(layers: Sequence[str]) -> str:
+    """What layers there are, for people.
+
+    >>> in_words(layer_names("slim"))
+    'relu1_1 to relu3_4 and pool1 to pool3'
+    """
+    kinds = ([name for name in layers if name.startswith(kind)] for kind in ("relu", "pool"))
+    return " and ".join(f"{names[0]} to {names[-1]}" for names in kinds if names)
 
 
 def smallest_side(layer: str) -> int:
     """The shortest picture side, in px, that leaves one column at `layer`.
 
-    >>> smallest_side("relu5_1")
-    16
+    >>> smallest_side("relu5_1"), smallest_side("pool5")
+    (16, 32)
     """
-    return int(2 ** (int(layer[4]) - 1))
+    block = int(layer[4])
+    return int(2 ** (block if layer.startswith("pool") else block - 1))

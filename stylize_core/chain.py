@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.architecture import Convolution, convolutions
+from stylize_core.architecture import Convolution, convolutions, down_to_deepest
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
 # three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
@@ -27,7 +27,8 @@ class Trace:
     """What a pass forward leaves for the pass back.
 
     Attributes:
-        features: layer name to [B, C, h, w] after the ReLU, of every convolution, in the chain's format.
+        features: layer name to [B, C, h, w] after the ReLU, of every convolution, and after every pooling
+            that is wanted, in the chain's format.
         chosen: per maximum pooling, which place won.
     """
 
@@ -58,13 +59,15 @@ class Chain:
         device: torch.device | str,
         dtype: torch.dtype,
     ) -> None:
-        names = [c.relu for c in convolutions(architecture)]
-        depth = 1 + max((names.index(layer) for layer in layers), default=-1)
+        needed = down_to_deepest(architecture, layers)
         self._steps = [
             _Step(c, parameters, pooled=pooling == "average" and _opens_block(c), device=device, dtype=dtype)
-            for c in convolutions(architecture)[:depth]
+            for c in convolutions(architecture)
+            if c.relu in needed
         ]
         self._maximum = pooling == "max"
+        self._pools = {layer for layer in layers if layer.startswith("pool")}
+        self._ends_in_pool = bool(needed) and needed[-1] in self._pools
 
     def forward(self, prepared_bchw: Tensor) -> Trace:
         """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
@@ -72,39 +75,50 @@ class Chain:
         features = functional.pad(prepared_bchw, (1, 1, 1, 1), mode="replicate")
         for step in self._steps:
             if _opens_block(step.place):
-                features = self._pool(features, step.place.block, trace)
+                features = self._pool(features, step.place.block - 1, trace)
             features = step.forward(features)
             trace.features[step.place.relu] = features
+        if self._ends_in_pool:
+            self._pool(features, self._steps[-1].place.block, trace)
         return trace
 
     def backward(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
         """The gradient [B, 3, H, W] by the prepared pictures, given that by some layers' features."""
         gradient: Tensor | None = None
+        if self._ends_in_pool:
+            gradient = self._unpool(None, self._steps[-1].place.block, trace, seeds)
         for step in reversed(self._steps):
             features = trace.features[step.place.relu]
-            seed = seeds.get(step.place.relu)
-            if seed is not None:
-                seed = seed.to(features.dtype)
-                gradient = seed if gradient is None else gradient.add_(seed)
-            if gradient is None:
-                continue
-            gradient = step.backward(torch.ops.aten.threshold_backward(gradient, features, 0))
+            gradient = _joined(gradient, seeds.get(step.place.relu), features.dtype)
+            if gradient is not None:
+                gradient = step.backward(torch.ops.aten.threshold_backward(gradient, features, 0))
             if _opens_block(step.place):
-                gradient = self._unpool(gradient, step.place.block, trace)
+                gradient = self._unpool(gradient, step.place.block - 1, trace, seeds)
         if gradient is None:
             raise ValueError("no layer has a gradient")
         return _unpad(gradient)
 
     def _pool(self, features: Tensor, block: int, trace: Trace) -> Tensor:
-        if not self._maximum:
-            return functional.avg_pool2d(features, 2)
-        pooled, trace.chosen[block] = functional.max_pool2d(features, 2, return_indices=True)
+        """A block's features in half the size; averages without the gain, which the next weights hold."""
+        if self._maximum:
+            pooled, trace.chosen[block] = functional.max_pool2d(features, 2, return_indices=True)
+        else:
+            pooled = functional.avg_pool2d(features, 2)
+        if (name := f"pool{block}") in self._pools:
+            trace.features[name] = pooled if self._maximum else pooled * AVERAGE_POOL_GAIN
         return pooled
 
-    def _unpool(self, gradient: Tensor, block: int, trace: Trace) -> Tensor:
-        """From the gradient by a block's input to that by the last features of the block before."""
-        last = [step.place.relu for step in self._steps if step.place.block == block - 1][-1]
-        features = trace.features[last]
+    def _unpool(
+        self, gradient: Tensor | None, block: int, trace: Trace, seeds: Mapping[str, Tensor]
+    ) -> Tensor | None:
+        """From the gradient by what the pooling of a block hands on to that by the block's last features."""
+        features = trace.features[[step.place.relu for step in self._steps if step.place.block == block][-1]]
+        seed = seeds.get(f"pool{block}")
+        if seed is not None and not self._maximum:
+            seed = seed * AVERAGE_POOL_GAIN
+        gradient = _joined(gradient, seed, features.dtype)
+        if gradient is None:
+            return None
         if self._maximum:
             won = torch.ops.aten.max_pool2d_with_indices_backward(
                 gradient, features, [2, 2], [2, 2], [0, 0], [1, 1], False, trace.chosen[block]
@@ -147,6 +161,13 @@ class _Step:
 
 def _laid_out(weight: Tensor, device: torch.device | str, dtype: torch.dtype) -> Tensor:
     return weight.to(device, dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _joined(gradient: Tensor | None, seed: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """The gradient that comes from deeper layers and the one that a loss has at this layer; may be none."""
+    if seed is None:
+        return gradient
+    return seed.to(dtype) if gradient is None else gradient.add_(seed.to(dtype))
 
 
 def _opens_block(place: Convolution) -> bool:

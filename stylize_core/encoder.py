@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.architecture import convolutions, smallest_side
+from stylize_core.architecture import Convolution, convolutions, down_to_deepest, layer_names, smallest_side
 from stylize_core.chain import AVERAGE_POOL_GAIN, Chain, Trace
 from stylize_core.errors import BadWeights, ImageTooSmall
 from stylize_core.weights import CONVENTIONS, Weights
 
 
 class Encoder:
-    """Pictures to named ReLU features.
+    """Pictures to named features, those of ReLUs and of poolings.
 
     The preprocessing comes with the weights, so pictures go in as plain RGB.
 
@@ -43,7 +43,7 @@ class Encoder:
         _check_depth(weights, layers)
         convention = CONVENTIONS[weights.convention]
         self.architecture = weights.architecture
-        self.layers = tuple(layer for layer in weights.layers if layer in layers)
+        self.layers = tuple(layer for layer in layer_names(weights.architecture) if layer in layers)
         self.device = torch.device(device)
         self.dtype = dtype
         self.min_side = max((smallest_side(layer) for layer in layers), default=1)
@@ -125,7 +125,7 @@ def vgg_features(
     architecture: str,
     pooling: str = "average",
 ) -> dict[str, Tensor]:
-    """The ReLU features of a VGG in plain, differentiable form, for training and as the chain's reference.
+    """The features of a VGG in plain, differentiable form, for training and as the chain's reference.
 
     No layer after the deepest one asked for is computed.
 
@@ -135,29 +135,29 @@ def vgg_features(
     Args:
         prepared_bchw: [B, 3, H, W], prepared for these parameters.
         parameters: `features.<index>.weight` and `.bias`, the index as in torchvision.
-        layers: names such as `relu3_1`.
+        layers: names such as `relu3_1` and `pool3`.
         architecture: `slim`, `vgg19` or `vgg16`.
         pooling: `average` or `max`.
     """
-    found: dict[str, Tensor] = {}
-    features, block = prepared_bchw, 1
-    for convolution in convolutions(architecture):
-        if len(found) == len(layers):
-            break
-        if convolution.block != block:
-            features, block = _pooled(features, pooling), convolution.block
-        weight = parameters[f"features.{convolution.index}.weight"]
-        bias = parameters[f"features.{convolution.index}.bias"]
-        if convolution.index == 0:
-            features = functional.conv2d(
-                functional.pad(features, (1, 1, 1, 1), mode="replicate"), weight, bias
-            )
+    chain = {convolution.relu: convolution for convolution in convolutions(architecture)}
+    found, features = {}, prepared_bchw
+    for layer in down_to_deepest(architecture, layers):
+        if layer in chain:
+            features = _convolved(features, parameters, chain[layer])
         else:
-            features = functional.conv2d(features, weight, bias, padding=1)
-        features = functional.relu(features)
-        if convolution.relu in layers:
-            found[convolution.relu] = features
+            features = _pooled(features, pooling)
+        if layer in layers:
+            found[layer] = features
     return found
+
+
+def _convolved(features_bchw: Tensor, parameters: Mapping[str, Tensor], place: Convolution) -> Tensor:
+    weight = parameters[f"features.{place.index}.weight"]
+    bias = parameters[f"features.{place.index}.bias"]
+    if place.index == 0:
+        padded = functional.pad(features_bchw, (1, 1, 1, 1), mode="replicate")
+        return functional.relu(functional.conv2d(padded, weight, bias))
+    return functional.relu(functional.conv2d(features_bchw, weight, bias, padding=1))
 
 
 def _pooled(features_bchw: Tensor, pooling: str) -> Tensor:
@@ -169,7 +169,8 @@ def _pooled(features_bchw: Tensor, pooling: str) -> Tensor:
 def _check_depth(weights: Weights, layers: Sequence[str]) -> None:
     available = weights.layers
     for layer in layers:
-        if layer not in available:
+        needed = [name for name in down_to_deepest(weights.architecture, [layer]) if name.startswith("relu")]
+        if needed[-1] not in available:
             raise BadWeights(
                 f"{weights.source} has no {layer}: its layers are {available[0]} to {available[-1]}; "
                 "name other content_layers and style_layers, or give full weights"

@@ -17,6 +17,7 @@ from stylize_core.architecture import (
     DEFAULT_STYLE_LAYERS,
     Architecture,
     ConventionName,
+    in_words,
     layer_names,
 )
 from stylize_core.errors import SettingsError
@@ -266,7 +267,7 @@ def _check_layers(key: str, layers: Layers, encoder: str) -> None:
     known = layer_names(encoder)
     for name in layers:
         if name not in known:
-            raise SettingsError(key, name, f"{encoder} has {known[0]} to {known[-1]}")
+            raise SettingsError(key, name, f"{encoder} has {in_words(known)}")
     if not isinstance(layers, Mapping) and len(set(layers)) != len(layers):
         raise SettingsError(key, list(layers), "each layer may stand once")
     for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():

@@ -67,7 +67,7 @@ class Weights:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The ReLU layers that these weights reach."""
+        """The ReLU layers that these weights reach; the pooling after a whole block is reached with it."""
         return tuple(
             c.relu for c in convolutions(self.architecture) if f"features.{c.index}.weight" in self.parameters
         )

@@ -73,11 +73,12 @@ def prepared(image_chw: Array, convention: str) -> Array:
 def vgg(
     image_chw: Array, parameters: Mapping[str, Tensor], *, architecture: str, pooling: str, gain: float
 ) -> dict[str, Array]:
-    """All ReLU features of a prepared picture; the first layer repeats the edge, the others see zeros."""
+    """All features of a prepared picture; the first layer repeats the edge, the others see zeros."""
     found, features, block = {}, image_chw, 1
     for convolution in convolutions(architecture):
         if convolution.block != block:
-            features, block = _pooled(features, pooling, gain), convolution.block
+            features = found[f"pool{block}"] = _pooled(features, pooling, gain)
+            block = convolution.block
         border: Any = "edge" if convolution.index == 0 else "constant"
         padded = np.pad(features, ((0, 0), (1, 1), (1, 1)), mode=border)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
@@ -85,7 +86,7 @@ def vgg(
         bias = array(parameters[f"features.{convolution.index}.bias"])
         features = np.maximum(np.einsum("cyxij,ocij->oyx", windows, weight) + bias[:, None, None], 0)
         found[convolution.relu] = features
-    return found
+    return found | {f"pool{block}": _pooled(features, pooling, gain)}
 
 
 def _pooled(features_chw: Array, pooling: str, gain: float) -> Array:

@@ -6,24 +6,30 @@ import pytest
 import torch
 from small_networks import tiny_weights
 
-from stylize_core.architecture import layer_names
+from stylize_core.architecture import Architecture, down_to_deepest
 from stylize_core.chain import Chain
 from stylize_core.encoder import vgg_features
 
-LAYERS = {"slim": ("relu1_1", "relu2_2", "relu3_4"), "vgg16": ("relu1_2", "relu5_1"), "vgg19": ("relu4_2",)}
+LAYERS: dict[str, tuple[Architecture, tuple[str, ...]]] = {
+    "slim": ("slim", ("relu1_1", "relu2_2", "relu3_4")),
+    "vgg16": ("vgg16", ("relu1_2", "relu5_1")),
+    "vgg19": ("vgg19", ("relu4_2",)),
+    "pools": ("slim", ("pool1", "relu2_1", "pool2", "pool3")),
+    "pool-alone": ("vgg16", ("pool2",)),
+}
 # Relative errors; bfloat16 keeps eight bits, and a ReLU that it puts on the other side of 0 flips a gradient.
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.25}
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("pooling", ["average", "max"])
-@pytest.mark.parametrize("architecture", LAYERS)
+@pytest.mark.parametrize("which", LAYERS)
 @pytest.mark.parametrize("size", [(32, 48), (37, 51)], ids=["even", "odd"])
 def test_features_and_gradient_are_those_of_automatic_differentiation(
-    architecture: str, pooling: str, dtype: torch.dtype, size: tuple[int, int]
+    which: str, pooling: str, dtype: torch.dtype, size: tuple[int, int]
 ) -> None:
-    layers = LAYERS[architecture]
-    weights = tiny_weights(architecture, dtype=torch.float64)  # type: ignore[arg-type]
+    architecture, layers = LAYERS[which]
+    weights = tiny_weights(architecture, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
     image = torch.randn(2, 3, *size, generator=generator, dtype=torch.float64, requires_grad=True)
     expected = vgg_features(
@@ -48,17 +54,30 @@ def test_features_and_gradient_are_those_of_automatic_differentiation(
     assert distance(found, gradient) <= TOLERANCE[dtype]
 
 
-def test_nothing_is_computed_after_the_deepest_layer() -> None:
-    chain = Chain(
-        tiny_weights("vgg19").parameters,
-        architecture="vgg19",
-        layers=("relu3_2", "relu1_1"),
+def chain_of(*layers: str, architecture: Architecture = "vgg19") -> Chain:
+    return Chain(
+        tiny_weights(architecture).parameters,
+        architecture=architecture,
+        layers=layers,
         pooling="average",
         device="cpu",
         dtype=torch.float32,
     )
-    names = layer_names("vgg19")
-    assert tuple(chain.forward(torch.zeros(1, 3, 16, 16)).features) == names[: names.index("relu3_2") + 1]
+
+
+@pytest.mark.parametrize("deepest", ["relu3_2", "relu2_2", "pool2"])
+def test_nothing_is_computed_after_the_deepest_layer_and_no_pooling_kept_unasked(deepest: str) -> None:
+    found = chain_of(deepest, "relu1_1").forward(torch.zeros(1, 3, 16, 16)).features
+    needed = down_to_deepest("vgg19", [deepest])
+    assert tuple(found) == tuple(name for name in needed if name.startswith("relu") or name == deepest)
+
+
+def test_a_gradient_at_a_shallow_pooling_needs_none_at_deeper_layers() -> None:
+    chain = chain_of("pool1", "relu3_1", "pool3", architecture="slim")
+    trace = chain.forward(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    seeds = {"pool1": torch.ones_like(trace.features["pool1"])}
+    alone = chain_of("pool1", architecture="slim")
+    assert torch.equal(chain.backward(trace, seeds), alone.backward(trace, seeds))
 
 
 def distance(found: torch.Tensor, expected: torch.Tensor) -> float:

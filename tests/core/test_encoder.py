@@ -14,7 +14,7 @@ from reference import array
 from small_networks import counted_convolutions, speckles, tiny_weights, waves
 from torch import Tensor
 
-from stylize_core.architecture import ConventionName, convolutions, layer_names
+from stylize_core.architecture import ConventionName, layer_names
 from stylize_core.chain import AVERAGE_POOL_GAIN
 from stylize_core.encoder import Encoder, vgg_features
 from stylize_core.errors import BadWeights, ImageTooSmall
@@ -33,13 +33,13 @@ def _torchvision(architecture: str) -> torch.nn.Sequential:
 
 
 def _their_features(network: torch.nn.Sequential, prepared: Tensor, architecture: str) -> dict[str, Tensor]:
-    """What comes out of the ReLU after each convolution, copied before anything can overwrite it."""
-    relus = {convolution.index + 1: convolution.relu for convolution in convolutions(architecture)}
+    """What comes out of each ReLU and each pooling, copied before anything can overwrite it."""
+    names = iter(layer_names(architecture))
     found, features = {}, prepared
-    for index, module in enumerate(network):
+    for module in network:
         features = module(features)
-        if index in relus:
-            found[relus[index]] = features.clone()
+        if isinstance(module, torch.nn.ReLU | torch.nn.MaxPool2d):
+            found[next(names)] = features.clone()
     return found
 
 
@@ -125,7 +125,9 @@ def test_a_caffe_network_and_its_reordered_twin_see_the_same() -> None:
 def test_nothing_is_computed_after_the_deepest_layer(architecture: Any) -> None:
     weights = tiny_weights(architecture)
     picture = speckles(4, height=32, width=32)
-    for number, layer in enumerate(layer_names(architecture), start=1):
+    number = 0
+    for layer in layer_names(architecture):
+        number += layer.startswith("relu")
         with counted_convolutions() as count:
             features = Encoder(weights, layers=["relu1_1", layer] if number > 1 else [layer])(picture)
         assert count.convolutions == number
@@ -148,11 +150,12 @@ def test_average_pooling_takes_the_mean_of_four_and_keeps_the_level() -> None:
         for part, value in (("weight", _centre()), ("bias", torch.zeros(3)))
     }
     picture = speckles(6, height=6, width=8)
-    layers = ("relu1_2", "relu2_1")
+    layers = ("relu1_2", "pool1", "relu2_1")
     features = vgg_features(picture, parameters, layers=layers, architecture="slim", pooling="average")
     torch.testing.assert_close(features["relu1_2"], picture)
     mean = picture.view(1, 3, 3, 2, 4, 2).mean((3, 5))
-    torch.testing.assert_close(features["relu2_1"], mean * AVERAGE_POOL_GAIN)
+    torch.testing.assert_close(features["pool1"], mean * AVERAGE_POOL_GAIN)
+    torch.testing.assert_close(features["relu2_1"], features["pool1"])
     features = vgg_features(picture, parameters, layers=layers, architecture="slim", pooling="max")
     torch.testing.assert_close(features["relu2_1"], picture.view(1, 3, 3, 2, 4, 2).amax((3, 5)))
 
@@ -172,7 +175,7 @@ def test_the_first_layer_sees_no_frame_around_a_flat_picture() -> None:
 
 
 def test_features_are_never_negative() -> None:
-    features = Encoder(tiny_weights("vgg19"), layers=layer_names("vgg19"))(waves(0.1))
+    features = Encoder(tiny_weights("vgg19"), layers=layer_names("vgg19"))(waves(0.1, height=32))
     assert all(float(value.min()) >= 0 for value in features.values())
 
 
@@ -208,7 +211,16 @@ def test_rows_of_a_batch_are_seen_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "side"), [("relu1_1", 1), ("relu2_1", 2), ("relu3_4", 4), ("relu4_1", 8), ("relu5_4", 16)]
+    ("layer", "side"),
+    [
+        ("relu1_1", 1),
+        ("pool1", 2),
+        ("relu2_1", 2),
+        ("relu3_4", 4),
+        ("relu4_1", 8),
+        ("relu5_4", 16),
+        ("pool5", 32),
+    ],
 )
 def test_pictures_are_seen_down_to_the_smallest_side_and_refused_below(layer: str, side: int) -> None:
     encoder = Encoder(tiny_weights("vgg19"), layers=["relu1_1", layer])
@@ -229,12 +241,14 @@ def test_the_layer_that_is_too_deep_is_named_however_layers_are_ordered() -> Non
 def test_weights_that_end_early_are_refused_with_the_layers_they_have() -> None:
     weights = tiny_weights("vgg19", layers=5)
     assert weights.layers[-1] == "relu3_1"
-    Encoder(weights, layers=["relu3_1"])
+    Encoder(weights, layers=["relu3_1", "pool2"])
     message = (
         r"tiny\.safetensors has no relu4_2: its layers are relu1_1 to relu3_1; name other content_layers"
     )
     with pytest.raises(BadWeights, match=message):
         Encoder(weights, layers=["relu1_1", "relu4_2"])
+    with pytest.raises(BadWeights, match="has no pool3"):
+        Encoder(weights, layers=["pool3"])
 
 
 def test_the_encoder_lies_where_it_was_asked_to() -> None:
