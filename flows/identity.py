@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from flows.blend import spelled
 from flows.pairs import Pair
 from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
@@ -30,7 +31,7 @@ class Ingredients:
 
     Attributes:
         content: sha256 of the content's bytes, hex.
-        style: sha256 of the style's bytes.
+        style: sha256 of the style's bytes; the shares and digests of a blend, as `spelled` puts them.
         init: sha256 of the picture to start from; empty if there is none.
         weights: what `weights_digest` says.
         settings: what `canonical_settings` says.
@@ -61,11 +62,21 @@ def canonical_settings(style: StyleSettings, picture: PictureSettings) -> dict[s
     return style.canonical() | picture.canonical()
 
 
-def ingredients_of(pair: Pair, content_sha256: str, style_sha256: str, init_sha256: str) -> Ingredients:
-    """What `pair` is made of, given the digests of its bytes; `init_sha256` is empty without `init`."""
+def ingredients_of(
+    pair: Pair,
+    content_sha256: str,
+    style_sha256: str,
+    init_sha256: str,
+    *,
+    others: Mapping[str, str] | None = None,
+) -> Ingredients:
+    """What `pair` is made of, given the digests of its bytes; `init_sha256` is empty without `init`.
+
+    `others` are those of the pair's other pictures, by role.
+    """
     return Ingredients(
         content=content_sha256,
-        style=style_sha256,
+        style=spelled(pair.blend, [style_sha256, *((others or {})[role] for role in pair.others)]),
         init=init_sha256,
         weights=weights_digest(pair.style_settings),
         settings=canonical_settings(pair.style_settings, pair.picture_settings),

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from flows.errors import Problem, StorageError
 from flows.manifest import Entry
+from flows.manifest_paths import one_spelling
 from flows.pairs import Input
 from flows.patterns import find_files, literal, literal_start, path_matches, split_pattern
 from flows.records import Record, UnreadableRecord, safe_text
@@ -67,7 +68,7 @@ def expand(entries: Sequence[Entry], *, where: str, output: str) -> Expansion:
     result, seen = Expansion(), set()
     for index, entry in enumerate(entries):
         for found in _of_entry(entry, f"{where}[{index}]", output, result):
-            key = (found.uri, found.name, repr((found.entry.settings, found.entry.sweep)))
+            key = (found.uri, found.name, repr((entry.settings, entry.sweep, entry.blend)))
             if key not in seen:
                 seen.add(key)
                 result.found.append(found)
@@ -81,11 +82,6 @@ def stem(uri: str) -> str:
     'sea.view'
     """
     return PurePosixPath(uri).stem
-
-
-def one_spelling(uri: str) -> str:
-    """A local path without `.`, `..` and doubled slashes; an S3 URI as it is, where these are letters."""
-    return uri if uri.startswith("s3://") else os.path.normpath(uri)
 
 
 def look_up(places: Iterable[tuple[str, str]]) -> tuple[dict[str, Input], list[str]]:

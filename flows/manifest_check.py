@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from glob import escape
 
+from flows.blend import Blend
 from flows.errors import Problem
+from flows.manifest_blend import read_blend
 from flows.manifest_model import (
+    BLEND_KEYS,
     CONTENT_KEYS,
     DEVICE,
     PAIR_KEYS,
@@ -171,23 +175,44 @@ class _Checker:
                 yield Entry(self.path(item, "pattern"), None, {}, item.line)
                 continue
             given = known_entries(item, keys, self.problems, hints=hints)
-            self.require(item, given, REQUIRED["content"])
+            self.require(item, given, REQUIRED["blend" if "blend" in given else "content"])
             image, name = self.path(given.get("image"), "pattern"), self.name(given.get("name"))
-            if name and is_pattern(image):
+            blend = self.blend(given)
+            if blend:
+                image = escape(blend[0].picture)
+            elif name and is_pattern(image):
                 self.problem(
                     given["name"], "a pattern stands for several pictures; they cannot share one name"
                 )
             settings, sweep, _ = self.settings(given, base, item)
-            yield Entry(image, name, settings, item.line, sweep)
+            yield Entry(image, name, settings, item.line, sweep, blend if len(blend) > 1 else ())
+
+    def blend(self, given: Mapping[str, Node]) -> Blend[str]:
+        """The parts of an entry's blend; none if it has none, or a wrong one."""
+        if "blend" not in given:
+            return ()
+        if "image" in given:
+            self.problem(given["image"], "an entry has an image or a blend; leave one of them out")
+        return read_blend(given["blend"], self.folder, self.problems)
+
+    def style(self, node: Node | None) -> tuple[str, str | None, Blend[str]]:
+        """The style of a pair: its first picture, the name that it is given, and the parts of a blend."""
+        if not isinstance(node, Table):
+            return self.path(node, "picture"), None, ()
+        given = known_entries(node, BLEND_KEYS, self.problems)
+        self.require(node, given, REQUIRED["blend"])
+        blend, name = self.blend(given), self.name(given.get("name"))
+        return blend[0].picture if blend else "", name, blend if len(blend) > 1 else ()
 
     def pairs(self, node: Node | None, base: Base) -> Iterator[PairEntry]:
         for item in self.listed(node):
             given = known_entries(item, PAIR_KEYS, self.problems)
             if isinstance(item, Table):
                 self.require(item, given, REQUIRED["pair"])
-            content, style = (self.path(given.get(key), "picture") for key in ("content", "style"))
+            content = self.path(given.get("content"), "picture")
+            style, called, blend = self.style(given.get("style"))
             name, (settings, sweep, _) = self.name(given.get("name")), self.settings(given, base, item)
-            yield PairEntry(content, style, name, settings, item.line, sweep)
+            yield PairEntry(content, style, name, settings, item.line, sweep, blend, called)
 
     def name(self, node: Node | None) -> str | None:
         given = normalised(self.text(node, "a name"))

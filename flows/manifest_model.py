@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flows.blend import Blend
+
 TOP_KEYS: Mapping[str, str] = {
     "version": "the version of this format: always 1",
     "output": "folder or `s3://bucket/prefix` that the results go to",
@@ -27,21 +29,24 @@ CONTENT_KEYS: Mapping[str, str] = {
 }
 STYLE_KEYS: Mapping[str, str] = {
     "image": CONTENT_KEYS["image"],
+    "blend": "pictures with weights, instead of `image`: the style is the weighted mean of theirs",
     "name": "what `{style}` stands for, instead of the file's name without its suffix",
     "settings": "settings of the pairs with this style",
     "sweep": "settings of the pairs with this style that take several values",
 }
 PAIR_KEYS: Mapping[str, str] = {
     "content": "path or `s3://` URI of one picture",
-    "style": "path or `s3://` URI of one picture",
+    "style": "path or `s3://` URI of one picture, or a mapping with `name` and `blend`",
     "name": "name of the result, instead of the template's",
     "settings": "settings of this pair",
     "sweep": "settings of this pair that take several values",
 }
+BLEND_KEYS: Mapping[str, str] = {"name": STYLE_KEYS["name"], "blend": STYLE_KEYS["blend"]}
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "top": ("version", "output"),
     "content": ("image",),
     "style": ("image",),
+    "blend": ("name", "blend"),
     "pair": ("content", "style"),
 }
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
@@ -52,11 +57,12 @@ class Entry:
     """A content or a style, or a pattern that stands for several.
 
     Attributes:
-        image: absolute path or `s3://` URI; `*`, `?`, `[..]` and `**` are patterns.
+        image: absolute path or `s3://` URI; `*`, `?`, `[..]` and `**` are patterns. The first one of a blend.
         name: the name to use instead of the file's stem.
         settings: this style's settings; always empty for a content.
         line: where it stands in the manifest.
         sweep: those of its settings that take several values.
+        blend: the pictures of a blend with their shares.
     """
 
     image: str
@@ -64,11 +70,18 @@ class Entry:
     settings: Mapping[str, object]
     line: int
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    blend: Blend[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PairEntry:
-    """An explicit pair: two pictures by absolute path or `s3://` URI, no patterns."""
+    """An explicit pair: two pictures by absolute path or `s3://` URI, no patterns.
+
+    Attributes:
+        style: the first picture of a blend.
+        blend: its pictures with their shares.
+        style_name: its name.
+    """
 
     content: str
     style: str
@@ -76,6 +89,8 @@ class PairEntry:
     settings: Mapping[str, object]
     line: int
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    blend: Blend[str] = ()
+    style_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

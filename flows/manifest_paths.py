@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import posixpath
 import re
 from pathlib import Path, PurePath
@@ -38,6 +39,11 @@ def absolute(text: str, folder: str, *, kind: Kind) -> str:
 def place(path: str) -> str:
     """A manifest's own place: an `s3://` URI as it is, anything else as an absolute path."""
     return path if path.startswith("s3://") else str(Path(path).absolute())
+
+
+def one_spelling(uri: str) -> str:
+    """A local path without `.`, `..` and doubled slashes; an S3 URI as it is, where these are letters."""
+    return uri if uri.startswith("s3://") else os.path.normpath(uri)
 
 
 def folder_of(source: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows.errors import ManifestError
 from flows.manifest import load_manifest
-from flows.manifest_model import CONTENT_KEYS, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
+from flows.manifest_model import BLEND_KEYS, CONTENT_KEYS, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
 from flows.manifest_names import DEFAULT_TEMPLATE, MAX_PART_BYTES, NO_SWEEP
 from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
@@ -60,6 +60,8 @@ pairs:                                 # single pairs, instead of the combinatio
   or `{{sweep}}` in the template stands for `style_weight=1,size=256` (`{NO_SWEEP}` where nothing is swept).
   Values that do not fit into a file name are numbered, `v1`, `v2`, by their places in the list. A pair may
   have {MAX_VARIANTS} variants. `a__b__sheet.png` shows them all.
+- **Blends** mix styles: `{{name: dawn, blend: {{paintings/a.jpg: 2, "s3://b/k.jpg": 1}}}}` under `styles`, or
+  as the `style` of a pair. The weights are divided by their sum; a picture with weight 0 is left out.
 - **Names** of results are paths below `output`. Without `name:` the template is `{DEFAULT_TEMPLATE}`. A
   name has no `.` or `..` parts, no part that begins with a dot or is longer than {MAX_PART_BYTES}
   bytes, no backslash and no control characters; `report` is reserved. No two pairs may have the same
@@ -83,8 +85,10 @@ def reference() -> str:
             "Either `contents` and `styles`, or `pairs`, or all three must be given.\n",
             *_keys("An entry of `contents`", CONTENT_KEYS, REQUIRED["content"]),
             *_keys("An entry of `styles`", STYLE_KEYS, REQUIRED["style"]),
+            "Instead of an `image` it may have a `blend`, which needs a `name`.\n",
             "An entry of `contents` or `styles` that needs only an image may be the path itself.\n",
             *_keys("An entry of `pairs`", PAIR_KEYS, REQUIRED["pair"]),
+            *_keys("The `style` of a pair, if it is a mapping", BLEND_KEYS, REQUIRED["blend"]),
             *_settings("Settings of the optimisation", STYLE_SETTINGS),
             *_settings("Settings of reading and writing", PICTURE_SETTINGS),
             *_settings("`weights`", WEIGHTS_KEYS),

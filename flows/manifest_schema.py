@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from flows.manifest_model import CONTENT_KEYS, DEVICE, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
+from flows.manifest_model import (
+    BLEND_KEYS,
+    CONTENT_KEYS,
+    DEVICE,
+    PAIR_KEYS,
+    REQUIRED,
+    STYLE_KEYS,
+    TOP_KEYS,
+)
 from flows.manifest_settings import SETTINGS, WEIGHTS_KEYS, Setting
 from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, layer_names
 from stylize_core.settings import Layers, WeightsFile
@@ -24,7 +32,11 @@ def manifest_schema() -> dict[str, Any]:
     settings = {"allOf": [{"$ref": "#/definitions/settings"}]}  # beside a bare $ref, a description is ignored
     sweep = {"allOf": [{"$ref": "#/definitions/sweep"}]}
     several = {"settings": settings, "sweep": sweep}
-    pair = _object(PAIR_KEYS, REQUIRED["pair"], several)
+    blend = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
+    blended = _object(BLEND_KEYS, REQUIRED["blend"], {"blend": blend})
+    pair = _object(PAIR_KEYS, REQUIRED["pair"], several | {"style": {"anyOf": [_TEXT, blended]}})
+    style = _object(STYLE_KEYS, (), several | {"blend": blend})
+    style["oneOf"] = [{"required": list(REQUIRED[kind])} for kind in ("style", "blend")]
     types: dict[str, dict[str, Any]] = {
         "version": {"const": 1},
         "device": {"type": "string", "pattern": f"^({DEVICE})$"},
@@ -32,7 +44,7 @@ def manifest_schema() -> dict[str, Any]:
         "sweep": sweep,
         "sheet": {"type": "boolean", "default": True},
         "contents": _list({"anyOf": [_TEXT, _object(CONTENT_KEYS, REQUIRED["content"], {})]}),
-        "styles": _list({"anyOf": [_TEXT, _object(STYLE_KEYS, REQUIRED["style"], several)]}),
+        "styles": _list({"anyOf": [_TEXT, style]}),
         "pairs": _list(pair),
     }
     return {

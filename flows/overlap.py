@@ -22,7 +22,7 @@ def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) ->
     """
     resolved = cache(os.path.realpath)  # for this call only: links may change before the next one
     root = _real(output.rstrip("/") + "/", resolved)
-    inputs = dict.fromkeys(uri for draft in pairing.drafts for uri in _read_by(draft))
+    inputs = dict.fromkeys(uri for draft in pairing.drafts for uri in draft.reads)
     inside = {uri: place for uri in inputs if (place := _real(uri, resolved)).startswith(root)}
     if not inside:
         return
@@ -31,17 +31,12 @@ def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) ->
         uri: writer for uri, place in inside.items() if (writer := writer_of(place[len(root) :], drafts))
     }
     matched = {found.uri for found in listed if literal(found.entry.image) is None}
-    strays = {uri for uri, writer in clashes.items() if uri in matched and uri not in _read_by(writer)}
+    strays = {uri for uri, writer in clashes.items() if uri in matched and uri not in writer.reads}
     pairing.problems += [_problem(uri, clashes[uri]) for uri in clashes if uri not in strays]
     pairing.warnings += [
         safe_text(f"{uri}: left out, because it lies where this run puts a result") for uri in sorted(strays)
     ]
-    pairing.drafts = [draft for draft in pairing.drafts if strays.isdisjoint(_read_by(draft))]
-
-
-def _read_by(draft: Draft) -> tuple[str, ...]:
-    init = draft.recipe.init
-    return (draft.content, draft.style, init) if init else (draft.content, draft.style)
+    pairing.drafts = [draft for draft in pairing.drafts if strays.isdisjoint(draft.reads)]
 
 
 def _problem(uri: str, writer: Draft) -> Problem:

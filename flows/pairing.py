@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flows.blend import Blend
 from flows.errors import Problem
 from flows.identity import canonical_settings, weights_digest
-from flows.inputs import Found, one_spelling, stem
+from flows.inputs import Found, stem
 from flows.manifest import SHEET, Manifest, PairEntry, check_name, fill_name, resolve_settings, with_sweep
+from flows.manifest_paths import one_spelling
 from flows.records import safe_text
 from flows.sweep import Axes, Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
@@ -41,9 +43,11 @@ class Draft:
 
     Attributes:
         lines: its places in the manifest.
+        style: the picture whose style is taken; the first one of a blend.
         variant: which combination of a sweep it is, if its settings are swept.
         sheet: the name of the contact sheet that it has a cell of; empty if there is none.
         suffixes: of the files that it writes.
+        blend: the pictures of a blend with their shares.
     """
 
     name: str
@@ -54,6 +58,18 @@ class Draft:
     variant: Variant | None = None
     sheet: str = ""
     is_sheet: bool = False
+    blend: Blend[str] = ()
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The pictures that its style is taken from."""
+        return tuple(part.picture for part in self.blend) or (self.style,)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every picture that it is made of."""
+        init = self.recipe.init
+        return (self.content, *self.styles, *((init,) if init else ()))
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -73,7 +89,8 @@ class Draft:
         plural = "s" if len(self.lines) > 1 else ""
         lines = " and ".join(str(line) for line in self.lines)
         what = "the contact sheet of " if self.is_sheet else ""
-        return safe_text(f"{what}{self.content} in the style of {self.style} (line{plural} {lines})")
+        styles = " and ".join(self.styles)
+        return safe_text(f"{what}{self.content} in the style of {styles} (line{plural} {lines})")
 
 
 @dataclass(slots=True)
@@ -97,9 +114,8 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
             for content in contents:
                 names = _names(manifest, content.name, style.name, variant)
                 lines = (content.entry.line, style.entry.line)
-                result.drafts.append(
-                    Draft(names[0], content.uri, style.uri, recipe, lines, variant, names[1])
-                )
+                draft = Draft(names[0], content.uri, style.uri, recipe, lines, variant, names[1])
+                result.drafts.append(replace(draft, blend=style.entry.blend))
     explicit = _Explicit(manifest, recipes, _by_uri(contents), _by_uri(styles))
     for index, entry in enumerate(manifest.pairs):
         try:
@@ -160,12 +176,13 @@ class _Explicit:
 
     manifest: Manifest
     recipes: _Recipes
-    contents: Mapping[str, list[Found]]
-    styles: Mapping[str, list[Found]]
+    contents: Mapping[tuple[str, Blend[str]], list[Found]]
+    styles: Mapping[tuple[str, Blend[str]], list[Found]]
 
     def drafts(self, entry: PairEntry, where: str, warnings: list[str]) -> list[Draft]:
         content, style = one_spelling(entry.content), one_spelling(entry.style)
-        as_content, as_style = self.contents.get(content, []), self.styles.get(style, [])
+        as_content, as_style = self.contents.get((content, ()), []), self.styles.get((style, entry.blend), [])
+        style_name = entry.style_name or _name(style, as_style)
         if len(as_style) > 1 and not entry.name:
             warnings.append(
                 f"{where} (line {entry.line}): {safe_text(style)} stands under styles {len(as_style)} times; "
@@ -179,16 +196,17 @@ class _Explicit:
                 sheet = with_sweep(entry.name, SHEET) if _has_sheet(self.manifest, variant) else ""
                 names = with_sweep(entry.name, variant.label), sheet
             else:
-                names = _names(self.manifest, _name(content, as_content), _name(style, as_style), variant)
+                names = _names(self.manifest, _name(content, as_content), style_name, variant)
             name = names[0] if variant or not entry.name else entry.name
-            found.append(Draft(name, content, style, recipe, (entry.line,), variant, names[1]))
+            draft = Draft(name, content, style, recipe, (entry.line,), variant, names[1])
+            found.append(replace(draft, blend=entry.blend))
         return found
 
 
-def _by_uri(found: Iterable[Found]) -> dict[str, list[Found]]:
-    result: dict[str, list[Found]] = {}
+def _by_uri(found: Iterable[Found]) -> dict[tuple[str, Blend[str]], list[Found]]:
+    result: dict[tuple[str, Blend[str]], list[Found]] = {}
     for item in found:
-        result.setdefault(item.uri, []).append(item)
+        result.setdefault((item.uri, item.entry.blend), []).append(item)
     return result
 
 
@@ -201,10 +219,12 @@ def _grouped(drafts: list[Draft]) -> list[Draft]:
 
     A worker that goes through them in this order prepares each style once.
     """
-    styles = {uri: i for i, uri in enumerate(dict.fromkeys(d.style for d in drafts))}
+    styles = {style: i for i, style in enumerate(dict.fromkeys((d.style, d.blend) for d in drafts))}
     recipes = {key: i for i, key in enumerate(dict.fromkeys(id(d.recipe) for d in drafts))}
     contents = {uri: i for i, uri in enumerate(dict.fromkeys(d.content for d in drafts))}
-    return sorted(drafts, key=lambda d: (styles[d.style], recipes[id(d.recipe)], contents[d.content]))
+    return sorted(
+        drafts, key=lambda d: (styles[d.style, d.blend], recipes[id(d.recipe)], contents[d.content])
+    )
 
 
 def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from flows.blend import Blend
 from stylize_core.settings import PictureSettings, StyleSettings
 
 
@@ -29,6 +30,8 @@ class Pair:
 
     Attributes:
         name: path below the output without suffix; unique in a plan.
+        style: the first one of a blend.
+        blend: the pictures of a blend with their shares.
         init: the picture to start from when `style_settings.init` is `image`.
     """
 
@@ -38,6 +41,12 @@ class Pair:
     style_settings: StyleSettings
     picture_settings: PictureSettings
     init: Input | None = None
+    blend: Blend[Input] = ()
+
+    @property
+    def others(self) -> dict[str, Input]:
+        """By role, every picture that it is made of beside content, style and init."""
+        return {f"style[{at}]": part.picture for at, part in enumerate(self.blend) if at}
 
     @property
     def output_name(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from flows.blend import converted
 from flows.errors import ManifestError, Problem
 from flows.identity import ingredients_of
 from flows.inputs import REMOTE_THREADS, Expansion, expand, look_up
@@ -112,9 +113,7 @@ def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:
 def _places(contents: Expansion, styles: Expansion, pairing: Pairing) -> list[tuple[str, str]]:
     """URI and token, as far as it is known, of every picture that some pair needs."""
     listed = {found.uri: found.token for found in (*contents.found, *styles.found)}
-    recipes = {id(draft.recipe): draft.recipe for draft in pairing.drafts}.values()
-    needed = dict.fromkeys(uri for draft in pairing.drafts for uri in (draft.content, draft.style))
-    needed.update((recipe.init, None) for recipe in recipes if recipe.init)
+    needed = dict.fromkeys(uri for draft in pairing.drafts for uri in draft.reads)
     return [(uri, listed.get(uri, "")) for uri in needed]
 
 
@@ -127,6 +126,7 @@ def _pair(draft: Draft, inputs: Mapping[str, Input]) -> Pair:
         style_settings=recipe.style,
         picture_settings=recipe.picture,
         init=inputs[recipe.init] if recipe.init else None,
+        blend=converted(draft.blend, inputs.__getitem__),
     )
 
 

@@ -151,6 +151,7 @@ class Record(_Part):
     """All that is known about one pair. A failed one lacks whatever was not reached.
 
     Attributes:
+        others: the pictures beside content, style and init by their role, such as `style[1]` of a blend.
         snapshots: the picture on its way, in the order of the steps.
         animation: the film of that way.
         unfinished: names below the output where a try that has not ended may have put such files.
@@ -169,6 +170,7 @@ class Record(_Part):
     content: Source | None = None
     style: Source | None = None
     init: Source | None = None
+    others: dict[str, Source] = Field(default_factory=dict)
     output: Output | None = None
     snapshots: tuple[Extra, ...] = ()
     animation: Extra | None = None
@@ -258,4 +260,6 @@ def timeless(data: bytes) -> bytes:
     for name in ("content", "style", "init"):
         if plain[name]:
             del plain[name]["token"]
+    for source in plain["others"].values():
+        del source["token"]
     return json.dumps(plain, sort_keys=True, indent=1).encode("ascii") + b"\n"

@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from flows.blend import spelled
 from flows.errors import NotFound, StorageError
 from flows.identity import Ingredients, differences, identity
 from flows.pairing import Recipe
@@ -98,6 +99,9 @@ def _wanted(pair: Pair, recipe: Recipe, record: Record | None) -> tuple[Ingredie
     content = _digest(pair.content, record.content if record else None)
     style = _digest(pair.style, record.style if record else None)
     init = _digest(pair.init, record.init if record else None) if pair.init else ""
+    known_before = record.others if record else {}
+    others = [_digest(given, known_before.get(role)) for role, given in pair.others.items()]
+    style = spelled(pair.blend, [style, *others])
     ingredients = Ingredients(content, style, init, recipe.weights, recipe.canonical)
     known = content and style and (init or not pair.init)
     return ingredients, identity(ingredients) if known else ""
@@ -112,7 +116,8 @@ def _digest(wanted: Input, source: Source | None) -> str:
 
 def _outdated(pair: Pair, record: Record, ingredients: Ingredients, wanted: str) -> str:
     """Why the record speaks of another picture than the one that is asked for; empty if it does not."""
-    for role, given in (("content", pair.content), ("style", pair.style), ("init", pair.init)):
+    main = {"content": pair.content, "style": pair.style, "init": pair.init}
+    for role, given in (main | pair.others).items():
         if given is not None and not given.sha256 and not given.token:
             return f"{role} cannot be read"
     if record.identity == wanted:

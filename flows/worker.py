@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Literal
 
@@ -31,6 +31,7 @@ from stylize_core.device import describe_device
 from stylize_core.errors import Diverged, StylizeError
 from stylize_core.image import encode_picture
 from stylize_core.minimise import Progress, RowReport
+from stylize_core.objective import Targets, mean_targets
 from stylize_core.settings import WHOLE, StyleSettings
 from stylize_core.settings_fields import Crop
 from stylize_core.transfer import Stylized, stylize
@@ -107,6 +108,7 @@ class _Work:
     phase: str = "prepare"
     timings_s: dict[str, float] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    others: dict[str, Source] = field(default_factory=dict)
     ingredients: Ingredients | None = None
 
     def run(self) -> Literal["done", "skipped"]:
@@ -117,7 +119,7 @@ class _Work:
             init = self._init_picture()
         with self._timed("targets"):
             encoder = self.studio.encoder(settings)
-            self.sources["style"], style = self.studio.style(pair, content)
+            style = self._style(content)
         ingredients = self.ingredients = self._identify()
         if made_before := self._done_already(ingredients):
             self._name_sources_in(made_before)
@@ -148,6 +150,18 @@ class _Work:
             with self._timed("write"):
                 self._publish(data, image, made, *evolution.finish(image))
         return "done"
+
+    def _style(self, content: Seen) -> Targets:
+        """The statistics of the style, or the mean of those of a blend."""
+        pair = self.job.pair
+        self.sources["style"], targets = self.studio.style(pair, content)
+        if not pair.blend:
+            return targets
+        parts = [targets]
+        for role, picture in pair.others.items():
+            self.others[role], targets = self.studio.style(replace(pair, style=picture), content)
+            parts.append(targets)
+        return mean_targets(parts, [part.share for part in pair.blend])
 
     def withdraw(self) -> None:
         """Leave nothing of a pair that was stopped; where storage does not let us, its record stays."""
@@ -190,8 +204,9 @@ class _Work:
 
     def _identify(self) -> Ingredients:
         digests = {role: source.sha256 for role, source in self.sources.items()}
+        others = {role: source.sha256 for role, source in self.others.items()}
         init = digests.get("init", "") if self.job.pair.style_settings.init == "image" else ""
-        return ingredients_of(self.job.pair, digests["content"], digests["style"], init)
+        return ingredients_of(self.job.pair, digests["content"], digests["style"], init, others=others)
 
     def _done_already(self, ingredients: Ingredients) -> Record | None:
         """The record of exactly this picture, if both are there: a chunk came twice, or an input moved."""
@@ -203,7 +218,7 @@ class _Work:
 
     def _name_sources_in(self, record: Record) -> None:
         """Let the record name the inputs as they are called now, or every plan asks for the pair again."""
-        fresh = record.model_copy(update=dict(self.sources))
+        fresh = record.model_copy(update=self.sources | {"others": self.others})
         if fresh != record:
             self._write_record(fresh)
 
@@ -265,6 +280,7 @@ class _Work:
                 "identity": identity(self.ingredients) if self.ingredients else self.job.identity,
                 "ingredients": self.ingredients,
                 **self.sources,
+                "others": self.others,
                 "output": output,
                 "failure": failure,
                 "unfinished": unfinished,

@@ -73,6 +73,19 @@ def _shrunk(alpha_b1hw: Tensor | None, features_bchw: Tensor) -> Tensor | None:
     return functional.adaptive_avg_pool2d(alpha_b1hw.to(features_bchw), (height, width))
 
 
+def mean_targets(parts: Sequence[Targets], shares: Sequence[float]) -> Targets:
+    """The statistics of a blend: the mean of its parts', weighted by shares that sum to 1.
+
+    Gram matrices and moments are both means over places, and moments are raw, so this is what a picture would
+    have whose places show the styles in these shares. (Means of covariances would leave out how far the
+    styles' means lie apart.)
+    """
+    return {
+        layer: torch.stack([share * part[layer] for part, share in zip(parts, shares, strict=True)]).sum(0)
+        for layer in parts[0]
+    }
+
+
 def stack_targets(rows: Sequence[Targets]) -> Targets:
     """The targets of single pictures as those of one batch; all must have the same layers and shapes."""
     return {layer: torch.cat([row[layer] for row in rows]) for layer in rows[0]}

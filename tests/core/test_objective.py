@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from torch import Tensor
 from stylize_core.architecture import layer_names
 from stylize_core.chain import AVERAGE_POOL_GAIN
 from stylize_core.encoder import Encoder
-from stylize_core.objective import Objective, content_targets, stack_targets, style_targets
+from stylize_core.losses import gram_matrix
+from stylize_core.moments import moments
+from stylize_core.objective import Objective, content_targets, mean_targets, stack_targets, style_targets
 from stylize_core.settings import StyleSettings
 
 POOLINGS = ("average", "max")
@@ -260,3 +263,14 @@ def test_a_gradient_is_given_even_where_gradients_are_switched_off() -> None:
     with torch.no_grad():
         _, gradient = _objective(contents, styles)(images)
     assert float(gradient.abs().sum()) > 0
+
+
+@pytest.mark.parametrize("measure", [gram_matrix, moments])
+def test_the_mean_of_two_styles_is_what_one_picture_of_both_would_have(
+    measure: Callable[[Tensor], Tensor],
+) -> None:
+    # Three quarters of the places are of the one, a quarter of the other: means of covariances would miss.
+    one, other = speckles(1, width=48).double(), 3 + speckles(2, width=16).double()
+    both = measure(torch.cat([one, other], 3))
+    blended = mean_targets([{"relu1_1": measure(one)}, {"relu1_1": measure(other)}], [0.75, 0.25])
+    torch.testing.assert_close(blended["relu1_1"], both)
