@@ -5,6 +5,7 @@ BatchError
   BadArguments         the command's arguments are not valid
   AlreadyRunning       another run holds the output
   WorkerCrashed        a worker process died under a pair
+    WorkerWedged       a worker process lived on, but fell silent or got nowhere, and was killed
   WorkerStopped        a worker process was told to end before the pair was done
   ServerUnavailable    no Prefect server answers, or ours did not start
   StorageError         reading or writing failed
@@ -78,6 +79,12 @@ class WorkerCrashed(BatchError):
     """The worker process died while it worked on the pair."""
 
     kind = "crashed"
+
+
+class WorkerWedged(WorkerCrashed):
+    """The worker process was there but gave no sign of life, or got nowhere with the pair, and was killed."""
+
+    kind = "wedged"
 
 
 class WorkerStopped(BatchError):

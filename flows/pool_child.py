@@ -1,5 +1,8 @@
 """What runs in a worker process of the pool: it serves requests, reports progress and hears when to stop.
 
+While a request is served, a second thread sends a beat every second: a process that is stopped, or held up in
+native code that lets no other thread run, falls silent.
+
 Without a parent, in a program that works by itself, reports go nowhere and nobody asks to stop.
 """
 
@@ -17,7 +20,12 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 STOP = b""
+BEAT_S = 1.0
 PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
+
+
+class Beat(NamedTuple):
+    """The process lives, whatever its work does."""
 
 
 class Progress(NamedTuple):
@@ -43,13 +51,15 @@ class Raised:
 
 
 _parent: Connection | None = None
+_sending = threading.Lock()  # a message goes out whole
+_at_work = threading.Event()
 
 
 def report(progress: Progress) -> None:
     """Send `progress` to the parent; outside a worker process nothing happens."""
     if _parent is not None:
         with suppress(OSError):  # nobody listens any more: should_stop() tells
-            _parent.send(progress)
+            _send(_parent, pickle.dumps(progress))
 
 
 def should_stop() -> bool:
@@ -63,16 +73,30 @@ def serve(link: Connection) -> None:
     for number in PARENT_DECIDES:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_watch, args=(link,), daemon=True).start()
     _parent = link
     with suppress(EOFError, OSError):
         while (request := link.recv_bytes()) != STOP:
-            link.send_bytes(_answer(request))
+            _at_work.set()
+            answer = _answer(request)
+            _at_work.clear()
+            _send(link, answer)
 
 
-def _leave_with_parent() -> None:
+def _send(link: Connection, message: bytes) -> None:
+    with _sending:
+        link.send_bytes(message)
+
+
+def _watch(link: Connection) -> None:
+    """Leave with the parent; as long as it lives, tell it that this process is at work."""
     if parent := multiprocessing.parent_process():
-        parent.join()
+        beat = pickle.dumps(Beat())
+        while parent.is_alive():
+            if _at_work.is_set():  # in between nobody reads, and the socket would fill
+                with suppress(OSError):
+                    _send(link, beat)
+            parent.join(BEAT_S)
         os._exit(1)
 
 

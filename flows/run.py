@@ -30,6 +30,7 @@ from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
 from flows.sheets import Cell, Sheet, SheetJob, is_current
 from flows.storage import Storage, open_storage
+from flows.supervision import stuck_after_s
 from stylize_core.errors import StylizeError
 
 log = logging.getLogger("stylize.run")
@@ -249,10 +250,11 @@ class Run:
         return outcome
 
     def _attempts(self, job: Job, child: DeviceChild) -> Outcome:
-        """The pair on the worker; a worker that dies costs the pair an attempt and nobody else anything."""
+        """The pair on the worker; one that dies or gets stuck costs the pair an attempt, others nothing."""
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return child.call(worker_calls.run_pair, job)
+                stuck_s = stuck_after_s(job.pair, child.device)
+                return child.call(worker_calls.run_pair, job, stuck_s=stuck_s)
             except WorkerStopped:
                 return Outcome(job.pair.name, "stopped")
             except WorkerCrashed as crash:

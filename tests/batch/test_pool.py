@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -12,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from processes import eventually, family, needs_proc
 
-from flows.errors import WorkerCrashed, WorkerStopped
+from flows.errors import WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.host import is_alive
 from flows.pool import DeviceChild, Progress, report, should_stop
 
 # ---- what the children do
@@ -70,6 +72,14 @@ def optimise(pair: str, steps: int) -> str:
             return f"stopped at {step}"
         time.sleep(0.01)
     return "done"
+
+
+def stand_still() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def compute_without_letting_other_threads_run() -> None:
+    re.match("(a+)+b", "a" * 64)  # one call into native code, which keeps the interpreter's lock for ages
 
 
 def work_without_listening() -> None:
@@ -196,9 +206,7 @@ def test_a_child_that_died_while_idle_is_replaced_in_silence() -> None:
 
 def test_the_time_limit_kills_the_child_and_says_so() -> None:
     with DeviceChild("cpu") as child:
-        with pytest.raises(
-            WorkerCrashed, match=r"timed out after 0\.2 s while it ran work_without_listening"
-        ):
+        with pytest.raises(WorkerWedged, match=r"timed out after 0\.2 s while it ran work_without_listening"):
             child.call(work_without_listening, timeout_s=0.2)
         assert child.call(add, 1, 2, timeout_s=30) == 3
 
@@ -211,6 +219,47 @@ def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() ->
         with pytest.raises(KeyboardInterrupt):
             child.call(optimise, "a", 3)
         assert child.call(add, 1, 2) == 3
+
+
+# ---- hanging
+
+
+@pytest.mark.parametrize("work", [stand_still, compute_without_letting_other_threads_run])
+def test_a_child_that_gives_no_sign_of_life_is_killed_and_replaced(work: Callable[[], None]) -> None:
+    with DeviceChild("cuda:7", silence_s=3) as child:
+        before = child.call(os.getpid)
+        with pytest.raises(
+            WorkerWedged, match=f"cuda:7 gave no sign of life for 3 s while it ran {work.__name__}"
+        ):
+            child.call(work)
+        assert child.call(os.getpid) != before
+        assert not is_alive(before)
+
+
+def test_a_child_that_lives_but_gets_nowhere_is_killed_and_replaced() -> None:
+    with DeviceChild("cpu", silence_s=30) as child:
+        with pytest.raises(WorkerWedged, match=r"made no progress for 2\.5 s while it ran work_without_list"):
+            child.call(work_without_listening, stuck_s=2.5)
+        assert child.call(add, 1, 2) == 3
+
+
+def test_work_that_makes_progress_may_take_longer_than_the_limit_for_getting_stuck() -> None:
+    with DeviceChild("cpu") as child:
+        assert child.call(optimise, "a", 350, stuck_s=3) == "done"
+
+
+def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
+    moving = threading.Event()
+    with (
+        ThreadPoolExecutor() as threads,
+        DeviceChild("cpu", stop_s=0.5, on_progress=lambda _: moving.set()) as child,
+    ):
+        outcome = threads.submit(child.call, work_without_listening)
+        assert moving.wait(30)
+        child.stop()
+        with pytest.raises(WorkerStopped):
+            outcome.result(30)
+        assert child.pid is None
 
 
 # ---- stopping
@@ -257,6 +306,10 @@ def work_without_listening():
     report(Progress("a", 0, 0.0))
     time.sleep(1000)
 
+def work_quietly():
+    report(Progress("a", 0, 0.0))
+    time.sleep(3)
+    return "done"
 """
 # A child imports functions by name, so they must come from a module that it can find.
 START = """
@@ -264,9 +317,9 @@ import runpy, sys
 sys.path.insert(0, {folder!r})
 import working
 from flows.pool import DeviceChild
-child = DeviceChild("cpu", on_progress=lambda _: print("working", flush=True))
+child = DeviceChild("cpu", silence_s=2, on_progress=lambda _: print("working", flush=True))
 try:
-    child.call(working.{function})
+    print("ended:", child.call(working.{function}), flush=True)
 finally:
     child.close(grace_s=1.0)
 """
@@ -298,6 +351,21 @@ def test_a_killed_parent_takes_the_child_along(program: Callable[[str], str], fu
         assert len(ours.members("spawn_main")) == 1
         os.kill(ours.program.pid, signal.SIGKILL)
         assert eventually(lambda: not ours.members())
+
+
+@needs_proc
+def test_time_in_which_the_whole_family_is_stopped_is_held_against_nobody(
+    program: Callable[[str], str],
+) -> None:
+    with family(program("work_quietly")) as ours:
+        ours.wait_for("working")
+        ours.signal(signal.SIGSTOP)
+        time.sleep(4)
+        os.kill(ours.program.pid, signal.SIGCONT)
+        time.sleep(0.5)  # the parent goes on first and must not be in a hurry
+        ours.signal(signal.SIGCONT)
+        assert ours.wait_for("ended:") == "done"
+        assert ours.end() == 0
 
 
 @needs_proc

@@ -1,0 +1,65 @@
+"""Runs whose workers hang: each is found out, replaced, and no pair but the one in flight notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from small_batch import Audience, manifest, record, run_here, small_batch, tree
+
+from flows.pool import Progress
+from flows.run import MAX_ATTEMPTS, Run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    small_batch(tmp_path)
+    return tmp_path
+
+
+class Hypnotist:
+    """Stops the only worker of a run whenever the pair makes progress, so many times."""
+
+    def __init__(self, pair: str, times: int) -> None:
+        self.pair, self.times = pair, times
+        self.victims: list[int] = []
+        self.runs: list[Run] = []
+        self.audience = Audience(self._stop)
+
+    def watch(self, run: Run) -> None:
+        """From now on; a run would usually wait two minutes for a sign of life."""
+        self.runs.append(run)
+        for child in run._children:
+            child._silence_s = 3.0
+
+    def _stop(self, progress: Progress) -> None:
+        if progress.pair == self.pair and len(self.victims) < self.times:
+            pids = [child.pid for child in self.runs[0]._children if child.pid]
+            if pids[0] not in self.victims:
+                self.victims += pids
+                os.kill(pids[0], signal.SIGSTOP)
+
+
+def test_a_worker_that_falls_silent_is_replaced_and_the_pair_is_made_all_the_same(home: Path) -> None:
+    run_here(manifest(home, output="calm"), Audience())
+    spell = Hypnotist("p1__s0", times=1)
+    ended = run_here(manifest(home), spell.audience, at_start=spell.watch)
+    assert len(spell.victims) == 1
+    assert (ended.done, ended.failed, ended.exit_code) == (4, 0, 0)
+    (note,) = [note for note in spell.audience.notes if "p1__s0" in note]
+    assert "gave no sign of life for 3 s" in note
+    assert "attempt 1 of 3" in note
+    assert tree(home / "out") == tree(home / "calm")
+
+
+def test_a_pair_that_silences_every_worker_is_given_up_as_wedged_and_the_others_are_done(home: Path) -> None:
+    spell = Hypnotist("p1__s0", times=MAX_ATTEMPTS)
+    ended = run_here(manifest(home), spell.audience, at_start=spell.watch)
+    assert len(spell.victims) == MAX_ATTEMPTS
+    assert (ended.done, ended.failed, ended.exit_code) == (3, 1, 3)
+    told = record(home, "p1__s0").failure
+    assert told is not None
+    assert (told.kind, told.attempts) == ("wedged", MAX_ATTEMPTS)
+    assert "given up after 3 attempts" in told.message
