@@ -101,7 +101,11 @@ def status(manifest: ManifestPath, as_json: Json = False) -> None:
 @app.command()
 def one(
     content: Annotated[str, typer.Argument(help="The photograph: a path or s3:// URI.", show_default=False)],
-    style: Annotated[str, typer.Argument(help="The painting: a path or s3:// URI.", show_default=False)],
+    style: Annotated[
+        str | None,
+        typer.Argument(help="The painting; none for a mode that needs only one picture.", show_default=False),
+    ] = None,
+    *,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Where the picture goes; .png, .jpg, .webp or .tif.")
     ],

@@ -61,7 +61,7 @@ def run_manifest(manifest: Manifest, *, device: str, workers: int | None, displa
 
 
 def run_one(
-    content: str, style: str, *, output: Path, settings: Sequence[str], device: str, display: Display
+    content: str, style: str | None, *, output: Path, settings: Sequence[str], device: str, display: Display
 ) -> Outcome:
     """Stylise one picture in a worker process of its own, as a manifest with one pair would.
 
@@ -162,12 +162,14 @@ def _without_lines(error: ManifestError) -> str:
     return "\n".join(re.sub(r" \(line \d+\)", "", str(replace(p, line=None))) for p in error.problems)
 
 
-def _one_pair(content: str, style: str, output: Path, settings: Sequence[str]) -> str:
-    """The manifest that says the same as the arguments of `stylize one`."""
+def _one_pair(content: str, style: str | None, output: Path, settings: Sequence[str]) -> str:
+    """What `stylize one` is told as a manifest; the only picture of a texture is its style."""
     suffix = output.suffix.lower()
     if suffix not in FORMATS:
         raise SettingsError("output", str(output), "its name must end in " + ", ".join(FORMATS))
-    pair = {"content": content, "style": style, "name": output.stem}
+    alone = "style" if "mode=texture" in settings else "content"
+    pictures = {"content": content, "style": style} if style else {alone: content}
+    pair = {**pictures, "name": output.stem}
     given = {"format": FORMATS[suffix]}
     for setting in settings:
         key, equals, value = setting.partition("=")

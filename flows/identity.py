@@ -30,8 +30,9 @@ class Ingredients:
     """Everything that decides how a picture looks, and nothing else.
 
     Attributes:
-        content: sha256 of the content's bytes, hex.
-        style: sha256 of the style's bytes; the shares and digests of a blend, as `spelled` puts them.
+        content: sha256 of the content's bytes, hex; empty if there is none.
+        style: sha256 of the style's bytes; the shares and digests of a blend, as `spelled` puts them; empty
+            if there is none.
         init: sha256 of the picture to start from; empty if there is none.
         weights: what `weights_digest` says.
         settings: what `canonical_settings` says.

@@ -23,6 +23,7 @@ from flows.manifest_model import (
     PairEntry,
 )
 from flows.manifest_names import DEFAULT_TEMPLATE, check_name, check_template, normalised, template_fields
+from flows.manifest_needs import first_lack
 from flows.manifest_paths import Kind, absolute, folder_of, is_pattern
 from flows.manifest_settings import SETTINGS, Setting
 from flows.manifest_sweep import check_variants, read_sweep
@@ -60,7 +61,8 @@ class _Checker:
             self.something_to_do(root, top)
         self.version(top.get("version"))
         settings, sweep, base = self.settings(top, (), root)
-        styles = tuple(self.entries(top.get("styles"), STYLE_KEYS, base))
+        self.contents_suffice(top, base)
+        styles = tuple(self.entries(top.get("styles"), STYLE_KEYS, base, alone="contents" not in top))
         # A pair may name a picture that a pattern under `styles` finds, and takes its settings then: only the
         # plan, which looks at the files, can judge what they add up to.
         pair_base = None if any(style.settings or style.sweep for style in styles) else base
@@ -73,7 +75,7 @@ class _Checker:
             settings=settings,
             contents=tuple(self.entries(top.get("contents"), CONTENT_KEYS, base)),
             styles=styles,
-            pairs=tuple(self.pairs(top.get("pairs"), pair_base)),
+            pairs=tuple(self.pairs(top.get("pairs"), base, pair_base)),
             sweep=sweep,
             sheet=self.sheet(top.get("sheet")),
         )
@@ -167,11 +169,14 @@ class _Checker:
             self.problem(node, "this list is empty; leave the key out or add an entry")
         return node.items
 
-    def entries(self, node: Node | None, keys: Mapping[str, str], base: Base) -> Iterator[Entry]:
+    def entries(
+        self, node: Node | None, keys: Mapping[str, str], base: Base, *, alone: bool = False
+    ) -> Iterator[Entry]:
         none = "settings are for styles and pairs; a content has none"
         hints = {"settings": none, "sweep": none}
         for item in self.listed(node):
             if not isinstance(item, Table):
+                alone = alone and self.suffices(item, base, content=False, style=True)
                 yield Entry(self.path(item, "pattern"), None, {}, item.line)
                 continue
             given = known_entries(item, keys, self.problems, hints=hints)
@@ -184,7 +189,8 @@ class _Checker:
                 self.problem(
                     given["name"], "a pattern stands for several pictures; they cannot share one name"
                 )
-            settings, sweep, _ = self.settings(given, base, item)
+            settings, sweep, layers = self.settings(given, base, item)
+            alone = alone and self.suffices(item, layers, content=False, style=True)
             yield Entry(image, name, settings, item.line, sweep, blend if len(blend) > 1 else ())
 
     def blend(self, given: Mapping[str, Node]) -> Blend[str]:
@@ -204,14 +210,19 @@ class _Checker:
         blend, name = self.blend(given), self.name(given.get("name"))
         return blend[0].picture if blend else "", name, blend if len(blend) > 1 else ()
 
-    def pairs(self, node: Node | None, base: Base) -> Iterator[PairEntry]:
+    def pairs(self, node: Node | None, base: Base, styled: Base) -> Iterator[PairEntry]:
+        """The explicit pairs; `styled` is what lies below the settings of those that have a style."""
         for item in self.listed(node):
             given = known_entries(item, PAIR_KEYS, self.problems)
-            if isinstance(item, Table):
-                self.require(item, given, REQUIRED["pair"])
+            there = {role: role in given for role in ("content", "style")}
+            if isinstance(item, Table) and not any(there.values()):
+                self.problem(item, "a pair needs a content, a style or both")
             content = self.path(given.get("content"), "picture")
             style, called, blend = self.style(given.get("style"))
-            name, (settings, sweep, _) = self.name(given.get("name")), self.settings(given, base, item)
+            below = styled if there["style"] else base
+            name, (settings, sweep, layers) = self.name(given.get("name")), self.settings(given, below, item)
+            if any(there.values()):
+                self.suffices(item, layers, **there)
             yield PairEntry(content, style, name, settings, item.line, sweep, blend, called)
 
     def name(self, node: Node | None) -> str | None:
@@ -221,18 +232,32 @@ class _Checker:
         return given or None
 
     def something_to_do(self, root: Node, top: Mapping[str, Node]) -> None:
-        if "contents" in top and "styles" not in top:
-            self.problem(top["contents"], "contents need styles; add `styles:`")
-        elif "styles" in top and "contents" not in top:
-            self.problem(top["styles"], "styles need contents; add `contents:`")
-        elif "contents" not in top and "pairs" not in top:
+        if not {"contents", "styles", "pairs"} & top.keys():
             self.problem(root, "there is nothing to do; add `contents:` and `styles:`, or `pairs:`")
 
+    def contents_suffice(self, top: Mapping[str, Node], base: Base) -> None:
+        """Contents without styles need settings that do without."""
+        if "contents" in top and "styles" not in top:
+            self.suffices(top["contents"], base, content=True, style=False)
+
+    def suffices(self, node: Node, layers: Base, *, content: bool, style: bool) -> bool:
+        """Hold the pictures that there are against settings, as far as these can be judged."""
+        if layers is None or (content and style):
+            return True
+        if reason := first_lack(layers, content=content, style=style):
+            self.problem(node, reason)
+        return not reason
+
     def names_differ(self, found: Manifest, node: Node) -> None:
-        if not found.name or not found.contents or not found.styles:
+        if not found.name:
             return
         used = template_fields(found.name)
-        for field_name, entries in (("content", found.contents), ("style", found.styles)):
-            several = len(entries) > 1 or is_pattern(entries[0].image)
-            if several and field_name not in used:
-                self.problem(node, f"there are several {field_name}s; the name must contain {{{field_name}}}")
+        for role, entries, others in (
+            ("content", found.contents, found.styles),
+            ("style", found.styles, found.contents),
+        ):
+            several = len(entries) > 1 or (entries and is_pattern(entries[0].image))
+            if several and role not in used:
+                self.problem(node, f"there are several {role}s; the name must contain {{{role}}}")
+            if others and not entries and role in used and found.name != DEFAULT_TEMPLATE:
+                self.problem(node, f"there are no {role}s; the name must not contain {{{role}}}")

@@ -19,8 +19,8 @@ TOP_KEYS: Mapping[str, str] = {
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
-    "contents": "pictures to stylise; each is combined with every style",
-    "styles": "pictures whose style is taken",
+    "contents": "pictures to stylise; each is combined with every style; alone where no style is needed",
+    "styles": "pictures whose style is taken; alone with `mode: texture`",
     "pairs": "single pairs, instead of the combinations or beside them",
 }
 CONTENT_KEYS: Mapping[str, str] = {
@@ -35,8 +35,9 @@ STYLE_KEYS: Mapping[str, str] = {
     "sweep": "settings of the pairs with this style that take several values",
 }
 PAIR_KEYS: Mapping[str, str] = {
-    "content": "path or `s3://` URI of one picture",
-    "style": "path or `s3://` URI of one picture, or a mapping with `name` and `blend`",
+    "content": "path or `s3://` URI of one picture; may be left out with `mode: texture`",
+    "style": "path or `s3://` URI of one picture, or a mapping with `name` and `blend`; may be left out "
+    "where no style is needed",
     "name": "name of the result, instead of the template's",
     "settings": "settings of this pair",
     "sweep": "settings of this pair that take several values",
@@ -47,7 +48,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "content": ("image",),
     "style": ("image",),
     "blend": ("name", "blend"),
-    "pair": ("content", "style"),
+    "pair": (),
 }
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
 
@@ -75,7 +76,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PairEntry:
-    """An explicit pair: two pictures by absolute path or `s3://` URI, no patterns.
+    """An explicit pair: two pictures by absolute path or `s3://` URI, no patterns; one of them may be empty.
 
     Attributes:
         style: the first picture of a blend.

@@ -82,8 +82,10 @@ def template_fields(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-def fill_name(template: str, content_name: str, style_name: str, *, sweep: str = "") -> str:
+def fill_name(template: str, content_name: str | None, style_name: str | None, *, sweep: str = "") -> str:
     """The name of a pair's result, in NFC; judge it by `check_name`, because file names may hold anything.
+
+    None stands for a picture that the pair does without; the default template then uses the other.
 
     `sweep` tells the variants of one pair apart; a template without a place for it gets it at the end.
 
@@ -91,8 +93,12 @@ def fill_name(template: str, content_name: str, style_name: str, *, sweep: str =
     'waves/harbour'
     >>> fill_name("{style}/{content}", "harbour", "waves", sweep="size=64")
     'waves/harbour__size=64'
+    >>> fill_name(DEFAULT_TEMPLATE, "harbour", None)
+    'harbour'
     """
-    given = {"content": content_name, "style": style_name, "sweep": sweep or NO_SWEEP, None: ""}
+    if template == DEFAULT_TEMPLATE and None in (content_name, style_name):
+        return with_sweep(normalised(content_name or style_name or ""), sweep)
+    given = {"content": content_name or "", "style": style_name or "", "sweep": sweep or NO_SWEEP, None: ""}
     name = normalised("".join(text + given[name] for text, name, _, _ in Formatter().parse(template)))
     return name if "sweep" in template_fields(template) else with_sweep(name, sweep)
 

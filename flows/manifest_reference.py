@@ -62,10 +62,10 @@ pairs:                                 # single pairs, instead of the combinatio
   have {MAX_VARIANTS} variants. `a__b__sheet.png` shows them all.
 - **Blends** mix styles: `{{name: dawn, blend: {{paintings/a.jpg: 2, "s3://b/k.jpg": 1}}}}` under `styles`, or
   as the `style` of a pair. The weights are divided by their sum; a picture with weight 0 is left out.
-- **Names** of results are paths below `output`. Without `name:` the template is `{DEFAULT_TEMPLATE}`. A
-  name has no `.` or `..` parts, no part that begins with a dot or is longer than {MAX_PART_BYTES}
-  bytes, no backslash and no control characters; `report` is reserved. No two pairs may have the same
-  name, upper and lower case being one.
+- **Names** of results are paths below `output`. Without `name:` the template is `{DEFAULT_TEMPLATE}`, or
+  the one of the two that there is. A name has no `.` or `..` parts, no part that begins with a dot or is
+  longer than {MAX_PART_BYTES} bytes, no backslash and no control characters; `report` is reserved. No two
+  pairs may have the same name, upper and lower case being one.
 - **Text stays text.** `no`, `010`, `12:30` and `1.10` are what stands there wherever text is expected,
   quoted or not. Numbers are plain decimals, such as `200`, `0.5` or `1e-3`, without quotes.
 - **Not supported:** anchors, aliases, merge keys, tags, duplicate keys, several documents, other
@@ -76,13 +76,22 @@ An editor with a YAML language server completes keys and checks values by
 """
 
 
+_WHAT_TO_MAKE = """\
+`contents` and `styles`, or `pairs`, or all three must be given. `contents` alone are enough where all
+settings do without a style, as with `mode: content`; `styles` alone with `mode: texture`, whose canvas
+then has the style's own aspect unless `aspect` says otherwise. A pair may leave the same picture out. A
+picture that is named although it is not needed counts as an input like any other: when it changes, the
+result is made again.
+"""
+
+
 def reference() -> str:
     """The whole of `docs/manifest.md`."""
     return "\n".join(
         [
             _INTRODUCTION,
             *_keys("Top level", TOP_KEYS, REQUIRED["top"]),
-            "Either `contents` and `styles`, or `pairs`, or all three must be given.\n",
+            _WHAT_TO_MAKE,
             *_keys("An entry of `contents`", CONTENT_KEYS, REQUIRED["content"]),
             *_keys("An entry of `styles`", STYLE_KEYS, REQUIRED["style"]),
             "Instead of an `image` it may have a `blend`, which needs a `name`.\n",

@@ -35,6 +35,7 @@ def manifest_schema() -> dict[str, Any]:
     blend = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
     blended = _object(BLEND_KEYS, REQUIRED["blend"], {"blend": blend})
     pair = _object(PAIR_KEYS, REQUIRED["pair"], several | {"style": {"anyOf": [_TEXT, blended]}})
+    pair["anyOf"] = [{"required": [role]} for role in ("content", "style")]
     style = _object(STYLE_KEYS, (), several | {"blend": blend})
     style["oneOf"] = [{"required": list(REQUIRED[kind])} for kind in ("style", "blend")]
     types: dict[str, dict[str, Any]] = {
@@ -51,8 +52,7 @@ def manifest_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "stylize manifest",
         **_object(TOP_KEYS, REQUIRED["top"], types),
-        "anyOf": [{"required": ["contents", "styles"]}, {"required": ["pairs"]}],
-        "dependencies": {"contents": ["styles"], "styles": ["contents"]},
+        "anyOf": [{"required": [key]} for key in ("contents", "styles", "pairs")],
         "definitions": {"settings": _settings(SETTINGS), "sweep": _sweep(SETTINGS)},
     }
 

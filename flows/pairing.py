@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,12 +12,26 @@ from flows.blend import Blend
 from flows.errors import Problem
 from flows.identity import canonical_settings, weights_digest
 from flows.inputs import Found, stem
-from flows.manifest import SHEET, Manifest, PairEntry, check_name, fill_name, resolve_settings, with_sweep
+from flows.manifest import (
+    SHEET,
+    Entry,
+    Manifest,
+    PairEntry,
+    check_name,
+    fill_name,
+    resolve_settings,
+    with_sweep,
+)
+from flows.manifest_names import DEFAULT_TEMPLATE, template_fields
+from flows.manifest_needs import lacking
 from flows.manifest_paths import one_spelling
 from flows.records import safe_text
 from flows.sweep import Axes, Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
 from stylize_core.settings import PictureSettings, StyleSettings
+
+NOTHING = Found("", "", Entry("", None, {}, 0))
+"""Stands where a content or a style would, if there is none."""
 
 _NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
 
@@ -42,8 +56,9 @@ class Draft:
     """A pair whose pictures have not been looked at yet.
 
     Attributes:
+        content: URI; empty if there is none.
+        style: URI of the picture whose style is taken, the first one of a blend; empty if there is none.
         lines: its places in the manifest.
-        style: the picture whose style is taken; the first one of a blend.
         variant: which combination of a sweep it is, if its settings are swept.
         sheet: the name of the contact sheet that it has a cell of; empty if there is none.
         suffixes: of the files that it writes.
@@ -63,13 +78,12 @@ class Draft:
     @property
     def styles(self) -> tuple[str, ...]:
         """The pictures that its style is taken from."""
-        return tuple(part.picture for part in self.blend) or (self.style,)
+        return tuple(part.picture for part in self.blend) or tuple(filter(None, (self.style,)))
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Every picture that it is made of."""
-        init = self.recipe.init
-        return (self.content, *self.styles, *((init,) if init else ()))
+        return tuple(filter(None, (self.content, *self.styles, self.recipe.init)))
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -89,8 +103,14 @@ class Draft:
         plural = "s" if len(self.lines) > 1 else ""
         lines = " and ".join(str(line) for line in self.lines)
         what = "the contact sheet of " if self.is_sheet else ""
-        styles = " and ".join(self.styles)
-        return safe_text(f"{what}{self.content} in the style of {styles} (line{plural} {lines})")
+        return safe_text(f"{what}{self.title(str)} (line{plural} {lines})")
+
+    def title(self, called: Callable[[str], str]) -> str:
+        """What is made of what, with the pictures as `called`."""
+        styles = " and ".join(map(called, self.styles))
+        if not self.content or not styles:
+            return called(self.content) if self.content else f"the style of {styles}"
+        return f"{called(self.content)} in the style of {styles}"
 
 
 @dataclass(slots=True)
@@ -105,15 +125,17 @@ class Pairing:
 def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Found]) -> Pairing:
     """Each content with each style, and the explicit pairs; pairs of one style and recipe stand together.
 
+    Contents without styles, and styles without contents, are made alone.
+
     A picture of an explicit pair that is also listed, once, under contents or styles keeps its name and its
     settings.
     """
     result, recipes = Pairing(), _Recipes(manifest)
-    for style in styles:
+    for style in styles or ([NOTHING] if contents else []):
         for recipe, variant in recipes.of((style.entry.settings, style.entry.sweep)):
-            for content in contents:
+            for content in contents or [NOTHING]:
                 names = _names(manifest, content.name, style.name, variant)
-                lines = (content.entry.line, style.entry.line)
+                lines = tuple(filter(None, (content.entry.line, style.entry.line)))
                 draft = Draft(names[0], content.uri, style.uri, recipe, lines, variant, names[1])
                 result.drafts.append(replace(draft, blend=style.entry.blend))
     explicit = _Explicit(manifest, recipes, _by_uri(contents), _by_uri(styles))
@@ -122,6 +144,8 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
             result.drafts += explicit.drafts(entry, f"pairs[{index}]", result.warnings)
         except (SettingsError, TooManyVariants) as error:
             result.problems.append(Problem(f"pairs[{index}].settings", str(error), entry.line))
+        except _Lacking as error:
+            result.problems.append(Problem(f"pairs[{index}]", str(error), entry.line))
     result.problems += name_problems(result.drafts)
     result.drafts = _grouped(result.drafts)
     return result
@@ -138,12 +162,11 @@ def sheet_drafts(drafts: Iterable[Draft]) -> dict[Draft, list[Draft]]:
 
 def _names(manifest: Manifest, content: str, style: str, variant: Variant | None) -> tuple[str, str]:
     """The name of a variant by the template, and that of its sheet."""
+    pictures = content or None, style or None
     if variant is None:
-        return fill_name(manifest.name, content, style), ""
-    name = fill_name(manifest.name, content, style, sweep=variant.label)
-    return name, fill_name(manifest.name, content, style, sweep=SHEET) if _has_sheet(
-        manifest, variant
-    ) else ""
+        return fill_name(manifest.name, *pictures), ""
+    name = fill_name(manifest.name, *pictures, sweep=variant.label)
+    return name, fill_name(manifest.name, *pictures, sweep=SHEET) if _has_sheet(manifest, variant) else ""
 
 
 def _has_sheet(manifest: Manifest, variant: Variant) -> bool:
@@ -170,6 +193,10 @@ class _Recipes:
         return self._known[id(style)]
 
 
+class _Lacking(Exception):
+    """A pair lacks a picture, or its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Explicit:
     """Makes drafts of the manifest's explicit pairs."""
@@ -180,7 +207,8 @@ class _Explicit:
     styles: Mapping[tuple[str, Blend[str]], list[Found]]
 
     def drafts(self, entry: PairEntry, where: str, warnings: list[str]) -> list[Draft]:
-        content, style = one_spelling(entry.content), one_spelling(entry.style)
+        content, style = _spelled(entry.content), _spelled(entry.style)
+        self._check_name(entry)
         as_content, as_style = self.contents.get((content, ()), []), self.styles.get((style, entry.blend), [])
         style_name = entry.style_name or _name(style, as_style)
         if len(as_style) > 1 and not entry.name:
@@ -192,6 +220,8 @@ class _Explicit:
         layers = ((below.settings, below.sweep) if below else ({}, {}), (entry.settings, entry.sweep))
         found = []
         for recipe, variant in self.recipes.of(*layers):
+            if reason := lacking(recipe.style, content=bool(content), style=bool(style)):
+                raise _Lacking(reason)
             if entry.name and variant:
                 sheet = with_sweep(entry.name, SHEET) if _has_sheet(self.manifest, variant) else ""
                 names = with_sweep(entry.name, variant.label), sheet
@@ -202,6 +232,20 @@ class _Explicit:
             found.append(replace(draft, blend=entry.blend))
         return found
 
+    def _check_name(self, entry: PairEntry) -> None:
+        template = self.manifest.name
+        if entry.name or template == DEFAULT_TEMPLATE:
+            return
+        for role, there in (("content", entry.content), ("style", entry.style)):
+            if not there and role in template_fields(template):
+                raise _Lacking(
+                    f"the name {template!r} needs a {role}, and this pair has none; give it a `name`"
+                )
+
+
+def _spelled(uri: str) -> str:
+    return one_spelling(uri) if uri else ""
+
 
 def _by_uri(found: Iterable[Found]) -> dict[tuple[str, Blend[str]], list[Found]]:
     result: dict[tuple[str, Blend[str]], list[Found]] = {}
@@ -211,6 +255,8 @@ def _by_uri(found: Iterable[Found]) -> dict[tuple[str, Blend[str]], list[Found]]
 
 
 def _name(uri: str, found: Sequence[Found]) -> str:
+    if not uri:
+        return ""
     return found[0].name if len(found) == 1 else stem(uri)
 
 

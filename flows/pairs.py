@@ -30,14 +30,15 @@ class Pair:
 
     Attributes:
         name: path below the output without suffix; unique in a plan.
-        style: the first one of a blend.
+        content: None where the settings do without, and the style alone counts.
+        style: the first one of a blend; None where the settings do without.
         blend: the pictures of a blend with their shares.
         init: the picture to start from when `style_settings.init` is `image`.
     """
 
     name: str
-    content: Input
-    style: Input
+    content: Input | None
+    style: Input | None
     style_settings: StyleSettings
     picture_settings: PictureSettings
     init: Input | None = None

@@ -121,8 +121,8 @@ def _pair(draft: Draft, inputs: Mapping[str, Input]) -> Pair:
     recipe = draft.recipe
     return Pair(
         name=draft.name,
-        content=inputs[draft.content],
-        style=inputs[draft.style],
+        content=inputs.get(draft.content),
+        style=inputs.get(draft.style),
         style_settings=recipe.style,
         picture_settings=recipe.picture,
         init=inputs[recipe.init] if recipe.init else None,

@@ -120,7 +120,9 @@ class Studio:
 
     def style(self, pair: Pair, content: Seen) -> tuple[Source, Targets]:
         """The statistics of the pair's style; where their colours depend on the content, for this one."""
-        settings = pair.style_settings
+        source, settings = pair.style, pair.style_settings
+        if source is None:
+            raise ValueError("this pair has no style")
         encoder = self.encoder(settings)
         long_edge = round(settings.size * settings.style_scale)
 
@@ -129,13 +131,13 @@ class Studio:
         def measure() -> tuple[Source, Targets]:
             see = self.picture if of_content else _see
             region = settings.style_crop
-            seen = see(pair.style, pair.picture_settings, long_edge=long_edge, enlarge=False, region=region)
+            seen = see(source, pair.picture_settings, long_edge=long_edge, enlarge=False, region=region)
             alpha = None if seen.picture.alpha is None else seen.picture.alpha[None]
             style = seen.picture.rgb[None].to(self.device)
             rgb = content.picture.rgb[None].to(self.device) if of_content else None
             return seen.source, style_targets(encoder, style, settings, alpha_b1hw=alpha, content_bchw=rgb)
 
-        where = (pair.style.uri, pair.style.token, _reading(pair.picture_settings), long_edge)
+        where = (source.uri, source.token, _reading(pair.picture_settings), long_edge)
         network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
         what = (
             tuple(settings.style_layer_weights),

@@ -98,17 +98,20 @@ def _wanted(pair: Pair, recipe: Recipe, record: Record | None) -> tuple[Ingredie
     """What the pair is to be made of, and its identity; unknown digests are empty, and then so is that."""
     content = _digest(pair.content, record.content if record else None)
     style = _digest(pair.style, record.style if record else None)
-    init = _digest(pair.init, record.init if record else None) if pair.init else ""
+    init = _digest(pair.init, record.init if record else None)
     known_before = record.others if record else {}
     others = [_digest(given, known_before.get(role)) for role, given in pair.others.items()]
     style = spelled(pair.blend, [style, *others])
     ingredients = Ingredients(content, style, init, recipe.weights, recipe.canonical)
-    known = content and style and (init or not pair.init)
+    given = ((pair.content, content), (pair.style, style), (pair.init, init))
+    known = all(digest for wanted, digest in given if wanted)
     return ingredients, identity(ingredients) if known else ""
 
 
-def _digest(wanted: Input, source: Source | None) -> str:
-    """Known from the plan, or from the record if it speaks of the very same version."""
+def _digest(wanted: Input | None, source: Source | None) -> str:
+    """Known from the plan, or from the record if it speaks of the very same version; else empty."""
+    if wanted is None:
+        return ""
     if wanted.sha256 or source is None:
         return wanted.sha256
     return source.sha256 if wanted.token and (wanted.uri, wanted.token) == (source.uri, source.token) else ""

@@ -115,7 +115,7 @@ class _Work:
         pair, settings = self.job.pair, self.job.pair.style_settings
         self.studio.forget_peak()
         with self._timed("read"):
-            content = self._see("content", pair.content)
+            content = self._canvas()
             init = self._init_picture()
         with self._timed("targets"):
             encoder = self.studio.encoder(settings)
@@ -152,8 +152,10 @@ class _Work:
         return "done"
 
     def _style(self, content: Seen) -> Targets:
-        """The statistics of the style, or the mean of those of a blend."""
+        """The statistics of the style, or the mean of those of a blend; none where there is no style."""
         pair = self.job.pair
+        if pair.style is None:
+            return {}
         self.sources["style"], targets = self.studio.style(pair, content)
         if not pair.blend:
             return targets
@@ -196,9 +198,25 @@ class _Work:
         self.sources[role] = seen.source
         return seen
 
+    def _canvas(self) -> Seen:
+        """The content; for a texture without one the style, of which nothing but the shape counts here."""
+        pair = self.job.pair
+        if pair.content is not None:
+            return self._see("content", pair.content)
+        if pair.style is None:
+            raise ValueError("a pair has a content, a style or both")
+        settings = pair.style_settings
+        return self.studio.picture(
+            pair.style,
+            pair.picture_settings,
+            long_edge=settings.size,
+            enlarge=True,
+            region=settings.style_crop,
+        )
+
     def _init_picture(self) -> Seen | None:
         pair = self.job.pair
-        if pair.style_settings.init == "style":
+        if pair.style_settings.init == "style" and pair.style is not None:
             return self._see("init", pair.style, region=pair.style_settings.style_crop)
         return None if pair.init is None else self._see("init", pair.init)
 
@@ -206,7 +224,8 @@ class _Work:
         digests = {role: source.sha256 for role, source in self.sources.items()}
         others = {role: source.sha256 for role, source in self.others.items()}
         init = digests.get("init", "") if self.job.pair.style_settings.init == "image" else ""
-        return ingredients_of(self.job.pair, digests["content"], digests["style"], init, others=others)
+        content, style = digests.get("content", ""), digests.get("style", "")
+        return ingredients_of(self.job.pair, content, style, init, others=others)
 
     def _done_already(self, ingredients: Ingredients) -> Record | None:
         """The record of exactly this picture, if both are there: a chunk came twice, or an input moved."""
@@ -298,7 +317,7 @@ class _Work:
     def _facts(self, ingredients: Ingredients) -> dict[str, str]:
         """The record's key facts, for inside the picture; no times, so equal runs give equal bytes."""
         settings = self.job.pair.style_settings
-        return {
+        facts = {
             "Software": f"stylize {version('stylize')}",
             "stylize:name": self.job.pair.name,
             "stylize:identity": identity(ingredients),
@@ -308,6 +327,7 @@ class _Work:
             "stylize:steps": str(settings.steps),
             "stylize:seed": str(settings.seed),
         }
+        return {key: value for key, value in facts.items() if value}
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

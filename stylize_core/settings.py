@@ -68,7 +68,9 @@ class StyleSettings:
         quiet=True,
     )
     aspect: str = _setting(
-        "", "width to height of a texture, such as `3:2`, instead of the content's", quiet=True
+        "",
+        "width to height of a texture, such as `3:2`, instead of the content's or, without one, the style's",
+        quiet=True,
     )
     size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16383)
     style_scale: float = _setting(
@@ -179,6 +181,22 @@ class StyleSettings:
         if self.init == "auto":
             return "content" if self.mode == "transfer" else "noise"
         return self.init
+
+    @property
+    def content_needed_by(self) -> str:
+        """The setting because of which there must be a content, such as `mode: transfer`; empty if none."""
+        if self.mode != "texture":
+            return f"mode: {self.mode}"
+        if self.start == "content":
+            return "init: content"
+        return "" if self.colour == "style" else f"colour: {self.colour}"
+
+    @property
+    def style_needed_by(self) -> str:
+        """The setting because of which there must be a style; empty if none."""
+        if self.mode in ("transfer", "texture"):
+            return f"mode: {self.mode}"
+        return "init: style" if self.init == "style" else ""
 
     @property
     def aspect_ratio(self) -> float | None:

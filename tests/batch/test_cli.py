@@ -199,3 +199,16 @@ def test_one_refuses_wrong_arguments_in_their_own_words(
     assert "line" not in said
     assert "manifest" not in said
     assert (home / "photos/p0.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(("mode", "role"), [("content", "content"), ("texture", "style")])
+def test_a_mode_that_needs_one_picture_is_given_one(home: Path, mode: str, role: str) -> None:
+    result = command("one", "photos/p0.png", "-o", "alone.png", *QUICK, "-s", f"mode={mode}")
+    assert result.exit_code == 0, result.stderr
+    told = Record.parse((home / "alone.json").read_bytes())
+    assert [name for name in ("content", "style") if getattr(told, name)] == [role]
+
+
+def test_a_transfer_of_one_picture_is_refused_in_words(home: Path) -> None:
+    code, said = refusal("one", "photos/p0.png", "-o", "alone.png", *QUICK)
+    assert (code, "`mode: transfer` needs a style" in said) == (2, True)

@@ -456,3 +456,56 @@ def test_paths_of_a_manifest_on_s3_stay_in_its_bucket(object_store: ObjectStore)
 def test_an_absent_manifest_on_s3_is_named(object_store: ObjectStore) -> None:
     with pytest.raises(ManifestError, match=r"cannot be read: .*no/such\.yaml"):
         load_manifest(f"{object_store.root}/no/such.yaml")
+
+
+ALONE = "version: 1\noutput: out\n"
+TEXTURE = "styles: [{image: b.jpg, settings: {mode: texture}}]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "settings: {mode: content}\ncontents: [a.jpg]\n",
+        "settings: {mode: texture}\nstyles: [b.jpg]\n",
+        TEXTURE,
+        "sweep: {mode: [content], seed: [1, 2]}\ncontents: [a.jpg]\n",
+        "settings: {mode: content}\npairs: [{content: a.jpg}]\n",
+        "pairs: [{content: a.jpg, settings: {mode: content}}, {style: b.jpg, settings: {mode: texture}}]\n",
+        "settings: {mode: content, init: noise}\ncontents: [a.jpg]\nname: 'x/{content}'\n",
+        # this style's settings are not for a pair that has no style
+        f"{TEXTURE}pairs: [{{content: a.jpg, settings: {{mode: content}}}}]\n",
+        # nor can be told before the plan what a pair finds under styles
+        f"{TEXTURE}pairs: [{{style: b.jpg, name: c}}]\n",
+    ],
+)
+def test_a_mode_that_needs_one_picture_asks_for_no_other(text: str) -> None:
+    load(ALONE + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("contents: [a.jpg]\n", "line 3: contents: `mode: transfer` needs a style; add one, or set"),
+        ("styles: [a.jpg, b.jpg]\n", "line 3: styles[0]: `mode: transfer` needs a content; add one, or set"),
+        (
+            "sweep: {mode: [content, texture]}\ncontents: [a.jpg]\n",
+            "line 4: contents: `mode: texture` needs a style; add one, or set `mode: content` (in the",
+        ),
+        (
+            "settings: {mode: texture}\nstyles: [b.jpg, {image: a.jpg, settings: {colour: match}}]\n",
+            "line 4: styles[1]: `colour: match` needs a content; add one, or leave this setting out",
+        ),
+        (
+            "settings: {mode: content, init: style}\npairs: [{content: a.jpg}]\n",
+            "line 4: pairs[0]: `init: style` needs a style; add one, or leave this setting out",
+        ),
+        ("pairs: [{name: a}]\n", "line 3: pairs[0]: a pair needs a content, a style or both"),
+        (
+            "settings: {mode: content}\ncontents: [a.jpg]\nname: '{style}/{content}'\n",
+            "line 5: name: there are no styles; the name must not contain {style}",
+        ),
+    ],
+)
+def test_a_picture_that_the_settings_need_is_missed_by_name(text: str, said: str) -> None:
+    (problem,) = problems_of(ALONE + text)
+    assert problem.startswith(said)

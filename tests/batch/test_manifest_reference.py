@@ -31,12 +31,12 @@ PAIR = "version: 1\noutput: out\npairs: [{content: a.jpg, style: b.jpg, settings
 
 # What only the loader can know: YAML itself, paths and names, and settings that depend on one another.
 BEYOND_A_SCHEMA = {
-    "blend_picture_twice", "blend_with_a_pattern", "blend_without_weight",
-    "alias", "anchor", "contradiction", "control_in_path", "double_star", "duplicate_key", "empty", "init",
-    "key_is_a_list", "layer", "merge_key", "name_absolute", "name_for_a_pattern", "name_hidden",
-    "name_is_a_uri", "name_leaves_output", "name_reserved", "name_too_long", "nesting", "not_utf8", "nul",
-    "octal", "pattern_in_pair", "s3_without_bucket", "scheme", "sweep_and_setting",
-    "syntax", "tab", "tag", "template_brace",
+    "alias", "anchor", "blend_picture_twice", "blend_with_a_pattern", "blend_without_weight",
+    "contents_alone", "contradiction", "control_in_path", "double_star", "duplicate_key", "empty",
+    "init", "key_is_a_list", "layer", "merge_key", "missing_style", "name_absolute",
+    "name_for_a_pattern", "name_hidden", "name_is_a_uri", "name_leaves_output", "name_reserved",
+    "name_too_long", "nesting", "not_utf8", "nul", "octal", "pattern_in_pair", "s3_without_bucket",
+    "scheme", "styles_alone", "sweep_and_setting", "syntax", "tab", "tag", "template_brace",
     "template_field", "template_format", "template_not_unique", "two_documents",
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -278,3 +279,38 @@ def test_no_folder_may_stand_where_a_snapshot_or_an_animation_goes(folder: str) 
     (problem,) = watched_problems("a", f"{folder}/b")
     assert "needs a folder where 'a' has a file" in problem
     assert problems("a", f"{folder}/b") == []
+
+
+def test_contents_and_styles_that_stand_alone_give_their_names() -> None:
+    alone = pair_up(manifest(), [content("a", 2), content("b", 2)], [])
+    assert names(alone) == ["a", "b"]
+    first = alone.drafts[0]
+    assert (first.content, first.style, first.lines) == ("/in/a.jpg", "", (2,))
+    assert names(pair_up(manifest(), [], [style("x", 4, mode="texture")])) == ["x"]
+    swept_alone = replace(manifest(), sweep={"seed": (1, 2)})
+    assert names(pair_up(swept_alone, [content("a", 2)], [])) == ["a__seed=1", "a__seed=2"]
+    assert pair_up(manifest(), [], []).drafts == []
+
+
+def test_a_single_picture_is_named_without_the_other() -> None:
+    (only,) = pair_up(manifest(), [content("a", 2)], []).drafts
+    assert (str(only), only.reads) == ("/in/a.jpg (line 2)", ("/in/a.jpg",))
+    (only,) = pair_up(manifest(), [], [style("x", 4)]).drafts
+    assert (str(only), only.reads) == ("the style of /art/x.jpg (line 4)", ("/art/x.jpg",))
+
+
+def test_a_pair_takes_a_mode_from_its_style_and_may_lack_a_picture_by_it() -> None:
+    alone = PairEntry("", "/art/x.jpg", "c", {}, 9)
+    assert names(pair_up(manifest(alone), [], [style("x", 4, mode="texture")])) == ["x", "c"]
+    (problem,) = pair_up(manifest(alone), [], [style("x", 4, size=64)]).problems
+    assert str(problem).startswith("line 9: pairs[0]: `mode: transfer` needs a content; add one")
+
+
+def test_a_template_with_both_pictures_does_not_name_a_pair_with_one() -> None:
+    alone = PairEntry("/in/a.jpg", "", None, {"mode": "content"}, 9)
+    (problem,) = pair_up(manifest(alone, name="{style}/{content}"), [], []).problems
+    assert "the name '{style}/{content}' needs a style, and this pair has none; give it a `name`" in str(
+        problem
+    )
+    named = replace(alone, name="d")
+    assert names(pair_up(manifest(named, name="{style}/{content}"), [], [])) == ["d"]

@@ -16,7 +16,7 @@ from object_store import ObjectStore
 from flows.errors import ManifestError, StorageFatal
 from flows.identity import identity
 from flows.manifest import Manifest, load_manifest
-from flows.pairs import Pair
+from flows.pairs import Input, Pair
 from flows.plan import Plan, PlannedPair, ingredients_of, make_plan
 from flows.records import Failure, Output, Record, Source
 from flows.storage import open_storage, read_uri, stat_uri
@@ -51,18 +51,20 @@ def reasons(plan: Plan) -> dict[str, str]:
     return {planned.pair.name: planned.reason for planned in plan.pairs}
 
 
+def digest_of(picture: Input | None) -> str:
+    return sha256(read_uri(picture.uri)).hexdigest() if picture else ""
+
+
 def finished(pair: Pair, *, picture: bytes = b"the picture", failure: Failure | None = None) -> Record:
     """The record that a worker would leave, from the bytes that it would read."""
-    content, style = read_uri(pair.content.uri), read_uri(pair.style.uri)
-    init = sha256(read_uri(pair.init.uri)).hexdigest() if pair.init else ""
-    made_of = ingredients_of(pair, sha256(content).hexdigest(), sha256(style).hexdigest(), init)
+    made_of = ingredients_of(pair, *map(digest_of, (pair.content, pair.style, pair.init)))
     sources = {
         role: Source(uri=given.uri, sha256=digest, token=found.token)
         for role, given, digest in (
             ("content", pair.content, made_of.content),
             ("style", pair.style, made_of.style),
         )
-        if (found := stat_uri(given.uri))
+        if given and (found := stat_uri(given.uri))
     }
     return Record(
         status="failed" if failure else "done",
@@ -467,7 +469,7 @@ def test_expired_credentials_end_the_plan_at_once(
 def test_ingredients_of_a_pair_are_those_of_its_plan(home: Path) -> None:
     planned = plan_of(home).pairs[0]
     pair = planned.pair
-    made_of = ingredients_of(pair, pair.content.sha256, pair.style.sha256, "")
+    made_of = ingredients_of(pair, digest_of(pair.content), digest_of(pair.style), "")
     assert identity(made_of) == planned.identity
     assert identity(replace(made_of, content="f" * 64)) != planned.identity
 

@@ -40,6 +40,7 @@ def pair(home: Path, settings: StyleSettings = SETTINGS) -> Pair:
 
 
 def content(studio: Studio, of: Pair) -> Seen:
+    assert of.content is not None
     return studio.picture(of.content, PLAIN, long_edge=of.style_settings.size, enlarge=True)
 
 

@@ -387,3 +387,38 @@ def test_objects_that_moved_are_read_once_more_and_then_known(home: Path, object
     assert do(moved)["p0__s0"].status == "skipped"
     assert reasons(moved) == {}
     assert written_at(home / "out")["p0__s0.png"] == made["p0__s0.png"]
+
+
+def test_a_content_alone_is_made_once_and_again_when_it_changes(home: Path) -> None:
+    path = manifest(home, "contents: ['photos/*']", settings=FAST + ", mode: content")
+    assert do(path)["p0"].status == "done"
+    told = record(home, "p0")
+    assert (told.style, told.content and told.content.width) == (None, 64)
+    assert told.ingredients is not None
+    assert told.ingredients.style == ""
+    assert "stylize:style" not in embedded_facts((home / "out/p0.png").read_bytes())
+    assert reasons(path) == {}
+    draw(home / "photos/p0.png", 9)
+    assert reasons(path) == {"p0": "content changed"}
+
+
+@pytest.mark.parametrize(
+    ("more", "size"),
+    [("", (64, 48)), (', aspect: "1:2"', (32, 64)), (", style_crop: [0, 0, 0.5, 1]", (43, 64))],
+)
+def test_a_texture_alone_has_the_shape_of_its_style(home: Path, more: str, size: tuple[int, int]) -> None:
+    path = manifest(home, "styles: ['paintings/*']", settings=FAST + ", mode: texture" + more)
+    assert do(path)["s0"].status == "done"
+    assert picture(home, "s0.png").size == size
+    told = record(home, "s0")
+    assert (told.content, told.ingredients and told.ingredients.content) == (None, "")
+    assert reasons(path) == {}
+    draw(home / "paintings/s0.png", 9)
+    assert reasons(path) == {"s0": "style changed"}
+
+
+def test_a_texture_alone_is_that_of_a_content_of_the_same_shape(home: Path) -> None:
+    settings = FAST + ", mode: texture"
+    assert do_one(home, settings).status == "done"
+    do(manifest(home, "styles: ['paintings/*']", settings=settings))
+    assert (np.asarray(picture(home)) == np.asarray(picture(home, "s0.png"))).all()
