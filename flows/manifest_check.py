@@ -142,8 +142,8 @@ class _Checker:
         """The settings and the sweep of an entry, and `base` with them over it; judged if there is a base."""
         node, sweep_node, before = given.get("settings"), given.get("sweep"), len(self.problems)
         own = {} if node is None else read_settings(node, self.folder, self.problems)
-        named = isinstance(node, Table) and "encoder" in node.entries
-        self.encoder_is_known &= not named or "encoder" in own
+        named = {"encoder", "preset"} & set(node.entries if isinstance(node, Table) else ())
+        self.encoder_is_known &= named <= own.keys()
         sweep = {} if sweep_node is None else read_sweep(sweep_node, own, self.folder, self.problems)
         if base is None or not self.encoder_is_known:  # whose layers could not be judged
             return own, sweep, base

@@ -16,10 +16,11 @@ from flows.manifest import load_manifest
 from flows.manifest_model import BLEND_KEYS, CONTENT_KEYS, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
 from flows.manifest_names import DEFAULT_TEMPLATE, MAX_PART_BYTES, NO_SWEEP
 from flows.manifest_schema import manifest_schema
-from flows.manifest_settings import PICTURE_SETTINGS, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
+from flows.manifest_settings import PICTURE_SETTINGS, PRESET, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
 from flows.manifest_yaml import MAX_BYTES
 from flows.sweep import MAX_VARIANTS
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, in_words, layer_names
+from stylize_core.presets import PRESETS
 from stylize_core.settings_fields import Crop
 
 ROOT = Path(__file__).parent.parent
@@ -98,9 +99,10 @@ def reference() -> str:
             "An entry of `contents` or `styles` that needs only an image may be the path itself.\n",
             *_keys("An entry of `pairs`", PAIR_KEYS, REQUIRED["pair"]),
             *_keys("The `style` of a pair, if it is a mapping", BLEND_KEYS, REQUIRED["blend"]),
-            *_settings("Settings of the optimisation", STYLE_SETTINGS),
+            *_settings("Settings of the optimisation", {"preset": PRESET} | STYLE_SETTINGS),
             *_settings("Settings of reading and writing", PICTURE_SETTINGS),
             *_settings("`weights`", WEIGHTS_KEYS),
+            *_presets(),
             *_layers(),
             *_refusals(),
         ]
@@ -130,6 +132,25 @@ def _default(setting: Setting) -> str:
     if setting.kind == Crop:
         return f"`[{', '.join(f'{share:g}' for share in setting.default)}]`"
     return f"`{setting.default:g}`" if isinstance(setting.default, float) else f"`{setting.default}`"
+
+
+def _presets() -> list[str]:
+    """What each preset sets, every value as a manifest would have it."""
+    about = """\
+A preset stands for the settings of another program; [presets.md](presets.md) maps its flags to our keys and
+says what still differs. It may stand wherever settings may, and be swept. A setting that is given, at any
+level, wins over it; what it does not name keeps our default; and records know the settings only."""
+    rows = [(f"`{name}`", ", ".join(_said_by(preset))) for name, preset in PRESETS.items() if preset]
+    return ["## Presets\n", about + "\n", *_table(("preset", "settings"), rows)]
+
+
+def _said_by(preset: Mapping[str, object]) -> Iterable[str]:
+    for key, value in preset.items():
+        if isinstance(value, Mapping):
+            value = "{" + ", ".join(f"{name}: {weight:g}" for name, weight in value.items()) + "}"
+        elif isinstance(value, tuple):
+            value = "[" + ", ".join(value) + "]"
+        yield f"`{key}: {value:g}`" if isinstance(value, float) else f"`{key}: {value}`"
 
 
 def _layers() -> list[str]:

@@ -7,6 +7,8 @@ from dataclasses import MISSING, dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
+from stylize_core.errors import SettingsError
+from stylize_core.presets import PRESETS, PresetName
 from stylize_core.settings import Layers, PictureSettings, StyleSettings, WeightsFile
 from stylize_core.settings_fields import Crop, setting_fields
 
@@ -37,7 +39,15 @@ def described(cls: type) -> dict[str, Setting]:
 STYLE_SETTINGS = described(StyleSettings)
 PICTURE_SETTINGS = described(PictureSettings)
 WEIGHTS_KEYS = described(WeightsFile)
-SETTINGS = STYLE_SETTINGS | PICTURE_SETTINGS
+PRESET = Setting(
+    "preset",
+    PresetName,
+    "none",
+    "another program's settings instead of the defaults below; whatever else is set is laid over them",
+    {},
+    False,
+)
+SETTINGS = {"preset": PRESET} | STYLE_SETTINGS | PICTURE_SETTINGS
 
 
 def accepted(setting: Setting) -> str:
@@ -85,13 +95,22 @@ def merged(*layers: Mapping[str, object]) -> Merged:
 def build(settings: Merged) -> tuple[StyleSettings, PictureSettings, str | None]:
     """The settings objects, and the absolute path or URI of the picture to start from, if there is one.
 
+    A preset becomes the settings that it stands for, less those that are given; nothing else is left of it.
+
     Raises:
         SettingsError: if two settings contradict each other.
     """
-    given: dict[str, Any] = dict(settings)
+    preset = str(settings.get("preset", PRESET.default))
+    given: dict[str, Any] = dict(PRESETS[preset]) | settings
     image = given["init"] if given.get("init", "content") not in INIT_WORDS else None
     if image is not None:
         given["init"] = "image"
     style = {key: value for key, value in given.items() if key in STYLE_SETTINGS}
     picture = {key: value for key, value in given.items() if key in PICTURE_SETTINGS}
-    return StyleSettings(**style), PictureSettings(**picture), image
+    try:
+        return StyleSettings(**style), PictureSettings(**picture), image
+    except SettingsError as error:
+        if error.key.partition(".")[0] in settings or preset == PRESET.default:
+            raise
+        advice = f"{error.expected}; `preset: {preset}` sets it, so set it yourself as well"
+        raise SettingsError(error.key, error.value, advice) from None

@@ -86,6 +86,16 @@ def gatys_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
     return (gram_bcc - target_bcc).square().sum((1, 2)) / 4
 
 
+def mean_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
+    """`Σ (F - P)² / (C N)`, [B]: the mean squared difference, as most programs have it."""
+    return (features_bchw - target_bchw).square().mean((1, 2, 3))
+
+
+def mean_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
+    """`Σ (G - A)² / C²`, [B], of Gram matrices that are divided by C N, as most programs have it."""
+    return (gram_bcc - target_bcc).square().mean((1, 2))
+
+
 def total_variation(image_bchw: Tensor) -> Tensor:
     """Mean squared difference of neighbours, [B]: 0 for a flat picture; does not grow with the picture.
 

@@ -72,6 +72,11 @@ def relative_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, 
     return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / energy.clamp_min(floor)
 
 
+def mean_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
+    """The same divided by the number of features, [B], as style-transfer-pytorch has it."""
+    return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / root_bcc.shape[-1]
+
+
 def _gaussian(moments_bdd: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [B, C] and covariance [B, C, C], float64."""
     exact = moments_bdd.double()

@@ -15,24 +15,38 @@ from stylize_core.losses import (
     gatys_content_loss,
     gatys_style_loss,
     gram_matrix,
+    mean_content_loss,
+    mean_style_loss,
     range_penalty,
     relative_content_loss,
     relative_style_loss,
-    total_variation,
 )
 from stylize_core.moments import (
     covariance_root,
+    mean_wasserstein_style_loss,
     moments,
     relative_wasserstein_style_loss,
     wasserstein_style_loss,
 )
 from stylize_core.settings import StyleSettings
+from stylize_core.variation import VARIATIONS
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-CONTENT_LOSSES: Mapping[str, Loss] = {"relative": relative_content_loss, "gatys": gatys_content_loss}
-STYLE_LOSSES: Mapping[str, Loss] = {"relative": relative_style_loss, "gatys": gatys_style_loss}
-
-WASSERSTEIN_LOSSES = {"relative": relative_wasserstein_style_loss, "gatys": wasserstein_style_loss}
+CONTENT_LOSSES: Mapping[str, Loss] = {
+    "relative": relative_content_loss,
+    "gatys": gatys_content_loss,
+    "mean": mean_content_loss,
+}
+STYLE_LOSSES: Mapping[str, Loss] = {
+    "relative": relative_style_loss,
+    "gatys": gatys_style_loss,
+    "mean": mean_style_loss,
+}
+WASSERSTEIN_LOSSES = {
+    "relative": relative_wasserstein_style_loss,
+    "gatys": wasserstein_style_loss,
+    "mean": mean_wasserstein_style_loss,
+}
 
 # Layer name to [B, C, h, w] for content; for style to Gram matrices [B, C, C] or moments [B, C+1, C+1].
 Targets = Mapping[str, Tensor]
@@ -152,7 +166,7 @@ class Objective:
         if self.style:
             terms["style"] = self.settings.style_weight * self._style_loss(features)
         if self.settings.tv_weight:
-            terms["tv"] = self.settings.tv_weight * total_variation(image_bchw)
+            terms["tv"] = self.settings.tv_weight * VARIATIONS[self.settings.tv_form](image_bchw)
         return terms
 
     def rows(self, index: Sequence[int]) -> Objective:

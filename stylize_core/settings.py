@@ -119,8 +119,10 @@ class StyleSettings:
         "`content` and `texture`",
     )
     seed: int = _setting(0, "seed of the noise that `init: noise` starts from", ge=0, le=2**63 - 1)
-    loss: Literal["relative", "gatys"] = _setting(
-        "relative", "`relative`: free of units; `gatys`: the forms of the 2015 paper"
+    loss: Literal["relative", "gatys", "mean"] = _setting(
+        "relative",
+        "`relative`: free of units; `gatys`: the forms of the 2015 paper; `mean`: mean squared differences, "
+        "as in most programs",
     )
     statistics: Literal["gram", "moments"] = _setting(
         "gram",
@@ -131,6 +133,12 @@ class StyleSettings:
     content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
     style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
     tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
+    tv_form: Literal["mean", "half_squares", "absolute", "nine_point"] = _setting(
+        "mean",
+        "the total variation: `mean` of squared differences of neighbours; half their sum; the sum of "
+        "absolute differences; or a mean over all eight neighbours",
+        quiet=True,
+    )
     range_weight: float = _setting(
         100.0,
         "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only",

@@ -1,0 +1,93 @@
+"""Other programs' defaults as settings of ours, so that their users find the look they know.
+
+docs/presets.md maps their flags to our keys and says what differs. Knows no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+PresetName = Literal[
+    "none", "paper", "neural-style", "neural-style-pt", "style-transfer-pytorch", "pytorch-tutorial"
+]
+
+# VGG-16 as published with `convention: features` is its authors' own network, which sees pictures in 0..255:
+# numbers that were chosen for their VGG-19 keep their meaning with it.
+_CAFFE: Mapping[str, Any] = {"encoder": "vgg16", "init": "noise", "range_weight": 0.0, "margin": 0}
+
+_NEURAL_STYLE: Mapping[str, Any] = {
+    **_CAFFE,
+    "size": 512,
+    "steps": 1000,
+    "optimizer": "lbfgs",
+    "history": 100,
+    "loss": "mean",
+    "content_weight": 5.0,
+    "style_weight": 500.0,  # 100 for each of five layers, whose weights sum to 1 here
+    "pooling": "max",
+}
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    "paper": {
+        **_CAFFE,
+        "size": 512,
+        "steps": 500,
+        "optimizer": "lbfgs",
+        "loss": "gatys",
+        "content_weight": 1.0,
+        "style_weight": 1000.0,
+        "pooling": "average",
+    },
+    "neural-style": {
+        **_NEURAL_STYLE,
+        "tv_weight": 1e-3 * 256**2,  # its pixels go from 0 to 256
+        "tv_form": "half_squares",
+    },
+    "neural-style-pt": {
+        **_NEURAL_STYLE,
+        "tv_weight": 1e-3 * 255,
+        "tv_form": "absolute",
+    },
+    "style-transfer-pytorch": {
+        "encoder": "vgg19",
+        "init": "content",
+        "size": 512,
+        "steps": 1000,
+        "optimizer": "adam",
+        "learning_rate": 0.02,
+        "average": 0.99,
+        "loss": "mean",
+        "statistics": "moments",
+        "content_weight": 0.015,
+        "style_weight": 1.0,
+        "style_layers": {
+            "relu1_1": 256.0,
+            "relu2_1": 64.0,
+            "relu3_1": 16.0,
+            "relu4_1": 4.0,
+            "relu5_1": 1.0,
+        },
+        "tv_weight": 2.0,
+        "tv_form": "nine_point",
+        "margin": 0,
+        "pooling": "max",
+    },
+    "pytorch-tutorial": {
+        "encoder": "vgg19",
+        "init": "content",
+        "size": 512,
+        "steps": 300,
+        "optimizer": "lbfgs",
+        "history": 100,
+        "loss": "mean",
+        "content_weight": 1.0,
+        "style_weight": 5e6,  # a million for each of five layers
+        "content_layers": ("relu2_2",),
+        "style_layers": ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1"),
+        "margin": 0,
+        "pooling": "max",
+    },
+}
+"""The settings that each preset lays under the user's own; what it does not name keeps our default."""
