@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -14,7 +13,7 @@ from flows.manifest_paths import one_spelling
 from flows.pairs import Input
 from flows.patterns import find_files, literal, literal_start, path_matches, split_pattern
 from flows.records import Record, UnreadableRecord, safe_text
-from flows.storage import open_storage, read_uri, stat_uri
+from flows.storage import digest_of_file, open_storage, read_uri, stat_uri
 from flows.threads import in_threads
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
@@ -33,12 +32,14 @@ class Found:
         name: the entry's name, or the file's stem.
         entry: where it comes from.
         token: its version, where a listing has told it.
+        within: the local folder that a pattern was searched in; empty for a path as the user gave it.
     """
 
     uri: str
     name: str
     entry: Entry
     token: str = ""
+    within: str = ""
 
 
 @dataclass(slots=True)
@@ -84,13 +85,16 @@ def stem(uri: str) -> str:
     return PurePosixPath(uri).stem
 
 
-def look_up(places: Iterable[tuple[str, str]]) -> tuple[dict[str, Input], list[str]]:
+def look_up(
+    places: Iterable[tuple[str, str]], *, bounds: Mapping[str, str] | None = None
+) -> tuple[dict[str, Input], list[str]]:
     """The present version of each picture, and warnings about those that are not there.
 
     Local pictures are read and hashed, each once. S3 objects are asked for their ETag unless it is given.
 
     Args:
         places: URI and token of each picture; the token empty if it is not known.
+        bounds: the folder that a link in place of the picture must not leave, by its URI.
 
     Raises:
         StorageError: only where every further picture would fail as well.
@@ -101,7 +105,8 @@ def look_up(places: Iterable[tuple[str, str]]) -> tuple[dict[str, Input], list[s
     remote = any(uri.startswith("s3://") for uri in tokens)
     inputs, warnings = {}, []
     threads = REMOTE_THREADS if remote else LOCAL_THREADS
-    for found, warning in in_threads(_present, tokens.items(), threads=threads):
+    wanted = (Input(uri, token, within=(bounds or {}).get(uri, "")) for uri, token in tokens.items())
+    for found, warning in in_threads(_present, wanted, threads=threads):
         inputs[found.uri] = found
         if warning:
             warnings.append(safe_text(warning))
@@ -114,8 +119,9 @@ def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Itera
     if path is not None and not is_folder:
         yield Found(one_spelling(path), entry.name or stem(path), entry)
         return
+    pattern = entry.image.rstrip("/") + "/*" if is_folder else entry.image
     try:
-        matches = _listed(entry.image.rstrip("/") + "/*" if is_folder else entry.image)
+        matches = _listed(pattern)
     except OSError as error:
         result.problems.append(Problem(where, f"{error.filename}: {error.strerror}", entry.line))
         return
@@ -128,9 +134,10 @@ def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Itera
         result.warnings.append(
             safe_text(f"{entry.image}: left out {len(matches) - len(kept)} earlier result(s) in the output")
         )
+    within = "" if pattern.startswith("s3://") else _searched(pattern)
     for uri in kept:
         if _is_text(uri):
-            yield Found(uri, entry.name or stem(uri), entry, matches[uri])
+            yield Found(uri, entry.name or stem(uri), entry, matches[uri], within)
         else:
             message = f"the file name {safe_text(uri)} is not UTF-8; rename the file"
             result.problems.append(Problem(where, message, entry.line))
@@ -147,10 +154,15 @@ def _listed(pattern: str) -> dict[str, str]:
     """URI and token of everything that matches, in the order of the URIs."""
     folder, parts = split_pattern(pattern)
     if not pattern.startswith("s3://"):
-        return dict.fromkeys(sorted(set(find_files(one_spelling(folder or "/"), parts))), "")
+        return dict.fromkeys(sorted(set(find_files(_searched(pattern), parts))), "")
     below = open_storage(folder).list(literal_start(parts[0]))
     matching = (item for item in below if path_matches(parts, item.name.split("/")))
     return {f"{folder}/{item.name}": item.stat.token for item in matching}
+
+
+def _searched(pattern: str) -> str:
+    """The folder that all matches of a local pattern lie below."""
+    return one_spelling(split_pattern(pattern)[0] or "/")
 
 
 def _looks_like_a_picture(uri: str) -> bool:
@@ -191,24 +203,18 @@ def _is_result(uri: str) -> bool:
     return record.output is not None and uri.endswith("/" + record.output.name)
 
 
-def _present(place: tuple[str, str]) -> tuple[Input, str]:
+def _present(wanted: Input) -> tuple[Input, str]:
     """The picture as it is now, and a warning if it is not there to read."""
-    uri, token = place
-    if token:
-        return Input(uri, token), ""
+    if wanted.token:
+        return wanted, ""
+    uri, within = wanted.uri, wanted.within
     try:
-        stat = stat_uri(uri)
+        stat = stat_uri(uri, within=within)
         if stat is None:
-            return Input(uri), f"{uri} does not exist; its pairs will fail"
-        return Input(uri, stat.token, "" if uri.startswith("s3://") else _sha256(uri)), ""
+            return wanted, f"{uri} does not exist; its pairs will fail"
+        digest = "" if uri.startswith("s3://") else digest_of_file(uri, within=within)
+        return Input(uri, stat.token, digest, within), ""
     except StorageError as error:
         if error.fatal:
             raise
-        return Input(uri), f"{error}; the pairs of this picture will fail"
-    except OSError as error:
-        return Input(uri), f"{uri}: {error.strerror}; its pairs will fail"
-
-
-def _sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return wanted, f"{error}; the pairs of this picture will fail"

@@ -17,11 +17,13 @@ class Input:
         uri: absolute local path or `s3://bucket/key`.
         token: what storage says to tell two versions apart (modification time, ETag); empty if unknown.
         sha256: digest of its bytes where the plan knows it, else empty.
+        within: the folder that a pattern found it in, which no link may leave; empty where the user named it.
     """
 
     uri: str
     token: str = ""
     sha256: str = ""
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Outcome:
         message: what went wrong, fit for a user.
         fatal: every further pair would fail as well.
         seconds: wall time in the worker.
+        retries: how often storage had to be asked again.
     """
 
     name: str
@@ -109,3 +112,4 @@ class Outcome:
     message: str = ""
     fatal: bool = False
     seconds: float = 0.0
+    retries: int = 0

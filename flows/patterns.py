@@ -100,10 +100,25 @@ def find_files(folder: str, parts: Sequence[str]) -> Iterator[str]:
             if part_matches("*", entry.name) and entry.is_dir(follow_symlinks=False):
                 yield from find_files(entry.path, parts)
         elif part_matches(part, entry.name):
-            if rest and entry.is_dir():
+            if rest and _is_folder(entry):
                 yield from find_files(entry.path, rest)
-            elif not rest and entry.is_file():
+            elif not rest and _may_be_file(entry):
                 yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Whether reading it may be tried; where nobody can tell, reading says why it fails."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return True
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

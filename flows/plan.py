@@ -16,9 +16,11 @@ from flows.errors import ManifestError, Problem
 from flows.identity import ingredients_of
 from flows.inputs import REMOTE_THREADS, Expansion, expand, look_up
 from flows.manifest import MAX_PROBLEMS, Manifest
+from flows.manifest_paths import one_spelling
 from flows.overlap import keep_inputs_apart
 from flows.pairing import Draft, Pairing, pair_up
 from flows.pairs import Input, Pair
+from flows.patterns import literal
 from flows.sheets import Sheet, sheets_of
 from flows.storage import open_storage
 from flows.threads import in_threads
@@ -91,7 +93,9 @@ def make_plan(manifest: Manifest) -> Plan:
     pairing = pair_up(manifest, contents.found, styles.found)
     keep_inputs_apart(pairing, [*contents.found, *styles.found], manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems])
-    inputs, missing = look_up(_places(contents, styles, pairing))
+    inputs, missing = look_up(
+        _places(contents, styles, pairing), bounds=_bounds(manifest, contents, styles, pairing)
+    )
     pairs = [_pair(draft, inputs) for draft in pairing.drafts]
     verdicts = _verdicts(manifest.output, pairs, pairing.drafts)
     warnings = [*contents.warnings, *styles.warnings, *pairing.warnings, *missing, *_foreign(pairs, verdicts)]
@@ -115,6 +119,16 @@ def _places(contents: Expansion, styles: Expansion, pairing: Pairing) -> list[tu
     listed = {found.uri: found.token for found in (*contents.found, *styles.found)}
     needed = dict.fromkeys(uri for draft in pairing.drafts for uri in draft.reads)
     return [(uri, listed.get(uri, "")) for uri in needed]
+
+
+def _bounds(manifest: Manifest, contents: Expansion, styles: Expansion, pairing: Pairing) -> dict[str, str]:
+    """The folder that each picture was found in, unless the manifest names that very picture as well."""
+    found = {picture.uri: picture.within for picture in (*contents.found, *styles.found)}
+    named = {literal(entry.image) for entry in (*manifest.contents, *manifest.styles)}
+    named |= {path for pair in manifest.pairs for path in (pair.content, pair.style)}
+    named |= {part.picture for style in (*manifest.styles, *manifest.pairs) for part in style.blend}
+    named |= {draft.recipe.init for draft in pairing.drafts}
+    return found | {one_spelling(path): "" for path in named if path}
 
 
 def _pair(draft: Draft, inputs: Mapping[str, Input]) -> Pair:

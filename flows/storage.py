@@ -6,7 +6,8 @@ shows what it showed before. What a reader promises: the complete bytes that wer
 
 Local links: below a root the last component is never followed, and folders only while they stay inside the
 root; so an output that turns out to be a link, FIFO or device is refused. A single path that the user names
-(`split_uri`, `read_uri`, `stat_uri`) may be a link; the regular file that it leads to is meant.
+(`split_uri`, `read_uri`, `stat_uri`) may be a link; the regular file that it leads to is meant. A path that
+was found in a folder is read `within` that folder: a link may lead elsewhere in it, but not out of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from flows.errors import Denied, StorageError
@@ -116,14 +118,13 @@ def open_storage(root: str, *, patience: Patience = PATIENCE) -> Storage:
     return LocalStorage(_absolute(root))
 
 
-def split_uri(uri: str) -> tuple[str, str]:
+def split_uri(uri: str, *, within: str = "") -> tuple[str, str]:
     """Root and name of one object, such that `open_storage(root).read(name)` reads it.
 
-    A local path that is a link is resolved, because the user named it.
+    A local path that is a link is resolved; `Denied` if it leads out of the folder `within`, if one is given.
     """
     if not uri.startswith("s3://"):
-        folder, name = os.path.split(os.path.realpath(_absolute(uri)))
-        return folder, name
+        return os.path.split(_resolved(_absolute(uri), within))
     bucket, key = _split_s3(uri)
     slash = key.rfind("/") + 1
     return s3_root(bucket, key[:slash]), key[slash:]
@@ -138,16 +139,24 @@ def s3_root(bucket: str, prefix: str) -> str:
     return root if root.endswith("//") else root[:-1]
 
 
-def read_uri(uri: str, *, patience: Patience = PATIENCE) -> bytes:
-    """The complete bytes of one object that the user named in full."""
-    root, name = split_uri(uri)
+def read_uri(uri: str, *, within: str = "", patience: Patience = PATIENCE) -> bytes:
+    """The complete bytes of one object that the user named in full, or that was found in a folder."""
+    root, name = split_uri(uri, within=within)
     return open_storage(root, patience=patience).read(name)
 
 
-def stat_uri(uri: str, *, patience: Patience = PATIENCE) -> Stat | None:
-    """Size and version token of one object that the user named in full, or None if absent."""
-    root, name = split_uri(uri)
+def stat_uri(uri: str, *, within: str = "", patience: Patience = PATIENCE) -> Stat | None:
+    """Size and version token of one object, named or found as for `read_uri`, or None if absent."""
+    root, name = split_uri(uri, within=within)
     return open_storage(root, patience=patience).stat(name)
+
+
+def digest_of_file(path: str, *, within: str = "") -> str:
+    """The SHA-256 of a local file, named or found as for `read_uri`, without having all of it in memory."""
+    from flows.storage_local import LocalStorage
+
+    root, name = split_uri(path, within=within)
+    return LocalStorage(root).digest(name)
 
 
 def checked_name(name: str, *, root: str) -> str:
@@ -161,6 +170,16 @@ def checked_name(name: str, *, root: str) -> str:
 def _is_text(name: str) -> bool:
     """Whether the name can be written as UTF-8, in records and logs as well; other file names are refused."""
     return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _resolved(path: str, within: str) -> str:
+    real = os.path.realpath(path)
+    if within and not Path(real).is_relative_to(os.path.realpath(within)):
+        raise Denied(
+            f"{path} goes through a link that leads out of {within}; put the picture itself there, or name "
+            "its own path in the manifest"
+        )
+    return real
 
 
 def _split_s3(uri: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -10,6 +11,7 @@ import stat as modes
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from itertools import takewhile
 from pathlib import Path
 
@@ -46,12 +48,13 @@ class LocalStorage:
 
     def read(self, name: str) -> bytes:
         """All bytes of a regular file; a link, folder, FIFO or device is refused without waiting for it."""
-        path = self._path(name)
-        with self._explained(path):
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(handle, "rb", closefd=True) as file:
-                _require_regular(os.fstat(handle), path)
-                return file.read()
+        with self._opened(name) as file:
+            return file.read()
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of what `read` would return, in hex digits."""
+        with self._opened(name) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def stat(self, name: str) -> Stat | None:
         """Size and token of a regular file, None if there is nothing; anything else is refused."""
@@ -111,6 +114,15 @@ class LocalStorage:
                     Path(file.path).unlink()
                     removed += 1
         return removed
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[BufferedReader]:
+        path = self._path(name)
+        with self._explained(path):
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb", closefd=True) as file:
+                _require_regular(os.fstat(handle), path)
+                yield file
 
     def _path(self, name: str) -> Path:
         """Where `name` is, with folders resolved; `Denied` if a linked folder leads out of the root."""

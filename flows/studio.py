@@ -173,7 +173,7 @@ def _load(settings: StyleSettings) -> Weights:
 
 
 def _see(source: Input, settings: PictureSettings, *, long_edge: int, enlarge: bool, region: Crop) -> Seen:
-    data = read_uri(source.uri)
+    data = read_uri(source.uri, within=source.within)
     decoded = decode_picture(data, source=source.uri, settings=settings)
     height, width = decoded.rgb.shape[-2:]
     region_of = crop(decoded, region, source=source.uri)
