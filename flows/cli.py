@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from flows import report as ends
 from flows.display import choose_display
 from flows.errors import AlreadyRunning, BadArguments, BatchError, ManifestError
+from flows.logs import described, log_to_stderr
 from flows.manifest import load_manifest
 from flows.plan import Plan, make_plan
 from flows.records import safe_text
@@ -44,11 +45,7 @@ Device = Annotated[
 def _logging(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.")] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    log_to_stderr(logging.INFO if verbose else logging.WARNING)
 
 
 @app.command()
@@ -165,11 +162,20 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if "flows.command" in sys.modules:
-            from flows.command import leave
-
-            leave(end.code if isinstance(end.code, int) else 1)
+        _leave(end.code if isinstance(end.code, int) else ends.NOTHING_STARTED)
         raise
+    except Exception as error:  # a fault of this program: all that is known, but nothing secret
+        sys.stderr.write(f"internal error; please report it:\n{described(error)}\n")
+        _leave(ends.NOTHING_STARTED)
+        raise SystemExit(ends.NOTHING_STARTED) from None
+
+
+def _leave(code: int) -> None:
+    """End the process at once where waiting for its end would take long."""
+    if "flows.command" in sys.modules:
+        from flows.command import leave
+
+        leave(code)
 
 
 @contextmanager

@@ -78,7 +78,10 @@ def run_one(
         raise BadArguments(_without_lines(error)) from error
     slot = slots(device, 1)[0]
     child = DeviceChild(
-        slot, initializer=worker_calls.start, initargs=(slot, None), on_progress=display.pair_progress
+        slot,
+        initializer=worker_calls.start,
+        initargs=(slot, None, log.getEffectiveLevel()),
+        on_progress=display.pair_progress,
     )
     with child, display:
         display.expect(1)

@@ -13,11 +13,12 @@ import os
 import pickle
 import signal
 import threading
-import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import NamedTuple
+
+from flows.logs import described
 
 STOP = b""
 BEAT_S = 1.0
@@ -104,7 +105,7 @@ def _answer(request: bytes) -> bytes:
     try:
         return pickle.dumps(Returned(pickle.loads(request)()))  # noqa: S301 - our own parent wrote it
     except Exception as error:
-        error.add_note(f"In the worker process:\n{traceback.format_exc()}")
+        error.add_note(f"In the worker process:\n{described(error)}")
         return _portable(error)
 
 

@@ -43,6 +43,7 @@ class Report:
         end: why it ended; `reason` says it in a sentence where it did not simply finish.
         failures: the first of the failed pairs.
         failures_by_kind: how many failed for each reason.
+        storage_retries: how often storage had to be asked again, by the run and its workers.
     """
 
     manifest: str
@@ -58,6 +59,7 @@ class Report:
     failures_by_kind: Mapping[str, int]
     devices: tuple[str, ...]
     warnings: tuple[str, ...]
+    storage_retries: int
     seconds: float
     started_at: str
     finished_at: str
@@ -101,6 +103,7 @@ def summed_up(
     reason: str,
     devices: tuple[str, ...],
     warnings: tuple[str, ...],
+    storage_retries: int,
     seconds: float,
     started_at: datetime,
 ) -> Report:
@@ -122,6 +125,7 @@ def summed_up(
         failures_by_kind=dict(Counter(outcome.kind for outcome in failed).most_common()),
         devices=devices,
         warnings=warnings,
+        storage_retries=storage_retries,
         seconds=round(seconds, 3),
         started_at=started_at.isoformat(timespec="seconds"),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

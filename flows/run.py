@@ -30,6 +30,7 @@ from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
 from flows.sheets import Cell, Sheet, SheetJob, is_current
 from flows.storage import Storage, open_storage
+from flows.storage_retries import retries_so_far
 from flows.supervision import stuck_after_s
 from stylize_core.errors import StylizeError
 
@@ -70,10 +71,18 @@ class Run:
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
         workers: how many worker processes; None for one per device.
         listener: told of every step; see `Listener`.
+        retries_before: `retries_so_far()` when the run began to plan.
     """
 
     def __init__(
-        self, manifest: Manifest, plan: Plan, *, device: str, workers: int | None, listener: Listener
+        self,
+        manifest: Manifest,
+        plan: Plan,
+        *,
+        device: str,
+        workers: int | None,
+        listener: Listener,
+        retries_before: int,
     ) -> None:
         self.manifest, self.plan, self.listener = manifest, plan, listener
         self.slots: tuple[str, ...] = slots(device, workers) if plan.todo else ()
@@ -86,6 +95,7 @@ class Run:
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._lock = threading.Lock()
+        self._retries_before, self._retries_of_workers = retries_before, 0
         self._end: End = "finished"
         self._reason = ""
         self._started_at, self._clock = datetime.now(UTC), time.monotonic()
@@ -101,7 +111,7 @@ class Run:
             child = DeviceChild(
                 slot,
                 initializer=worker_calls.start,
-                initargs=(slot, self._threads()),
+                initargs=(slot, self._threads(), log.getEffectiveLevel()),
                 on_progress=self.listener.pair_progress,
             )
             self._children.append(child)
@@ -186,6 +196,7 @@ class Run:
             reason=self._reason,
             devices=self.devices,
             warnings=self.plan.warnings,
+            storage_retries=retries_so_far() - self._retries_before + self._retries_of_workers,
             seconds=time.monotonic() - self._clock,
             started_at=self._started_at,
         )
@@ -242,6 +253,8 @@ class Run:
         if self.stopped:
             return Outcome(name, "stopped")
         outcome = self._attempts(job, child)
+        with self._lock:
+            self._retries_of_workers += outcome.retries
         if outcome.fatal:
             self.stop("stopped", outcome.message)
         if outcome.status != "stopped" and not outcome.fatal:
@@ -292,11 +305,12 @@ def open_run(manifest: Manifest, *, device: str, workers: int | None, listener: 
         StorageError: the output cannot be reached or written.
     """
     storage: Storage = open_storage(manifest.output)
+    before = retries_so_far()
     with hold_output(storage):
         if swept := storage.sweep():
             listener.note(f"{swept} temporary file(s) of a killed run removed")
         plan = make_plan(manifest)
-        run = Run(manifest, plan, device=device, workers=workers, listener=listener)
+        run = Run(manifest, plan, device=device, workers=workers, listener=listener, retries_before=before)
         try:
             yield run
         finally:

@@ -7,6 +7,7 @@ clients have finished with it, and `kill -9` leaves it behind.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import sys
 import urllib.error
@@ -99,9 +100,14 @@ def _require_health(url: str) -> None:
         _ask_health(url, timeout_s=START_HEALTH_TIMEOUT_S)
     except (OSError, ValueError, HTTPException) as error:
         raise ServerUnavailable(
-            f"PREFECT_API_URL is {url}, but no Prefect server answers there ({reason(error)}); "
-            "start that server, or unset PREFECT_API_URL to run with a private one"
+            f"PREFECT_API_URL is {_without_password(url)}, but no Prefect server answers there "
+            f"({reason(error)}); start that server, or unset PREFECT_API_URL to run with a private one"
         ) from error
+
+
+def _without_password(url: str) -> str:
+    """The address, less what stands before an `@` in it."""
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _ask_health(url: str, *, timeout_s: float = HEALTH_TIMEOUT_S) -> None:

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from flows.errors import StorageTransient
 from flows.storage import Patience
+from flows.storage_retries import count_retry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,6 +46,7 @@ def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, s
         ),
     )
     client.meta.events.register("needs-retry.s3", _log_attempt)
+    client.meta.events.register("response-received.s3", _count_repeat)
     client.meta.events.register("after-call.s3", _log_recovery)
     client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
     return client
@@ -68,6 +70,7 @@ def patiently(call: Callable[[], _T], *, place: str, patience: Patience) -> _T:
 
 def _log_round(state: tenacity.RetryCallState, patience: Patience) -> None:
     cause = state.outcome.exception() if state.outcome else None
+    count_retry()
     _log.warning("round %d of %d failed, trying again: %s", state.attempt_number, patience.rounds, cause)
 
 
@@ -79,6 +82,12 @@ def _log_attempt(
     if caught_exception is not None or status >= 500 or status == 429:
         cause = type(caught_exception).__name__ if caught_exception is not None else f"HTTP {status}"
         _log.warning("attempt %d of %s failed: %s", attempts, operation.name, cause)
+
+
+def _count_repeat(*, context: Any, **_: object) -> None:
+    """Count the answers, or their absence, to requests that were not the first."""
+    if context["retries"]["attempt"] > 1:
+        count_retry()
 
 
 def _log_recovery(*, parsed: Any, model: Any, **_: object) -> None:

@@ -26,8 +26,9 @@ from flows.plan import ingredients_of
 from flows.publish import read_record, replace_record, withdraw_unfinished
 from flows.records import Extra, Failure, Optimisation, Output, Record, Source, safe_text, versions
 from flows.storage import Storage, open_storage
+from flows.storage_retries import retries_so_far
 from flows.studio import Seen, Studio
-from stylize_core.device import describe_device
+from stylize_core.device import describe_device, is_out_of_memory
 from stylize_core.errors import Diverged, StylizeError
 from stylize_core.image import encode_picture
 from stylize_core.minimise import Progress, RowReport
@@ -80,6 +81,11 @@ def run_pair(job: Job) -> Outcome:
 
     A pair that another worker finished meanwhile is skipped.
     """
+    before = retries_so_far()
+    return replace(_outcome(job), retries=retries_so_far() - before)
+
+
+def _outcome(job: Job) -> Outcome:
     began = time.monotonic()
     work = _Work(job, open_storage(job.output), _ready())
     try:
@@ -356,4 +362,7 @@ def _described(error: Exception) -> tuple[str, str]:
         return error.kind, safe_text(str(error))
     if isinstance(error, MemoryError):
         return "out_of_memory", "the machine's memory did not hold the pair; use a smaller size"
+    if is_out_of_memory(error):  # outside the optimisation, such as for the statistics of a style
+        said = safe_text(str(error).partition("\n")[0])
+        return "out_of_memory", f"the pair does not fit into memory; use a smaller size: {said}"
     return "internal", safe_text(f"{type(error).__name__}: {error}")

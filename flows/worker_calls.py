@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 
+from flows.logs import log_to_stderr
 from flows.pairs import Job, Outcome
 from flows.sheets import SheetJob
 from stylize_core.settings import StyleSettings
 
 
-def start(device: str, threads: int | None) -> None:
-    """See `flows.worker.start`."""
+def start(device: str, threads: int | None, log_level: int) -> None:
+    """See `flows.worker.start`; the worker logs as its parent does."""
+    log_to_stderr(log_level)
     # OpenMP's threads wait for one another by spinning, which on a busy machine, or in a container with fewer
     # processors than it sees, makes torch tens of times slower. It reads this when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

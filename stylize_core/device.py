@@ -38,6 +38,13 @@ def describe_device(device: torch.device) -> str:
     return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch says so by type, as for GPUs, or in words only, as for the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )
+
+
 def _best() -> str:
     if torch.cuda.is_available():
         return "cuda:0"

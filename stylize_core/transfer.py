@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.colour import finished, grey, recoloured
+from stylize_core.device import is_out_of_memory
 from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.minimise import Callback, Frames, RowReport, minimise
@@ -75,7 +76,7 @@ def stylize(
     try:
         return _stylize(content_bchw, style, settings, encoder, init_bchw, callback, frames)
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         failure = str(error).splitlines()[0]
     # Outside the handler, so that no traceback keeps the tensors alive.
@@ -132,11 +133,6 @@ def _finished_frames(
     return Frames(
         frames.steps, lambda step, seen: show(step, finished(_cut(seen, margin), content_bchw, settings))
     )
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch says so by type, as for GPUs, or in words only, as for the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _story(report: RowReport) -> str:

@@ -21,6 +21,7 @@ def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
         "reason": "",
         "devices": ("cpu",),
         "warnings": (),
+        "storage_retries": 0,
         "seconds": 1.23456,
         "started_at": datetime(2026, 1, 2, tzinfo=UTC),
     }
