@@ -126,7 +126,8 @@ def _bounds(manifest: Manifest, contents: Expansion, styles: Expansion, pairing:
     found = {picture.uri: picture.within for picture in (*contents.found, *styles.found)}
     named = {literal(entry.image) for entry in (*manifest.contents, *manifest.styles)}
     named |= {path for pair in manifest.pairs for path in (pair.content, pair.style)}
-    named |= {part.picture for style in (*manifest.styles, *manifest.pairs) for part in style.blend}
+    blends = [style.blend for style in manifest.styles] + [pair.blend for pair in manifest.pairs]
+    named |= {part.picture for blend in blends for part in blend}
     named |= {draft.recipe.init for draft in pairing.drafts}
     return found | {one_spelling(path): "" for path in named if path}
 
