@@ -86,7 +86,8 @@ def run_one(
     with child, display:
         display.expect(1)
         child.call(worker_calls.check_weights, planned.pair.style_settings)
-        outcome = child.call(worker_calls.run_pair, Job(planned.pair, manifest.output, planned.identity))
+        job = Job(planned.pair, manifest.output, planned.identity)
+        (outcome,) = child.call(worker_calls.run_pairs, (job,), ())
         display.pair_ended(outcome)
         return outcome
 

@@ -102,8 +102,8 @@ class Outcome:
         kind: the error's word, if it failed.
         message: what went wrong, fit for a user.
         fatal: every further pair would fail as well.
-        seconds: wall time in the worker.
-        retries: how often storage had to be asked again.
+        seconds: time that the pair's own phases took in the worker.
+        retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
     """
 
     name: str

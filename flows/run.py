@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Protocol
 from flows import worker_calls
 from flows.devices import slots
 from flows.errors import BatchError, WorkerCrashed, WorkerStopped
+from flows.feed import MAX_ATTEMPTS, Feed
 from flows.lock import hold_output
 from flows.manifest import Manifest
 from flows.pairs import Job, Outcome
@@ -31,14 +33,11 @@ from flows.report import REPORT_NAME, End, Report, summed_up
 from flows.sheets import Cell, Sheet, SheetJob, is_current
 from flows.storage import Storage, open_storage
 from flows.storage_retries import retries_so_far
-from flows.supervision import stuck_after_s
-from stylize_core.errors import StylizeError
 
 log = logging.getLogger("stylize.run")
 
 PAIRS_PER_CHUNK = 50
 CHUNKS_PER_SLOT = 4
-MAX_ATTEMPTS = 3
 
 
 class Listener(Protocol):
@@ -134,11 +133,12 @@ class Run:
             self._begun.add(number)
         child = self._idle.get()
         try:
-            counts: dict[str, int] = {}
-            for job in self.chunks[number].jobs:
-                outcome = self._outcome(job, child)
-                counts[outcome.status] = counts.get(outcome.status, 0) + 1
-            return counts
+            counts: Counter[str] = Counter()
+            feed = Feed(child, self.listener.note, self._given_up)
+            for outcome in feed.outcomes([(job,) for job in self.chunks[number].jobs]):
+                self._settle(outcome)
+                counts[outcome.status] += 1
+            return dict(counts)
         finally:
             self._idle.put(child)
             self._ended.add(number)
@@ -248,34 +248,15 @@ class Run:
         on_cpu = [slot for slot in self.slots if slot == "cpu"]
         return None if len(on_cpu) < 2 else max(1, _cores() // len(on_cpu))
 
-    def _outcome(self, job: Job, child: DeviceChild) -> Outcome:
-        name = job.pair.name
-        if self.stopped:
-            return Outcome(name, "stopped")
-        outcome = self._attempts(job, child)
+    def _settle(self, outcome: Outcome) -> None:
+        """Keep how a pair ended, and tell it; what is fatal ends the run and is no pair's own."""
         with self._lock:
             self._retries_of_workers += outcome.retries
         if outcome.fatal:
             self.stop("stopped", outcome.message)
         if outcome.status != "stopped" and not outcome.fatal:
-            self._outcomes[name] = outcome
+            self._outcomes[outcome.name] = outcome
         self.listener.pair_ended(outcome)
-        return outcome
-
-    def _attempts(self, job: Job, child: DeviceChild) -> Outcome:
-        """The pair on the worker; one that dies or gets stuck costs the pair an attempt, others nothing."""
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                stuck_s = stuck_after_s(job.pair, child.device)
-                return child.call(worker_calls.run_pair, job, stuck_s=stuck_s)
-            except WorkerStopped:
-                return Outcome(job.pair.name, "stopped")
-            except WorkerCrashed as crash:
-                self.listener.note(f"{job.pair.name}: {crash}; attempt {attempt} of {MAX_ATTEMPTS}")
-                last = crash
-            except (BatchError, StylizeError) as error:  # a fresh worker could not start, so none can
-                return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), fatal=True)
-        return self._given_up(job, last)
 
     def _given_up(self, job: Job, crash: WorkerCrashed) -> Outcome:
         message = safe_text(f"{crash}; given up after {MAX_ATTEMPTS} attempts")
@@ -318,11 +299,15 @@ def open_run(manifest: Manifest, *, device: str, workers: int | None, listener: 
 
 
 def _chunks(plan: Plan, slot_count: int) -> tuple[Chunk, ...]:
-    """The pairs to do in the plan's order, in chunks small enough to keep every worker busy to the end."""
+    """The pairs to do in the plan's order, in chunks small enough to keep every worker busy to the end.
+
+    Between two chunks a worker waits for its last picture to be written, so a single one gets few chunks.
+    """
     jobs = [Job(p.pair, plan.output, p.identity, p.attempts) for p in plan.todo]
     if not jobs:
         return ()
-    size = max(1, min(PAIRS_PER_CHUNK, -(-len(jobs) // (CHUNKS_PER_SLOT * max(1, slot_count)))))
+    share = CHUNKS_PER_SLOT * slot_count if slot_count > 1 else 1
+    size = max(1, min(PAIRS_PER_CHUNK, -(-len(jobs) // share)))
     pieces: Sequence[tuple[Job, ...]] = [tuple(jobs[at : at + size]) for at in range(0, len(jobs), size)]
     return tuple(Chunk(number, piece) for number, piece in enumerate(pieces))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import torch
+from torch import Tensor
 
 from flows.identity import weights_digest
 from flows.pairs import Input, Pair
@@ -62,7 +63,8 @@ class Recent(Generic[T]):
 class Studio:
     """One device with everything that pairs share.
 
-    An input is read once for as long as it is kept; its digest is that of the bytes that were used.
+    An input is read once for as long as it is kept; its digest is that of the bytes that were used. Pictures
+    may be asked for in one thread while the device's part goes on in another.
 
     Args:
         device: `auto`, `cpu`, `cuda:<n>` or `mps`.
@@ -75,7 +77,7 @@ class Studio:
         self.device = choose_device(device)
         self._weights: Recent[Weights] = Recent(NETWORKS_KEPT)
         self._encoders: Recent[Encoder] = Recent(NETWORKS_KEPT)
-        self._styles: Recent[tuple[Source, Targets]] = Recent(STYLES_KEPT)
+        self._styles: Recent[Targets] = Recent(STYLES_KEPT)
         self._pictures: Recent[Seen] = Recent(CONTENT_BYTES_KEPT, size=_bytes)
 
     def weights(self, settings: StyleSettings) -> Weights:
@@ -114,30 +116,45 @@ class Studio:
             StorageError: it could not be read.
         """
         key = (source.uri, source.token, _reading(settings), long_edge, enlarge, region)
-        return self._pictures.get(
-            key, lambda: _see(source, settings, long_edge=long_edge, enlarge=enlarge, region=region)
+
+        def see() -> Seen:
+            seen = _see(source, settings, long_edge=long_edge, enlarge=enlarge, region=region)
+            return _pinned(seen) if self.device.type == "cuda" else seen
+
+        return self._pictures.get(key, see)
+
+    def style_picture(self, source: Input, pair: Pair) -> Seen:
+        """One of the pair's styles as it is measured: scaled, never enlarged.
+
+        Raises:
+            BadImage: it is not a picture that we accept.
+            StorageError: it could not be read.
+        """
+        settings = pair.style_settings
+        return self.picture(
+            source,
+            pair.picture_settings,
+            long_edge=round(settings.size * settings.style_scale),
+            enlarge=False,
+            region=settings.style_crop,
         )
 
-    def style(self, pair: Pair, content: Seen) -> tuple[Source, Targets]:
-        """The statistics of the pair's style; where their colours depend on the content, for this one."""
-        source, settings = pair.style, pair.style_settings
-        if source is None:
-            raise ValueError("this pair has no style")
-        encoder = self.encoder(settings)
+    def style(self, pair: Pair, seen: Seen, content: Seen) -> Targets:
+        """One of the pair's styles in statistics; where their colours depend on the content, for this one."""
+        settings, picture = pair.style_settings, seen.picture
+        of_content = settings.colour != "style"
+
+        def measure() -> Targets:
+            return style_targets(
+                self.encoder(settings),
+                self.upload([picture.rgb]),
+                settings,
+                alpha_b1hw=None if picture.alpha is None else picture.alpha[None],
+                content_bchw=self.upload([content.picture.rgb]) if of_content else None,
+            )
+
         long_edge = round(settings.size * settings.style_scale)
-
-        of_content = settings.colour != "style"  # then seen again with every content, and worth keeping
-
-        def measure() -> tuple[Source, Targets]:
-            see = self.picture if of_content else _see
-            region = settings.style_crop
-            seen = see(source, pair.picture_settings, long_edge=long_edge, enlarge=False, region=region)
-            alpha = None if seen.picture.alpha is None else seen.picture.alpha[None]
-            style = seen.picture.rgb[None].to(self.device)
-            rgb = content.picture.rgb[None].to(self.device) if of_content else None
-            return seen.source, style_targets(encoder, style, settings, alpha_b1hw=alpha, content_bchw=rgb)
-
-        where = (source.uri, source.token, _reading(pair.picture_settings), long_edge)
+        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge)
         network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
         what = (
             tuple(settings.style_layer_weights),
@@ -147,6 +164,10 @@ class Studio:
         )
         colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
         return self._styles.get((where, network, what, colours), measure)
+
+    def upload(self, pictures: Sequence[Tensor]) -> Tensor:
+        """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""
+        return torch.stack([picture.to(self.device, non_blocking=True) for picture in pictures])
 
     def peak_memory_bytes(self) -> int | None:
         """Most memory that the device held since `forget_peak`; None where the device cannot tell."""
@@ -189,6 +210,11 @@ def _see(source: Input, settings: PictureSettings, *, long_edge: int, enlarge: b
         ),
         replace(picture, decisions=()),
     )
+
+
+def _pinned(seen: Seen) -> Seen:
+    """The same in memory that a GPU reads by itself, so that nobody waits for the copy."""
+    return replace(seen, picture=replace(seen.picture, rgb=seen.picture.rgb.pin_memory()))
 
 
 def _reading(settings: PictureSettings) -> Hashable:

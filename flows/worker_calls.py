@@ -6,6 +6,7 @@ A function travels to the child as its name; the import below happens where it i
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from flows.logs import log_to_stderr
 from flows.pairs import Job, Outcome
@@ -38,11 +39,11 @@ def check_weights(settings: StyleSettings) -> str:
     return worker.check_weights(settings)
 
 
-def run_pair(job: Job) -> Outcome:
-    """See `flows.worker.run_pair`."""
+def run_pairs(jobs: Sequence[Job], ahead: Sequence[Job]) -> tuple[Outcome, ...]:
+    """See `flows.worker.run_pairs`."""
     from flows import worker
 
-    return worker.run_pair(job)
+    return worker.run_pairs(jobs, ahead)
 
 
 def make_sheet(job: SheetJob) -> bool:

@@ -30,6 +30,7 @@ OWNERS = {
 # A module may know its own floor and those below. What is not named is on the ground floor of `flows`.
 FLOORS = {
     "stylize_core*": 0,
+    "flows.feed": 2,
     "flows.plan": 2,
     "flows.report": 2,
     "flows.worker*": 2,

@@ -11,10 +11,12 @@ from small_batch import FAST, Audience, manifest, record, report, run_here, smal
 
 from flows.devices import slots
 from flows.errors import AlreadyRunning
+from flows.feed import MAX_ATTEMPTS
 from flows.host import hostname, is_alive, place
 from flows.manifest import load_manifest
+from flows.pairs import Outcome
 from flows.pool import Progress
-from flows.run import MAX_ATTEMPTS, Run, open_run
+from flows.run import Run, open_run
 from stylize_core.errors import BadWeights, DeviceUnavailable
 
 LONG = "encoder: slim, size: 64, steps: 60"
@@ -55,9 +57,33 @@ def test_a_worker_killed_under_a_pair_costs_one_attempt_and_nothing_else(home: P
     audience = spy.kill_on("p1__s0", times=1)
     ended = run_here(manifest(home), audience, at_start=spy.runs.append)
     assert spy.harmed == ["p1__s0"]
+    assert set(audience.statuses().values()) == {"done"}
     assert (ended.done, ended.failed, ended.exit_code) == (4, 0, 0)
     assert any("p1__s0" in note and "SIGKILL" in note and "attempt 1 of 3" in note for note in audience.notes)
     assert tree(home / "out") == tree(home / "calm")
+
+
+def test_all_pairs_that_a_dead_worker_had_in_hand_are_named_and_tried_alone(home: Path) -> None:
+    spy = Spy()
+    audience = spy.kill_on("p0__s0", times=1)
+    assert run_here(manifest(home), audience, at_start=spy.runs.append).done == 4
+    (note,) = audience.notes
+    assert note.startswith("p0__s0, p1__s0: the worker process on cpu was killed by SIGKILL")
+    assert note.endswith("attempt 1 of 3; each goes on alone")
+
+
+def test_a_pair_is_computed_while_the_one_before_it_is_written(home: Path) -> None:
+    """It is in progress before the other one is known to have ended."""
+    events: list[str] = []
+
+    class Diary(Audience):
+        def pair_ended(self, outcome: Outcome) -> None:
+            events.append(f"{outcome.name} ended")
+
+    diary = Diary(lambda progress: events.append(f"{progress.pair} goes on"))
+    run_here(manifest(home, "pairs: [{content: photos/p0.png, style: paintings/s0.png, name: a},"
+             " {content: photos/p1.png, style: paintings/s0.png, name: b}]"), diary)  # fmt: skip
+    assert events == ["a goes on", "b goes on", "a ended", "b ended"]
 
 
 def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_done(home: Path) -> None:
@@ -131,6 +157,8 @@ def test_a_full_disk_stops_the_run_says_so_and_is_no_fault_of_the_pair(home: Pat
 
     def fill_up(progress: Progress) -> None:
         if progress.pair == "p0__s1":
+            # the pair before may still be on its way to the disk
+            assert eventually((home / "out/p1__s0.json").exists)
             (pid,) = [child.pid for child in runs[0]._children if child.pid]
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, 100))
 

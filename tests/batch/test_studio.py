@@ -45,7 +45,9 @@ def content(studio: Studio, of: Pair) -> Seen:
 
 
 def style(studio: Studio, of: Pair) -> tuple[Source, Targets]:
-    return studio.style(of, content(studio, of))
+    assert of.style
+    seen = studio.style_picture(of.style, of)
+    return seen.source, studio.style(of, seen, content(studio, of))
 
 
 def test_the_values_used_last_are_kept() -> None:

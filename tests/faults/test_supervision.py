@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from small_batch import Audience, manifest, record, run_here, small_batch, tree
 
+from flows.feed import MAX_ATTEMPTS
 from flows.pool import Progress
-from flows.run import MAX_ATTEMPTS, Run
+from flows.run import Run
 
 
 @pytest.fixture

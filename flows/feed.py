@@ -1,0 +1,111 @@
+"""Feeds one worker with pairs so that it never waits, and knows how each ended whatever became of the worker.
+
+A worker has pairs of two calls in its hands, and reads those of a third. If it dies, each of them may be to
+blame: it counts as an attempt of each, and they are tried again one at a time, with nothing beside them. So a
+pair is given up only after crashes that can be nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from flows import worker_calls
+from flows.errors import BatchError, WorkerCrashed, WorkerStopped
+from flows.pairs import Job, Outcome
+from flows.pool import DeviceChild
+from flows.records import safe_text
+from flows.supervision import stuck_after_s
+from stylize_core.errors import StylizeError
+
+MAX_ATTEMPTS = 3
+NAMES_TOLD = 5
+
+Group = Sequence[Job]
+"""Pairs that go to the worker in one call."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """One worker and the pairs that it has in hand.
+
+    Args:
+        child: the worker.
+        note: told of every crash in a sentence.
+        give_up: records that a pair crashed the worker whenever it was tried; how the pair ended thereby.
+    """
+
+    child: DeviceChild
+    note: Callable[[str], None]
+    give_up: Callable[[Job, WorkerCrashed], Outcome]
+    _in_hand: dict[str, Job] = field(default_factory=dict)
+
+    def outcomes(self, groups: Sequence[Group]) -> Iterator[Outcome]:
+        """How each pair ended, as soon as it is known and durable; every pair once.
+
+        After a stop the pairs that are left come out as `stopped`. What keeps a worker from starting is the
+        fatal failure of the pairs that it was to do.
+        """
+        waiting = deque(groups)
+        while waiting:
+            group = waiting.popleft()
+            ahead = waiting[0] if waiting else ()
+            self._in_hand |= {job.pair.name: job for job in group}
+            try:
+                ended = self._ask(group, ahead)
+            except WorkerCrashed as crash:
+                if ahead:
+                    waiting.popleft()
+                yield from self._one_by_one(crash, ahead)
+            except WorkerStopped:
+                left = [*self._in_hand.values(), *(job for rest in waiting for job in rest)]
+                yield from (Outcome(job.pair.name, "stopped") for job in left)
+                return
+            except (BatchError, StylizeError) as error:  # a fresh worker could not start, so none can
+                yield from (_fatal(job, error) for job in self._in_hand.values())
+                self._in_hand.clear()
+            else:
+                for outcome in ended:
+                    del self._in_hand[outcome.name]
+                    yield outcome
+
+    def _one_by_one(self, crash: WorkerCrashed, ahead: Group) -> Iterator[Outcome]:
+        """Every pair that may have caused the crash, alone."""
+        begun, self._in_hand = list(self._in_hand.values()), {}
+        suspects = [*begun, *ahead]
+        names = [job.pair.name for job in suspects]
+        more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+        alone = "; each goes on alone" if len(names) > 1 else ""
+        self._tell(", ".join(names[:NAMES_TOLD]) + more, crash, 1, alone)
+        for job in suspects:
+            outcome = self._alone(job, crash)
+            # what the dead worker had finished without telling is this run's work
+            was_done = outcome.status == "skipped" and job in begun
+            yield replace(outcome, status="done") if was_done else outcome
+
+    def _alone(self, job: Job, crash: WorkerCrashed) -> Outcome:
+        for attempt in range(2, MAX_ATTEMPTS + 1):
+            try:
+                (outcome,) = self._ask((job,), ())
+            except WorkerStopped:
+                return Outcome(job.pair.name, "stopped")
+            except WorkerCrashed as again:
+                self._tell(job.pair.name, again, attempt, "")
+                crash = again
+            except (BatchError, StylizeError) as error:
+                return _fatal(job, error)
+            else:
+                return outcome
+        return self.give_up(job, crash)
+
+    def _ask(self, group: Group, ahead: Group) -> tuple[Outcome, ...]:
+        stuck_s = max(stuck_after_s(job.pair, self.child.device) for job in group)
+        return self.child.call(worker_calls.run_pairs, group, ahead, stuck_s=stuck_s)
+
+    def _tell(self, names: str, crash: WorkerCrashed, attempt: int, then: str) -> None:
+        self.note(f"{names}: {crash}; attempt {attempt} of {MAX_ATTEMPTS}{then}")
+
+
+def _fatal(job: Job, error: BatchError | StylizeError) -> Outcome:
+    return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), fatal=True)
