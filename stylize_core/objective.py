@@ -28,6 +28,7 @@ from stylize_core.moments import (
     relative_wasserstein_style_loss,
     wasserstein_style_loss,
 )
+from stylize_core.regions import Area, guidance
 from stylize_core.settings import StyleSettings
 from stylize_core.variation import VARIATIONS
 
@@ -64,27 +65,39 @@ def style_targets(
     *,
     alpha_b1hw: Tensor | None = None,
     content_bchw: Tensor | None = None,
+    mask_b1hw: Tensor | None = None,
 ) -> Targets:
     """The statistics of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
 
-    Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style. The result
-    is small and worth keeping between pairs: independent of any content with `colour: style`, for this
-    content only otherwise.
+    Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style, and by
+    `mask_b1hw` [B, 1, H, W], which is inset in each layer as `guidance` does it. The result is small and
+    worth keeping between pairs: independent of any content with `colour: style`, for this one otherwise.
 
     Raises:
         ValueError: the colour setting needs the content, and `content_bchw` is not given.
     """
-    style_bchw = recoloured(style_bchw, content_bchw, settings, share_b1hw=alpha_b1hw)
+    share_b1hw = alpha_b1hw
+    if mask_b1hw is not None:
+        share_b1hw = mask_b1hw if alpha_b1hw is None else mask_b1hw * alpha_b1hw
+    style_bchw = recoloured(style_bchw, content_bchw, settings, share_b1hw=share_b1hw)
     features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.uses_style else ())
     measure = moments if settings.statistics == "moments" else gram_matrix
-    return {layer: measure(value, share_b1hw=_shrunk(alpha_b1hw, value)) for layer, value in features.items()}
+    guides = {
+        layer: _units(share_b1hw, value, layer, inset=mask_b1hw is not None)
+        for layer, value in features.items()
+    }
+    return {layer: measure(value, share_b1hw=guides[layer]) for layer, value in features.items()}
 
 
-def _shrunk(alpha_b1hw: Tensor | None, features_bchw: Tensor) -> Tensor | None:
-    if alpha_b1hw is None:
+def _units(share_b1hw: Tensor | None, features_bchw: Tensor, layer: str, *, inset: bool) -> Tensor | None:
+    """How much each unit of a layer counts, given how much each place of the picture does."""
+    if share_b1hw is None:
         return None
+    share_b1hw = share_b1hw.to(features_bchw)
+    if inset:
+        return guidance(share_b1hw, layer)
     height, width = features_bchw.shape[-2:]
-    return functional.adaptive_avg_pool2d(alpha_b1hw.to(features_bchw), (height, width))
+    return functional.adaptive_avg_pool2d(share_b1hw, (height, width))
 
 
 def mean_targets(parts: Sequence[Targets], shares: Sequence[float]) -> Targets:
@@ -111,20 +124,24 @@ class Objective:
 
     Attributes:
         content: targets of `content_targets`, B rows.
-        style: targets of `style_targets`, B rows.
-        roots: what `statistics: moments` needs of them at every evaluation.
+        style: targets of `style_targets`, B rows, for the whole picture.
+        areas: styles of parts of the picture, instead of `style`.
+        roots: what `statistics: moments` needs of each style at every evaluation.
     """
 
     encoder: Encoder
     content: Targets
     style: Targets
     settings: StyleSettings
-    roots: Targets = field(init=False, repr=False)
+    areas: Sequence[Area] = ()
+    roots: Sequence[Targets] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Take the roots once: they are the costly part of a target."""
-        wanted = self.style if self.settings.statistics == "moments" else {}
-        roots = {layer: covariance_root(target) for layer, target in wanted.items()}
+        if self.style and not self.areas:
+            object.__setattr__(self, "areas", (Area(self.style),))
+        wanted = self.areas if self.settings.statistics == "moments" else ()
+        roots = [{layer: covariance_root(value) for layer, value in area.style.items()} for area in wanted]
         object.__setattr__(self, "roots", roots)
 
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,12 +150,11 @@ class Objective:
         The loss is the sum of the terms and of the penalty for pixels outside 0..1, which is 0 for any
         finished picture and therefore not among the terms.
         """
-        trace = self.encoder.trace(image_bchw) if self.content or self.style else None
+        used = {*self.content, *(layer for area in self.areas for layer in area.style)}
+        trace = self.encoder.trace(image_bchw) if used else None
         taps = self.encoder.taps(trace) if trace else {}
         # The encoder may know more layers than this objective uses.
-        features = {
-            layer: f.requires_grad_() for layer, f in taps.items() if layer in {*self.content, *self.style}
-        }
+        features = {layer: f.requires_grad_() for layer, f in taps.items() if layer in used}
         image = image_bchw.detach().requires_grad_()
         leaves = [*features.values(), *([image] if self.settings.tv_weight else [])]
         with torch.enable_grad():
@@ -156,14 +172,14 @@ class Objective:
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The weighted parts of the loss by name, each [B]; parts without weight are left out."""
         with torch.no_grad():
-            features = self.encoder(image_bchw) if self.content or self.style else {}
+            features = self.encoder(image_bchw) if self.content or self.areas else {}
             return self._terms(features, image_bchw)
 
     def _terms(self, features: Mapping[str, Tensor], image_bchw: Tensor) -> dict[str, Tensor]:
         terms = {}
         if self.content:
             terms["content"] = self.settings.content_weight * self._content_loss(features)
-        if self.style:
+        if self.areas:
             terms["style"] = self.settings.style_weight * self._style_loss(features)
         if self.settings.tv_weight:
             terms["tv"] = self.settings.tv_weight * VARIATIONS[self.settings.tv_form](image_bchw)
@@ -175,8 +191,9 @@ class Objective:
         return Objective(
             encoder=self.encoder,
             content={layer: value[chosen] for layer, value in self.content.items()},
-            style={layer: value[chosen] for layer, value in self.style.items()},
+            style={},
             settings=self.settings,
+            areas=[area.rows(chosen) for area in self.areas],
         )
 
     def _content_loss(self, features: Mapping[str, Tensor]) -> Tensor:
@@ -187,17 +204,28 @@ class Objective:
         )
 
     def _style_loss(self, features: Mapping[str, Tensor]) -> Tensor:
-        weights = self.settings.style_layer_weights
-        return _total(
-            {layer: weights[layer] * self._layer_style_loss(layer, features[layer]) for layer in self.style}
-        )
+        losses = {}
+        for number, area in enumerate(self.areas):
+            loss = self._loss_of(number, features)
+            losses[str(number)] = loss if area.weight_b is None else area.weight_b * loss
+        return _total(losses)
 
-    def _layer_style_loss(self, layer: str, features_bchw: Tensor) -> Tensor:
-        form, target = self.settings.loss, self.style[layer]
+    def _loss_of(self, area: int, features: Mapping[str, Tensor]) -> Tensor:
+        weights = self.settings.style_layer_weights
+        layers = self.areas[area].style
+        return _total({layer: weights[layer] * self._layer_loss(area, layer, features) for layer in layers})
+
+    def _layer_loss(self, number: int, layer: str, features: Mapping[str, Tensor]) -> Tensor:
+        form, area = self.settings.loss, self.areas[number]
+        target, guide = area.style[layer], area.guides.get(layer)
+        measure = moments if self.settings.statistics == "moments" else gram_matrix
+        if guide is None:
+            measured = measure(features[layer])
+        else:
+            measured = measure(guide.pick(features[layer]), share_b1hw=guide.share_b1n)
         if self.settings.statistics == "moments":
-            loss = WASSERSTEIN_LOSSES[form]
-            return loss(moments(features_bchw), target, root_bcc=self.roots[layer])
-        return STYLE_LOSSES[form](gram_matrix(features_bchw), target)
+            return WASSERSTEIN_LOSSES[form](measured, target, root_bcc=self.roots[number][layer])
+        return STYLE_LOSSES[form](measured, target)
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.minimise import Callback, Frames, RowReport, minimise
 from stylize_core.objective import Objective, Targets, content_targets, style_targets
+from stylize_core.regions import Area, Region, areas
 from stylize_core.settings import StyleSettings
 
 # How strong the noise is that a content is reconstructed from. What a layer does not see stays as it was, so
@@ -49,6 +50,7 @@ def stylize(
     settings: StyleSettings,
     encoder: Encoder,
     init_bchw: Tensor | None = None,
+    regions: Sequence[Region] = (),
     callback: Callback | None = None,
     frames: Frames | None = None,
 ) -> Stylized:
@@ -64,6 +66,7 @@ def stylize(
         settings: all but `size` and `style_scale`, which say how pictures are brought here.
         encoder: a network with the layers that the settings use.
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
+        regions: parts of the content with styles of their own; `style` is that of what they leave.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
 
@@ -74,7 +77,7 @@ def stylize(
     """
     failure = ""
     try:
-        return _stylize(content_bchw, style, settings, encoder, init_bchw, callback, frames)
+        return _stylize(content_bchw, style, settings, encoder, init_bchw, regions, callback, frames)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -92,6 +95,7 @@ def _stylize(
     settings: StyleSettings,
     encoder: Encoder,
     init_bchw: Tensor | None,
+    regions: Sequence[Region],
     callback: Callback | None,
     frames: Frames | None,
 ) -> Stylized:
@@ -100,9 +104,12 @@ def _stylize(
     margin = min(settings.margin, min(content_bchw.shape[-2:]) // SIDE_PER_MARGIN)
     shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
     content = content_targets(encoder, shown_bchw, settings)
-    final = Objective(encoder, content, _as_targets(style, encoder, settings, content_bchw), settings)
+    targets = _as_targets(style, encoder, settings, content_bchw)
+    whole = {} if regions else targets
+    final = Objective(encoder, content, whole, settings, _areas(regions, targets, content_bchw, settings))
     wider = content_targets(encoder, _widened(shown_bchw, margin), settings) if margin else content
-    objective = replace(final, content=wider)
+    around = _areas(regions, targets, content_bchw, settings, margin=margin)
+    objective = replace(final, content=wider, areas=around)
     start = _widened(starting_picture(content_bchw, settings, init_bchw=init_bchw), margin)
     frames = _finished_frames(frames, content_bchw, settings, margin=margin)
     best, reports = minimise(objective, start, settings=settings, callback=callback, frames=frames)
@@ -111,6 +118,25 @@ def _stylize(
     image = _cut(best, margin).clamp(0, 1)
     terms = {name: value.tolist() for name, value in final.terms(image).items()}
     return Stylized(finished(image, content_bchw, settings), reports, terms)
+
+
+def _areas(
+    regions: Sequence[Region],
+    rest: Targets,
+    content_bchw: Tensor,
+    settings: StyleSettings,
+    *,
+    margin: int = 0,
+) -> Sequence[Area]:
+    """Where each style counts in the picture with its margin; nothing said where that is everywhere."""
+    if not regions:
+        return ()
+    laid_out = []
+    for region in regions:
+        mask_b1hw = _canvas(region.mask_b1hw.to(content_bchw), settings)
+        style = {layer: target.to(content_bchw) for layer, target in region.style.items()}
+        laid_out.append(Region(_widened(mask_b1hw, margin), style, region.weight))
+    return areas(laid_out, rest)
 
 
 def _widened(image_bchw: Tensor, margin: int) -> Tensor:
