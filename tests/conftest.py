@@ -29,20 +29,6 @@ def _object_store() -> Iterator[ObjectStore]:
 @pytest.fixture
 def object_store(_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     """An S3 server on loopback with one empty bucket, and the environment that leads clients to it."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    settings = {
-        "AWS_ENDPOINT_URL_S3": _object_store.url,
-        "AWS_ACCESS_KEY_ID": "AKIDTESTTESTTESTTEST",
-        "AWS_SECRET_ACCESS_KEY": "secret-for-tests",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "127.0.0.1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    _object_store.reset()
+    _object_store.lead_clients_here(monkeypatch)
     yield _object_store
     _object_store.heal()

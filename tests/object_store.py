@@ -6,6 +6,8 @@ Everything is real except the store's disks: real HTTP, real sockets, the real c
 from __future__ import annotations
 
 import fnmatch
+import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
+import pytest
 from botocore.config import Config
 from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -43,6 +46,7 @@ Fault = Literal[
     "short_body",  # half of the bytes under a length that agrees with them
     "wrong_bytes",  # the right length, one byte altered
     "web_page",  # 200 with the page of some proxy instead of the answer
+    "stale",  # a listing that knows of nothing yet
 ]
 _ANSWERS: dict[str, tuple[str, str]] = {
     "slow_down": ("503 Slow Down", "SlowDown"),
@@ -55,6 +59,15 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "moved": ("301 Moved Permanently", "PermanentRedirect"),
     "chatty": ("403 Forbidden", "not with {sent}"),
     "full": ("507 Insufficient Storage", "XMinioStorageFull"),
+}
+_FOR_CLIENTS = {
+    "AWS_ACCESS_KEY_ID": "AKIDTESTTESTTESTTEST",
+    "AWS_SECRET_ACCESS_KEY": "secret-for-tests",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "NO_PROXY": "127.0.0.1",
 }
 _PAGE = b"<html><body>Please log in to the network</body></html>"
 
@@ -122,6 +135,15 @@ class ObjectStore:
         self.hits.clear()
         cast("BackendDict[Any]", s3_backends).reset()
         self.client.create_bucket(Bucket=self.bucket)
+
+    def lead_clients_here(self, patch: pytest.MonkeyPatch) -> None:
+        """Reset the store, and have this process and its children find it, and nothing else of AWS."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in _FOR_CLIENTS.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT_URL_S3", self.url)
+        self.reset()
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object as somebody else's tool would: plain, without our metadata."""
@@ -223,6 +245,8 @@ def _answer(
     status, headers, body = _collect(inner, environ)
     if fault == "drop_after":
         return _hung_up(environ)
+    if fault == "stale":
+        body = re.sub(rb"<Contents>.*?</Contents>", b"", body, flags=re.DOTALL)
     return _spoiled_body(fault, status, headers, body, environ, start_response)
 
 

@@ -20,6 +20,7 @@ from small_batch import draw, manifest, record, report, stylize, tree
 
 from flows.records import Record
 
+pytestmark = pytest.mark.slow
 UNDERSTOOD = "encoder: slim, size: 64, steps: 2, style_weight: 0, margin: 0"
 WIDE = landscape(64, 48)
 
