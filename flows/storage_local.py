@@ -25,6 +25,8 @@ NAME_MAX_BYTES = 255
 _TEMPORARY = re.compile(
     r"\..*\.[A-Za-z0-9-]+-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}\.stylize-tmp", re.DOTALL
 )
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}
 
@@ -42,9 +44,7 @@ class LocalStorage:
 
     def uri(self, name: str) -> str:
         """The absolute path of `name`."""
-        if "//" in name:
-            raise Denied(f"{name!r} is not a name below {self._root}; remove the empty part")
-        return str(self._root / checked_name(name, root=self.root))
+        return str(self._root / self._checked(name))
 
     def read(self, name: str) -> bytes:
         """All bytes of a regular file; a link, folder, FIFO or device is refused without waiting for it."""
@@ -70,8 +70,9 @@ class LocalStorage:
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """Regular files whose name starts with `prefix`, sorted; links are neither listed nor entered."""
         start = prefix.rpartition("/")[0]
-        folder = Path(self.uri(start)) if start else self._root
-        named = ((Path(file.path).relative_to(self._root).as_posix(), file) for file in self._walk(folder))
+        folder = self.uri(start) if start else self.root
+        below = len(self.root.rstrip("/")) + 1
+        named = ((file.path[below:], file) for file in self._walk(folder))
         wanted = ((n, f) for n, f in named if n.startswith(prefix) and not _TEMPORARY.fullmatch(f.name))
         for name, file in sorted(wanted, key=lambda pair: pair[0]):
             with suppress(FileNotFoundError):
@@ -108,7 +109,7 @@ class LocalStorage:
     def sweep(self) -> int:
         """Remove temporary files whose writer is dead on this machine, or that are older than a day."""
         removed = 0
-        for file in self._walk(self._root):
+        for file in self._walk(self.root):
             with self._explained(Path(file.path), needed=0), suppress(FileNotFoundError):
                 if _is_abandoned(file):
                     Path(file.path).unlink()
@@ -117,12 +118,20 @@ class LocalStorage:
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[BufferedReader]:
-        path = self._path(name)
-        with self._explained(path):
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(handle, "rb", closefd=True) as file:
-                _require_regular(os.fstat(handle), path)
-                yield file
+        handle = _open_without_links(self.root, self._checked(name))
+        path = f"{self.root}/{name}"
+        if handle is None:
+            resolved = self._path(name)
+            with self._explained(resolved):
+                handle = os.open(resolved, _READ)
+        with self._explained(path), os.fdopen(handle, "rb", closefd=True) as file:
+            _require_regular(os.fstat(handle), path)
+            yield file
+
+    def _checked(self, name: str) -> str:
+        if "//" in name:
+            raise Denied(f"{name!r} is not a name below {self._root}; remove the empty part")
+        return checked_name(name, root=self.root)
 
     def _path(self, name: str) -> Path:
         """Where `name` is, with folders resolved; `Denied` if a linked folder leads out of the root."""
@@ -133,7 +142,7 @@ class LocalStorage:
             raise Denied(f"{path} leaves {self._root} through a linked folder; replace the link by a folder")
         return folder / path.name
 
-    def _walk(self, start: Path) -> Iterator[os.DirEntry[str]]:
+    def _walk(self, start: str) -> Iterator[os.DirEntry[str]]:
         """Every regular file below the folder `start`; nothing if the folder does not exist."""
         folders = [start]
         while folders:
@@ -141,22 +150,47 @@ class LocalStorage:
             with self._explained(folder), suppress(FileNotFoundError, NotADirectoryError):
                 with os.scandir(folder) as found:
                     entries = list(found)
-                folders += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+                folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
                 yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
 
     @contextmanager
-    def _explained(self, path: Path, *, needed: int | None = None) -> Iterator[None]:
+    def _explained(self, path: Path | str, *, needed: int | None = None) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise from_os(error, path, root=Path(os.path.realpath(self._root)), needed=needed) from error
+            raise from_os(
+                error, Path(path), root=Path(os.path.realpath(self._root)), needed=needed
+            ) from error
+
+
+def _open_without_links(root: str, name: str) -> int | None:
+    """A handle of the file by a walk from folder to folder that follows no link below the root.
+
+    None where there is a link on the way, or anything else to be said about it. It is several times as fast
+    as to resolve the path first, and a plan reads a hundred thousand records.
+    """
+    *folders, last = name.split("/")
+    try:
+        folder = os.open(root, _FOLDER)
+    except OSError:
+        return None
+    try:
+        for part in folders:
+            inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(last, _READ, dir_fd=folder)
+    except OSError:
+        return None
+    finally:
+        os.close(folder)
 
 
 def _stat(found: os.stat_result) -> Stat:
     return Stat(found.st_size, f"{found.st_mtime_ns}-{found.st_ino}")
 
 
-def _require_regular(found: os.stat_result, path: Path) -> None:
+def _require_regular(found: os.stat_result, path: Path | str) -> None:
     if not modes.S_ISREG(found.st_mode):
         raise Denied(f"{path} is not a regular file (a link, folder, FIFO or device); put a plain file there")
 
@@ -219,7 +253,7 @@ def _write_exclusively(path: Path, data: bytes) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Make the names in the folder durable, as far as its file system can; some mounted ones cannot."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(folder, _FOLDER)
     try:
         os.fsync(handle)
     except OSError as error:
