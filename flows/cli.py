@@ -21,6 +21,7 @@ from flows.logs import described, log_to_stderr
 from flows.manifest import load_manifest
 from flows.plan import Plan, make_plan
 from flows.records import safe_text
+from flows.sheets_due import sheet_facts, sheet_line
 from stylize_core.errors import SettingsError, StylizeError
 
 app = typer.Typer(
@@ -207,6 +208,7 @@ def _plan_facts(planned: Plan) -> dict[str, Any]:
     return {
         "output": planned.output,
         "counts": planned.counts,
+        "sheets": sheet_facts(planned),
         "reasons": planned.reasons,
         "warnings": list(planned.warnings),
         "todo": [{"name": p.pair.name, "reason": p.reason} for p in planned.todo],
@@ -220,6 +222,8 @@ def _print_plan(planned: Plan) -> None:
     counts = planned.counts
     line = f"{counts['planned']} pairs, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
     console.print(safe_text(line), markup=False, highlight=False)
+    if planned.sheets:
+        console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)
     if planned.todo:
         # without soft wrapping, for which a table would be cut off at the console's width
         console.print(_todo_table(planned), markup=False, highlight=False, soft_wrap=False)

@@ -21,6 +21,7 @@ from flows.records import Extra
 from flows.storage import Storage
 from stylize_core.image import encode_picture
 from stylize_core.image_animation import MOST_FRAMES, AnimationWriter, animation_frame
+from stylize_core.image_mp4 import Mp4Writer
 from stylize_core.minimise import Frames
 
 CONTENT_TYPES = {
@@ -29,6 +30,7 @@ CONTENT_TYPES = {
     "webp": "image/webp",
     "tiff": "image/tiff",
     "gif": "image/gif",
+    "mp4": "video/mp4",
 }
 USUAL_FRAMES = 60  # five seconds
 FRAMES_WAITING = 2
@@ -58,7 +60,7 @@ class Evolution:
         self._announce = announce
         self._announced = False
         kind = pair.picture_settings.animation
-        self._film = None if kind == "none" else AnimationWriter(kind)
+        self._film = None if kind == "none" else Mp4Writer() if kind == "mp4" else AnimationWriter(kind)
         self._film_steps = frozenset(film_steps(pair)) if self._film else frozenset()
         self._snapshots: list[Extra] = []
         self._waiting: queue.Queue[tuple[int, Tensor] | None] = queue.Queue(FRAMES_WAITING)

@@ -25,6 +25,7 @@ from flows.sheets import Sheet, sheets_of
 from flows.storage import open_storage
 from flows.threads import in_threads
 from flows.verdicts import Status, Verdict, judge, take_stock
+from stylize_core.extras import check_extras
 
 __all__ = ["Plan", "PlannedPair", "ingredients_of", "make_plan"]
 
@@ -87,6 +88,7 @@ def make_plan(manifest: Manifest) -> Plan:
             carries every such problem.
         StorageError: the output or a bucket cannot be reached.
         BadWeights: the installation lacks the built-in weights.
+        MissingExtra: it lacks a library that a pair to do needs.
     """
     contents = expand(manifest.contents, where="contents", output=manifest.output)
     styles = expand(manifest.styles, where="styles", output=manifest.output)
@@ -99,11 +101,14 @@ def make_plan(manifest: Manifest) -> Plan:
     pairs = [_pair(draft, inputs) for draft in pairing.drafts]
     verdicts = _verdicts(manifest.output, pairs, pairing.drafts)
     warnings = [*contents.warnings, *styles.warnings, *pairing.warnings, *missing, *_foreign(pairs, verdicts)]
-    planned = (
+    planned = tuple(
         PlannedPair(pair, verdict.status, verdict.reason, verdict.identity, verdict.attempts)
         for pair, verdict in zip(pairs, verdicts, strict=True)
     )
-    return Plan(manifest.output, tuple(planned), tuple(warnings), sheets_of(pairing.drafts))
+    plan = Plan(manifest.output, planned, tuple(warnings), sheets_of(pairing.drafts))
+    for item in plan.todo:
+        check_extras(item.pair.picture_settings)
+    return plan
 
 
 def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:

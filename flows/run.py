@@ -31,6 +31,7 @@ from flows.publish import read_record, replace_record
 from flows.records import Failure, Record, safe_text, versions
 from flows.report import REPORT_NAME, End, Report, summed_up
 from flows.sheets import Cell, Sheet, SheetJob, is_current
+from flows.sheets_due import cell_of
 from flows.storage import Storage, open_storage
 from flows.storage_retries import retries_so_far
 
@@ -233,11 +234,9 @@ class Run:
 
     def _cell(self, planned: PlannedPair | None) -> Cell:
         """What a sheet shows of a pair."""
-        if planned is None:
-            return Cell(words="left out")
+        if planned is None or planned.status == "done":
+            return cell_of(planned)
         pair, outcome = planned.pair, self._outcomes.get(planned.pair.name)
-        if planned.status == "done":
-            return Cell(planned.identity, pair.output_name)
         if outcome is None or outcome.status == "failed":
             return Cell(words=f"failed: {outcome.kind}" if outcome else "not made")
         record = read_record(self._storage, pair.record_name)

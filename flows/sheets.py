@@ -116,7 +116,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _sheet(draft: Draft, shown: Sequence[Draft]) -> Sheet:
     by_place = {variant.at: one.name for one in shown if (variant := one.variant)}
-    axes = draft.variant.axes if draft.variant else ()
+    axes = draft.variant.shown if draft.variant else ()
     title = draft.title(stem)
     return _one_axis(draft, title, axes, by_place) if len(axes) == 1 else _table(draft, title, axes, by_place)
 

@@ -15,6 +15,7 @@ from flows.manifest import Manifest
 from flows.plan import Plan, make_plan
 from flows.records import Record, UnreadableRecord, safe_text
 from flows.report import REPORT_NAME, Failed
+from flows.sheets_due import sheet_facts, sheet_line
 from flows.storage import Storage, open_storage
 
 ROWS_SHOWN = 20
@@ -48,6 +49,7 @@ class Status:
         return {
             "output": self.plan.output,
             "counts": counts,
+            "sheets": sheet_facts(self.plan),
             "failed": [asdict(failure) for failure in self.failed],
             "running": running,
             "last_report": self.last_report,
@@ -77,6 +79,8 @@ def print_status(found: Status, console: Console) -> None:
     counts = found.facts()["counts"]
     line = f"{counts['done']} of {counts['planned']} done, {counts['failed']} failed, in {found.plan.output}"
     console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
+    if found.plan.sheets:
+        console.print(safe_text(sheet_line(found.plan)), markup=False, highlight=False, soft_wrap=True)
     if found.holder:
         holder = found.holder
         console.print(

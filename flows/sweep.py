@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import PurePosixPath
 
 from flows.manifest_settings import Merged
+from stylize_core.settings import WeightsFile
 
 Sweep = Mapping[str, tuple[object, ...]]
 Layer = tuple[Mapping[str, object], Sweep]
@@ -39,10 +40,12 @@ class Variant:
     Attributes:
         axes: every swept setting with the labels of its values, in the manifest's order.
         at: which value each of them has here.
+        shown: the values in words, as `axes` has the labels.
     """
 
     axes: Axes
     at: tuple[int, ...]
+    shown: Axes = ()
 
     @property
     def label(self) -> str:
@@ -65,9 +68,10 @@ def variants(*layers: Layer) -> Iterator[tuple[Merged, Variant | None]]:
             f"{' x '.join(axes)} make {count} variants of each pair; {MAX_VARIANTS} are accepted"
         )
     named = tuple((key, labels(values)) for key, values in axes.items())
+    shown = tuple((key, shown_values(values)) for key, values in axes.items())
     for at in product(*(range(len(values)) for values in axes.values())):
         chosen = {key: values[i] for (key, values), i in zip(axes.items(), at, strict=True)}
-        yield Merged(fixed | chosen), Variant(named, at)
+        yield Merged(fixed | chosen), Variant(named, at, shown)
 
 
 def add_up(*layers: Layer) -> tuple[Merged, dict[str, tuple[object, ...]]]:
@@ -98,6 +102,29 @@ def labels(values: Sequence[object]) -> tuple[str, ...]:
             label = f"v{number}"
         found[label.casefold()] = label
     return tuple(found.values())
+
+
+def shown_values(values: Sequence[object]) -> tuple[str, ...]:
+    """What people are to read instead of the labels, which may be mere numbers.
+
+    >>> shown_values(["noise", {"relu1_1": 2.0, "relu2_1": 1.0}])
+    ('noise', 'relu1_1: 2, relu2_1: 1 (v2)')
+    """
+    pairs = zip(values, labels(values), strict=True)
+    return tuple(f"{_words(v)} ({label})" if _NUMBERED.fullmatch(label) else label for v, label in pairs)
+
+
+def _words(value: object) -> str:
+    """Any value as a line of text; of a picture's path the file and its folder."""
+    if isinstance(value, WeightsFile):
+        return _words(value.file)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_words(item)}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(_words, value))
+    if isinstance(value, str):
+        return "/".join(PurePosixPath(value).parts[-2:])
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _label(value: object) -> str:

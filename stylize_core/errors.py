@@ -6,6 +6,7 @@ StylizeError
     ImageTooLarge      more pixels than allowed, judged from the header
     ImageTooSmall      fewer pixels than the encoder can see
   BadWeights           weights absent, altered, or of another network
+  MissingExtra         an optional part of the installation is needed and not there
   DeviceUnavailable    a device was asked for and is not there
   OutOfMemory          the device's memory does not hold the pair
   Diverged             the optimisation left the finite numbers for good
@@ -59,6 +60,12 @@ class BadWeights(StylizeError):
     """The weights are missing, not the promised bytes, or do not fit the network."""
 
     kind = "bad_weights"
+
+
+class MissingExtra(StylizeError):
+    """A setting needs a library that is installed on demand only; the text says how."""
+
+    kind = "missing_extra"
 
 
 class DeviceUnavailable(StylizeError):

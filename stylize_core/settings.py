@@ -259,8 +259,11 @@ class PictureSettings:
     format: Literal["png", "jpeg", "webp", "tiff"] = _setting("png", "file format of the result")
     bit_depth: Literal[8, 16] = _setting(8, "bits per channel; 16 for PNG and TIFF only")
     quality: int = _setting(92, "JPEG and WebP quality", ge=1, le=100)
-    animation: Literal["none", "gif", "webp"] = _setting(
-        "none", "a film of the optimisation beside the result; `webp` is lossless", quiet=True
+    animation: Literal["none", "gif", "webp", "mp4"] = _setting(
+        "none",
+        "a film of the optimisation beside the result; `webp` is lossless, `mp4` needs the extra `mp4` "
+        "(`pip install av`)",
+        quiet=True,
     )
     frames: Literal["refuse", "first"] = _setting(
         "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"

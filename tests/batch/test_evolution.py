@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -17,8 +19,10 @@ from object_store import ObjectStore
 from PIL import Image
 from processes import eventually
 from small_batch import Audience, draw, manifest, record, run_here, small_batch, stylize_family, tree
+from typer.testing import CliRunner
 
 from flows import worker
+from flows.cli import app
 from flows.evolution import FRAMES_WAITING, Evolution, film_steps
 from flows.manifest import load_manifest
 from flows.pairs import Job, Outcome, Pair
@@ -28,6 +32,7 @@ from flows.records import Extra, Record
 from flows.run import Run
 from flows.storage import BINARY, open_storage
 from flows.storage_local import LocalStorage
+from stylize_core.errors import MissingExtra
 from stylize_core.image import embedded_facts
 
 PLAIN = "encoder: slim, size: 64, steps: 30"
@@ -95,6 +100,36 @@ def test_the_frames_of_an_animation_are_the_start_the_snapshots_and_the_result(h
     assert len(frames) == len(shown)
     for frame, path in zip(frames, shown, strict=True):
         assert np.array_equal(frame, pixels(path)), path
+
+
+def test_the_frames_of_an_mp4_are_the_same_but_for_its_loss(home: Path) -> None:
+    draw(home / "photos/p0.png", 3, width=96, height=72)
+    make(home, WATCHED.replace("webp", "mp4").replace("64", "96"))
+    told = record(home, "p0__s0").animation
+    assert told is not None
+    assert told.name == "p0__s0.mp4"
+    with av.open(str(home / "out/p0__s0.mp4")) as opened:
+        frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+    shown = [home / "photos/p0.png", *(home / f"out/p0__s0.{number}.png" for number in NUMBERS)]
+    wanted = [pixels(path).astype(float) for path in (*shown, home / "out/p0__s0.png")]
+    for number in range(len(wanted)):
+        apart = [np.sqrt(np.mean((frames[number] - other) ** 2)) for other in wanted]
+        assert apart[number] < 1.05 * min(apart)  # the last two of them hardly differ
+        assert apart[number] < 12  # of 255; colours are stored by halves
+
+
+def test_an_mp4_is_refused_before_anything_starts_where_its_library_is_not_installed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # as for Python where it is not installed
+    path = manifest(home, settings=PLAIN + ", animation: mp4")
+    with pytest.raises(MissingExtra, match="pip install av"):
+        make_plan(load_manifest(path))
+    told = CliRunner().invoke(app, ["run", str(path), "--device", "cpu"])
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "pip install av" in told.stderr
+    assert not list((home / "out").glob("p0*")) if (home / "out").exists() else True
+    assert make_plan(load_manifest(manifest(home, settings=PLAIN + ", animation: gif"))).todo
 
 
 def test_every_picture_on_the_way_differs_from_the_one_before(home: Path) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from object_store import ObjectStore
 from PIL import Image
-from small_batch import Audience, draw, manifest, record, run_here, small_batch, tree, written_at
+from small_batch import Audience, draw, manifest, record, run_here, small_batch, stylize, tree, written_at
 
 from flows.manifest import load_manifest
 from flows.plan import make_plan
 from flows.sheets import DIGEST_FACT, Cell, Sheet, SheetJob, embedded_digest
+from flows.sheets_due import sheet_facts, sheet_line
 from stylize_core.image import embedded_facts
 
 TINY = "encoder: slim, size: 64"
@@ -97,7 +99,8 @@ def test_the_first_setting_runs_down_the_second_across_and_others_make_further_t
     )
     (sheet,) = sheets(manifest(home, entries, settings=TINY))
     assert sheet.columns == 3
-    assert sheet.column_labels == tuple(f"style_layers = {v}" for v in ("relu1_1", "relu1_1-relu2_1", "v3"))
+    said = ("relu1_1", "relu1_1-relu2_1", "relu1_1: 2 (v3)")
+    assert sheet.column_labels == tuple(f"style_layers = {value}" for value in said)
     assert sheet.row_labels == tuple(f"steps = {a}\nstyle_weight = {b}" for b in (1, 50) for a in (1, 2))
     assert sheet.pairs[4] == "p0__s0__steps=2,style_layers=relu1_1-relu2_1,style_weight=1"
     assert sheet.title == "p0 in the style of s0"
@@ -162,3 +165,34 @@ def test_a_picture_that_was_damaged_since_keeps_the_sheet_from_being_made_and_no
     assert (ended.exit_code, ended.done_before) == (0, 4)
     assert f"{ALL[0]}.png: this is unknown data" in audience.notes[0]
     assert not (home / "out/p0__s0__sheet.png").exists()
+
+
+def planned_sheets(path: Path) -> tuple[list[str], str]:
+    plan = make_plan(load_manifest(path))
+    return sheet_facts(plan)["todo"], sheet_line(plan)
+
+
+def test_a_plan_knows_which_sheets_the_next_run_will_draw(home: Path) -> None:
+    path = manifest(home, SWEEP, settings=TINY)
+    name = "p0__s0__sheet.png"
+    assert planned_sheets(path) == ([name], f"1 contact sheet, 0 done, 1 to do: {name}")
+    run_here(path, Audience())
+    assert planned_sheets(path) == ([], "1 contact sheet, 1 done, 0 to do")
+    draw(home / "photos/p0.png", 7)
+    assert planned_sheets(path)[0] == [name], "one of its pictures is to be made again"
+    run_here(path, Audience())
+    (home / "out" / name).write_bytes((home / f"out/{ALL[0]}.png").read_bytes())
+    assert planned_sheets(path)[0] == [name], "another picture stands in its place"
+    (home / "out" / name).unlink()
+    (home / "out" / name).mkdir()
+    assert planned_sheets(path)[0] == [name]
+
+
+def test_plan_and_status_tell_of_sheets_and_only_where_there_are_any(home: Path) -> None:
+    path = manifest(home, SWEEP, settings=TINY)
+    for name in ("plan", "status"):
+        told, facts = stylize(name, path), stylize(name, path, "--json")
+        assert "1 contact sheet, 0 done, 1 to do: p0__s0__sheet.png" in told.stdout
+        assert json.loads(facts.stdout)["sheets"] == {"planned": 1, "todo": ["p0__s0__sheet.png"]}
+        assert "sheet" not in stylize(name, manifest(home, settings=TINY)).stdout
+        manifest(home, SWEEP, settings=TINY)

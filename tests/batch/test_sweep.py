@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sweep import MAX_VARIANTS, TooManyVariants, add_up, labels, variants
+from flows.sweep import MAX_VARIANTS, TooManyVariants, add_up, labels, shown_values, variants
 from stylize_core.settings import WeightsFile
 
 VALUES = st.one_of(
@@ -50,6 +50,14 @@ def test_labels_are_values_where_they_fit_and_numbers_where_they_do_not() -> Non
     )  # fmt: skip
     assert labels(["3:2", "1:1"]) == ("3x2", "1x1")
     assert labels(["/a/x.png", "/a/v1.png"]) == ("x", "v2"), "a file's name that looks like a number"
+
+
+def test_where_a_label_is_a_number_people_are_shown_the_value() -> None:
+    staged = WeightsFile(file="/weights/vgg.pth", sha256="0" * 64)
+    assert shown_values([None, staged]) == ("none", "weights/vgg.pth (v2)")
+    assert shown_values([{"relu1_1": 2.0, "relu2_1": 0.5}]) == ("relu1_1: 2, relu2_1: 0.5 (v1)",)
+    assert shown_values(["noise", "/a/noise.png", "/b/sea.png"]) == ("noise", "a/noise.png (v2)", "sea")
+    assert shown_values([(0, 0, 1, 0.5), (0.0, 0.25, 1.0, 1.0)]) == ("0-0-1-0.5", "0.0-0.25-1.0-1.0")
 
 
 @given(st.lists(VALUES, max_size=12))

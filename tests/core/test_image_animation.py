@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import resource
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -22,8 +24,10 @@ from stylize_core.image_animation import (
     AnimationWriter,
     animation_frame,
 )
+from stylize_core.image_mp4 import Mp4Writer
 
 FORMATS: tuple[AnimationFormat, ...] = ("gif", "webp")
+GREY_LOSS, COLOUR_LOSS = 3.0, 10.0  # of 255, root mean square, that MP4 may lose; it halves colours' detail
 
 
 def waves(phase: float, *, height: int = 48, width: int = 65) -> Tensor:
@@ -155,3 +159,79 @@ def test_no_frame_too_many_and_none_of_another_size() -> None:
 def test_an_animation_of_nothing_is_refused(format_: AnimationFormat) -> None:
     with pytest.raises(ValueError, match="needs a frame"):
         AnimationWriter(format_).to_bytes()
+
+
+def mp4(count: int, *, height: int = 48, width: int = 65) -> bytes:
+    writer = Mp4Writer()
+    for number in range(count):
+        writer.add(animation_frame(waves(number / 3, height=height, width=width)))
+    return writer.to_bytes()
+
+
+def mp4_frames(data: bytes) -> list[tuple[Any, float]]:
+    """Each frame's pixels with the time at which it begins, in s."""
+    with av.open(io.BytesIO(data), "r") as film:
+        shown = list(film.decode(video=0))
+    return [(frame.to_ndarray(format="rgb24").astype(float), float(frame.time or 0)) for frame in shown]
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (48, 65), (49, 65)])
+def test_every_frame_of_an_mp4_is_the_picture_but_for_a_small_loss(height: int, width: int) -> None:
+    frames = mp4_frames(mp4(5, height=height, width=width))
+    for number, (frame, _) in enumerate(frames[:5]):
+        assert frame.shape[:2] == (height + height % 2, width + width % 2)
+        wanted = animation_frame(waves(number / 3, height=height, width=width))
+        apart = frame[:height, :width] - np.asarray(wanted, float)
+        assert root_mean_square(apart) < COLOUR_LOSS
+        assert root_mean_square(apart @ (0.2126, 0.7152, 0.0722)) < GREY_LOSS
+        other = animation_frame(waves((number + 1) / 3, height=height, width=width))
+        assert root_mean_square(frame[:height, :width] - np.asarray(other, float)) > 3 * COLOUR_LOSS
+
+
+def root_mean_square(difference: Any) -> float:
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def test_an_mp4_keeps_the_pace_and_rests_on_its_last_frame() -> None:
+    frames = mp4_frames(mp4(4))
+    assert [round(1000 * time) for _, time in frames] == [FRAME_MS * n for n in range(len(frames))]
+    assert len(frames) == 3 + LAST_FRAME_MS // FRAME_MS
+    for frame, _ in frames[4:]:
+        assert root_mean_square(frame - frames[3][0]) < 2
+
+
+def test_the_repeated_line_of_an_odd_side_is_that_of_the_edge() -> None:
+    flat = torch.full((3, 21, 17), 0.25)
+    writer = Mp4Writer()
+    writer.add(animation_frame(flat))
+    frame, _ = mp4_frames(writer.to_bytes())[0]
+    assert frame.shape == (22, 18, 3)
+    assert np.abs(frame - 64).max() <= 2
+
+
+def test_the_same_frames_give_the_same_mp4() -> None:
+    assert mp4(3) == mp4(3)
+
+
+def test_an_mp4_refuses_what_the_other_formats_refuse() -> None:
+    with pytest.raises(ValueError, match="needs a frame"):
+        Mp4Writer().to_bytes()
+    writer, small = Mp4Writer(), animation_frame(waves(0, height=16, width=16))
+    for _ in range(MOST_FRAMES):
+        writer.add(small)
+    with pytest.raises(ValueError, match="200 frames"):
+        writer.add(small)
+    with pytest.raises(ValueError, match="px"):
+        writer.add(animation_frame(waves(0, height=20, width=16)))
+
+
+def test_an_mp4_holds_a_few_frames_and_never_all() -> None:
+    noise = [animation_frame(torch.rand(3, 256, 256)) for _ in range(2)]
+    writer = Mp4Writer()
+    peaks = []
+    for number in range(MOST_FRAMES):
+        writer.add(noise[number % 2])
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    grown_kb = peaks[-1] - peaks[MOST_FRAMES // 4]
+    all_kb = 0.75 * MOST_FRAMES * 256 * 256 * 3 / 1024
+    assert grown_kb < all_kb / 3
