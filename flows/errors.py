@@ -5,6 +5,7 @@ BatchError
   BadArguments         the command's arguments are not valid
   AlreadyRunning       another run holds the output
   WorkerCrashed        a worker process died under a pair
+    TimedOut           a pair took longer than its timeout
     WorkerWedged       a worker process lived on, but fell silent or got nowhere, and was killed
   WorkerStopped        a worker process was told to end before the pair was done
   ServerUnavailable    no Prefect server answers, or ours did not start
@@ -79,6 +80,19 @@ class WorkerCrashed(BatchError):
     """The worker process died while it worked on the pair."""
 
     kind = "crashed"
+
+
+class TimedOut(WorkerCrashed):
+    """A pair took longer than its timeout: its worker noticed, or was killed because it did not."""
+
+    kind = "timeout"
+
+    def __init__(self, text: str, pair: str) -> None:
+        super().__init__(text, pair)
+        self.pair = pair
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class WorkerWedged(WorkerCrashed):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from flows import worker_calls
-from flows.errors import BatchError, WorkerCrashed, WorkerStopped
+from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.pairs import Job, Outcome
 from flows.pool import DeviceChild
 from flows.records import safe_text
@@ -33,12 +33,12 @@ class Feed:
     Args:
         child: the worker.
         note: told of every crash in a sentence.
-        give_up: records that a pair crashed the worker whenever it was tried; how the pair ended thereby.
+        give_up: records that a pair crashed the worker as often as it was tried; how the pair ended thereby.
     """
 
     child: DeviceChild
     note: Callable[[str], None]
-    give_up: Callable[[Job, WorkerCrashed], Outcome]
+    give_up: Callable[[Job, WorkerCrashed, int], Outcome]
     _in_hand: dict[str, Job] = field(default_factory=dict)
 
     def outcomes(self, groups: Sequence[Group]) -> Iterator[Outcome]:
@@ -86,6 +86,8 @@ class Feed:
 
     def _alone(self, job: Job, crash: WorkerCrashed) -> Outcome:
         for attempt in range(2, MAX_ATTEMPTS + 1):
+            if isinstance(crash, TimedOut) and crash.pair == job.pair.name:  # again it would take as long
+                return self.give_up(job, crash, attempt - 1)
             try:
                 (outcome,) = self._ask((job,), ())
             except WorkerStopped:
@@ -97,7 +99,7 @@ class Feed:
                 return _fatal(job, error)
             else:
                 return outcome
-        return self.give_up(job, crash)
+        return self.give_up(job, crash, MAX_ATTEMPTS)
 
     def _ask(self, group: Group, ahead: Group) -> tuple[Outcome, ...]:
         stuck_s = max(stuck_after_s(job.pair, self.child.device) for job in group)

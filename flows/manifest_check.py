@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from glob import escape
 
+from flows import durations
 from flows.blend import Blend
 from flows.errors import Problem
 from flows.manifest_blend import read_blend
@@ -78,6 +80,7 @@ class _Checker:
             pairs=tuple(self.pairs(top.get("pairs"), base, pair_base)),
             sweep=sweep,
             sheet=self.sheet(top.get("sheet")),
+            timeout_s=self.timeout(top.get("timeout")),
         )
         self.names_differ(found, top.get("name", root))
         return found
@@ -135,6 +138,16 @@ class _Checker:
         except Refused as refused:
             self.problems.append(refused.problem)
             return True
+
+    def timeout(self, node: Node | None) -> float:
+        if node is None:
+            return math.inf
+        given = self.text(node, durations.EXPECTED)
+        try:
+            return durations.seconds(given) if given else math.inf
+        except ValueError as error:
+            self.problem(node, f"{shown(given)} is not accepted; it must be {error}")
+            return math.inf
 
     def settings(
         self, given: Mapping[str, Node], base: Base, entry: Node

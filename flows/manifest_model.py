@@ -5,6 +5,7 @@ The texts are the only description of the keys: the reference and the JSON Schem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ TOP_KEYS: Mapping[str, str] = {
     "name": "template of the results' names below the output; `{content}` and `{style}` stand for the names "
     "of the two pictures, `{sweep}` for the swept values",
     "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
+    "timeout": "the longest time that a device may take for one pair, such as `90s`, `10m` or `1h30m`; "
+    "no limit if left out. Changing it makes no picture out of date",
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
@@ -107,6 +110,7 @@ class Manifest:
         device: auto, cpu, mps, cuda or cuda:N.
         sweep: the settings that take several values, unless a style or a pair says otherwise.
         sheet: whether swept pairs get contact sheets.
+        timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
     """
 
     source: str
@@ -120,3 +124,4 @@ class Manifest:
     device: str = "auto"
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     sheet: bool = True
+    timeout_s: float = math.inf

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
+from flows.durations import FORM
 from flows.manifest_model import (
     BLEND_KEYS,
     CONTENT_KEYS,
@@ -41,6 +42,7 @@ def manifest_schema() -> dict[str, Any]:
     types: dict[str, dict[str, Any]] = {
         "version": {"const": 1},
         "device": {"type": "string", "pattern": f"^({DEVICE})$"},
+        "timeout": {"anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": f"^{FORM}$"}]},
         "settings": settings,
         "sweep": sweep,
         "sheet": {"type": "boolean", "default": True},

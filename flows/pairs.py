@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,12 +86,14 @@ class Job:
         output: root of the output, an absolute folder or `s3://` URI.
         identity: what the plan expects; empty if the plan could not know every digest.
         attempts: how often the pair was begun before.
+        timeout_s: how long a device may take for it; infinite if there is no limit.
     """
 
     pair: Pair
     output: str
     identity: str = ""
     attempts: int = 0
+    timeout_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, cast
 
-from flows.errors import WorkerCrashed, WorkerStopped, WorkerWedged
-from flows.pool_child import STOP, Progress, Raised, report, should_stop
-from flows.pool_process import Child, Limits, Lost, Stuck
+from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.pool_child import STOP, Progress, Raised, Stopwatch, report, should_stop, timed
+from flows.pool_process import Child, Late, Limits, Lost, Stuck
 
-__all__ = ["DeviceChild", "Progress", "report", "should_stop"]
+__all__ = ["DeviceChild", "Progress", "Stopwatch", "report", "should_stop", "timed"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -86,23 +86,23 @@ class DeviceChild:
         self,
         function: Callable[[*Ts], T],
         *args: *Ts,
-        timeout_s: float = math.inf,
         stuck_s: float = math.inf,
     ) -> T:
         """Run `function(*args)` in the child and return or raise what it returned or raised.
 
-        The limits, for the whole call and for the time without progress, count from when the child is ready.
-        Time in which this process is stopped, or the machine asleep, does not count.
+        The time without progress counts from when the child is ready. Time in which this process is stopped,
+        or the machine asleep, does not count.
 
         Raises:
-            WorkerWedged: the child exceeded a limit or fell silent, and was killed; the next call starts a
-                fresh one.
+            TimedOut: the call has `timed` a pair and did not heed its timeout; its child was killed, the next
+                call starts a fresh one.
+            WorkerWedged: the child fell silent or made no progress for `stuck_s`; the same.
             WorkerCrashed: the child died; the same.
             WorkerStopped: `stop` or `close` came first.
         """
         with self._one_call:
             child = self._ready_child()
-            limits = Limits(timeout_s, stuck_s, self._silence_s, self._stop_s)
+            limits = Limits(stuck_s, self._silence_s, self._stop_s)
             return self._ask(child, partial(function, *args), limits)
 
     def stop(self) -> None:
@@ -135,7 +135,7 @@ class DeviceChild:
             child.start()
             self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
             if self._initializer:
-                limits = Limits(START_TIMEOUT_S, START_TIMEOUT_S, START_TIMEOUT_S, self._stop_s)
+                limits = Limits(START_TIMEOUT_S, START_TIMEOUT_S, self._stop_s)
                 self._ask(child, self._initializer, limits)
         except BaseException:
             self._discard(child)
@@ -157,13 +157,18 @@ class DeviceChild:
             end = str(lost) or child.obituary()
             self._discard(child)
             self._refuse_if_stopped()
-            work = getattr(request.func, "__name__", "its work")
-            error = WorkerWedged if isinstance(lost, Stuck) else WorkerCrashed
-            raise error(f"the worker process on {self.device} {end} while it ran {work}") from lost
+            raise self._crash(lost, end, getattr(request.func, "__name__", "its work")) from lost
         self._busy = False
         if isinstance(answer, Raised):
             raise answer.error
         return cast("T", answer.value)
+
+    def _crash(self, lost: Lost, end: str, work: str) -> WorkerCrashed:
+        if isinstance(lost, Late):
+            missed = f"it did not notice the timeout of {lost.pair}"
+            return TimedOut(f"the worker process on {self.device} was killed: {missed}", lost.pair)
+        kind = WorkerWedged if isinstance(lost, Stuck) else WorkerCrashed
+        return kind(f"the worker process on {self.device} {end} while it ran {work}")
 
     def _refuse_if_stopped(self) -> None:
         if self._stopped:

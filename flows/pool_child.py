@@ -1,7 +1,7 @@
 """What runs in a worker process of the pool: it serves requests, reports progress and hears when to stop.
 
 While a request is served, a second thread sends a beat every second: a process that is stopped, or held up in
-native code that lets no other thread run, falls silent.
+native code that lets no other thread run, falls silent. The same thread counts the time that a pair takes.
 
 Without a parent, in a program that works by itself, reports go nowhere and nobody asks to stop.
 """
@@ -13,7 +13,9 @@ import os
 import pickle
 import signal
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import NamedTuple
@@ -22,11 +24,19 @@ from flows.logs import described
 
 STOP = b""
 BEAT_S = 1.0
+LATE_BEAT_S = 5.0  # a beat that is even later does not mean that this process was at work all the time
+GRACE_S = 30.0
 PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
 
 
 class Beat(NamedTuple):
     """The process lives, whatever its work does."""
+
+
+class Overdue(NamedTuple):
+    """A pair has taken much longer than it may, and its work has not noticed."""
+
+    pair: str
 
 
 class Progress(NamedTuple):
@@ -51,7 +61,26 @@ class Raised:
     error: Exception
 
 
+@dataclass(slots=True)
+class Stopwatch:
+    """The time that a pair takes, counted beat by beat: while this process is stopped, it hardly runs."""
+
+    pair: str
+    timeout_s: float
+    spent_s: float = 0.0
+
+    def beat(self, seconds: float) -> None:
+        """So much time has passed since the last beat."""
+        self.spent_s += min(seconds, LATE_BEAT_S)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the work has had enough time after the timeout to notice it."""
+        return self.spent_s > self.timeout_s + min(self.timeout_s, GRACE_S)
+
+
 _parent: Connection | None = None
+_stopwatch: Stopwatch | None = None
 _sending = threading.Lock()  # a message goes out whole
 _at_work = threading.Event()
 
@@ -66,6 +95,20 @@ def report(progress: Progress) -> None:
 def should_stop() -> bool:
     """Whether the parent wants this process to end, or is gone; False outside a worker process."""
     return _parent is not None and _parent.poll()
+
+
+@contextmanager
+def timed(pair: str, timeout_s: float) -> Iterator[Stopwatch]:
+    """Count the time of the block, which is to look at the stopwatch now and then and end after the timeout.
+
+    If it does not, the parent kills this process: after twice the timeout, or 30 s after it if that is first.
+    """
+    global _stopwatch
+    _stopwatch = Stopwatch(pair, timeout_s)
+    try:
+        yield _stopwatch
+    finally:
+        _stopwatch = None
 
 
 def serve(link: Connection) -> None:
@@ -92,13 +135,23 @@ def _send(link: Connection, message: bytes) -> None:
 def _watch(link: Connection) -> None:
     """Leave with the parent; as long as it lives, tell it that this process is at work."""
     if parent := multiprocessing.parent_process():
-        beat = pickle.dumps(Beat())
+        before = time.monotonic()
         while parent.is_alive():
+            now = time.monotonic()
             if _at_work.is_set():  # in between nobody reads, and the socket would fill
                 with suppress(OSError):
-                    _send(link, beat)
+                    _send(link, pickle.dumps(_sign_of_life(now - before)))
+            before = now
             parent.join(BEAT_S)
         os._exit(1)
+
+
+def _sign_of_life(seconds: float) -> Beat | Overdue:
+    if watch := _stopwatch:
+        watch.beat(seconds)
+        if watch.overdue:
+            return Overdue(watch.pair)
+    return Beat()
 
 
 def _answer(request: bytes) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import cast
 
-from flows.pool_child import PARENT_DECIDES, Beat, Progress, Raised, Returned, serve
+from flows.pool_child import PARENT_DECIDES, Beat, Overdue, Progress, Raised, Returned, serve
 
 KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
 TICK_S = 0.25
@@ -24,7 +24,7 @@ HINTS = {
     "SIGABRT": "native code gave up, often for lack of memory",
 }
 
-Message = Beat | Progress | Returned | Raised
+Message = Beat | Overdue | Progress | Returned | Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,11 @@ class Limits:
     """How long a worker may take, in seconds of waiting; infinite where there is no limit.
 
     Attributes:
-        whole_s: for the whole call.
         stuck_s: without any progress of its work, though the process lives.
         silent_s: without any sign of life.
         stop_s: to end once it was told to.
     """
 
-    whole_s: float
     stuck_s: float
     silent_s: float
     stop_s: float
@@ -50,6 +48,14 @@ class Lost(Exception):
 
 class Stuck(Lost):
     """The process is there and gets nowhere."""
+
+
+class Late(Stuck):
+    """The process says that a pair takes much longer than it may."""
+
+    def __init__(self, pair: str) -> None:
+        super().__init__(pair)
+        self.pair = pair
 
 
 class Child:
@@ -76,7 +82,7 @@ class Child:
         """The answer to a pickled request.
 
         Raises:
-            Stuck: a limit was exceeded; the process is still there.
+            Stuck: a limit was exceeded, or, as `Late`, that of a pair; the process is still there.
             Lost: the process ended.
         """
         with _losses():
@@ -86,6 +92,8 @@ class Child:
             message = watch.wait(lambda: self._hear(TICK_S), stopped=stopped())
             if isinstance(message, Returned | Raised):
                 return message
+            if isinstance(message, Overdue):
+                raise Late(message.pair)
             if isinstance(message, Progress):
                 on_progress(message)
 
@@ -121,7 +129,6 @@ class _Watch:
     """
 
     limits: Limits
-    whole_s: float = 0.0
     stuck_s: float = 0.0
     silent_s: float = 0.0
     stop_s: float = 0.0
@@ -130,7 +137,6 @@ class _Watch:
         began = time.monotonic()
         message = hear()
         waited_s = min(time.monotonic() - began, TICK_S)
-        self.whole_s += waited_s
         self.stop_s += waited_s * stopped
         self.silent_s = 0.0 if message else self.silent_s + waited_s
         self.stuck_s = 0.0 if isinstance(message, Progress) else self.stuck_s + waited_s
@@ -146,8 +152,6 @@ class _Watch:
             raise Stuck(f"gave no sign of life for {limits.silent_s:g} s")
         if self.stuck_s > limits.stuck_s:
             raise Stuck(f"made no progress for {limits.stuck_s:g} s")
-        if self.whole_s > limits.whole_s:
-            raise Stuck(f"timed out after {limits.whole_s:g} s")
 
 
 @contextmanager

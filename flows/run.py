@@ -21,7 +21,7 @@ from typing import Protocol
 from flows import worker_calls
 from flows.devices import slots
 from flows.errors import BatchError, WorkerCrashed, WorkerStopped
-from flows.feed import MAX_ATTEMPTS, Feed
+from flows.feed import Feed
 from flows.lock import hold_output
 from flows.manifest import Manifest
 from flows.pairs import Job, Outcome
@@ -86,7 +86,7 @@ class Run:
     ) -> None:
         self.manifest, self.plan, self.listener = manifest, plan, listener
         self.slots: tuple[str, ...] = slots(device, workers) if plan.todo else ()
-        self.chunks = _chunks(plan, len(self.slots))
+        self.chunks = _chunks(plan, len(self.slots), timeout_s=manifest.timeout_s)
         self.devices: tuple[str, ...] = ()
         self._storage = open_storage(plan.output)
         self._children: list[DeviceChild] = []
@@ -257,9 +257,9 @@ class Run:
             self._outcomes[outcome.name] = outcome
         self.listener.pair_ended(outcome)
 
-    def _given_up(self, job: Job, crash: WorkerCrashed) -> Outcome:
-        message = safe_text(f"{crash}; given up after {MAX_ATTEMPTS} attempts")
-        attempts = job.attempts + MAX_ATTEMPTS
+    def _given_up(self, job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
+        message = safe_text(f"{crash}; given up after {attempts} attempt{'s' * (attempts > 1)}")
+        attempts += job.attempts
         failure = Failure(kind=crash.kind, message=message, attempts=attempts, phase="work")
         record = Record(
             status="failed",
@@ -297,12 +297,12 @@ def open_run(manifest: Manifest, *, device: str, workers: int | None, listener: 
             run.close()
 
 
-def _chunks(plan: Plan, slot_count: int) -> tuple[Chunk, ...]:
+def _chunks(plan: Plan, slot_count: int, *, timeout_s: float) -> tuple[Chunk, ...]:
     """The pairs to do in the plan's order, in chunks small enough to keep every worker busy to the end.
 
     Between two chunks a worker waits for its last picture to be written, so a single one gets few chunks.
     """
-    jobs = [Job(p.pair, plan.output, p.identity, p.attempts) for p in plan.todo]
+    jobs = [Job(p.pair, plan.output, p.identity, p.attempts, timeout_s) for p in plan.todo]
     if not jobs:
         return ()
     share = CHUNKS_PER_SLOT * slot_count if slot_count > 1 else 1

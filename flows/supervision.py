@@ -1,8 +1,10 @@
-"""How much time a pair gets before its worker counts as stuck."""
+"""How much time a pair gets: until its own timeout, and before its worker counts as stuck."""
 
 from __future__ import annotations
 
-from flows.pairs import Pair
+from flows.durations import in_words
+from flows.errors import TimedOut
+from flows.pairs import Job, Pair
 
 # The longest time that storage, decoding and the like may take together: three reads, each with all its
 # rounds against a store that hangs.
@@ -11,6 +13,21 @@ WITHOUT_STEPS_S = 1800.0
 # 20 TFLOP per megapixel for them, of which a slow core may do 10 GFLOP/s and any GPU a hundred times as much.
 CPU_S_PER_MEGAPIXEL = 3600.0
 GPU_S_PER_MEGAPIXEL = 60.0
+
+
+def refuse_if_late(job: Job, *, spent_s: float, step: int) -> None:
+    """Hold the time that the optimisation of a pair has taken until some step against the pair's timeout.
+
+    Raises:
+        TimedOut: it is over.
+    """
+    if spent_s > job.timeout_s:
+        steps, limit = job.pair.style_settings.steps, in_words(job.timeout_s)
+        raise TimedOut(
+            f"not done after {in_words(spent_s)} and {step} of {steps} steps; the timeout is {limit}: allow "
+            "more, or ask for fewer steps or pixels",
+            job.pair.name,
+        )
 
 
 def stuck_after_s(pair: Pair, device: str) -> float:

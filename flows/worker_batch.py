@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flows import pool
 from flows.studio import Seen, Studio
+from flows.supervision import refuse_if_late
 from flows.worker_pair import Made, Stopped, Work
 from stylize_core.minimise import Progress
 from stylize_core.objective import Targets, mean_targets
@@ -21,6 +22,11 @@ def compute(works: Sequence[Work], studio: Studio) -> None:
 
 
 def _compute(work: Work, studio: Studio) -> None:
+    with pool.timed(work.job.pair.name, work.job.timeout_s) as watch:
+        _optimise(work, studio, watch)
+
+
+def _optimise(work: Work, studio: Studio, watch: pool.Stopwatch) -> None:
     pair, content, init = work.job.pair, work.content, work.init
     if content is None:
         raise RuntimeError("prepare() comes first")
@@ -36,7 +42,7 @@ def _compute(work: Work, studio: Studio) -> None:
             settings=settings,
             encoder=studio.encoder(settings),
             init_bchw=None if init is None else studio.upload([init.picture.rgb]),
-            callback=lambda progress: _report(work, progress),
+            callback=lambda progress: _report(work, progress, watch),
             frames=frames,
         )
         image = made.image_bchw[0].cpu()
@@ -53,7 +59,8 @@ def _style(work: Work, content: Seen, studio: Studio) -> Targets:
     return parts[0] if parts else {}
 
 
-def _report(work: Work, progress: Progress) -> None:
+def _report(work: Work, progress: Progress, watch: pool.Stopwatch) -> None:
     if pool.should_stop():
         raise Stopped
+    refuse_if_late(work.job, spent_s=watch.spent_s, step=progress.step)
     pool.report(pool.Progress(work.job.pair.name, progress.step, progress.loss[0]))

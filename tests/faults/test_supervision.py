@@ -1,4 +1,4 @@
-"""Runs whose workers hang: each is found out, replaced, and no pair but the one in flight notices."""
+"""Workers that hang and pairs that take too long: found out, replaced, and no other pair notices."""
 
 from __future__ import annotations
 
@@ -64,3 +64,41 @@ def test_a_pair_that_silences_every_worker_is_given_up_as_wedged_and_the_others_
     assert told is not None
     assert (told.kind, told.attempts) == ("wedged", MAX_ATTEMPTS)
     assert "given up after 3 attempts" in told.message
+
+
+def test_a_pair_that_takes_longer_than_its_timeout_fails_and_its_worker_goes_on(home: Path) -> None:
+    endless = "{content: photos/p1.png, style: paintings/s0.png, settings: {steps: 10000}}"
+    others = [f"{{content: photos/p0.png, style: paintings/s{number}.png}}" for number in range(2)]
+    path = manifest(home, f"timeout: 6s\npairs: [{endless}, {', '.join(others)}]")
+    pids: set[int | None] = set()
+    runs: list[Run] = []
+    audience = Audience(lambda _: pids.add(runs[0]._children[0].pid))
+    ended = run_here(path, audience, at_start=runs.append)
+    assert (ended.done, ended.failures_by_kind, ended.exit_code) == (2, {"timeout": 1}, 3)
+    assert len(pids) == 1, "the worker noticed by itself"
+    told = record(home, "p1__s0").failure
+    assert told is not None
+    assert (told.kind, told.attempts) == ("timeout", 1)
+    assert "of 10000 steps; the timeout is 6s" in told.message
+
+
+def test_a_worker_that_does_not_notice_a_timeout_is_killed_and_the_pair_not_tried_again(home: Path) -> None:
+    huge = "{content: photos/p1.png, style: paintings/s0.png, settings: {size: 2048}}"
+    others = [f"{{content: photos/p0.png, style: paintings/s{number}.png}}" for number in range(2)]
+    audience = Audience()
+    ended = run_here(
+        manifest(home, f"timeout: 4s\npairs: [{', '.join([others[0], huge, others[1]])}]"), audience
+    )
+    assert (ended.done, ended.failures_by_kind, ended.exit_code) == (2, {"timeout": 1}, 3)
+    told = record(home, "p1__s0").failure
+    assert told is not None
+    assert (told.kind, told.attempts) == ("timeout", 1)
+    assert "did not notice the timeout of p1__s0" in told.message
+
+
+def test_a_timeout_puts_no_picture_out_of_date(home: Path) -> None:
+    run_here(manifest(home), Audience())
+    ended = run_here(
+        manifest(home, "timeout: 1d\ncontents: ['photos/*']\nstyles: ['paintings/*']"), Audience()
+    )
+    assert (ended.done_before, ended.done) == (4, 0)
