@@ -13,6 +13,8 @@ from flows.feed import MAX_ATTEMPTS
 from flows.pool import Progress
 from flows.run import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -85,10 +87,8 @@ def test_a_pair_that_takes_longer_than_its_timeout_fails_and_its_worker_goes_on(
 def test_a_worker_that_does_not_notice_a_timeout_is_killed_and_the_pair_not_tried_again(home: Path) -> None:
     huge = "{content: photos/p1.png, style: paintings/s0.png, settings: {size: 2048}}"
     others = [f"{{content: photos/p0.png, style: paintings/s{number}.png}}" for number in range(2)]
-    audience = Audience()
-    ended = run_here(
-        manifest(home, f"timeout: 4s\npairs: [{', '.join([others[0], huge, others[1]])}]"), audience
-    )
+    path = manifest(home, f"timeout: 4s\npairs: [{others[0]}, {huge}, {others[1]}]")
+    ended = run_here(path, Audience())
     assert (ended.done, ended.failures_by_kind, ended.exit_code) == (2, {"timeout": 1}, 3)
     told = record(home, "p1__s0").failure
     assert told is not None
