@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylize_core.solvers import choose_rows
+from stylize_core.solvers import choose_rows, keep_rows
 
 CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
 
@@ -42,6 +42,11 @@ class Pairs:
             self._products[self._rows, :, slot + offset] = column
         self._filled[self._rows, slot] |= keep
         self._next = torch.where(keep, (slot + 1) % half, slot)
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows, given by their numbers."""
+        keep_rows(self, rows)
+        self._rows = torch.arange(len(rows), device=rows.device)
 
     def clear(self, rows: Tensor) -> None:
         """Forget the pairs of the given rows."""

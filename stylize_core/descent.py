@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylize_core.solvers import NONFINITE_TRIALS, Solver, choose_rows
+from stylize_core.solvers import NONFINITE_TRIALS, Solver, choose_rows, keep_rows
 
 RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
 
@@ -54,6 +54,10 @@ class Adam:
         )
         self.trial = choose_rows(finite, self._stepped(), self.best)
 
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows."""
+        keep_rows(self, rows)
+
     def _stepped(self) -> Tensor:
         age = self._age[:, None].to(self._first.dtype)
         mean = self._first / (1 - self.BETA_1**age)
@@ -99,6 +103,10 @@ class GradientDescent:
         stepped = self.trial - self._rate[:, None] * gradient
         self.trial = torch.where(usable[:, None], stepped, self.best)
 
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows."""
+        keep_rows(self, rows)
+
 
 class Averaged:
     """A solver whose `best` is the exponential average of its accepted trials.
@@ -126,6 +134,11 @@ class Averaged:
         mixed = self.best + share[:, None] * (trial - self.best)
         self.best = torch.where((count > before)[:, None], mixed, self.best)
         self._mirror()
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows."""
+        self._solver.keep(rows)
+        keep_rows(self, rows)
 
     def _mirror(self) -> None:
         self.trial, self.best_loss = self._solver.trial, self._solver.best_loss

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.curvature import Pairs
-from stylize_core.solvers import NONFINITE_TRIALS, choose_rows
+from stylize_core.solvers import NONFINITE_TRIALS, choose_rows, keep_rows
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's c1, Nocedal and Wright 2006, equation 3.4
 FIRST_MOVE = 0.01  # root mean square of the first step, in units of the 0..1 pixel range
@@ -57,6 +57,11 @@ class LBFGS:
         self._accept(loss, gradient, accept)
         self._turn(accept, fallback)
         self._aim()
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows."""
+        keep_rows(self, rows)
+        self._pairs.keep(rows)
 
     def _begin(self, loss: Tensor, gradient: Tensor, finite: Tensor) -> None:
         self._started = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+import math
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -62,7 +63,7 @@ class RowReport:
     """How the optimisation of one picture went.
 
     Attributes:
-        evaluations: times that loss and gradient were computed until this row had ended, as if it were alone.
+        evaluations: times that loss and gradient were computed until this row had ended.
         accepted_steps: steps that were kept.
         stop_reason: `steps`, `stalled` (no smaller loss at this precision) or `diverged`.
         loss_curve: the loss of every evaluation; non-finite ones included.
@@ -146,30 +147,41 @@ def _drive(
     settings: StyleSettings,
     seen: _Onlookers,
 ) -> Tensor:
-    """Run the solver until the evaluations are used up or every row has ended; fill in the reports."""
-    done = reports[0].evaluations
-    losses: list[Tensor] = []
-    ends: dict[int, int] = {}
-    scale = torch.ones(len(reports), device=solver.trial.device)
+    """Run the solver until the evaluations are used up or every row has ended; fill in the reports.
+
+    A row that has ended leaves the batch, which goes on without it.
+    """
+    done, accepted_before = reports[0].evaluations, [report.accepted_steps for report in reports]
+    rows, results = list(range(len(reports))), solver.best.clone()
+    smallest, losses = [math.inf] * len(rows), list[Tensor]()
+    scale = torch.ones(len(rows), device=results.device)
     for step in range(done + 1, settings.steps + 1):
-        loss, gradient = objective(solver.trial.view(shape))
+        loss, gradient = objective(solver.trial.view(-1, *shape[1:]))
         losses.append(loss)
-        flat = gradient.reshape(len(reports), -1)
+        flat = gradient.reshape(len(rows), -1)
         if step == done + 1:
             scale = _unit_scale(flat)
         solver.tell(loss * scale, flat * scale[:, None])
-        if seen.frames is not None:
-            seen.frames.offer(step, solver.best.view(shape))
-        if step % CHECK_EVERY == 0 or step == settings.steps:
-            if seen.callback is not None:
-                seen.callback(Progress(step, settings.steps, tuple((solver.best_loss / scale).tolist())))
-            for row, over in enumerate((solver.stalled | solver.broken).tolist()):
-                if over:
-                    ends.setdefault(row, len(losses))
-            if len(ends) == len(reports):
+        if seen.frames is not None and step in seen.frames.steps:
+            results[rows] = solver.best
+            seen.frames.offer(step, results.view(shape))
+        if step % CHECK_EVERY and step != settings.steps:
+            continue
+        for row, value in zip(rows, (solver.best_loss / scale).tolist(), strict=True):
+            smallest[row] = value
+        if seen.callback is not None:
+            seen.callback(Progress(step, settings.steps, tuple(smallest)))
+        over = (solver.stalled | solver.broken).tolist()
+        if any(over) or step == settings.steps:
+            results[rows] = solver.best
+            _fill([(reports[row], accepted_before[row]) for row in rows], solver, losses, scale)
+            left = [at for at, is_over in enumerate(over) if not is_over]
+            if not left or step == settings.steps:
                 break
-    _fill(reports, solver, losses, scale, ends)
-    return solver.best.view(shape)
+            rows, losses = [rows[at] for at in left], []
+            objective, scale = objective.rows(left), scale[left]
+            solver.keep(torch.tensor(left, device=scale.device))
+    return results.view(shape)
 
 
 def _unit_scale(gradient: Tensor) -> Tensor:
@@ -181,16 +193,16 @@ def _unit_scale(gradient: Tensor) -> Tensor:
 
 
 def _fill(
-    reports: list[RowReport], solver: Solver, losses: list[Tensor], scale: Tensor, ends: dict[int, int]
+    reports: Sequence[tuple[RowReport, int]], solver: Solver, losses: Sequence[Tensor], scale: Tensor
 ) -> None:
-    """Each row's part of the story; what was computed for its neighbours after its own end is left out."""
-    curves = torch.stack(losses, 1).tolist()
+    """Add what has happened since the last time; with each report the steps accepted before this solver."""
+    curves = torch.stack(list(losses), 1).tolist()
     best = (solver.best_loss / scale).tolist()
     states = zip(solver.accepted.tolist(), solver.stalled.tolist(), solver.broken.tolist(), strict=True)
-    rows = enumerate(zip(reports, curves, best, states, strict=True))
-    for row, (report, curve, loss, (accepted, stalled, broken)) in rows:
-        report.loss_curve += curve[: ends.get(row, len(curve))]
+    for (report, before), curve, loss, state in zip(reports, curves, best, states, strict=True):
+        accepted, stalled, broken = state
+        report.loss_curve += curve
         report.evaluations = len(report.loss_curve)
-        report.accepted_steps += accepted
+        report.accepted_steps = before + accepted
         report.best_loss = min(loss, report.best_loss)
         report.stop_reason = "diverged" if broken else "stalled" if stalled else "steps"

@@ -45,6 +45,17 @@ class Solver(Protocol):
         """Take in the loss [B] and gradient [B, D] at `trial`, and choose the next `trial`."""
         ...
 
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows, given by their numbers, and go on with them as before."""
+        ...
+
+
+def keep_rows(state: object, rows: Tensor) -> None:
+    """Of every tensor among the attributes, keep the given rows."""
+    for name, value in vars(state).items():
+        if isinstance(value, Tensor):
+            setattr(state, name, value[rows])
+
 
 def choose_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """Whole rows of one or the other: [B] bool, [B, D], [B, D] to [B, D]."""
