@@ -194,7 +194,7 @@ def test_a_worker_killed_in_the_middle_costs_its_pair_one_try(calm: Path) -> Non
         (worker,) = program.members("spawn_main")
         assert worker != program.program.pid
         os.kill(worker, signal.SIGKILL)
-        assert "SIGKILL" in program.wait_for("p2__s0: the worker")
+        assert "SIGKILL" in program.wait_for("p2__s0, ")
         assert program.end() == 0
         assert everybody_ends(program)
     assert tree(calm / "orphaned") == tree(calm / "calm")

@@ -163,6 +163,26 @@ def test_a_troubled_row_in_a_batch_ends_like_it_does_alone_and_spares_the_others
     assert torch.equal(together[[0, 2]], untroubled[[0, 2]])
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "gd"])
+def test_a_row_that_has_ended_is_not_computed_any_more(optimizer: Any) -> None:
+    settings = StyleSettings(steps=30, optimizer=optimizer, average=0.5 if optimizer == "gd" else 0.0)
+    hopeless = _nowhere(pairs()[0][1:2])
+    computed: list[int] = []
+
+    def watched(image: Tensor) -> Tensor:
+        computed.append(len(image))
+        return hopeless(image)
+
+    told: list[Progress] = []
+    contents, styles = pairs()
+    objective = changed(objective_of(contents, styles, settings), watched)
+    _, reports = minimise(objective, contents, settings=settings, callback=told.append)
+    assert computed[:30] == [3] * 10 + [2] * 20
+    assert [report.stop_reason for report in reports] == ["steps", "diverged", "steps"]
+    assert [report.evaluations for report in reports] == [30, 10, 30]
+    assert [len(progress.loss) for progress in told[:3]] == [3, 3, 3]
+
+
 def test_a_flat_start_stalls_at_the_first_look() -> None:
     settings = StyleSettings(steps=200)
     contents, _ = pairs()
