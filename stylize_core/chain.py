@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
+from stylize_core.convolution import Nnpack, convolution
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
 # three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
@@ -65,6 +66,8 @@ class Chain:
             for c in convolutions(architecture)
             if c.relu in needed
         ]
+        one_by_one = any(step.keeps_channels_apart for step in self._steps)
+        self._format = torch.contiguous_format if one_by_one else torch.channels_last
         self._maximum = pooling == "max"
         self._pools = {layer for layer in layers if layer.startswith("pool")}
         self._ends_in_pool = bool(needed) and needed[-1] in self._pools
@@ -73,6 +76,7 @@ class Chain:
         """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
         trace = Trace(*prepared_bchw.shape[-2:])
         features = functional.pad(prepared_bchw, (1, 1, 1, 1), mode="replicate")
+        features = features.contiguous(memory_format=self._format)
         for step in self._steps:
             if _opens_block(step.place):
                 features = self._pool(features, step.place.block - 1, trace)
@@ -91,7 +95,7 @@ class Chain:
             features = trace.features[step.place.relu]
             gradient = _joined(gradient, seeds.get(step.place.relu), features.dtype)
             if gradient is not None:
-                gradient = step.backward(torch.ops.aten.threshold_backward(gradient, features, 0))
+                gradient = step.backward(_masked(gradient, features))
             if _opens_block(step.place):
                 gradient = self._unpool(gradient, step.place.block - 1, trace, seeds)
         if gradient is None:
@@ -146,28 +150,36 @@ class _Step:
         weight = parameters[f"features.{place.index}.weight"].detach()
         # The gain of the pooling before a block is part of the block's first weights, so it costs no pass.
         weight = weight * AVERAGE_POOL_GAIN if pooled else weight
-        self._padding = 0 if place.index == 0 else 1
-        self._weight = _laid_out(weight, device, dtype)
-        self._turned = _laid_out(weight.flip(2, 3).transpose(0, 1), device, dtype)
-        self._bias = parameters[f"features.{place.index}.bias"].detach().to(device, dtype)
+        bias = parameters[f"features.{place.index}.bias"].detach()
+        # A convolution's derivative by its input is the same with the kernel turned by half a turn.
+        turned = weight.flip(2, 3).transpose(0, 1)
+        padding = 0 if place.index == 0 else 1
+        self._filter = convolution(weight, bias, padding=padding, device=device, dtype=dtype)
+        self._turned = convolution(turned, None, padding=2 - padding, device=device, dtype=dtype)
+
+    @property
+    def keeps_channels_apart(self) -> bool:
+        """Whether it wants one plane per channel, rather than all channels of a place side by side."""
+        return isinstance(self._filter, Nnpack)
 
     def forward(self, features: Tensor) -> Tensor:
-        return functional.conv2d(features, self._weight, self._bias, padding=self._padding).relu_()
+        return self._filter(features).relu_()
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """A convolution's derivative by its input: the same with the kernel turned by half a turn."""
-        return functional.conv2d(gradient, self._turned, padding=2 - self._padding)
-
-
-def _laid_out(weight: Tensor, device: torch.device | str, dtype: torch.dtype) -> Tensor:
-    return weight.to(device, dtype).contiguous(memory_format=torch.channels_last)
+        return self._turned(gradient)
 
 
 def _joined(gradient: Tensor | None, seed: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """The gradient that comes from deeper layers and the one that a loss has at this layer; may be none."""
     if seed is None:
         return gradient
-    return seed.to(dtype) if gradient is None else gradient.add_(seed.to(dtype))
+    return seed.to(dtype, copy=True) if gradient is None else gradient.add_(seed)
+
+
+def _masked(gradient: Tensor, features: Tensor) -> Tensor:
+    """The ReLU's derivative, in place: nothing comes through where it was silent."""
+    masked = torch.ops.aten.threshold_backward.grad_input(gradient, features, 0, grad_input=gradient)
+    return cast("Tensor", masked)
 
 
 def _opens_block(place: Convolution) -> bool:

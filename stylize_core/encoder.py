@@ -114,7 +114,7 @@ class Encoder:
         prepared = (image_bchw - self._mean) / self._std
         if self._channels != [0, 1, 2]:
             prepared = prepared[:, self._channels]
-        return prepared.contiguous(memory_format=torch.channels_last)
+        return prepared
 
 
 def vgg_features(

@@ -1,0 +1,91 @@
+"""The ways to compute a 3x3 convolution, and which of them is the fastest for given channels and hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.winograd import Winograd
+
+Convolution = Callable[[Tensor], Tensor]  # [B, C, H, W] to [B, K, h, w]
+
+# Fewer channels than these, in or out, are faster the plain way (`python -m benchmarks evaluation`).
+LEAST_FOR_WINOGRAD = 128
+LEAST_FOR_NNPACK = 64
+
+
+def convolution(
+    weight_kc33: Tensor,
+    bias_k: Tensor | None,
+    *,
+    padding: int,
+    device: torch.device | str,
+    dtype: torch.dtype,
+) -> Convolution:
+    """The fastest way that is known for a frozen kernel, on this device and in this number format.
+
+    Args:
+        weight_kc33: the kernels.
+        bias_k: added to every result; none if left out.
+        padding: zeros around the features, px.
+        device: where features will lie.
+        dtype: their number format.
+    """
+    channels = min(weight_kc33.shape[:2])
+    if torch.device(device).type == "cpu" and padding == 1:
+        if dtype == torch.bfloat16 and channels >= LEAST_FOR_WINOGRAD:
+            return Winograd(weight_kc33, bias_k, dtype=dtype)
+        if dtype == torch.float32 and channels >= LEAST_FOR_NNPACK and has_nnpack():
+            return Nnpack(weight_kc33, bias_k)
+    return Direct(weight_kc33, bias_k, padding=padding, device=device, dtype=dtype)
+
+
+class Direct:
+    """A convolution as PyTorch does it, with kernels in the order that it likes best."""
+
+    def __init__(
+        self,
+        weight_kc33: Tensor,
+        bias_k: Tensor | None,
+        *,
+        padding: int,
+        device: torch.device | str,
+        dtype: torch.dtype,
+    ) -> None:
+        self._kernels = weight_kc33.to(device, dtype).contiguous(memory_format=torch.channels_last)
+        self._bias = None if bias_k is None else bias_k.to(device, dtype)
+        self._padding = padding
+
+    def __call__(self, features_bchw: Tensor) -> Tensor:
+        """Results of features, both channels last."""
+        return functional.conv2d(features_bchw, self._kernels, self._bias, padding=self._padding)
+
+
+class Nnpack:
+    """NNPACK's Winograd filtering for float32, with zeros of 1 px around the picture.
+
+    It comes with PyTorch and rounds like the plain way, but PyTorch does not choose it by itself.
+    """
+
+    def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None) -> None:
+        self._kernels = weight_kc33.to("cpu", torch.float32).contiguous()
+        bias = torch.zeros(len(weight_kc33)) if bias_k is None else bias_k
+        self._bias = bias.to("cpu", torch.float32)
+
+    def __call__(self, features_bchw: Tensor) -> Tensor:
+        """Results of features, one picture at a time, so that a batch is the same as its pictures."""
+        rows = [
+            torch._nnpack_spatial_convolution(row[None], self._kernels, self._bias, padding=1)
+            for row in features_bchw.contiguous()
+        ]
+        return rows[0] if len(rows) == 1 else torch.cat(rows)
+
+
+@cache
+def has_nnpack() -> bool:
+    """Whether this build of PyTorch and this processor have NNPACK; the question also makes it ready."""
+    return hasattr(torch, "_nnpack_spatial_convolution") and bool(torch._nnpack_available())
