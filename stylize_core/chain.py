@@ -173,7 +173,7 @@ def _joined(gradient: Tensor | None, seed: Tensor | None, dtype: torch.dtype) ->
     """The gradient that comes from deeper layers and the one that a loss has at this layer; may be none."""
     if seed is None:
         return gradient
-    return seed.to(dtype, copy=True) if gradient is None else gradient.add_(seed)
+    return seed.to(dtype, copy=True) if gradient is None else gradient.add_(seed.to(dtype))
 
 
 def _masked(gradient: Tensor, features: Tensor) -> Tensor:

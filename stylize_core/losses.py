@@ -41,11 +41,17 @@ def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> T
 
 
 class _Products(torch.autograd.Function):
-    """`F Fᵀ` for [B, C, H, W], with the one product that its derivative needs: `(D + Dᵀ) F`."""
+    """`F Fᵀ` for [B, C, H, W], with the one product that its derivative needs: `(D + Dᵀ) F`.
+
+    The gradient lies in memory as the features do, so that nothing has to be turned around to be added to it.
+    """
 
     @staticmethod
     def forward(ctx: Any, features_bchw: Tensor) -> Tensor:
         ctx.save_for_backward(features_bchw)
+        if _channels_first(features_bchw):
+            planes_bcn = features_bchw.flatten(2)
+            return planes_bcn @ planes_bcn.transpose(1, 2)
         places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
         return places_bnc.transpose(1, 2) @ places_bnc
 
@@ -53,9 +59,16 @@ class _Products(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> Tensor:
         (features_bchw,) = ctx.saved_tensors
         (gradient_bcc,) = gradients
+        both_bcc = gradient_bcc + gradient_bcc.transpose(1, 2)
+        if _channels_first(features_bchw):
+            return cast("Tensor", (both_bcc @ features_bchw.flatten(2)).unflatten(2, features_bchw.shape[2:]))
         places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
-        back_bnc = places_bnc @ (gradient_bcc + gradient_bcc.transpose(1, 2))
+        back_bnc = places_bnc @ both_bcc
         return cast("Tensor", back_bnc.unflatten(1, features_bchw.shape[2:]).permute(0, 3, 1, 2))
+
+
+def _channels_first(features_bchw: Tensor) -> bool:
+    return features_bchw.is_contiguous() and features_bchw.shape[1] > 1
 
 
 def relative_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
