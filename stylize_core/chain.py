@@ -7,8 +7,9 @@ that of automatic differentiation (`tests/core/test_chain.py`), in less time and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
-from stylize_core.convolution import Nnpack, convolution
+from stylize_core.convolution import Filter, convolution, memory_format
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
 # three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
@@ -61,13 +62,14 @@ class Chain:
         dtype: torch.dtype,
     ) -> None:
         needed = down_to_deepest(architecture, layers)
+        places = [place for place in convolutions(architecture) if place.relu in needed]
+        widest = max((len(parameters[f"features.{place.index}.bias"]) for place in places), default=0)
+        self._order = memory_format(widest, device=device, dtype=dtype)
+        make = partial(convolution, order=self._order, device=device, dtype=dtype)
         self._steps = [
-            _Step(c, parameters, pooled=pooling == "average" and _opens_block(c), device=device, dtype=dtype)
-            for c in convolutions(architecture)
-            if c.relu in needed
+            _Step(place, parameters, make, pooled=pooling == "average" and _opens_block(place))
+            for place in places
         ]
-        one_by_one = any(step.keeps_channels_apart for step in self._steps)
-        self._format = torch.contiguous_format if one_by_one else torch.channels_last
         self._maximum = pooling == "max"
         self._pools = {layer for layer in layers if layer.startswith("pool")}
         self._ends_in_pool = bool(needed) and needed[-1] in self._pools
@@ -76,7 +78,7 @@ class Chain:
         """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
         trace = Trace(*prepared_bchw.shape[-2:])
         features = functional.pad(prepared_bchw, (1, 1, 1, 1), mode="replicate")
-        features = features.contiguous(memory_format=self._format)
+        features = features.contiguous(memory_format=self._order)
         for step in self._steps:
             if _opens_block(step.place):
                 features = self._pool(features, step.place.block - 1, trace)
@@ -141,10 +143,9 @@ class _Step:
         self,
         place: Convolution,
         parameters: Mapping[str, Tensor],
+        make: Callable[..., Filter],
         *,
         pooled: bool,
-        device: torch.device | str,
-        dtype: torch.dtype,
     ) -> None:
         self.place = place
         weight = parameters[f"features.{place.index}.weight"].detach()
@@ -154,13 +155,8 @@ class _Step:
         # A convolution's derivative by its input is the same with the kernel turned by half a turn.
         turned = weight.flip(2, 3).transpose(0, 1)
         padding = 0 if place.index == 0 else 1
-        self._filter = convolution(weight, bias, padding=padding, device=device, dtype=dtype)
-        self._turned = convolution(turned, None, padding=2 - padding, device=device, dtype=dtype)
-
-    @property
-    def keeps_channels_apart(self) -> bool:
-        """Whether it wants one plane per channel, rather than all channels of a place side by side."""
-        return isinstance(self._filter, Nnpack)
+        self._filter = make(weight, bias, padding=padding)
+        self._turned = make(turned, None, padding=2 - padding)
 
     def forward(self, features: Tensor) -> Tensor:
         return self._filter(features).relu_()

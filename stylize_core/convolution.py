@@ -11,11 +11,24 @@ from torch.nn import functional
 
 from stylize_core.winograd import Winograd
 
-Convolution = Callable[[Tensor], Tensor]  # [B, C, H, W] to [B, K, h, w]
+Filter = Callable[[Tensor], Tensor]  # features [B, C, H, W] to results [B, K, h, w]
 
-# Fewer channels than these, in or out, are faster the plain way (`python -m benchmarks evaluation`).
+# Fewer channels than these are faster the plain way (`python -m benchmarks evaluation`): in and out of one
+# convolution, and in the widest of a network, whose other convolutions pay for NNPACK's order of memory.
 LEAST_FOR_WINOGRAD = 128
-LEAST_FOR_NNPACK = 64
+LEAST_FOR_NNPACK = 128
+
+
+def memory_format(widest: int, *, device: torch.device | str, dtype: torch.dtype) -> torch.memory_format:
+    """How a network with so many channels at most is to keep its features.
+
+    Returns:
+        one plane per channel, which NNPACK wants, or all channels of a place side by side.
+    """
+    on_cpu = torch.device(device).type == "cpu"
+    if on_cpu and dtype == torch.float32 and widest >= LEAST_FOR_NNPACK and has_nnpack():
+        return torch.contiguous_format
+    return torch.channels_last
 
 
 def convolution(
@@ -23,24 +36,25 @@ def convolution(
     bias_k: Tensor | None,
     *,
     padding: int,
+    order: torch.memory_format,
     device: torch.device | str,
     dtype: torch.dtype,
-) -> Convolution:
+) -> Filter:
     """The fastest way that is known for a frozen kernel, on this device and in this number format.
 
     Args:
         weight_kc33: the kernels.
         bias_k: added to every result; none if left out.
         padding: zeros around the features, px.
+        order: what `memory_format` says for the network.
         device: where features will lie.
         dtype: their number format.
     """
-    channels = min(weight_kc33.shape[:2])
-    if torch.device(device).type == "cpu" and padding == 1:
-        if dtype == torch.bfloat16 and channels >= LEAST_FOR_WINOGRAD:
-            return Winograd(weight_kc33, bias_k, dtype=dtype)
-        if dtype == torch.float32 and channels >= LEAST_FOR_NNPACK and has_nnpack():
-            return Nnpack(weight_kc33, bias_k)
+    if padding == 1 and order == torch.contiguous_format:
+        return Nnpack(weight_kc33, bias_k)
+    wide = min(weight_kc33.shape[:2]) >= LEAST_FOR_WINOGRAD
+    if padding == 1 and wide and dtype == torch.bfloat16 and torch.device(device).type == "cpu":
+        return Winograd(weight_kc33, bias_k, dtype=dtype)
     return Direct(weight_kc33, bias_k, padding=padding, device=device, dtype=dtype)
 
 
@@ -61,7 +75,7 @@ class Direct:
         self._padding = padding
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
-        """Results of features, both channels last."""
+        """Results of features, in their order of memory."""
         return functional.conv2d(features_bchw, self._kernels, self._bias, padding=self._padding)
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest, layer_names, smallest_side
 from stylize_core.chain import AVERAGE_POOL_GAIN, Chain, Trace
 from stylize_core.errors import BadWeights, ImageTooSmall
+from stylize_core.losses import wide
 from stylize_core.weights import CONVENTIONS, Weights
 
 
@@ -71,7 +72,7 @@ class Encoder:
         Raises:
             ImageTooSmall: a side is shorter than `min_side`.
         """
-        return self.taps(self.trace(image_bchw))
+        return {layer: wide(features) for layer, features in self.taps(self.trace(image_bchw)).items()}
 
     @torch.no_grad()
     def trace(self, image_bchw: Tensor) -> Trace:
@@ -97,14 +98,13 @@ class Encoder:
             )
 
     def taps(self, trace: Trace) -> dict[str, Tensor]:
-        """The features of a trace at `layers`, in a format that sums over a large picture fit in."""
-        wide = torch.promote_types(self.dtype, torch.float32)
-        return {layer: trace.features[layer].to(wide) for layer in self.layers}
+        """The features of a trace at `layers`, in the network's number format."""
+        return {layer: trace.features[layer] for layer in self.layers}
 
     @torch.no_grad()
     def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
-        """The gradient [B, 3, H, W] by the picture, given that by some features; in the format of those."""
-        gradient = self._chain.backward(trace, seeds).to(next(iter(seeds.values())).dtype)
+        """The gradient [B, 3, H, W] by the picture, given that by some features; float32 or better."""
+        gradient = wide(self._chain.backward(trace, seeds))
         if self._channels != [0, 1, 2]:
             gradient = gradient[:, self._channels]  # the conventions' reorderings are their own inverses
         return gradient / self._std

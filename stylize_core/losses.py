@@ -24,7 +24,7 @@ def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> T
              [0.5000, 0.5000]]])
 
     Args:
-        features_bchw: [B, C, H, W]; formats below float32 are widened, as sums over a picture overflow them.
+        features_bchw: [B, C, H, W]; sums of formats below float32 are float32, as their own would overflow.
         share_b1hw: [B, 1, H, W] in 0..1, how much each place counts; N is then their sum. A picture without
             any place that counts has a Gram matrix of zeros.
 
@@ -32,38 +32,42 @@ def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> T
         [B, C, C], symmetric, positive semi-definite.
     """
     _, channels, height, width = features_bchw.shape
-    features_bchw = features_bchw.to(torch.promote_types(features_bchw.dtype, torch.float32))
     if share_b1hw is None:
         return cast("Tensor", _Products.apply(features_bchw)) / (channels * height * width)
     places = share_b1hw.sum((2, 3), keepdim=True).clamp_min(1e-6)
-    shared = features_bchw * (share_b1hw / (channels * places)).sqrt()
+    shared = wide(features_bchw) * (share_b1hw / (channels * places)).sqrt()
     return cast("Tensor", _Products.apply(shared))
+
+
+def wide(values: Tensor) -> Tensor:
+    """The same in float32 or better."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class _Products(torch.autograd.Function):
     """`F Fᵀ` for [B, C, H, W], with the one product that its derivative needs: `(D + Dᵀ) F`.
 
-    The gradient lies in memory as the features do, so that nothing has to be turned around to be added to it.
+    The gradient has the format of the features and lies in memory as they do, so nothing is to be turned
+    around before it is added to it.
     """
 
     @staticmethod
     def forward(ctx: Any, features_bchw: Tensor) -> Tensor:
         ctx.save_for_backward(features_bchw)
         if _channels_first(features_bchw):
-            planes_bcn = features_bchw.flatten(2)
+            planes_bcn = wide(features_bchw.flatten(2))
             return planes_bcn @ planes_bcn.transpose(1, 2)
-        places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
+        places_bnc = wide(features_bchw.permute(0, 2, 3, 1).flatten(1, 2))
         return places_bnc.transpose(1, 2) @ places_bnc
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Tensor:
         (features_bchw,) = ctx.saved_tensors
         (gradient_bcc,) = gradients
-        both_bcc = gradient_bcc + gradient_bcc.transpose(1, 2)
+        both_bcc = (gradient_bcc + gradient_bcc.transpose(1, 2)).to(features_bchw.dtype)
         if _channels_first(features_bchw):
             return cast("Tensor", (both_bcc @ features_bchw.flatten(2)).unflatten(2, features_bchw.shape[2:]))
-        places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
-        back_bnc = places_bnc @ both_bcc
+        back_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2) @ both_bcc
         return cast("Tensor", back_bnc.unflatten(1, features_bchw.shape[2:]).permute(0, 3, 1, 2))
 
 

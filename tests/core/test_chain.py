@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_networks import tiny_weights
 
-from stylize_core.architecture import Architecture, down_to_deepest
+from stylize_core.architecture import Architecture, convolutions, down_to_deepest
 from stylize_core.chain import Chain
 from stylize_core.encoder import vgg_features
 
@@ -82,3 +82,32 @@ def test_a_gradient_at_a_shallow_pooling_needs_none_at_deeper_layers() -> None:
 
 def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 0.2)], ids=str)
+def test_a_network_as_wide_as_vgg_has_the_gradient_of_automatic_differentiation(
+    dtype: torch.dtype, rounding: float
+) -> None:
+    parameters = wide_parameters(channels=128)
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(1, 3, 41, 54, generator=generator, dtype=torch.float64, requires_grad=True)
+    expected = vgg_features(image, parameters, layers=("relu2_2",), architecture="vgg19")["relu2_2"]
+    seed = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((expected * seed).sum(), image)
+    chain = Chain(
+        parameters, architecture="vgg19", layers=("relu2_2",), pooling="average", device="cpu", dtype=dtype
+    )
+    trace = chain.forward(image.detach().to(dtype))
+    assert distance(trace.features["relu2_2"].double(), expected.detach()) < rounding
+    assert distance(chain.backward(trace, {"relu2_2": seed}).double(), gradient) < rounding
+
+
+def wide_parameters(channels: int) -> dict[str, torch.Tensor]:
+    """The first two blocks of a VGG with that many channels in each."""
+    generator, parameters, inputs = torch.Generator().manual_seed(0), {}, 3
+    for place in convolutions("vgg19")[:4]:
+        weight = torch.randn(channels, inputs, 3, 3, generator=generator, dtype=torch.float64)
+        parameters[f"features.{place.index}.weight"] = weight * (2 / (9 * inputs)) ** 0.5
+        parameters[f"features.{place.index}.bias"] = torch.zeros(channels, dtype=torch.float64)
+        inputs = channels
+    return parameters
