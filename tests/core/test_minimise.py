@@ -179,7 +179,8 @@ def test_a_row_that_has_ended_is_not_computed_any_more(optimizer: Any) -> None:
     _, reports = minimise(objective, contents, settings=settings, callback=told.append)
     assert computed[:30] == [3] * 10 + [2] * 20
     assert [report.stop_reason for report in reports] == ["steps", "diverged", "steps"]
-    assert [report.evaluations for report in reports] == [30, 10, 30]
+    rescued = 10 if optimizer == "lbfgs" else 0  # by Adam, and alone
+    assert [report.evaluations for report in reports] == [30, 10 + rescued, 30]
     assert [len(progress.loss) for progress in told[:3]] == [3, 3, 3]
 
 
