@@ -15,6 +15,7 @@ from typing import Any
 
 from flows.blend import spelled
 from flows.pairs import Pair
+from flows.regions import spelled_regions
 from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
 from stylize_core.settings import PictureSettings, StyleSettings
@@ -37,6 +38,8 @@ class Ingredients:
         weights: what `weights_digest` says.
         settings: what `canonical_settings` says.
         algorithm: `ALGORITHM_VERSION` of the program that made the picture.
+        regions: masks and styles of the content's regions, as `spelled_regions` puts them; empty if there are
+            none, and then no part of the identity.
     """
 
     content: str
@@ -45,6 +48,7 @@ class Ingredients:
     weights: str
     settings: dict[str, Any]
     algorithm: int = ALGORITHM_VERSION
+    regions: str = ""
 
 
 def identity(ingredients: Ingredients) -> str:
@@ -54,6 +58,8 @@ def identity(ingredients: Ingredients) -> str:
     """
     # Not `asdict`: it copies deeply, and a plan asks for a hundred thousand of these.
     parts = {name: getattr(ingredients, name) for name in Ingredients.__slots__}
+    if not ingredients.regions:
+        del parts["regions"]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -75,13 +81,21 @@ def ingredients_of(
 
     `others` are those of the pair's other pictures, by role.
     """
+    style, regions = spelled_styles(pair, style_sha256, others or {})
     return Ingredients(
         content=content_sha256,
-        style=spelled(pair.blend, [style_sha256, *((others or {})[role] for role in pair.others)]),
+        style=style,
         init=init_sha256,
         weights=weights_digest(pair.style_settings),
         settings=canonical_settings(pair.style_settings, pair.picture_settings),
+        regions=regions,
     )
+
+
+def spelled_styles(pair: Pair, style_sha256: str, others: Mapping[str, str]) -> tuple[str, str]:
+    """What `Ingredients` has under `style` and `regions`; each empty while a digest of its pictures is."""
+    blend = [others.get(f"style[{at}]", "") for at in range(1, len(pair.blend))]
+    return spelled(pair.blend, [style_sha256, *blend]), spelled_regions(pair.regions, others)
 
 
 def weights_digest(settings: StyleSettings) -> str:
@@ -120,7 +134,7 @@ def differences(old: Ingredients, new: Ingredients) -> str:
 
 
 def _differences(old: Ingredients, new: Ingredients) -> Iterator[str]:
-    for name in ("content", "style", "init", "weights"):
+    for name in ("content", "style", "init", "weights", "regions"):
         if getattr(old, name) != getattr(new, name):
             yield f"{name} changed"
     settings = list(_changed_settings(old.settings, new.settings))

@@ -27,10 +27,12 @@ from flows.manifest_model import (
 from flows.manifest_names import DEFAULT_TEMPLATE, check_name, check_template, normalised, template_fields
 from flows.manifest_needs import first_lack
 from flows.manifest_paths import Kind, absolute, folder_of, is_pattern
+from flows.manifest_regions import read_regions
 from flows.manifest_settings import SETTINGS, Setting
 from flows.manifest_sweep import check_variants, read_sweep
 from flows.manifest_values import check_together, known_entries, read_settings, read_value
 from flows.manifest_yaml import Items, Node, Refused, Table, Text, shown
+from flows.regions import Regions
 from flows.sweep import Layer, Sweep, add_up
 
 SHEET = Setting("sheet", bool, True, "", {}, False)
@@ -223,6 +225,9 @@ class _Checker:
         blend, name = self.blend(given), self.name(given.get("name"))
         return blend[0].picture if blend else "", name, blend if len(blend) > 1 else ()
 
+    def regions(self, node: Node | None) -> Regions[str]:
+        return () if node is None else read_regions(node, self.folder, self.problems)
+
     def pairs(self, node: Node | None, base: Base, styled: Base) -> Iterator[PairEntry]:
         """The explicit pairs; `styled` is what lies below the settings of those that have a style."""
         for item in self.listed(node):
@@ -232,11 +237,12 @@ class _Checker:
                 self.problem(item, "a pair needs a content, a style or both")
             content = self.path(given.get("content"), "picture")
             style, called, blend = self.style(given.get("style"))
+            regions = self.regions(given.get("regions"))
             below = styled if there["style"] else base
             name, (settings, sweep, layers) = self.name(given.get("name")), self.settings(given, below, item)
             if any(there.values()):
                 self.suffices(item, layers, **there)
-            yield PairEntry(content, style, name, settings, item.line, sweep, blend, called)
+            yield PairEntry(content, style, name, settings, item.line, sweep, blend, called, regions)
 
     def name(self, node: Node | None) -> str | None:
         given = normalised(self.text(node, "a name"))

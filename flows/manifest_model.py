@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flows.blend import Blend
+from flows.regions import Regions
 
 TOP_KEYS: Mapping[str, str] = {
     "version": "the version of this format: always 1",
@@ -41,9 +42,17 @@ PAIR_KEYS: Mapping[str, str] = {
     "content": "path or `s3://` URI of one picture; may be left out with `mode: texture`",
     "style": "path or `s3://` URI of one picture, or a mapping with `name` and `blend`; may be left out "
     "where no style is needed",
+    "regions": "parts of the content with styles of their own; `style` is that of the rest",
     "name": "name of the result, instead of the template's",
     "settings": "settings of this pair",
     "sweep": "settings of this pair that take several values",
+}
+REGION_KEYS: Mapping[str, str] = {
+    "mask": "path or `s3://` URI of a grey picture, scaled to the content: white where the region is",
+    "style": "one picture, or a mapping with `blend`; without it the content stays as it is there",
+    "style_mask": "a grey picture, scaled to the style: white where the style is taken from",
+    "weight": "weight of the region's style loss, beside its share of the picture: a number above 0; 1 "
+    "unless it is given",
 }
 BLEND_KEYS: Mapping[str, str] = {"name": STYLE_KEYS["name"], "blend": STYLE_KEYS["blend"]}
 REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +60,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "content": ("image",),
     "style": ("image",),
     "blend": ("name", "blend"),
+    "region": ("mask",),
     "pair": (),
 }
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
@@ -85,6 +95,7 @@ class PairEntry:
         style: the first picture of a blend.
         blend: its pictures with their shares.
         style_name: its name.
+        regions: parts of the content with styles of their own.
     """
 
     content: str
@@ -95,6 +106,7 @@ class PairEntry:
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     blend: Blend[str] = ()
     style_name: str | None = None
+    regions: Regions[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from flows.errors import ManifestError
 from flows.manifest import load_manifest
-from flows.manifest_model import BLEND_KEYS, CONTENT_KEYS, PAIR_KEYS, REQUIRED, STYLE_KEYS, TOP_KEYS
+from flows.manifest_model import (
+    BLEND_KEYS,
+    CONTENT_KEYS,
+    PAIR_KEYS,
+    REGION_KEYS,
+    REQUIRED,
+    STYLE_KEYS,
+    TOP_KEYS,
+)
 from flows.manifest_names import DEFAULT_TEMPLATE, MAX_PART_BYTES, NO_SWEEP
 from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, PRESET, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
@@ -63,6 +71,8 @@ pairs:                                 # single pairs, instead of the combinatio
   have {MAX_VARIANTS} variants. `a__b__sheet.png` shows them all.
 - **Blends** mix styles: `{{name: dawn, blend: {{paintings/a.jpg: 2, "s3://b/k.jpg": 1}}}}` under `styles`, or
   as the `style` of a pair. The weights are divided by their sum; a picture with weight 0 is left out.
+- **Regions** give parts of a pair's content styles of their own: `regions: [{{mask: sky.png, style: c.jpg}}]` beside
+  its `content` and `style`. Masks are grey pictures on any storage, white where the region is.
 - **Names** of results are paths below `output`. Without `name:` the template is `{DEFAULT_TEMPLATE}`, or
   the one of the two that there is. A name has no `.` or `..` parts, no part that begins with a dot or is
   longer than {MAX_PART_BYTES} bytes, no backslash and no control characters; `report` is reserved. No two
@@ -99,6 +109,7 @@ def reference() -> str:
             "An entry of `contents` or `styles` that needs only an image may be the path itself.\n",
             *_keys("An entry of `pairs`", PAIR_KEYS, REQUIRED["pair"]),
             *_keys("The `style` of a pair, if it is a mapping", BLEND_KEYS, REQUIRED["blend"]),
+            *_keys("An entry of `regions`", REGION_KEYS, REQUIRED["region"]),
             *_settings("Settings of the optimisation", {"preset": PRESET} | STYLE_SETTINGS),
             *_settings("Settings of reading and writing", PICTURE_SETTINGS),
             *_settings("`weights`", WEIGHTS_KEYS),

@@ -15,6 +15,7 @@ from flows.manifest_model import (
     CONTENT_KEYS,
     DEVICE,
     PAIR_KEYS,
+    REGION_KEYS,
     REQUIRED,
     STYLE_KEYS,
     TOP_KEYS,
@@ -35,7 +36,12 @@ def manifest_schema() -> dict[str, Any]:
     several = {"settings": settings, "sweep": sweep}
     blend = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
     blended = _object(BLEND_KEYS, REQUIRED["blend"], {"blend": blend})
-    pair = _object(PAIR_KEYS, REQUIRED["pair"], several | {"style": {"anyOf": [_TEXT, blended]}})
+    weight = {"type": "number", "exclusiveMinimum": 0, "default": 1}
+    region_style = {"anyOf": [_TEXT, {**blended, "required": ["blend"]}]}
+    region = _object(REGION_KEYS, REQUIRED["region"], {"style": region_style, "weight": weight})
+    region["dependencies"] = {"style_mask": ["style"]}
+    styled = {"style": {"anyOf": [_TEXT, blended]}, "regions": _list(region)}
+    pair = _object(PAIR_KEYS, REQUIRED["pair"], several | styled)
     pair["anyOf"] = [{"required": [role]} for role in ("content", "style")]
     style = _object(STYLE_KEYS, (), several | {"blend": blend})
     style["oneOf"] = [{"required": list(REQUIRED[kind])} for kind in ("style", "blend")]

@@ -26,6 +26,7 @@ from flows.manifest_names import DEFAULT_TEMPLATE, template_fields
 from flows.manifest_needs import lacking
 from flows.manifest_paths import one_spelling
 from flows.records import safe_text
+from flows.regions import Regions, roles
 from flows.sweep import Axes, Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
 from stylize_core.settings import PictureSettings, StyleSettings
@@ -63,6 +64,7 @@ class Draft:
         sheet: the name of the contact sheet that it has a cell of; empty if there is none.
         suffixes: of the files that it writes.
         blend: the pictures of a blend with their shares.
+        regions: parts of the content with styles of their own.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Draft:
     sheet: str = ""
     is_sheet: bool = False
     blend: Blend[str] = ()
+    regions: Regions[str] = ()
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -83,7 +86,8 @@ class Draft:
     @property
     def reads(self) -> tuple[str, ...]:
         """Every picture that it is made of."""
-        return tuple(filter(None, (self.content, *self.styles, self.recipe.init)))
+        regions = roles(self.regions).values()
+        return tuple(filter(None, (self.content, *self.styles, self.recipe.init, *regions)))
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -229,7 +233,7 @@ class _Explicit:
                 names = _names(self.manifest, _name(content, as_content), style_name, variant)
             name = names[0] if variant or not entry.name else entry.name
             draft = Draft(name, content, style, recipe, (entry.line,), variant, names[1])
-            found.append(replace(draft, blend=entry.blend))
+            found.append(replace(draft, blend=entry.blend, regions=entry.regions))
         return found
 
     def _check_name(self, entry: PairEntry) -> None:

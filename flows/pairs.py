@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flows.blend import Blend
+from flows.regions import Regions, roles
 from stylize_core.settings import PictureSettings, StyleSettings
 
 
@@ -36,6 +37,7 @@ class Pair:
         content: None where the settings do without, and the style alone counts.
         style: the first one of a blend; None where the settings do without.
         blend: the pictures of a blend with their shares.
+        regions: parts of the content with styles of their own; `style` is that of the rest.
         init: the picture to start from when `style_settings.init` is `image`.
     """
 
@@ -46,11 +48,13 @@ class Pair:
     picture_settings: PictureSettings
     init: Input | None = None
     blend: Blend[Input] = ()
+    regions: Regions[Input] = ()
 
     @property
     def others(self) -> dict[str, Input]:
         """By role, every picture that it is made of beside content, style and init."""
-        return {f"style[{at}]": part.picture for at, part in enumerate(self.blend) if at}
+        blend = {f"style[{at}]": part.picture for at, part in enumerate(self.blend) if at}
+        return blend | roles(self.regions)
 
     @property
     def output_name(self) -> str:

@@ -21,6 +21,7 @@ from flows.overlap import keep_inputs_apart
 from flows.pairing import Draft, Pairing, pair_up
 from flows.pairs import Input, Pair
 from flows.patterns import literal
+from flows.regions import converted_regions, roles
 from flows.sheets import Sheet, sheets_of
 from flows.storage import open_storage
 from flows.threads import in_threads
@@ -133,6 +134,7 @@ def _bounds(manifest: Manifest, contents: Expansion, styles: Expansion, pairing:
     named |= {path for pair in manifest.pairs for path in (pair.content, pair.style)}
     blends = [style.blend for style in manifest.styles] + [pair.blend for pair in manifest.pairs]
     named |= {part.picture for blend in blends for part in blend}
+    named |= {uri for pair in manifest.pairs for uri in roles(pair.regions).values()}
     named |= {draft.recipe.init for draft in pairing.drafts}
     return found | {one_spelling(path): "" for path in named if path}
 
@@ -147,6 +149,7 @@ def _pair(draft: Draft, inputs: Mapping[str, Input]) -> Pair:
         picture_settings=recipe.picture,
         init=inputs[recipe.init] if recipe.init else None,
         blend=converted(draft.blend, inputs.__getitem__),
+        regions=converted_regions(draft.regions, inputs.__getitem__),
     )
 
 

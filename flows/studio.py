@@ -39,6 +39,14 @@ class Seen:
     picture: Picture
 
 
+@dataclass(frozen=True, slots=True)
+class SeenMask:
+    """A mask that was read: [1, H, W] in 0..1, in the frame of the picture that it belongs to."""
+
+    source: Source
+    mask: Tensor
+
+
 class Recent(Generic[T]):
     """The values used last, by key, up to a total size.
 
@@ -139,8 +147,11 @@ class Studio:
             region=settings.style_crop,
         )
 
-    def style(self, pair: Pair, seen: Seen, content: Seen) -> Targets:
-        """One of the pair's styles in statistics; where their colours depend on the content, for this one."""
+    def style(self, pair: Pair, seen: Seen, content: Seen, *, mask: SeenMask | None = None) -> Targets:
+        """One of the pair's styles in statistics; where their colours depend on the content, for this one.
+
+        With a mask, what it marks of the style is all that counts.
+        """
         settings, picture = pair.style_settings, seen.picture
         of_content = settings.colour != "style"
 
@@ -151,6 +162,7 @@ class Studio:
                 settings,
                 alpha_b1hw=None if picture.alpha is None else picture.alpha[None],
                 content_bchw=self.upload([content.picture.rgb]) if of_content else None,
+                mask_b1hw=None if mask is None else self.upload([mask.mask]),
             )
 
         long_edge = round(settings.size * settings.style_scale)
@@ -162,8 +174,9 @@ class Studio:
             settings.statistics,
             settings.style_crop,
         )
+        masked = mask.source.sha256 if mask else ""
         colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
-        return self._styles.get((where, network, what, colours), measure)
+        return self._styles.get((where, network, what, colours, masked), measure)
 
     def upload(self, pictures: Sequence[Tensor]) -> Tensor:
         """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""

@@ -6,9 +6,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.blend import spelled
 from flows.errors import NotFound, StorageError
-from flows.identity import Ingredients, differences, identity
+from flows.identity import Ingredients, differences, identity, spelled_styles
 from flows.pairing import Recipe
 from flows.pairs import Input, Pair
 from flows.records import Record, Source, UnreadableRecord, safe_text
@@ -100,10 +99,10 @@ def _wanted(pair: Pair, recipe: Recipe, record: Record | None) -> tuple[Ingredie
     style = _digest(pair.style, record.style if record else None)
     init = _digest(pair.init, record.init if record else None)
     known_before = record.others if record else {}
-    others = [_digest(given, known_before.get(role)) for role, given in pair.others.items()]
-    style = spelled(pair.blend, [style, *others])
-    ingredients = Ingredients(content, style, init, recipe.weights, recipe.canonical)
-    given = ((pair.content, content), (pair.style, style), (pair.init, init))
+    others = {role: _digest(given, known_before.get(role)) for role, given in pair.others.items()}
+    style, regions = spelled_styles(pair, style, others)
+    ingredients = Ingredients(content, style, init, recipe.weights, recipe.canonical, regions=regions)
+    given = ((pair.content, content), (pair.style, style), (pair.init, init), (pair.regions, regions))
     known = all(digest for wanted, digest in given if wanted)
     return ingredients, identity(ingredients) if known else ""
 

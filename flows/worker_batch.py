@@ -8,6 +8,7 @@ from flows import pool
 from flows.studio import Seen, Studio
 from flows.supervision import refuse_if_late
 from flows.worker_pair import Made, Stopped, Work
+from flows.worker_regions import core_regions
 from stylize_core.minimise import Progress
 from stylize_core.objective import Targets, mean_targets
 from stylize_core.transfer import stylize
@@ -41,6 +42,7 @@ def _optimise(work: Work, studio: Studio, watch: pool.Stopwatch) -> None:
             targets,
             settings=settings,
             encoder=studio.encoder(settings),
+            regions=core_regions(work.regions, pair, content, studio),
             init_bchw=None if init is None else studio.upload([init.picture.rgb]),
             callback=lambda progress: _report(work, progress, watch),
             frames=frames,

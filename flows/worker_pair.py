@@ -23,8 +23,10 @@ from flows.pairs import Input, Job, Outcome
 from flows.plan import ingredients_of
 from flows.publish import read_record, replace_record, withdraw_unfinished
 from flows.records import Failure, Optimisation, Output, Record, Source, safe_text, versions
+from flows.regions import roles
 from flows.storage import Storage, open_storage
 from flows.studio import Seen, Studio
+from flows.worker_regions import SeenRegion, see_regions
 from stylize_core.device import describe_device, is_out_of_memory
 from stylize_core.errors import Diverged, StylizeError
 from stylize_core.image import encode_picture
@@ -72,6 +74,7 @@ class Work:
     others: dict[str, Source] = field(default_factory=dict)
     content: Seen | None = None
     styles: list[Seen] = field(default_factory=list)
+    regions: tuple[SeenRegion, ...] = ()
     init: Seen | None = None
     ingredients: Ingredients | None = None
     evolution: Evolution | None = None
@@ -98,6 +101,8 @@ class Work:
                 self.content = self._canvas()
                 self.init = self._init_picture()
                 self._see_styles()
+                self.regions = see_regions(self.job.pair, self.content, self.studio)
+                self.others |= roles(tuple(region.sources for region in self.regions))
             self.ingredients = self._identify()
             if made_before := self._done_already(self.ingredients):
                 self.done_before = True
@@ -221,9 +226,9 @@ class Work:
             return
         self.styles.append(self.studio.style_picture(pair.style, pair))
         self.sources["style"] = self.styles[0].source
-        for role, picture in pair.others.items():
-            self.styles.append(self.studio.style_picture(picture, pair))
-            self.others[role] = self.styles[-1].source
+        for at, part in enumerate(pair.blend[1:], start=1):
+            self.styles.append(self.studio.style_picture(part.picture, pair))
+            self.others[f"style[{at}]"] = self.styles[-1].source
 
     def _init_picture(self) -> Seen | None:
         pair = self.job.pair

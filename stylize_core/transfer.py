@@ -13,7 +13,7 @@ from torch.nn import functional
 from stylize_core.colour import finished, grey, recoloured
 from stylize_core.device import is_out_of_memory
 from stylize_core.encoder import Encoder
-from stylize_core.errors import Diverged, OutOfMemory
+from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.minimise import Callback, Frames, RowReport, minimise
 from stylize_core.objective import Objective, Targets, content_targets, style_targets
 from stylize_core.regions import Area, Region, areas
@@ -72,6 +72,7 @@ def stylize(
 
     Raises:
         ImageTooSmall: a picture is too small for the deepest layer.
+        SettingsError: regions without a style cover everything, and the content has no weight.
         Diverged: no row could be kept finite.
         OutOfMemory: the device's memory did not hold the batch.
     """
@@ -107,6 +108,10 @@ def _stylize(
     targets = _as_targets(style, encoder, settings, content_bchw)
     whole = {} if regions else targets
     final = Objective(encoder, content, whole, settings, _areas(regions, targets, content_bchw, settings))
+    if regions and not (content or final.areas or settings.tv_weight):
+        raise SettingsError(
+            "mode", settings.mode, "the regions leave no place with a style, and no content counts"
+        )
     wider = content_targets(encoder, _widened(shown_bchw, margin), settings) if margin else content
     around = _areas(regions, targets, content_bchw, settings, margin=margin)
     objective = replace(final, content=wider, areas=around)

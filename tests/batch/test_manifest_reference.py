@@ -33,6 +33,7 @@ PAIR = "version: 1\noutput: out\npairs: [{content: a.jpg, style: b.jpg, settings
 BEYOND_A_SCHEMA = {
     "alias", "anchor", "blend_picture_twice", "blend_with_a_pattern", "blend_without_weight",
     "contents_alone", "contradiction", "control_in_path", "double_star", "duplicate_key", "empty",
+    "mask_is_a_pattern", "style_mask_of_a_blend",
     "init", "key_is_a_list", "layer", "merge_key", "missing_style", "name_absolute",
     "name_for_a_pattern", "name_hidden", "name_is_a_uri", "name_leaves_output", "name_reserved",
     "name_too_long", "nesting", "not_utf8", "nul", "octal", "pattern_in_pair", "s3_without_bucket",

@@ -18,6 +18,7 @@ from torch.nn.functional import avg_pool2d
 
 from stylize_core.architecture import layer_names
 from stylize_core.encoder import Encoder
+from stylize_core.errors import SettingsError
 from stylize_core.image import decode_picture, resize
 from stylize_core.losses import gram_matrix, relative_style_loss
 from stylize_core.minimise import Frames
@@ -188,6 +189,14 @@ def test_a_region_without_a_style_has_the_content_alone() -> None:
     untouched = stylize(picture, style, settings=settings, encoder=encoder, regions=everything)
     assert set(untouched.terms) == {"content"}
     assert float((untouched.image_bchw - picture).abs().max()) < 1e-3
+
+
+def test_a_picture_that_nothing_is_asked_of_is_refused() -> None:
+    settings = StyleSettings(steps=2, mode="texture")
+    encoder = tiny_encoder(settings)
+    everything = [Region(torch.ones(1, 1, 24, 32), {})]
+    with pytest.raises(SettingsError, match="the regions leave no place with a style"):
+        stylize(waves(0.1), waves(1.0), settings=settings, encoder=encoder, regions=everything)
 
 
 @pytest.mark.parametrize(
