@@ -71,8 +71,8 @@ pairs:                                 # single pairs, instead of the combinatio
   have {MAX_VARIANTS} variants. `a__b__sheet.png` shows them all.
 - **Blends** mix styles: `{{name: dawn, blend: {{paintings/a.jpg: 2, "s3://b/k.jpg": 1}}}}` under `styles`, or
   as the `style` of a pair. The weights are divided by their sum; a picture with weight 0 is left out.
-- **Regions** give parts of a pair's content styles of their own: `regions: [{{mask: sky.png, style: c.jpg}}]` beside
-  its `content` and `style`. Masks are grey pictures on any storage, white where the region is.
+- **Regions** give parts of a content styles of their own: `regions: [{{mask: sky.png, style: c.jpg}}]` in a
+  pair, whose `style` is that of the rest. Masks are grey pictures, white where the region is.
 - **Names** of results are paths below `output`. Without `name:` the template is `{DEFAULT_TEMPLATE}`, or
   the one of the two that there is. A name has no `.` or `..` parts, no part that begins with a dot or is
   longer than {MAX_PART_BYTES} bytes, no backslash and no control characters; `report` is reserved. No two
