@@ -172,8 +172,7 @@ class Work:
             if _described(error)[0] == "internal":
                 name = safe_text(self.job.pair.name)
                 log.exception("pair=%s phase=%s internal error", name, self.phase)
-            # A traceback would keep the device's tensors alive until the failure is recorded.
-            self.error = error.with_traceback(None)
+            self.error = _without_frames(error)
 
     def _withdraw(self) -> None:
         """Leave nothing of a pair that was stopped; where storage does not let us, its record stays."""
@@ -365,6 +364,15 @@ def _optimisation(made: Made) -> Optimisation:
         loss_curve=report.loss_curve,
         loss_terms=made.terms,
     )
+
+
+def _without_frames(error: Exception) -> Exception:
+    """The error, with no traceback of its own or of its causes to keep tensors and pictures alive."""
+    causes: list[BaseException | None] = [error]
+    while (one := causes.pop()) is not None:
+        one.__traceback__ = None
+        causes.append(one.__cause__ or one.__context__)
+    return error
 
 
 def _described(error: Exception) -> tuple[str, str]:

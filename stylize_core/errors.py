@@ -75,7 +75,7 @@ class DeviceUnavailable(StylizeError):
 
 
 class OutOfMemory(StylizeError):
-    """The device ran out of memory while it worked on the pair."""
+    """The device, or the machine, ran out of memory while it worked on the pair."""
 
     kind = "out_of_memory"
 

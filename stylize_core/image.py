@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, StylizeError
+from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, OutOfMemory, StylizeError
 from stylize_core.image_colour import to_srgb
 from stylize_core.image_header import ACCEPTED, check_complete, sniff
 from stylize_core.image_open import Array, open_image, pillow_rules
@@ -60,6 +60,7 @@ def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Pi
         BadImage: not a complete picture of an accepted format, or an animation while `frames` is `refuse`.
         ImageTooLarge: beyond `settings.max_megapixels` or `MAX_SIDE_PX`; nothing was decoded.
         ImageTooSmall: a side is shorter than `MIN_SIDE_PX`.
+        OutOfMemory: decoding needs more memory than there is.
     """
     kind = sniff(data)
     if kind not in ACCEPTED:
@@ -70,6 +71,10 @@ def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Pi
             return replace(picture, decisions=picture.decisions + complaints(caught))
     except StylizeError:
         raise
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"{source}: memory does not hold it while it is decoded; give a smaller picture"
+        ) from error
     # Pillow raises nearly every built-in type on broken files; whatever it is, the file is at fault.
     except Exception as error:
         raise _typed(error, kind, source, settings) from error

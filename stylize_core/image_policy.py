@@ -97,6 +97,4 @@ def words(error: Exception) -> str:
     """An error of Pillow's as a message; some are empty, and one holds an address in memory."""
     if isinstance(error, UnidentifiedImageError):
         return "its header is damaged or its layout is not supported"
-    if isinstance(error, MemoryError):
-        return "there is not enough memory to decode it"
     return str(error) or type(error).__name__
