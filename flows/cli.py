@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from flows import report as ends
+from flows.budget import budget_of
 from flows.display import choose_display
 from flows.errors import AlreadyRunning, BadArguments, BatchError, ManifestError
 from flows.logs import described, log_to_stderr
@@ -65,16 +66,27 @@ def run(
     manifest: ManifestPath,
     device: Device = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; one per device if left out.")] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Begin no further pair after this time, such as 90m or 2h30m."),
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Begin no further pair after a cost; needs --cost-per-hour.")
+    ] = None,
+    cost_per_hour: Annotated[
+        float | None, typer.Option(help="What the machine with all its devices costs per hour.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Do everything that the manifest asks for and is not done yet."""
     from flows.command import run_manifest
 
     with _exit_codes():
+        budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = load_manifest(manifest)
-        console = Console(stderr=True)
+        display = choose_display(Console(stderr=True))
         report = run_manifest(
-            loaded, device=device or loaded.device, workers=workers, display=choose_display(console)
+            loaded, device=device or loaded.device, workers=workers, display=display, budget=budget
         )
         if as_json:
             sys.stdout.write(report.to_bytes().decode())

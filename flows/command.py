@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from flows import worker_calls
+from flows.budget import UNLIMITED, Budget
 from flows.devices import slots
 from flows.display import Display
 from flows.errors import BadArguments, ManifestError, WorkerStopped
@@ -38,7 +39,14 @@ PREFECT_GRACE_S = 20.0
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 
 
-def run_manifest(manifest: Manifest, *, device: str, workers: int | None, display: Display) -> Report:
+def run_manifest(
+    manifest: Manifest,
+    *,
+    device: str,
+    workers: int | None,
+    display: Display,
+    budget: Budget = UNLIMITED,
+) -> Report:
     """Do what a manifest asks for and is not done yet; the report is written and returned.
 
     With nothing to do, neither Prefect nor torch is started. A first Ctrl-C or SIGTERM ends the run after the
@@ -48,7 +56,7 @@ def run_manifest(manifest: Manifest, *, device: str, workers: int | None, displa
         BatchError: nothing could start.
         StylizeError: the device or the weights are not there.
     """
-    with open_run(manifest, device=device, workers=workers, listener=display) as run:
+    with open_run(manifest, device=device, workers=workers, listener=display, budget=budget) as run:
         for warning in run.plan.warnings:
             display.note(f"warning: {warning}")
         with _signals_stop(run):
@@ -140,14 +148,18 @@ def _in_prefect(run: Run, display: Display) -> None:
 
 @contextmanager
 def _signals_stop(run: Run) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run in good order; a second SIGINT breaks it off."""
+    """SIGINT and SIGTERM end the run in good order; SIGINT after one of them breaks it off."""
+
+    told: list[int] = []
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        if run.stopped:
+        if told:
             raise KeyboardInterrupt
+        told.append(number)
         run.stop("interrupted", "interrupted")
 
     def terminated(number: int, frame: FrameType | None) -> None:
+        told.append(number)
         run.stop("stopped", "SIGTERM")
 
     before = {

@@ -34,23 +34,28 @@ class Feed:
         child: the worker.
         note: told of every crash in a sentence.
         give_up: records that a pair crashed the worker as often as it was tried; how the pair ended thereby.
+        enough: whether no further pair is to begin.
     """
 
     child: DeviceChild
     note: Callable[[str], None]
     give_up: Callable[[Job, WorkerCrashed, int], Outcome]
+    enough: Callable[[], bool]
     _in_hand: dict[str, Job] = field(default_factory=dict)
 
     def outcomes(self, groups: Sequence[Group]) -> Iterator[Outcome]:
         """How each pair ended, as soon as it is known and durable; every pair once.
 
-        After a stop the pairs that are left come out as `stopped`. What keeps a worker from starting is the
-        fatal failure of the pairs that it was to do.
+        After a stop, or enough, the pairs that are left come out as `stopped`. What keeps a worker from
+        starting is the fatal failure of the pairs that it was to do.
         """
         waiting = deque(groups)
         while waiting:
-            group = waiting.popleft()
-            ahead = waiting[0] if waiting else ()
+            group: Group = () if self.enough() else waiting.popleft()
+            ahead: Group = waiting[0] if group and waiting else ()
+            if not (group or self._in_hand):
+                yield from (Outcome(job.pair.name, "stopped") for rest in waiting for job in rest)
+                return
             self._in_hand |= {job.pair.name: job for job in group}
             try:
                 ended = self._ask(group, ahead)
@@ -102,7 +107,8 @@ class Feed:
         return self.give_up(job, crash, MAX_ATTEMPTS)
 
     def _ask(self, group: Group, ahead: Group) -> tuple[Outcome, ...]:
-        stuck_s = max(stuck_after_s(job.pair, self.child.device) for job in group)
+        jobs = [*group, *self._in_hand.values()]
+        stuck_s = max(stuck_after_s(job.pair, self.child.device) for job in jobs)
         return self.child.call(worker_calls.run_pairs, group, ahead, stuck_s=stuck_s)
 
     def _tell(self, names: str, crash: WorkerCrashed, attempt: int, then: str) -> None:

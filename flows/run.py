@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from flows import worker_calls
+from flows.budget import UNLIMITED, Budget, watched
 from flows.devices import slots
 from flows.errors import BatchError, WorkerCrashed, WorkerStopped
 from flows.feed import Feed
@@ -98,6 +99,7 @@ class Run:
         self._retries_before, self._retries_of_workers = retries_before, 0
         self._end: End = "finished"
         self._reason = ""
+        self._enough = ""
         self._started_at, self._clock = datetime.now(UTC), time.monotonic()
 
     def start_workers(self) -> None:
@@ -135,7 +137,7 @@ class Run:
         child = self._idle.get()
         try:
             counts: Counter[str] = Counter()
-            feed = Feed(child, self.listener.note, self._given_up)
+            feed = Feed(child, self.listener.note, self._given_up, lambda: bool(self._enough))
             for outcome in feed.outcomes([(job,) for job in self.chunks[number].jobs]):
                 self._settle(outcome)
                 counts[outcome.status] += 1
@@ -153,6 +155,11 @@ class Run:
             self._end, self._reason = end, reason
         for child in self._children:
             child.stop()
+
+    def wind_down(self, reason: str) -> None:
+        """Let the pairs in flight end, and no further one begin; the run has ended early if any are left."""
+        self._enough = reason
+        self.listener.note(f"{reason}; no further pair begins")
 
     @property
     def stopped(self) -> bool:
@@ -253,6 +260,8 @@ class Run:
             self._retries_of_workers += outcome.retries
         if outcome.fatal:
             self.stop("stopped", outcome.message)
+        if outcome.status == "stopped" and not self.stopped:  # somebody had enough
+            self._end, self._reason = "stopped", self._enough
         if outcome.status != "stopped" and not outcome.fatal:
             self._outcomes[outcome.name] = outcome
         self.listener.pair_ended(outcome)
@@ -276,8 +285,17 @@ class Run:
 
 
 @contextmanager
-def open_run(manifest: Manifest, *, device: str, workers: int | None, listener: Listener) -> Iterator[Run]:
+def open_run(
+    manifest: Manifest,
+    *,
+    device: str,
+    workers: int | None,
+    listener: Listener,
+    budget: Budget = UNLIMITED,
+) -> Iterator[Run]:
     """Hold the output, sweep what dead runs left, plan, and yield the run; its workers end with the block.
+
+    The budget counts from here. Once it is used up no further pair begins, and those in flight have a minute.
 
     Raises:
         AlreadyRunning: another run holds the output.
@@ -285,14 +303,20 @@ def open_run(manifest: Manifest, *, device: str, workers: int | None, listener: 
         StorageError: the output cannot be reached or written.
     """
     storage: Storage = open_storage(manifest.output)
-    before = retries_so_far()
+    began, before = time.monotonic(), retries_so_far()
     with hold_output(storage):
         if swept := storage.sweep():
             listener.note(f"{swept} temporary file(s) of a killed run removed")
         plan = make_plan(manifest)
         run = Run(manifest, plan, device=device, workers=workers, listener=listener, retries_before=before)
         try:
-            yield run
+            with watched(
+                budget,
+                spent_s=time.monotonic() - began,
+                wind_down=run.wind_down,
+                stop=lambda reason: None if run.ended else run.stop("stopped", reason),
+            ):
+                yield run
         finally:
             run.close()
 

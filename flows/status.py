@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from flows.durations import in_words
 from flows.errors import BatchError, NotFound
 from flows.lock import Holder, current_holder
 from flows.manifest import Manifest
@@ -36,6 +37,14 @@ class Status:
     holder: Holder | None
     last_report: dict[str, Any]
 
+    @property
+    def seconds_left(self) -> float | None:
+        """The time for the rest at the pace of the last run; None if it made nothing or nothing is left."""
+        done, took_s = self.last_report.get("done"), self.last_report.get("seconds")
+        if not isinstance(done, int) or not isinstance(took_s, int | float) or done < 1:
+            return None
+        return took_s / done * len(self.plan.todo) if self.plan.todo else None
+
     def facts(self) -> dict[str, Any]:
         """Everything as JSON has it."""
         counts = self.plan.counts | {"failed": len(self.failed)}
@@ -53,6 +62,7 @@ class Status:
             "failed": [asdict(failure) for failure in self.failed],
             "running": running,
             "last_report": self.last_report,
+            "seconds_left": self.seconds_left,
         }
 
 
@@ -81,6 +91,9 @@ def print_status(found: Status, console: Console) -> None:
     console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
     if found.plan.sheets:
         console.print(safe_text(sheet_line(found.plan)), markup=False, highlight=False, soft_wrap=True)
+    if found.seconds_left is not None:
+        pace = f"about {in_words(found.seconds_left)} for the rest at the pace of the last run"
+        console.print(pace, markup=False, highlight=False)
     if found.holder:
         holder = found.holder
         console.print(

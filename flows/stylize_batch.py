@@ -13,6 +13,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.budget import budget_of
 from flows.display import LineDisplay
 from flows.manifest import load_manifest
 from flows.report import Report
@@ -31,7 +32,14 @@ def stylize_chunk(number: int, run: Any) -> dict[str, int]:
 
 
 @flow(name="stylize-batch", persist_result=False, validate_parameters=False)
-def stylize_batch(manifest: str, device: str = "auto", workers: int | None = None) -> State[Any]:
+def stylize_batch(
+    manifest: str,
+    device: str = "auto",
+    workers: int | None = None,
+    max_time: str | None = None,
+    max_cost: float | None = None,
+    cost_per_hour: float | None = None,
+) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
     The flow ends as `PartialFailure` when pairs failed or were left, so that automations fire; running it
@@ -41,12 +49,16 @@ def stylize_batch(manifest: str, device: str = "auto", workers: int | None = Non
         manifest: path of the manifest.
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
         workers: worker processes; None for one per device.
+        max_time: no further pair begins after this time, such as `2h30m`.
+        max_cost: no further pair begins after this cost, at `cost_per_hour` of the whole machine.
     """
     run = _prepared.get()
     if run is not None:
         submit_chunks(run)
         return _state(run.report())
-    with open_run(load_manifest(manifest), device=device, workers=workers, listener=LineDisplay()) as run:
+    budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
+    loaded, display = load_manifest(manifest), LineDisplay()
+    with open_run(loaded, device=device, workers=workers, listener=display, budget=budget) as run:
         if run.chunks:
             run.start_workers()
             submit_chunks(run)

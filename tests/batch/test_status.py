@@ -111,3 +111,19 @@ def test_hostile_messages_do_not_reach_the_terminal(tmp_path: Path) -> None:
     assert "a[red]b[link=x]__s0" in text
     assert "[bold]bad" in text
     assert "\x1b" not in text
+
+
+def test_the_rest_is_estimated_at_the_pace_of_the_last_run(home: Path) -> None:
+    assert found(home).seconds_left is None, "no run has left a report yet"
+    (home / "out/report.json").write_text(json.dumps({"done": 4, "seconds": 60.0}))
+    (home / "photos/p2.png").write_bytes((home / "photos/p1.png").read_bytes())
+    status = found(home)
+    assert len(status.plan.todo) == 4
+    assert status.seconds_left == status.facts()["seconds_left"] == 60.0
+    assert "about 1m for the rest at the pace of the last run" in printed(status)
+
+
+@pytest.mark.parametrize("done", [0, "many", None])
+def test_a_report_without_a_pace_gives_no_estimate(home: Path, done: object) -> None:
+    (home / "out/report.json").write_text(json.dumps({"done": done, "seconds": 60.0}))
+    assert found(home).seconds_left is None
