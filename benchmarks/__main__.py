@@ -1,4 +1,4 @@
-"""`python -m benchmarks [evaluation|objective|throughput ...]`: tables of ratios measured in one run."""
+"""`python -m benchmarks [evaluation|objective|precision|throughput ...]`: ratios measured in one run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from rich.console import Console
 
 from benchmarks.evaluation import evaluation_table
 from benchmarks.objective import objective_table
+from benchmarks.precision import precision_table
 from benchmarks.throughput import throughput_table
 
-NAMES = ("evaluation", "objective", "throughput")
+NAMES = ("evaluation", "objective", "precision", "throughput")
 
 
 def main() -> None:
@@ -43,6 +44,8 @@ def main() -> None:
             console.print(table)
     if "objective" in wanted:
         console.print(objective_table("slim", size=options.size, steps=options.steps, file=None))
+    if "precision" in wanted:
+        console.print(precision_table("slim", size=options.size, steps=options.steps, file=None))
     if "throughput" in wanted:
         console.print(throughput_table(size=256, steps=50))
 

@@ -15,7 +15,7 @@ from flows.identity import weights_digest
 from flows.pairs import Input, Pair
 from flows.records import Source
 from flows.storage import read_uri
-from stylize_core.device import choose_device
+from stylize_core.device import Precision, choose_device, choose_precision
 from stylize_core.encoder import Encoder
 from stylize_core.image import Picture, decode_picture, resize
 from stylize_core.image_crop import crop
@@ -102,11 +102,29 @@ class Studio:
 
         def build() -> Encoder:
             return Encoder(
-                self.weights(settings), layers=settings.layers, pooling=settings.pooling, device=self.device
+                self.weights(settings),
+                layers=settings.layers,
+                pooling=settings.pooling,
+                device=self.device,
+                dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+                tf32=precision == "tf32",
             )
 
-        key = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
-        return self._encoders.get(key, build)
+        precision = self.precision(settings)
+        return self._encoders.get(self._network(settings), build)
+
+    def precision(self, settings: StyleSettings) -> Precision:
+        """The number format that the network computes in for these settings.
+
+        Raises:
+            DeviceUnavailable: the device lacks the one that they name.
+        """
+        return choose_precision(settings.precision, self.device, size=settings.size)
+
+    def _network(self, settings: StyleSettings) -> Hashable:
+        """What tells networks, and what was measured with them, apart."""
+        digest, precision = weights_digest(settings), self.precision(settings)
+        return settings.encoder, digest, settings.layers, settings.pooling, precision
 
     def picture(
         self,
@@ -167,7 +185,6 @@ class Studio:
 
         long_edge = round(settings.size * settings.style_scale)
         where = (seen.source.sha256, _reading(pair.picture_settings), long_edge)
-        network = (settings.encoder, weights_digest(settings), settings.layers, settings.pooling)
         what = (
             tuple(settings.style_layer_weights),
             settings.uses_style,
@@ -176,7 +193,7 @@ class Studio:
         )
         masked = mask.source.sha256 if mask else ""
         colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
-        return self._styles.get((where, network, what, colours, masked), measure)
+        return self._styles.get((where, self._network(settings), what, colours, masked), measure)
 
     def upload(self, pictures: Sequence[Tensor]) -> Tensor:
         """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""

@@ -75,7 +75,6 @@ def start(device: str, threads: int | None = None) -> None:
     global _line
     if threads:
         torch.set_num_threads(threads)
-    torch.backends.cudnn.allow_tf32 = False  # records say fp32, so fp32 it is
     _line = _Line(device)
 
 

@@ -32,6 +32,8 @@ def _optimise(work: Work, studio: Studio, watch: pool.Stopwatch) -> None:
     if content is None:
         raise RuntimeError("prepare() comes first")
     settings = pair.style_settings
+    encoder = studio.encoder(settings)
+    work.precision = encoder.precision
     studio.forget_peak()
     with work.timed("targets"):
         targets = _style(work, content, studio)
@@ -41,7 +43,7 @@ def _optimise(work: Work, studio: Studio, watch: pool.Stopwatch) -> None:
             studio.upload([content.picture.rgb]),
             targets,
             settings=settings,
-            encoder=studio.encoder(settings),
+            encoder=encoder,
             regions=core_regions(work.regions, pair, content, studio),
             init_bchw=None if init is None else studio.upload([init.picture.rgb]),
             callback=lambda progress: _report(work, progress, watch),

@@ -79,6 +79,7 @@ class Work:
     ingredients: Ingredients | None = None
     evolution: Evolution | None = None
     made: Made | None = None
+    precision: str | None = None
     peak_memory_bytes: int | None = None
     error: Exception | None = None
     stopped: bool = False
@@ -318,7 +319,7 @@ class Work:
                 "failure": failure,
                 "unfinished": unfinished,
                 "device": describe_device(self.studio.device),
-                "precision": "fp32",
+                "precision": self.precision,
                 "versions": versions(),
                 "seed": settings.seed,
                 "optimisation": None if self.made is None else _optimisation(self.made),

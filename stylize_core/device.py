@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
 import torch
 
 from stylize_core.errors import DeviceUnavailable
+
+Precision = Literal["fp32", "tf32", "bf16"]
+
+# In smaller pictures rounding averages out less and the time matters less (docs/performance.md).
+SMALLEST_IN_BF16 = 256
 
 
 def choose_device(name: str) -> torch.device:
@@ -29,6 +38,48 @@ def choose_device(name: str) -> torch.device:
             f"device {name!r} is not available: {reason}; use `auto` or `cpu` to go without"
         )
     return device
+
+
+def choose_precision(name: Literal["auto"] | Precision, device: torch.device, *, size: int) -> Precision:
+    """The number format that the network computes in.
+
+    Args:
+        name: a precision, or `auto`: bf16 where the hardware multiplies it and pictures are not small, else
+            fp32.
+        device: where the network computes.
+        size: long edge of the pictures, px.
+
+    Raises:
+        DeviceUnavailable: `tf32` on anything but a CUDA device, which alone has it.
+    """
+    if name == "auto":
+        return "bf16" if size >= SMALLEST_IN_BF16 and _multiplies_bf16(device) else "fp32"
+    if name == "tf32" and device.type != "cuda":
+        raise DeviceUnavailable(
+            f"precision 'tf32' needs a CUDA device, and this is {device}; use `auto`, `fp32` or `bf16`"
+        )
+    return name
+
+
+@contextmanager
+def convolutions_in(precision: Precision) -> Iterator[None]:
+    """Let CUDA round float32 to TF32 inside, or keep it from that; the flag is the whole process's."""
+    allowed = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = allowed
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    """Whether the hardware has instructions for bfloat16; no where torch cannot tell."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu":
+        return False
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def describe_device(device: torch.device) -> str:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest, layer_names, smallest_side
 from stylize_core.chain import AVERAGE_POOL_GAIN, Chain, Trace
+from stylize_core.device import Precision, convolutions_in
 from stylize_core.errors import BadWeights, ImageTooSmall
 from stylize_core.losses import wide
 from stylize_core.weights import CONVENTIONS, Weights
@@ -27,6 +28,15 @@ class Encoder:
     Attributes:
         layers: the names that a call returns, from the picture inwards.
         min_side: the shortest picture side, px, that the deepest layer can see.
+        precision: `fp32` (for float64 too), `tf32` or `bf16`.
+
+    Args:
+        weights: of a network with the layers; their format is converted.
+        layers: names such as `relu3_1`.
+        pooling: `average` or `max`.
+        device: where to compute.
+        dtype: number format of weights and features within the network.
+        tf32: whether a CUDA device may round float32 to TF32 within convolutions.
 
     Raises:
         BadWeights: the weights end before the deepest layer asked for.
@@ -40,13 +50,16 @@ class Encoder:
         pooling: str = "average",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        tf32: bool = False,
     ) -> None:
         _check_depth(weights, layers)
+        self._weights, self._pooling, self._exact = weights, pooling, self
         convention = CONVENTIONS[weights.convention]
         self.architecture = weights.architecture
         self.layers = tuple(layer for layer in layer_names(weights.architecture) if layer in layers)
         self.device = torch.device(device)
         self.dtype = dtype
+        self.precision: Precision = "bf16" if dtype == torch.bfloat16 else "tf32" if tf32 else "fp32"
         self.min_side = max((smallest_side(layer) for layer in layers), default=1)
         self._channels = list(convention.channels)
         self._mean = torch.tensor(convention.mean, device=device).view(1, 3, 1, 1)
@@ -59,6 +72,14 @@ class Encoder:
             device=device,
             dtype=dtype,
         )
+
+    def exact(self) -> Encoder:
+        """The same network in fp32, built when it is first asked for; itself if it computes so."""
+        if self._exact.precision != "fp32":
+            self._exact = Encoder(
+                self._weights, layers=self.layers, pooling=self._pooling, device=self.device
+            )
+        return self._exact
 
     def __call__(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """Features of pictures.
@@ -82,7 +103,8 @@ class Encoder:
             ImageTooSmall: a side is shorter than `min_side`.
         """
         self.check_size(image_bchw)
-        return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
+        with convolutions_in(self.precision):
+            return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
 
     def check_size(self, image_bchw: Tensor) -> None:
         """Refuse pictures that leave nothing to see at the deepest layer.
@@ -104,7 +126,8 @@ class Encoder:
     @torch.no_grad()
     def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
         """The gradient [B, 3, H, W] by the picture, given that by some features; float32 or better."""
-        gradient = wide(self._chain.backward(trace, seeds))
+        with convolutions_in(self.precision):
+            gradient = wide(self._chain.backward(trace, seeds))
         if self._channels != [0, 1, 2]:
             gradient = gradient[:, self._channels]  # the conventions' reorderings are their own inverses
         return gradient / self._std

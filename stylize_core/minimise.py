@@ -86,6 +86,7 @@ def minimise(
     settings: StyleSettings,
     callback: Callback | None = None,
     frames: Frames | None = None,
+    exact: Callable[[], Objective] | None = None,
 ) -> tuple[Tensor, list[RowReport]]:
     """The best accepted picture of every row and how it was reached.
 
@@ -95,6 +96,7 @@ def minimise(
         settings: optimizer, steps, history, learning_rate and average.
         callback: called every few evaluations from the thread of the caller; an exception ends the work.
         frames: shown the pictures at the steps that it names, in the same way. The result stays the same.
+        exact: makes the same objective in fp32, which rows that stall in another precision go on with.
 
     Returns:
         [B, 3, H, W], not clamped, and B reports.
@@ -106,9 +108,12 @@ def minimise(
     seen = _Onlookers(callback, frames)
     best = _drive(objective, solver, reports, shape=start_bchw.shape, settings=settings, seen=seen)
     for row, report in enumerate(reports):
-        left = settings.steps - report.evaluations
-        if report.stop_reason == "diverged" and left > 0 and settings.optimizer == "lbfgs":
+        if report.evaluations >= settings.steps or settings.optimizer != "lbfgs":
+            continue
+        if report.stop_reason == "diverged":
             best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, seen)
+        elif exact is not None:
+            best[row] = _refine(exact().rows([row]), best[row : row + 1], report, settings, seen)
     return best, reports
 
 
@@ -128,6 +133,19 @@ def _rescue(
     solver = Adam(start.flatten(1), learning_rate=RESCUE_RATE)
     report.stop_reason = "steps"
     return _drive(objective, solver, [report], shape=start.shape, settings=settings, seen=seen)[0]
+
+
+def _refine(
+    exact: Objective, start: Tensor, report: RowReport, settings: StyleSettings, seen: _Onlookers
+) -> Tensor:
+    """Give a row that stalled the rest of its evaluations in fp32."""
+    report.decisions.append(
+        f"no smaller loss could be found at this precision; fp32 took over after {report.evaluations} "
+        "evaluations"
+    )
+    report.best_loss = float("inf")  # of the other precision, and no bound for this one
+    solver = LBFGS(start.flatten(1), history=settings.history)
+    return _drive(exact, solver, [report], shape=start.shape, settings=settings, seen=seen)[0]
 
 
 def _solver(start: Tensor, settings: StyleSettings) -> Solver:

@@ -145,6 +145,13 @@ class StyleSettings:
         ge=0,
         le=1e15,
     )
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = _setting(
+        "auto",
+        "number format inside the network: `auto` is `bf16` where the hardware multiplies it and `size` is "
+        "at least 256, else `fp32`; everything else is computed in fp32, and whatever bf16 cannot improve "
+        "is finished in fp32; `tf32` on CUDA only",
+        quiet=True,
+    )
     margin: int = _setting(
         8,
         "px around the picture that are optimised with it and cut off at the end, at most 1/24 of its "

@@ -15,16 +15,14 @@ from stylize_core.device import is_out_of_memory
 from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.minimise import Callback, Frames, RowReport, minimise
-from stylize_core.objective import Objective, Targets, content_targets, style_targets
-from stylize_core.regions import Area, Region, areas
+from stylize_core.objective import Targets, style_targets
+from stylize_core.regions import Region
+from stylize_core.scene import Scene, cut, widened
 from stylize_core.settings import StyleSettings
 
 # How strong the noise is that a content is reconstructed from. What a layer does not see stays as it was, so
 # with full noise a reconstruction from relu3_1 has 14.5 dB and from this 18.3 (docs/guide.md).
 FAINT_NOISE = 0.1
-
-# The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
-SIDE_PER_MARGIN = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,56 +100,31 @@ def _stylize(
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
     encoder.check_size(content_bchw)
-    margin = min(settings.margin, min(content_bchw.shape[-2:]) // SIDE_PER_MARGIN)
-    shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
-    content = content_targets(encoder, shown_bchw, settings)
     targets = _as_targets(style, encoder, settings, content_bchw)
-    whole = {} if regions else targets
-    final = Objective(encoder, content, whole, settings, _areas(regions, targets, content_bchw, settings))
-    if regions and not (content or final.areas or settings.tv_weight):
+    laid_out = [replace(region, mask_b1hw=_canvas(region.mask_b1hw, settings)) for region in regions]
+    scene = Scene(content_bchw, targets, laid_out, settings)
+    margin = scene.margin
+    start = widened(starting_picture(content_bchw, settings, init_bchw=init_bchw), margin)
+    objective = scene.objective(encoder, margin=margin)
+    if regions and not (objective.content or objective.areas or settings.tv_weight):
         raise SettingsError(
             "mode", settings.mode, "the regions leave no place with a style, and no content counts"
         )
-    wider = content_targets(encoder, _widened(shown_bchw, margin), settings) if margin else content
-    around = _areas(regions, targets, content_bchw, settings, margin=margin)
-    objective = replace(final, content=wider, areas=around)
-    start = _widened(starting_picture(content_bchw, settings, init_bchw=init_bchw), margin)
-    frames = _finished_frames(frames, content_bchw, settings, margin=margin)
-    best, reports = minimise(objective, start, settings=settings, callback=callback, frames=frames)
+    best, reports = minimise(
+        objective,
+        start,
+        settings=settings,
+        callback=callback,
+        frames=_finished_frames(frames, content_bchw, settings, margin=margin),
+        exact=None
+        if encoder.precision == "fp32"
+        else lambda: scene.objective(encoder.exact(), margin=margin),
+    )
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
-    image = _cut(best, margin).clamp(0, 1)
-    terms = {name: value.tolist() for name, value in final.terms(image).items()}
+    image = cut(best, margin).clamp(0, 1)
+    terms = {name: value.tolist() for name, value in scene.objective(encoder).terms(image).items()}
     return Stylized(finished(image, content_bchw, settings), reports, terms)
-
-
-def _areas(
-    regions: Sequence[Region],
-    rest: Targets,
-    content_bchw: Tensor,
-    settings: StyleSettings,
-    *,
-    margin: int = 0,
-) -> Sequence[Area]:
-    """Where each style counts in the picture with its margin; nothing said where that is everywhere."""
-    if not regions:
-        return ()
-    laid_out = []
-    for region in regions:
-        mask_b1hw = _canvas(region.mask_b1hw.to(content_bchw), settings)
-        style = {layer: target.to(content_bchw) for layer, target in region.style.items()}
-        laid_out.append(Region(_widened(mask_b1hw, margin), style, region.weight))
-    return areas(laid_out, rest)
-
-
-def _widened(image_bchw: Tensor, margin: int) -> Tensor:
-    """The picture with its own reflection around it."""
-    return functional.pad(image_bchw, (margin,) * 4, mode="reflect") if margin else image_bchw
-
-
-def _cut(image_bchw: Tensor, margin: int) -> Tensor:
-    height, width = image_bchw.shape[-2:]
-    return image_bchw[..., margin : height - margin, margin : width - margin].contiguous()
 
 
 def _finished_frames(
@@ -162,7 +135,7 @@ def _finished_frames(
         return None
     show = frames.show
     return Frames(
-        frames.steps, lambda step, seen: show(step, finished(_cut(seen, margin), content_bchw, settings))
+        frames.steps, lambda step, seen: show(step, finished(cut(seen, margin), content_bchw, settings))
     )
 
 

@@ -14,7 +14,7 @@ from flows.pairs import Input, Pair
 from flows.records import Source
 from flows.storage import stat_uri
 from flows.studio import Recent, Seen, Studio
-from stylize_core.errors import BadImage
+from stylize_core.errors import BadImage, DeviceUnavailable
 from stylize_core.objective import Targets
 from stylize_core.settings import PictureSettings, StyleSettings
 
@@ -180,6 +180,19 @@ def test_one_network_serves_all_pairs_that_use_the_same_layers(studio: Studio) -
     encoder = studio.encoder(SETTINGS)
     assert studio.encoder(StyleSettings(size=128, steps=9)) is encoder
     assert studio.encoder(StyleSettings(style_layers={"relu2_1": 1.0})) is not encoder
+
+
+def test_each_precision_has_a_network_and_statistics_of_its_own(studio: Studio, tmp_path: Path) -> None:
+    exact, small = (replace(SETTINGS, precision=name) for name in ("fp32", "bf16"))
+    assert studio.encoder(exact).precision == "fp32"
+    assert studio.encoder(small).precision == "bf16"
+    one, other = (style(studio, pair(tmp_path, settings))[1] for settings in (exact, small))
+    assert not all(torch.equal(one[layer], other[layer]) for layer in one)
+
+
+def test_a_precision_that_the_device_lacks_is_refused(studio: Studio) -> None:
+    with pytest.raises(DeviceUnavailable, match="precision 'tf32' needs a CUDA device"):
+        studio.encoder(replace(SETTINGS, precision="tf32"))
 
 
 def test_a_cpu_cannot_tell_its_peak_memory(studio: Studio) -> None:

@@ -66,6 +66,12 @@ def test_a_pair_leaves_a_picture_and_the_record_that_tells_of_it(home: Path) -> 
     assert embedded_facts(made)["stylize:identity"] == told.identity
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_record_names_the_precision(home: Path, precision: str) -> None:
+    assert do_one(home, FAST + f", precision: {precision}").status == "done"
+    assert record(home, "p0__s0").precision == precision
+
+
 def test_a_texture_has_its_own_shape_and_nothing_of_the_contents_transparency(home: Path) -> None:
     clear = np.dstack([waves(1), np.full(waves(1).shape[:2], 7, dtype=np.uint8)])
     Image.fromarray(clear).save(next((home / "photos").iterdir()), "PNG")

@@ -205,7 +205,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
-        "snapshot_every": 2, "statistics": "moments", "tv_form": "absolute",
+        "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "tv_form": "absolute",
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {

@@ -1,0 +1,69 @@
+"""A batch of pictures at one size, with what is minimised there and the margin around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.colour import grey
+from stylize_core.encoder import Encoder
+from stylize_core.objective import Objective, Targets, content_targets
+from stylize_core.regions import Area, Region, areas
+from stylize_core.settings import StyleSettings
+
+# The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
+SIDE_PER_MARGIN = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is stylised, at one size.
+
+    Attributes:
+        content_bchw: [B, 3, H, W], RGB in 0..1, on the device, in the shape of the result.
+        style: statistics of the styles, B rows; with regions, of that for what they leave.
+        regions: parts with styles of their own, their masks [B, 1, H, W].
+    """
+
+    content_bchw: Tensor
+    style: Targets
+    regions: Sequence[Region]
+    settings: StyleSettings
+
+    @property
+    def margin(self) -> int:
+        """How many px around the picture are optimised with it."""
+        return min(self.settings.margin, min(self.content_bchw.shape[-2:]) // SIDE_PER_MARGIN)
+
+    def objective(self, encoder: Encoder, *, margin: int = 0) -> Objective:
+        """What is minimised, for the picture with so much around it."""
+        content_bchw, settings = self.content_bchw, self.settings
+        shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
+        content = content_targets(encoder, widened(shown_bchw, margin), settings)
+        whole = {} if self.regions else self.style
+        return Objective(encoder, content, whole, settings, self._areas(margin))
+
+    def _areas(self, margin: int) -> Sequence[Area]:
+        """Where each style counts in the picture with its margin; nothing said where that is everywhere."""
+        if not self.regions:
+            return ()
+        laid_out = []
+        for region in self.regions:
+            style = {layer: target.to(self.content_bchw) for layer, target in region.style.items()}
+            mask_b1hw = widened(region.mask_b1hw.to(self.content_bchw), margin)
+            laid_out.append(Region(mask_b1hw, style, region.weight))
+        return areas(laid_out, self.style)
+
+
+def widened(image_bchw: Tensor, margin: int) -> Tensor:
+    """The picture with its own reflection around it."""
+    return functional.pad(image_bchw, (margin,) * 4, mode="reflect") if margin else image_bchw
+
+
+def cut(image_bchw: Tensor, margin: int) -> Tensor:
+    """The picture without what is around it."""
+    height, width = image_bchw.shape[-2:]
+    return image_bchw[..., margin : height - margin, margin : width - margin].contiguous()

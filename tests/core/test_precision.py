@@ -1,0 +1,153 @@
+"""The number format inside the network: which one is chosen, what it costs in quality, how it is left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_networks import tiny_encoder, tiny_weights, waves
+from torch import Tensor
+
+from stylize_core.device import SMALLEST_IN_BF16, choose_precision
+from stylize_core.encoder import Encoder
+from stylize_core.errors import DeviceUnavailable
+from stylize_core.image import decode_picture, resize
+from stylize_core.minimise import CHECK_EVERY
+from stylize_core.objective import Objective, content_targets, style_targets
+from stylize_core.settings import PictureSettings, StyleSettings
+from stylize_core.transfer import stylize
+from stylize_core.weights import builtin_weights
+
+CPU = torch.device("cpu")
+IMAGES = Path(__file__).parents[2] / "manifests" / "images"
+
+
+def picture(name: str, long_edge: int) -> Tensor:
+    path = IMAGES / f"{name}.jpg"
+    decoded = decode_picture(path.read_bytes(), source=name, settings=PictureSettings())
+    return resize(decoded, long_edge=long_edge, enlarge=True).rgb[None]
+
+
+def rounding(settings: StyleSettings) -> Encoder:
+    """A tiny network that computes in bf16."""
+    return Encoder(tiny_weights(), layers=settings.layers, dtype=torch.bfloat16)
+
+
+@pytest.mark.parametrize("hardware", [{"avx512_bf16": True}, {"amx_bf16": True}])
+def test_auto_takes_bf16_where_the_processor_multiplies_it(
+    hardware: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: hardware)
+    assert choose_precision("auto", CPU, size=512) == "bf16"
+    assert choose_precision("auto", CPU, size=SMALLEST_IN_BF16 - 1) == "fp32"
+
+
+def test_auto_is_fp32_where_nothing_is_known_of_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "avx512_f": True})
+    assert choose_precision("auto", CPU, size=512) == "fp32"
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert choose_precision("auto", CPU, size=512) == "fp32"
+    assert choose_precision("auto", torch.device("mps"), size=512) == "fp32"
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "fp32"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+def test_auto_takes_bf16_on_gpus_since_ampere(
+    capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert choose_precision("auto", torch.device("cuda:0"), size=512) == expected
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16"])
+def test_a_precision_by_name_is_that_one_at_every_size(name: Any) -> None:
+    assert choose_precision(name, CPU, size=64) == name
+
+
+def test_tf32_is_refused_where_there_is_none() -> None:
+    assert choose_precision("tf32", torch.device("cuda:0"), size=512) == "tf32"
+    with pytest.raises(DeviceUnavailable, match="precision 'tf32' needs a CUDA device, and this is cpu"):
+        choose_precision("tf32", CPU, size=512)
+
+
+def test_a_network_in_bf16_knows_itself_in_fp32() -> None:
+    settings = StyleSettings()
+    small = rounding(settings)
+    exact = small.exact()
+    assert (small.precision, exact.precision) == ("bf16", "fp32")
+    assert small.exact() is exact is exact.exact()
+    expected = tiny_encoder(settings)(waves(0.3))
+    for layer, features in exact(waves(0.3)).items():
+        assert torch.equal(features, expected[layer])
+        assert not torch.equal(small(waves(0.3))[layer], features)
+
+
+def test_only_tf32_lets_cuda_round_and_only_inside_the_network() -> None:
+    flags: list[bool] = []
+
+    class Looking(Encoder):
+        def prepare(self, image_bchw: Tensor) -> Tensor:
+            flags.append(torch.backends.cudnn.allow_tf32)
+            return super().prepare(image_bchw)
+
+    before = torch.backends.cudnn.allow_tf32
+    for tf32 in (True, False):
+        Looking(tiny_weights(), layers=["relu1_1"], tf32=tf32)(waves(0.3))
+        assert torch.backends.cudnn.allow_tf32 == before
+    assert flags == [True, False]
+
+
+def test_what_bf16_cannot_improve_is_finished_in_fp32() -> None:
+    settings = StyleSettings(steps=400)
+    small = rounding(settings)
+    exact = small.exact()
+    content, style = waves(0.3, height=48, width=48), waves(1.7, height=48, width=48, finer=3).flip(1)
+    targets = style_targets(small, style, settings)
+    made = stylize(content, targets, settings=settings, encoder=small)
+    report = made.reports[0]
+    (decision,) = report.decisions
+    left = int(decision.split("fp32 took over after ")[1].split()[0])
+    assert decision.startswith("no smaller loss could be found at this precision")
+    assert left % CHECK_EVERY == 0
+    assert 0 < left < 400
+    assert report.evaluations == len(report.loss_curve) == 400
+    judge = Objective(exact, content_targets(exact, content, settings), targets, settings)
+    before = stylize(content, targets, settings=replace(settings, steps=left), encoder=small)
+    assert before.reports[0].decisions == []
+    assert _value(judge, made.image_bchw) < 0.98 * _value(judge, before.image_bchw)
+
+
+def test_a_row_that_stalls_in_bf16_is_finished_as_it_is_alone() -> None:
+    settings = StyleSettings(steps=300, content_weight=0)
+    small = rounding(settings)
+    contents = torch.cat([waves(0.3), waves(0.3)])
+    styles = torch.cat([waves(1.7, finer=3), waves(2.4, finer=2)])
+    together = stylize(contents, styles, settings=settings, encoder=small)
+    assert all(len(report.decisions) == 1 for report in together.reports)
+    assert all(report.evaluations == 300 for report in together.reports)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("content", "style"), [("town", "flow"), ("landscape", "impasto")])
+def test_bf16_reaches_the_objective_of_fp32_to_one_percent(content: str, style: str) -> None:
+    """Both judged in fp32, with fp32 targets."""
+    settings = StyleSettings(size=256, steps=100)
+    contents, styles = picture(f"contents/{content}", 256), picture(f"styles/{style}", 256)
+    exact = Encoder(builtin_weights(), layers=settings.layers)
+    judge = Objective(
+        exact, content_targets(exact, contents, settings), style_targets(exact, styles, settings), settings
+    )
+    small = Encoder(builtin_weights(), layers=settings.layers, dtype=torch.bfloat16)
+    reached = {
+        encoder.precision: _value(
+            judge, stylize(contents, styles, settings=settings, encoder=encoder).image_bchw
+        )
+        for encoder in (exact, small)
+    }
+    assert reached["bf16"] < 1.01 * reached["fp32"], reached
+
+
+def _value(judge: Objective, image: Tensor) -> float:
+    return float(judge(image)[0])
