@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check format test-real-s3 clean
+.PHONY: help demo test check format test-real-s3 faults fuzz clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,15 @@ format: $(VENV)/.installed-test ## put the code into the house's format
 
 test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS gateway (Debian, see CONTRIBUTING.md)
 	tests/real_s3.sh run $(BIN)/python -m pytest tests/batch/test_real_s3.py
+
+faults: $(VENV)/.installed-test ## the fault tests at full length: hundreds of kills, 500 pairs in chaos, 10,000 pairs
+	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults
+
+MINUTES ?= 10
+SEED ?= 0
+
+fuzz: $(VENV)/.installed-test ## broken pictures for MINUTES, drawn from SEED; what is found can be made again
+	PYTHONPATH=.:tests $(BIN)/python tests/faults/fuzz_images.py --minutes $(MINUTES) --seed $(SEED)
 
 clean: ## remove the environment, caches and builds; results in manifests/out stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -21,7 +21,7 @@ from typing import Protocol
 from flows import worker_calls
 from flows.budget import UNLIMITED, Budget, watched
 from flows.devices import slots
-from flows.errors import BatchError, WorkerCrashed, WorkerStopped
+from flows.errors import BatchError, StorageError, WorkerCrashed, WorkerStopped
 from flows.feed import Feed
 from flows.lock import hold_output
 from flows.manifest import Manifest
@@ -295,6 +295,7 @@ def open_run(
 ) -> Iterator[Run]:
     """Hold the output, sweep what dead runs left, plan, and yield the run; its workers end with the block.
 
+    What a worker left that was killed meanwhile is swept at the end.
     The budget counts from here. Once it is used up no further pair begins, and those in flight have a minute.
 
     Raises:
@@ -319,6 +320,9 @@ def open_run(
                 yield run
         finally:
             run.close()
+            if run.chunks:  # a worker that was killed may have left a file, for the next run at the latest
+                with suppress(StorageError):
+                    storage.sweep()
 
 
 def _chunks(plan: Plan, slot_count: int, *, timeout_s: float) -> tuple[Chunk, ...]:

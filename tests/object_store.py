@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import random
 import re
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,9 +80,12 @@ class _Rule:
     key: str
     fault: Fault
     left: float
+    share: float
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
 
     def takes(self, method: str, key: str) -> bool:
-        return self.left > 0 and self.method in (method, "*") and fnmatch.fnmatchcase(key, self.key)
+        meant = self.left > 0 and self.method in (method, "*") and fnmatch.fnmatchcase(key, self.key)
+        return meant and self.chance.random() < self.share
 
 
 @dataclass
@@ -91,11 +96,13 @@ class ObjectStore:
         url: endpoint, `http://127.0.0.1:<port>`.
         client: a plain client for looking behind the scenes; its requests are never spoiled or counted.
         hits: (method, key) of every counted request in order; a listing has the method LIST and an empty key.
+        spoiled: how many of them were spoiled by each fault.
     """
 
     url: str = ""
     bucket: str = "stylize-test"
     hits: list[tuple[str, str]] = field(default_factory=list)
+    spoiled: Counter[str] = field(default_factory=Counter)
     _rules: list[_Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _released: threading.Event = field(default_factory=threading.Event)
@@ -117,10 +124,15 @@ class ObjectStore:
             config=Config(user_agent_extra="behind-the-scenes"),
         )
 
-    def fail(self, method: str, key: str, fault: Fault, *, times: float = float("inf")) -> None:
-        """Spoil the next `times` requests of this method (`*`: any; LIST) whose key matches the pattern."""
+    def fail(
+        self, method: str, key: str, fault: Fault, *, times: float = float("inf"), share: float = 1.0
+    ) -> None:
+        """Spoil the next `times` requests of this method (`*`: any; LIST) whose key matches the pattern.
+
+        With a `share` below 1, so many of them, drawn by chance.
+        """
         with self._lock:
-            self._rules.append(_Rule(method, key, fault, times))
+            self._rules.append(_Rule(method, key, fault, times, share))
 
     def heal(self) -> None:
         """Forget all faults and let go of hanging requests."""
@@ -133,6 +145,7 @@ class ObjectStore:
         """Back to one empty bucket, no faults, no hits."""
         self.heal()
         self.hits.clear()
+        self.spoiled.clear()
         cast("BackendDict[Any]", s3_backends).reset()
         self.client.create_bucket(Bucket=self.bucket)
 
@@ -171,6 +184,7 @@ class ObjectStore:
             if rule is None:
                 return None
             rule.left -= 1
+            self.spoiled[rule.fault] += 1
             return rule.fault
 
     def hold(self) -> None:

@@ -1,0 +1,45 @@
+"""SIGKILL at every moment, on disk and on S3: no torn file, and the end is as if nothing had happened."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from intensity import LONG, say
+from kill_loop import Engine, KillLoop, Place, Tally, blows, local_place, s3_place
+from object_store import ObjectStore
+from processes import needs_proc
+
+pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
+
+KILLS = 240 if LONG else 16  # on disk and on S3 together
+LOOPS = 4 if LONG else 2
+PREFECT_EVERY = 8  # the other runs do without Prefect, whose start would take most of the time
+
+
+def test_the_tree_is_an_undisturbed_runs_after_every_kill(tmp_path: Path, object_store: ObjectStore) -> None:
+    def loop(number: int) -> Tally:
+        home, on_disk = tmp_path / f"loop{number}", number % 2 == 0
+        home.mkdir()
+
+        def place(run: int) -> Place:
+            return local_place(home, run) if on_disk else s3_place(home, run, object_store)
+
+        tally = KillLoop(place, _engine).go(KILLS // LOOPS, blows(number, local=on_disk))
+        _require_clean(home / "tmp")
+        return tally
+
+    with ThreadPoolExecutor(LOOPS) as threads:
+        tallies = list(threads.map(loop, range(LOOPS)))
+    say(str(sum(tallies, Tally())))
+    assert sum(tallies, Tally()).kills.total() == KILLS
+
+
+def _engine(run: int) -> Engine:
+    return "prefect" if run % PREFECT_EVERY == PREFECT_EVERY - 1 else "threads"
+
+
+def _require_clean(folder: Path) -> None:
+    """Prefect's server takes its home along when its run is killed, unless it was killed itself."""
+    assert list(folder.iterdir()) == [], "temporary files are left over"
