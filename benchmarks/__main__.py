@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# As the workers have it; read when torch is first imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import argparse
 
 import torch

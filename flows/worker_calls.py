@@ -5,9 +5,9 @@ A function travels to the child as its name; the import below happens where it i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
+from flows.environment import prepare_for_torch
 from flows.logs import log_to_stderr
 from flows.pairs import Job, Outcome
 from flows.sheets import SheetJob
@@ -17,9 +17,7 @@ from stylize_core.settings import StyleSettings
 def start(device: str, threads: int | None, log_level: int) -> None:
     """See `flows.worker.start`; the worker logs as its parent does."""
     log_to_stderr(log_level)
-    # OpenMP's threads wait for one another by spinning, which on a busy machine, or in a container with fewer
-    # processors than it sees, makes torch tens of times slower. It reads this when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_for_torch()
     from flows import worker
 
     worker.start(device, threads)
@@ -48,7 +46,7 @@ def run_pairs(jobs: Sequence[Job], ahead: Sequence[Job]) -> tuple[Outcome, ...]:
 
 def make_sheet(job: SheetJob) -> bool:
     """See `flows.worker_sheets.make_sheet`; needs no `start`."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_for_torch()
     from flows import worker_sheets
 
     return worker_sheets.make_sheet(job)
