@@ -66,6 +66,11 @@ def made(path: Path) -> Any:
         return np.asarray(image).copy()
 
 
+def pictures(home: Path) -> list[Any]:
+    """All results in the order of their names."""
+    return [np.asarray(Image.open(path)).astype(float) for path in sorted((home / "out").glob("*.png"))]
+
+
 def reason(path: Path) -> str:
     (planned,) = make_plan(load_manifest(path)).pairs
     return planned.reason
@@ -221,6 +226,34 @@ def test_a_bad_mask_costs_its_own_pair_and_is_named(
         assert (ended.status, ended.kind) == ("failed", kind)
         assert message in ended.message
         assert reason(styled(home, region)) == f"failed before: {kind}"
+
+
+def test_a_style_mask_is_cut_to_the_same_part_as_its_style(home: Path) -> None:
+    # The mask marks the left half and the right one is used, so nothing is left of it.
+    ended = do(
+        styled(home, f"{SKY}, style_mask: masks/left.png", settings=f"{FAST}, style_crop: [0.5, 0, 1, 1]")
+    )
+    assert "masks/left.png: this mask is black everywhere" in ended.message
+
+
+def test_pairs_that_a_worker_gets_together_keep_their_own_regions(home: Path) -> None:
+    draw_mask(home / "masks/third.png", white=1 / 3)
+    regions = ("", f"regions: [{{{SKY}}}], ", f"regions: [{{{SKY.replace('left', 'third')}}}], ")
+    entries = "".join(
+        f"\n  - {{content: photos/p0.png, style: paintings/s0.png, {region}name: n{at}}}"
+        for at, region in enumerate(regions)
+    )
+    plan = make_plan(load_manifest(manifest(home, f"pairs:{entries}")))
+    jobs = [Job(p.pair, plan.output, p.identity, p.attempts) for p in plan.todo]
+    assert {outcome.status for outcome in worker.run_pairs(jobs)} == {"done"}
+    together = pictures(home)
+    shutil.rmtree(home / "out")
+    for job in jobs:
+        worker.run_pair(job)
+    alone = pictures(home)
+    for at, found in enumerate(together):
+        apart = [float(np.abs(found - picture).mean()) for picture in alone]
+        assert apart[at] < 0.1 * min(apart[:at] + apart[at + 1 :])
 
 
 def test_a_missing_mask_is_foretold_by_the_plan(home: Path) -> None:
