@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,6 +77,10 @@ def run(
     cost_per_hour: Annotated[
         float | None, typer.Option(help="What the machine with all its devices costs per hour.")
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, max=9999, help="Pairs computed together; the manifest's `batch` if left out."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Do everything that the manifest asks for and is not done yet."""
@@ -84,6 +89,7 @@ def run(
     with _exit_codes():
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = load_manifest(manifest)
+        loaded = replace(loaded, batch=batch or loaded.batch)
         display = choose_display(Console(stderr=True))
         report = run_manifest(
             loaded, device=device or loaded.device, workers=workers, display=display, budget=budget

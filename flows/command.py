@@ -88,7 +88,7 @@ def run_one(
     child = DeviceChild(
         slot,
         initializer=worker_calls.start,
-        initargs=(slot, None, log.getEffectiveLevel()),
+        initargs=(slot, None, 1, log.getEffectiveLevel()),
         on_progress=display.pair_progress,
     )
     with child, display:

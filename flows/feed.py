@@ -21,9 +21,32 @@ from stylize_core.errors import StylizeError
 
 MAX_ATTEMPTS = 3
 NAMES_TOLD = 5
+# Where a worker finds out itself how many pairs to compute together, it is given so many at a time, and of
+# large pictures only so many pixels: three such groups are in memory at once.
+GROUP_PAIRS = 16
+GROUP_PIXELS = 16 * 512**2
 
 Group = Sequence[Job]
 """Pairs that go to the worker in one call."""
+
+
+def in_groups(jobs: Sequence[Job], device: str, batch: int | None) -> list[Group]:
+    """The jobs in their order, those together that the worker may compute in one batch.
+
+    Args:
+        batch: how many at most; None for one on a CPU, and elsewhere for as many as are usually of use.
+    """
+    groups: list[list[Job]] = []
+    for job in jobs:
+        settings = job.pair.style_settings
+        found_out = max(1, min(GROUP_PAIRS, GROUP_PIXELS // settings.size**2))
+        most = batch or (1 if device == "cpu" else found_out)
+        group = groups[-1] if groups else []
+        if group and len(group) < most and group[0].pair.style_settings == settings:
+            group.append(job)
+        else:
+            groups.append([job])
+    return list(groups)
 
 
 @dataclass(slots=True)

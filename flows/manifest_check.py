@@ -13,6 +13,8 @@ from flows.blend import Blend
 from flows.errors import Problem
 from flows.manifest_blend import read_blend
 from flows.manifest_model import (
+    BATCH,
+    BATCH_EXPECTED,
     BLEND_KEYS,
     CONTENT_KEYS,
     DEVICE,
@@ -82,6 +84,7 @@ class _Checker:
             pairs=tuple(self.pairs(top.get("pairs"), base, pair_base)),
             sweep=sweep,
             sheet=self.sheet(top.get("sheet")),
+            batch=self.batch(top.get("batch")),
             timeout_s=self.timeout(top.get("timeout")),
         )
         self.names_differ(found, top.get("name", root))
@@ -140,6 +143,15 @@ class _Checker:
         except Refused as refused:
             self.problems.append(refused.problem)
             return True
+
+    def batch(self, node: Node | None) -> int | None:
+        if node is None:
+            return None
+        given = self.text(node, BATCH_EXPECTED)
+        if given and given != "auto" and not re.fullmatch(BATCH, given):
+            self.problem(node, f"{shown(given)} is not accepted; it must be {BATCH_EXPECTED}")
+            return None
+        return None if given in ("", "auto") else int(given)
 
     def timeout(self, node: Node | None) -> float:
         if node is None:

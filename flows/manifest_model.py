@@ -20,6 +20,8 @@ TOP_KEYS: Mapping[str, str] = {
     "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
     "timeout": "the longest time that a device may take for one pair, such as `90s`, `10m` or `1h30m`; "
     "no limit if left out. Changing it makes no picture out of date",
+    "batch": "how many pairs of equal settings and shape a device computes together: a whole number, or "
+    "`auto`: one on a CPU, which keeps the bytes, and on a GPU what proves fastest and fits into its memory",
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
@@ -63,6 +65,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "region": ("mask",),
     "pair": (),
 }
+BATCH = r"[1-9][0-9]{0,3}"
+BATCH_EXPECTED = "auto or a whole number from 1 to 9999"
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
 
 
@@ -122,6 +126,7 @@ class Manifest:
         device: auto, cpu, mps, cuda or cuda:N.
         sweep: the settings that take several values, unless a style or a pair says otherwise.
         sheet: whether swept pairs get contact sheets.
+        batch: how many pairs are computed together; None for `auto`.
         timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
     """
 
@@ -137,3 +142,4 @@ class Manifest:
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     sheet: bool = True
     timeout_s: float = math.inf
+    batch: int | None = None

@@ -48,6 +48,7 @@ def manifest_schema() -> dict[str, Any]:
     types: dict[str, dict[str, Any]] = {
         "version": {"const": 1},
         "device": {"type": "string", "pattern": f"^({DEVICE})$"},
+        "batch": {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 9999}]},
         "timeout": {"anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": f"^{FORM}$"}]},
         "settings": settings,
         "sweep": sweep,

@@ -30,7 +30,7 @@ RECORD_VERSION = 1
 MESSAGE_BYTES = 2000
 """The longest text, in bytes of UTF-8, that a failure may leave in a record."""
 
-_TIMES_AND_PLACES = ("timings_s", "finished_at", "peak_memory_bytes", "device", "versions")
+_TIMES_AND_PLACES = ("timings_s", "finished_at", "peak_memory_bytes", "batch", "device", "versions")
 
 
 class UnreadableRecord(ValueError):
@@ -158,7 +158,9 @@ class Record(_Part):
         identity: hash of the ingredients; the plan's, which may be empty, if the pair failed before all of
             them were known.
         decisions: what the program decided for the user, one sentence each.
-        timings_s: seconds per phase, by a monotonic clock.
+        timings_s: seconds per phase, by a monotonic clock; `optimise` is that of all pairs in the batch.
+        peak_memory_bytes: what the device held at most, for all pairs in the batch.
+        batch: how many pairs were computed together.
         finished_at: UTC; for people only, nothing is ever decided by it.
     """
 
@@ -183,6 +185,7 @@ class Record(_Part):
     optimisation: Optimisation | None = None
     timings_s: NamedNumbers = Field(default_factory=dict)
     peak_memory_bytes: int | None = None
+    batch: int = 1
     decisions: tuple[str, ...] = ()
     finished_at: Moment = Field(default_factory=lambda: datetime.now(UTC))
 

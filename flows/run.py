@@ -22,7 +22,7 @@ from flows import worker_calls
 from flows.budget import UNLIMITED, Budget, watched
 from flows.devices import slots
 from flows.errors import BatchError, StorageError, WorkerCrashed, WorkerStopped
-from flows.feed import Feed
+from flows.feed import Feed, in_groups
 from flows.lock import hold_output
 from flows.manifest import Manifest
 from flows.pairs import Job, Outcome
@@ -113,7 +113,7 @@ class Run:
             child = DeviceChild(
                 slot,
                 initializer=worker_calls.start,
-                initargs=(slot, self._threads(), log.getEffectiveLevel()),
+                initargs=(slot, self._threads(), self.manifest.batch, log.getEffectiveLevel()),
                 on_progress=self.listener.pair_progress,
             )
             self._children.append(child)
@@ -138,7 +138,8 @@ class Run:
         try:
             counts: Counter[str] = Counter()
             feed = Feed(child, self.listener.note, self._given_up, lambda: bool(self._enough))
-            for outcome in feed.outcomes([(job,) for job in self.chunks[number].jobs]):
+            groups = in_groups(self.chunks[number].jobs, child.device, self.manifest.batch)
+            for outcome in feed.outcomes(groups):
                 self._settle(outcome)
                 counts[outcome.status] += 1
             return dict(counts)

@@ -205,10 +205,20 @@ class Studio:
             return None
         return int(torch.cuda.max_memory_allocated(self.device))
 
-    def forget_peak(self) -> None:
-        """Begin to measure the peak anew."""
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
+    def forget_peak(self) -> int:
+        """Begin to measure the peak anew; what the device holds already, 0 where it cannot tell."""
+        if self.device.type != "cuda":
+            return 0
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return int(torch.cuda.memory_allocated(self.device))
+
+    def free_bytes(self) -> int:
+        """What the device has left, torch's own reserve included; 0 where it cannot tell."""
+        if self.device.type != "cuda":
+            return 0
+        free, _ = torch.cuda.mem_get_info(self.device)
+        reserve = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        return int(free + reserve)
 
 
 def _load(settings: StyleSettings) -> Weights:

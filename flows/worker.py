@@ -17,6 +17,7 @@ from flows.pairs import Job, Outcome
 from flows.storage_retries import retries_so_far
 from flows.studio import Studio
 from flows.worker_batch import compute
+from flows.worker_pace import Pace
 from flows.worker_pair import Work
 from stylize_core.device import describe_device
 from stylize_core.settings import StyleSettings
@@ -25,8 +26,9 @@ from stylize_core.settings import StyleSettings
 class _Line:
     """One device and the two threads beside it."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, batch: int | None) -> None:
         self.studio = Studio(device)
+        self._pace = Pace(1 if batch is None and self.studio.device.type == "cpu" else batch)
         self._reader = ThreadPoolExecutor(1, "reader")
         self._writer = ThreadPoolExecutor(1, "writer")
         self._ahead: dict[str, Future[Work]] = {}
@@ -38,7 +40,7 @@ class _Line:
         begun = [self._ahead.get(job.pair.name) or self._begun(job) for job in jobs]
         self._ahead = {job.pair.name: self._begun(job) for job in ahead}
         works = [future.result() for future in begun]
-        compute(works, self.studio)
+        compute(works, self.studio, self._pace)
         ended = self._settled()
         self._behind = [self._writer.submit(work.finish) for work in works]
         return ended if ahead else ended + self._settled()
@@ -66,8 +68,12 @@ class _Line:
 _line: _Line | None = None
 
 
-def start(device: str, threads: int | None = None) -> None:
+def start(device: str, threads: int | None = None, batch: int | None = None) -> None:
     """Make this process a worker for `device`, with that many CPU threads if given.
+
+    Args:
+        batch: how many pairs to compute together where they are alike; None for one on a CPU, which keeps the
+            bytes, and elsewhere for what turns out to be fastest and to fit.
 
     Raises:
         DeviceUnavailable: there is no such device.
@@ -75,7 +81,7 @@ def start(device: str, threads: int | None = None) -> None:
     global _line
     if threads:
         torch.set_num_threads(threads)
-    _line = _Line(device)
+    _line = _Line(device, batch)
 
 
 def describe() -> str:

@@ -2,56 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import ExitStack
 
 from flows import pool
 from flows.studio import Seen, Studio
 from flows.supervision import refuse_if_late
+from flows.worker_pace import Pace
 from flows.worker_pair import Made, Stopped, Work
 from flows.worker_regions import core_regions
+from stylize_core.errors import OutOfMemory, StylizeError
 from stylize_core.minimise import Progress
-from stylize_core.objective import Targets, mean_targets
+from stylize_core.objective import Targets, mean_targets, stack_targets
 from stylize_core.transfer import stylize
 
 
-def compute(works: Sequence[Work], studio: Studio) -> None:
+def compute(works: Sequence[Work], studio: Studio, pace: Pace) -> None:
     """Let every work that is ready have what the device makes of it, or the reason why not."""
+    for batch in _batches([work for work in works if work.is_ready], pace):
+        _together(batch, studio, pace)
+
+
+def _batches(works: Sequence[Work], pace: Pace) -> Iterator[list[Work]]:
+    """The works in batches of one kind each; every batch is asked for after the one before it is done."""
+    kinds: dict[Hashable, list[Work]] = {}
     for work in works:
-        if work.is_ready:
-            with work.own_errors():
-                _compute(work, studio)
+        kinds.setdefault(_kind(work), []).append(work)
+    for kind, alike in kinds.items():
+        while alike:
+            count = pace.limit(kind)
+            yield alike[:count]
+            del alike[:count]
 
 
-def _compute(work: Work, studio: Studio) -> None:
-    with pool.timed(work.job.pair.name, work.job.timeout_s) as watch:
-        _optimise(work, studio, watch)
+def _kind(work: Work) -> Hashable:
+    """The same for pairs that may be computed together: all settings and all shapes agree.
 
-
-def _optimise(work: Work, studio: Studio, watch: pool.Stopwatch) -> None:
+    A pair that somebody watches, whose time is limited or that has regions goes alone.
+    """
     pair, content, init = work.job.pair, work.content, work.init
-    if content is None:
-        raise RuntimeError("prepare() comes first")
-    settings = pair.style_settings
+    watched = bool(pair.snapshot_steps) or pair.picture_settings.animation != "none"
+    if content is None or watched or work.regions or math.isfinite(work.job.timeout_s):
+        return pair.name
+    return repr(pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
+
+
+def _together(batch: Sequence[Work], studio: Studio, pace: Pace) -> None:
+    """Compute the batch; where it fails, its parts, so that every failure is some pair's own."""
+    if len(batch) == 1:
+        with batch[0].own_errors():
+            _compute(batch, studio, pace)
+        return
+    size = _size_to_retry(batch, studio, pace)
+    for at in range(0, len(batch) if size else 0, size or 1):
+        _together(batch[at : at + size], studio, pace)
+
+
+def _size_to_retry(batch: Sequence[Work], studio: Studio, pace: Pace) -> int:
+    """Compute the batch; 0 if that went well, else how many to try together instead."""
+    try:
+        _compute(batch, studio, pace)
+    except Stopped:
+        for work in batch:
+            work.stopped = True
+    except OutOfMemory:
+        pace.too_many(_kind(batch[0]), len(batch))
+        return -(-len(batch) // 2)
+    except (StylizeError, RuntimeError, ValueError):  # whose, and what, is seen when each is alone
+        return 1
+    return 0
+
+
+def _compute(batch: Sequence[Work], studio: Studio, pace: Pace) -> None:
+    job = batch[0].job
+    before = studio.forget_peak()
+    with pool.timed(job.pair.name, job.timeout_s) as watch:
+        began = time.monotonic()
+        _optimise(batch, studio, watch)
+    seconds = time.monotonic() - began
+    evaluations = sum(work.made.report.evaluations for work in batch if work.made)
+    used = (studio.peak_memory_bytes() or 0) - before
+    speed = evaluations / max(seconds, 1e-9)
+    pace.learn(_kind(batch[0]), len(batch), speed=speed, used_bytes=used, free_bytes=studio.free_bytes())
+
+
+def _optimise(batch: Sequence[Work], studio: Studio, watch: pool.Stopwatch) -> None:
+    first, settings = batch[0], batch[0].job.pair.style_settings
     encoder = studio.encoder(settings)
-    work.precision = encoder.precision
-    studio.forget_peak()
-    with work.timed("targets"):
-        targets = _style(work, content, studio)
-    frames = work.watch()
-    with work.timed("optimise"):
+    contents = [_seen(work.content) for work in batch]
+    inits = [work.init.picture.rgb for work in batch if work.init]
+    targets = []
+    for work, content in zip(batch, contents, strict=True):
+        work.precision = encoder.precision
+        with work.timed("targets"):
+            targets.append(_style(work, content, studio))
+    frames = [work.watch() for work in batch]
+    with ExitStack() as phases:
+        for work in batch:
+            phases.enter_context(work.timed("optimise"))
         made = stylize(
-            studio.upload([content.picture.rgb]),
-            targets,
+            studio.upload([content.picture.rgb for content in contents]),
+            stack_targets(targets),
             settings=settings,
             encoder=encoder,
-            regions=core_regions(work.regions, pair, content, studio),
-            init_bchw=None if init is None else studio.upload([init.picture.rgb]),
-            callback=lambda progress: _report(work, progress, watch),
-            frames=frames,
+            regions=core_regions(first.regions, first.job.pair, contents[0], studio),
+            init_bchw=studio.upload(inits) if inits else None,
+            callback=lambda progress: _report(batch, progress, watch),
+            frames=frames[0] if len(batch) == 1 else None,
         )
-        image = made.image_bchw[0].cpu()
-    terms = {name: values[0] for name, values in made.terms.items()}
-    work.take(Made(image, made.reports[0], terms, 1))
+        images = made.image_bchw.cpu()
+    for row, work in enumerate(batch):
+        terms = {name: values[row] for name, values in made.terms.items()}
+        with work.own_errors():
+            work.take(Made(images[row], made.reports[row], terms, len(batch)))
+
+
+def _seen(content: Seen | None) -> Seen:
+    if content is None:
+        raise RuntimeError("prepare() comes first")
+    return content
 
 
 def _style(work: Work, content: Seen, studio: Studio) -> Targets:
@@ -63,8 +134,9 @@ def _style(work: Work, content: Seen, studio: Studio) -> Targets:
     return parts[0] if parts else {}
 
 
-def _report(work: Work, progress: Progress, watch: pool.Stopwatch) -> None:
+def _report(batch: Sequence[Work], progress: Progress, watch: pool.Stopwatch) -> None:
     if pool.should_stop():
         raise Stopped
-    refuse_if_late(work.job, spent_s=watch.spent_s, step=progress.step)
-    pool.report(pool.Progress(work.job.pair.name, progress.step, progress.loss[0]))
+    refuse_if_late(batch[0].job, spent_s=watch.spent_s, step=progress.step)
+    for work, loss in zip(batch, progress.loss, strict=True):
+        pool.report(pool.Progress(work.job.pair.name, progress.step, loss))

@@ -14,13 +14,13 @@ from flows.sheets import SheetJob
 from stylize_core.settings import StyleSettings
 
 
-def start(device: str, threads: int | None, log_level: int) -> None:
+def start(device: str, threads: int | None, batch: int | None, log_level: int) -> None:
     """See `flows.worker.start`; the worker logs as its parent does."""
     log_to_stderr(log_level)
     prepare_for_torch()
     from flows import worker
 
-    worker.start(device, threads)
+    worker.start(device, threads, batch)
 
 
 def describe() -> str:

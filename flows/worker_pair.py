@@ -57,7 +57,7 @@ class Made:
     batch: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Work:
     """A pair in flight and all that is known about it so far, so that any failure can be recorded.
 
@@ -325,6 +325,7 @@ class Work:
                 "optimisation": None if self.made is None else _optimisation(self.made),
                 "timings_s": {name: round(value, 4) for name, value in self.timings_s.items()},
                 "peak_memory_bytes": self.peak_memory_bytes,
+                "batch": self.made.batch if self.made else 1,
                 "decisions": tuple(self.made.report.decisions) if self.made else (),
             }
         )
