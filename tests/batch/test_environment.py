@@ -21,6 +21,6 @@ def test_workers_set_what_torch_needs_and_leave_alone_what_the_user_set(
 ) -> None:
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    with DeviceChild("cpu", initializer=worker_calls.start, initargs=("cpu", 1, logging.WARNING)) as child:
+    with DeviceChild("cpu", initializer=worker_calls.start, initargs=("cpu", 1, 1, logging.WARNING)) as child:
         found = child.call(surroundings)
     assert found == {"OMP_WAIT_POLICY": "ACTIVE", "THP_MEM_ALLOC_ENABLE": "1"}
