@@ -1,0 +1,204 @@
+"""Rows 1, 2, 6, 9, 21, 40, 44: runs that are killed, stopped, doubled, kept out, left without a server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from commands import ROOT
+from processes import Family, eventually, family, needs_proc
+from small_batch import draw, manifest, report, small_batch, stylize, stylize_family, tree, written_at
+
+pytestmark = pytest.mark.slow
+LONG = "encoder: slim, size: 64, steps: 60"
+CPU = ("--device", "cpu")
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine pairs, done by a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("calm")
+    path = small_batch(folder, photos=3, paintings=3)
+    manifest(folder, settings=LONG, output="calm")
+    assert stylize("run", path, *CPU).returncode == 0
+    return folder
+
+
+def everybody_ends(program: Family) -> bool:
+    return eventually(lambda: not program.members())
+
+
+@needs_proc
+@pytest.mark.parametrize("moment", ["start", "[4/9]", "[9/9]"])
+def test_row_01_02_a_run_killed_at_any_moment_is_finished_by_the_same_command(
+    calm: Path, moment: str
+) -> None:
+    output = f"killed-{moment.strip('[]').replace('/', '-')}"
+    path = manifest(calm, settings=LONG, output=output)
+    with stylize_family("run", path, *CPU) as program:
+        if moment == "start":
+            assert eventually((calm / output / ".stylize.lock").exists)
+        else:
+            program.wait_for(moment)
+        program.signal(signal.SIGKILL)
+        program.end()
+        assert everybody_ends(program)
+    finish(calm, output)
+
+
+def finish(home: Path, output: str) -> None:
+    """Run again what was broken off: only what is missing is made, and the end is as if nothing had been."""
+    before = written_at(home / output)
+    recorded = {name.removesuffix(".json") for name in before if name.endswith(".json")}
+    done = stylize("run", manifest(home, settings=LONG, output=output), *CPU)
+    assert done.returncode == 0, done.stderr
+    assert f"9 of 9 done ({9 - len(recorded)} now, {len(recorded)} before)" in done.stdout
+    after = written_at(home / output)
+    for name in recorded:
+        assert after[f"{name}.json"] == before[f"{name}.json"]
+        assert after[f"{name}.png"] == before[f"{name}.png"]
+    assert tree(home / output) == tree(home / "calm")
+
+
+@needs_proc
+def test_row_06_sigterm_ends_a_run_that_can_go_on(calm: Path) -> None:
+    path = manifest(calm, settings=LONG, output="terminated")
+    with stylize_family("run", path, *CPU) as program:
+        program.wait_for("[1/9]")
+        program.program.terminate()
+        assert program.end() == 4
+        assert everybody_ends(program)
+    facts = report(calm, "terminated")
+    assert (facts["end"], facts["reason"]) == ("stopped", "SIGTERM")
+    assert list((calm / "terminated").glob(".*")) == []
+
+
+@needs_proc
+def test_row_06_40_two_runs_at_once_are_one_and_ctrl_c_ends_it_in_good_order(calm: Path) -> None:
+    path = manifest(calm, settings=LONG, output="interrupted")
+    with stylize_family("run", path, *CPU) as program:
+        program.wait_for("[2/9]")
+        second = stylize("run", path, *CPU)
+        assert second.returncode == 11
+        assert f"process {program.program.pid} on" in second.stderr
+        began = time.monotonic()
+        program.signal(signal.SIGINT)
+        assert program.end() == 130
+        assert time.monotonic() - began < 15
+        assert everybody_ends(program)
+    facts = report(calm, "interrupted")
+    assert (facts["end"], facts["exit_code"]) == ("interrupted", 130)
+    assert facts["done"] >= 2
+    assert facts["left"] == 9 - facts["done"] > 0
+    finish(calm, "interrupted")
+
+
+@needs_proc
+def test_row_40_two_runs_whose_lock_was_removed_leave_the_right_tree(calm: Path) -> None:
+    """The lock saves double work and guards nothing: both runs go on to the end, in two real processes."""
+    path = manifest(calm, settings=LONG, output="unlocked")
+    with stylize_family("run", path, *CPU) as first:
+        first.wait_for("[2/9]")
+        (calm / "unlocked/.stylize.lock").unlink()
+        with stylize_family("run", path, *CPU) as second:
+            assert first.end() == 0
+            assert second.end() == 0
+    assert tree(calm / "unlocked") == tree(calm / "calm")
+    assert report(calm, "unlocked")["failed"] == 0
+
+
+@needs_proc
+def test_row_21_a_worker_killed_in_the_middle_costs_its_pair_one_try(calm: Path) -> None:
+    path = manifest(calm, settings=LONG, output="orphaned")
+    with stylize_family("run", path, *CPU) as program:
+        program.wait_for("[2/9]")
+        (worker,) = program.members("spawn_main")
+        assert worker != program.program.pid
+        os.kill(worker, signal.SIGKILL)
+        assert "SIGKILL" in program.wait_for("p2__s0, ")
+        assert program.end() == 0
+        assert everybody_ends(program)
+    assert tree(calm / "orphaned") == tree(calm / "calm")
+
+
+@needs_proc
+def test_row_44_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Path) -> None:
+    path = manifest(calm, settings=LONG, output="serverless")
+    began = (
+        "import signal\n"
+        "from flows.server import prefect_server\n"
+        "with prefect_server() as url:\n"
+        "    print('url', url, flush=True)\n"
+        "    signal.pause()\n"
+    )
+    with family(began) as server:
+        url = server.wait_for("url ")
+        with stylize_family("run", path, *CPU, PREFECT_API_URL=url, PREFECT_HOME=str(tmp_path)) as program:
+            program.wait_for("[3/9]")
+            server.signal(signal.SIGKILL)
+            assert program.end() == 0
+            assert everybody_ends(program)
+    assert report(calm, "serverless")["done"] == 9
+    assert tree(calm / "serverless") == tree(calm / "calm")
+
+
+@needs_proc
+def test_row_44_a_server_that_is_down_at_the_start_is_said_in_one_sentence(calm: Path) -> None:
+    path = manifest(calm, settings=LONG, output="no-server")
+    done = stylize("run", path, *CPU, PREFECT_API_URL="http://me:hunter2@127.0.0.1:9/api")
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert "no Prefect server answers there" in said
+    assert "unset PREFECT_API_URL to run with a private one" in said
+    assert "hunter2" not in said
+    assert tree(calm / "no-server") == {}
+
+
+@pytest.mark.parametrize("shut", ["the folder", "the one above it"])
+def test_row_09_an_output_that_nobody_may_write_is_refused_before_the_first_pair(shut: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        draw(home / "p.png", 1)
+        entries = "contents: [p.png]\nstyles: [p.png]"
+        path = manifest(home, entries, output="shut" if shut == "the folder" else "shut/out")
+        (home / "shut").mkdir(mode=0o555)
+        done = _as_nobody(path)
+        assert done.returncode == 1, done.stderr
+        assert f"{home}/shut" in done.stderr
+        assert "choose an output that this user can write to" in done.stderr
+        assert list((home / "shut").iterdir()) == []
+
+
+def test_row_09_an_output_on_a_file_system_without_writing_is_refused(tmp_path: Path) -> None:
+    draw(tmp_path / "p.png", 1)
+    path = manifest(tmp_path, "contents: [p.png]\nstyles: [p.png]", output="/proc/stylize")
+    done = stylize("run", path, *CPU)
+    assert done.returncode == 1
+    assert "choose an output that this user can write to" in done.stderr
+
+
+def _as_nobody(manifest_path: Path) -> subprocess.CompletedProcess[str]:
+    """A run by a user whom permissions bind; root is not. A plan loads all modules while they may be read."""
+    script = (
+        "import contextlib, os, sys, flows.cli, flows.command\n"
+        f"sys.argv = ['stylize', 'plan', {str(manifest_path)!r}]\n"
+        "with contextlib.suppress(SystemExit): flows.cli.main()\n"
+        f"if os.geteuid() == 0: os.seteuid({NOBODY})\n"
+        "sys.argv[1] = 'run'\n"
+        "flows.cli.main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
