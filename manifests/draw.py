@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from drawing import flow, impasto, ink_waves, landscape, mosaic, still_life, town
 from drawing.noise import Array
 from drawing.tone import picture
+from PIL import Image
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -38,6 +40,17 @@ EXAMPLES = {
 }
 
 
+# Masks, white where a part of a picture is, as large as that picture.
+MASKS = {"masks/landscape_sky": Example(landscape.sky, (768, 512), 0)}
+
+
+def png(example: Example, width: int) -> bytes:
+    """The mask drawn `width` px wide, as a grey PNG file; the same bytes each time."""
+    stored = io.BytesIO()
+    Image.fromarray((example.draw(width) * 255 + 0.5).astype(np.uint8)).save(stored, "png", optimize=True)
+    return stored.getvalue()
+
+
 def jpeg(example: Example, width: int) -> bytes:
     """The picture drawn `width` px wide, as a JPEG file; the same bytes each time."""
     stored = io.BytesIO()
@@ -48,14 +61,15 @@ def jpeg(example: Example, width: int) -> bytes:
 
 def main(names: list[str]) -> int:
     """Draws the named pictures, or all, into `images`; 2 if a name is unknown, and then nothing is drawn."""
-    unknown = sorted(set(names) - set(EXAMPLES))
-    if unknown:
-        print(f"no picture is called {', '.join(unknown)}; there are {', '.join(EXAMPLES)}", file=sys.stderr)
+    known = EXAMPLES | MASKS
+    if unknown := sorted(set(names) - set(known)):
+        print(f"no picture is called {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
-    for name in names or EXAMPLES:
-        start, path = time.perf_counter(), IMAGES / f"{name}.jpg"
+    for name in names or known:
+        store, suffix = (png, "png") if name in MASKS else (jpeg, "jpg")
+        start, path = time.perf_counter(), IMAGES / f"{name}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(jpeg(EXAMPLES[name], EXAMPLES[name].size[0]))
+        path.write_bytes(store(known[name], known[name].size[0]))
         print(f"{name}: {path.stat().st_size // 1000} kB in {time.perf_counter() - start:.0f} s", flush=True)
     return 0
 
