@@ -42,6 +42,27 @@ def test_the_gram_matrix_is_that_of_numpy(shape: tuple[int, ...]) -> None:
     _close(gram_matrix(features), [reference.gram(array(row)) for row in features])
 
 
+@pytest.mark.parametrize("size", [(5, 7), (32, 32), (64, 80), (71, 83)], ids=str)
+@pytest.mark.parametrize("order", [torch.channels_last, torch.contiguous_format], ids=str)
+def test_the_gram_matrix_of_bfloat16_features_is_float32_and_nearly_exact(
+    size: tuple[int, int], order: torch.memory_format
+) -> None:
+    features = _features(1, 2, 24, *size).relu().bfloat16().contiguous(memory_format=order).requires_grad_()
+    exact = features.detach().double().requires_grad_()
+    slope = _features(2, 2, 24, 24)
+    found, expected = gram_matrix(features), gram_matrix(exact)
+    assert found.dtype == torch.float32
+    assert _distance(found, expected) < 2e-3
+    (found_gradient,) = torch.autograd.grad((found * slope).sum(), features)
+    (expected_gradient,) = torch.autograd.grad((expected * slope).sum(), exact)
+    assert found_gradient.dtype == torch.bfloat16
+    assert _distance(found_gradient, expected_gradient) < 5e-3
+
+
+def _distance(found: Tensor, expected: Tensor) -> float:
+    return float((found.detach().double() - expected.detach()).norm() / expected.detach().norm())
+
+
 def test_a_gram_matrix_computed_by_hand() -> None:
     features = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]], dtype=torch.float64)
     # F Fᵀ = [[1+4, 3-2], [3-2, 9+1]], divided by 2 channels times 2 places
