@@ -146,4 +146,4 @@ def _table(draft: Draft, title: str, axes: Axes, pairs: Mapping[tuple[int, ...],
 
 def _headed(key: str, label: str) -> str:
     """A label of several words gets lines of its own."""
-    return f"{key} =\n{label}" if "-" in label else f"{key} = {label}"
+    return f"{key} =\n{label}" if ", " in label else f"{key} = {label}"

@@ -105,13 +105,18 @@ def labels(values: Sequence[object]) -> tuple[str, ...]:
 
 
 def shown_values(values: Sequence[object]) -> tuple[str, ...]:
-    """What people are to read instead of the labels, which may be mere numbers.
+    """What people are to read instead of the labels, which must fit into file names.
 
-    >>> shown_values(["noise", {"relu1_1": 2.0, "relu2_1": 1.0}])
-    ('noise', 'relu1_1: 2, relu2_1: 1 (v2)')
+    >>> shown_values([("relu1_1", "relu2_1"), {"relu1_1": 2.0, "relu2_1": 1.0}])
+    ('relu1_1, relu2_1', 'relu1_1: 2, relu2_1: 1 (v2)')
     """
-    pairs = zip(values, labels(values), strict=True)
-    return tuple(f"{_words(v)} ({label})" if _NUMBERED.fullmatch(label) else label for v, label in pairs)
+    return tuple(_shown(value, label) for value, label in zip(values, labels(values), strict=True))
+
+
+def _shown(value: object, label: str) -> str:
+    if _NUMBERED.fullmatch(label):
+        return f"{_words(value)} ({label})"
+    return _words(value) if value and isinstance(value, tuple) else label
 
 
 def _words(value: object) -> str:

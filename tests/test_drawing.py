@@ -95,16 +95,22 @@ def test_the_folder_holds_the_drawn_pictures_and_no_others_and_stays_small() -> 
     assert sum(path.stat().st_size for path in stored) < 1_200_000
 
 
-def test_the_mask_of_the_sky_fits_the_landscape_and_marks_its_sky() -> None:
-    mask = _grey(draw.IMAGES / "masks/landscape_sky.png") / 255
-    with Image.open(draw.IMAGES / "contents/landscape.jpg") as image:
-        assert image.size == mask.shape[::-1]
-        blue = np.asarray(image, np.float32)[..., 2]
-    assert mask[:40].mean() > 0.8
-    assert mask[-200:].max() == 0
-    assert (blue * mask).sum() / mask.sum() > 1.5 * (blue * (1 - mask)).sum() / (1 - mask).sum()
-    small = draw.MASKS["masks/landscape_sky"]
-    assert draw.png(small, WIDTH) == draw.png(small, WIDTH)
+@pytest.mark.parametrize("name", sorted(draw.MASKS))
+def test_a_mask_is_the_stored_one_and_covers_its_part_of_the_picture(name: str) -> None:
+    mask = draw.MASKS[name]
+    stored = draw.IMAGES / f"{name}.png"
+    drawn = _grey(io.BytesIO(draw.png(mask, 96)))
+    with Image.open(stored) as image:
+        assert (image.mode, image.size) == ("L", mask.size)
+        shrunk = np.asarray(image.resize(drawn.shape[::-1], Image.Resampling.BOX), np.float32)
+    assert np.abs(drawn - shrunk).mean() < 3
+    half = drawn[:43] if name.endswith("sky") else drawn[41:]
+    assert half.sum() > 0.97 * drawn.sum() > 0
+
+
+def test_sky_and_water_do_not_overlap() -> None:
+    sky, water = (_grey(draw.IMAGES / f"masks/town_{part}.png") for part in ("sky", "water"))
+    assert (sky + water).max() <= 256
 
 
 def test_an_unknown_name_draws_nothing_and_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,12 @@ def draw(width: int) -> Array:
     return shrink(varnish(canvas, strength=1.1, azimuth=130, gloss=0.35), 2)
 
 
+def sky(width: int) -> Array:
+    """Where there is nothing but sky in the painting, 0..1 (H, W, 1), soft at its edges."""
+    y, x = np.mgrid[0 : round(width * _ASPECT), 0:width].astype(np.float32) / width
+    return np.asarray(smoothstep(0.40, 0.36, y) * smoothstep(0.84, 0.80, x))[..., None]
+
+
 def _layer(canvas: Canvas, brush: Brush, *, spacing: float, rng: np.random.Generator) -> None:
     starts = scatter(canvas, rng, spacing=spacing)
     lengths = brush.length * rng.uniform(0.5, 1.25, len(starts)) * _room(starts)

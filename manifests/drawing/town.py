@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from drawing.air_and_sea import sea, sky
+from drawing import air_and_sea
 from drawing.blocks import LEAF, PAINT, STONE, box
 from drawing.boats import boat
 from drawing.foliage import blob, tree
@@ -46,8 +47,31 @@ def draw(width: int) -> Array:
     sun = _sun_map(scene, cells=int(np.clip(wide * 1.4, 150, 2200)))
     direct, reach = _view(scene, sun, _CAMERA, wide, high)
     mirror, _ = _view(scene, sun, _MIRRORED, wide, high)
-    light = sea(direct, reach, mirror, rays=_rays(_CAMERA, wide, high), eye=float(_CAMERA.eye[1]))
+    light = air_and_sea.sea(direct, reach, mirror, rays=_rays(_CAMERA, wide, high), eye=float(_CAMERA.eye[1]))
     return np.asarray(film(shrink(light, 2), exposure=0.60))
+
+
+def sky(width: int) -> Array:
+    """Where the sky is in the picture, 0..1 (H, W, 1), soft at edges."""
+    reach, rays = _outlines(width)
+    return _mask(np.isinf(reach) & (rays[..., 1] > 0))
+
+
+def water(width: int) -> Array:
+    """Where the water is, in the same way."""
+    reach, rays = _outlines(width)
+    return _mask((rays[..., 1] < 0) & (_CAMERA.eye[1] < -rays[..., 1] * reach))
+
+
+def _outlines(width: int) -> tuple[Array, Array]:
+    """How far the nearest thing is for every ray, infinite where there is none, and the rays."""
+    wide, high = width * 2, round(width * 2 / 3) * 2
+    reach, _ = rasterise(_pixels(_CAMERA.project(_scene().corners), wide, high), wide, high)
+    return reach, _rays(_CAMERA, wide, high)
+
+
+def _mask(inside: NDArray[np.bool_]) -> Array:
+    return shrink(inside[..., None].astype(np.float32), 2)
 
 
 def _scene() -> Scene:
@@ -186,7 +210,7 @@ def _view(scene: Scene, sun: SunMap, camera: Camera, wide: int, high: int) -> tu
     """Linear light (H, W, 3) of everything but water, and the depth along the view axis."""
     reach, owner = rasterise(_pixels(camera.project(scene.corners), wide, high), wide, high)
     rays = _rays(camera, wide, high)
-    light = sky(rays)
+    light = air_and_sea.sky(rays)
     hit = owner >= 0
     points = _world(camera, rays[hit] * reach[hit][:, None])
     opened = _openness(camera, rays, reach)[hit]
@@ -226,7 +250,7 @@ def _lit(
     )
     light = surface * (cosine[:, None] * _SUN_LIGHT + ambient * opened[:, None])
     bent = towards - 2 * (towards * normal).sum(-1, keepdims=True) * normal
-    light = light + gloss[:, None] * sky(bent / np.abs(bent[:, 2:]).clip(0.2)) * 0.8
+    light = light + gloss[:, None] * air_and_sea.sky(bent / np.abs(bent[:, 2:]).clip(0.2)) * 0.8
     haze = 1 - np.exp(-np.clip(points[:, 2:] - 40, 0, None) * 0.0042)
     return np.asarray(light * (1 - haze) + np.array([0.66, 0.70, 0.78], np.float32) * haze)
 

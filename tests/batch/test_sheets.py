@@ -99,7 +99,7 @@ def test_the_first_setting_runs_down_the_second_across_and_others_make_further_t
     )
     (sheet,) = sheets(manifest(home, entries, settings=TINY))
     assert sheet.columns == 3
-    said = ("relu1_1", "relu1_1-relu2_1", "relu1_1: 2 (v3)")
+    said = ("relu1_1", "relu1_1, relu2_1", "relu1_1: 2 (v3)")
     assert sheet.column_labels == tuple(f"style_layers = {value}" for value in said)
     assert sheet.row_labels == tuple(f"steps = {a}\nstyle_weight = {b}" for b in (1, 50) for a in (1, 2))
     assert sheet.pairs[4] == "p0__s0__steps=2,style_layers=relu1_1-relu2_1,style_weight=1"

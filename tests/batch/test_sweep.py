@@ -57,7 +57,8 @@ def test_where_a_label_is_a_number_people_are_shown_the_value() -> None:
     assert shown_values([None, staged]) == ("none", "weights/vgg.pth (v2)")
     assert shown_values([{"relu1_1": 2.0, "relu2_1": 0.5}]) == ("relu1_1: 2, relu2_1: 0.5 (v1)",)
     assert shown_values(["noise", "/a/noise.png", "/b/sea.png"]) == ("noise", "a/noise.png (v2)", "sea")
-    assert shown_values([(0, 0, 1, 0.5), (0.0, 0.25, 1.0, 1.0)]) == ("0-0-1-0.5", "0.0-0.25-1.0-1.0")
+    assert shown_values([(0, 0, 1, 0.5), (0.0, 0.25, 1.0, 1.0)]) == ("0, 0, 1, 0.5", "0, 0.25, 1, 1")
+    assert shown_values([("relu1_1", "relu2_1"), ()]) == ("relu1_1, relu2_1", "default")
 
 
 @given(st.lists(VALUES, max_size=12))
