@@ -1,4 +1,4 @@
-"""`python -m benchmarks [evaluation|objective|precision|throughput ...]`: ratios measured in one run."""
+"""`python -m benchmarks [NAME ...]`: tables of measurements, one run each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rich.console import Console
 from benchmarks.evaluation import evaluation_table
 from benchmarks.objective import objective_table
 from benchmarks.precision import precision_table
+from benchmarks.reconstructions import content_table, texture_table
 from benchmarks.throughput import throughput_table
 
-NAMES = ("evaluation", "objective", "precision", "throughput")
+NAMES = ("evaluation", "objective", "precision", "reconstructions", "throughput")
 
 
 def main() -> None:
@@ -41,6 +42,9 @@ def main() -> None:
         console.print(objective_table("slim", size=options.size, steps=options.steps, file=None))
     if "precision" in wanted:
         console.print(precision_table("slim", size=options.size, steps=options.steps, file=None))
+    if "reconstructions" in wanted:
+        console.print(content_table(size=256, steps=100))
+        console.print(texture_table(size=256, steps=300))
     if "throughput" in wanted:
         console.print(throughput_table(size=256, steps=50))
 

@@ -27,7 +27,13 @@ from flows.manifest_schema import manifest_schema
 from flows.manifest_settings import PICTURE_SETTINGS, PRESET, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
 from flows.manifest_yaml import MAX_BYTES
 from flows.sweep import MAX_VARIANTS
-from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, in_words, layer_names
+from stylize_core.architecture import (
+    DEFAULT_CONTENT_LAYERS,
+    DEFAULT_DREAM_LAYERS,
+    DEFAULT_STYLE_LAYERS,
+    in_words,
+    layer_names,
+)
 from stylize_core.presets import PRESETS
 from stylize_core.settings_fields import Crop
 
@@ -168,9 +174,9 @@ def _layers() -> list[str]:
     rows = [
         (f"`{encoder}`", in_words(layer_names(encoder)), *map(", ".join, defaults))
         for encoder, content in DEFAULT_CONTENT_LAYERS.items()
-        for defaults in [(content, DEFAULT_STYLE_LAYERS[encoder])]
+        for defaults in [(content, DEFAULT_STYLE_LAYERS[encoder], DEFAULT_DREAM_LAYERS[encoder])]
     ]
-    head = ("encoder", "layers", "content layers by default", "style layers by default")
+    head = ("encoder", "layers", *(f"{kind} layers by default" for kind in ("content", "style", "dream")))
     return ["## Layers\n", *_table(head, rows)]
 
 

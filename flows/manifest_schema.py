@@ -22,8 +22,9 @@ from flows.manifest_model import (
 )
 from flows.manifest_settings import SETTINGS, WEIGHTS_KEYS, Setting
 from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, layer_names
-from stylize_core.settings import Layers, WeightsFile
+from stylize_core.settings import WeightsFile
 from stylize_core.settings_fields import Crop
+from stylize_core.settings_layers import Layers
 
 _TEXT = {"type": "string", "minLength": 1}
 _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
@@ -113,7 +114,7 @@ def _type(setting: Setting) -> dict[str, Any]:
     if get_origin(setting.kind) is Literal:
         return {"enum": list(get_args(setting.kind))}
     if setting.kind == Layers:
-        return _layers()
+        return _layers(channels=setting.key == "dream_layers")
     if setting.kind == Crop:
         share = {"type": "number", **{_LIMITS[name]: limit for name, limit in setting.limits.items()}}
         return {"type": "array", "minItems": 4, "maxItems": 4, "items": share}
@@ -125,9 +126,9 @@ def _type(setting: Setting) -> dict[str, Any]:
     return {"type": plain, **{_LIMITS[name]: limit for name, limit in setting.limits.items()}}
 
 
-def _layers() -> dict[str, Any]:
+def _layers(*, channels: bool) -> dict[str, Any]:
     every = sorted({name for encoder in CONVOLUTIONS_PER_BLOCK for name in layer_names(encoder)})
-    name = {"enum": every}
+    name = {"pattern": f"^({'|'.join(every)})(:(0|[1-9][0-9]{{0,3}}))?$"} if channels else {"enum": every}
     weights = {"type": "object", "propertyNames": name}
     return {
         "anyOf": [

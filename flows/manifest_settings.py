@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from stylize_core.errors import SettingsError
 from stylize_core.presets import PRESETS, PresetName
-from stylize_core.settings import Layers, PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings import PictureSettings, StyleSettings, WeightsFile
 from stylize_core.settings_fields import Crop, setting_fields
+from stylize_core.settings_layers import Layers
 
 INIT_WORDS = ("auto", "content", "noise", "style")
 

@@ -23,8 +23,9 @@ from flows.manifest_settings import (
 )
 from flows.manifest_yaml import Items, Node, Refused, Table, Text, shown
 from stylize_core.errors import SettingsError
-from stylize_core.settings import Layers, WeightsFile
+from stylize_core.settings import WeightsFile
 from stylize_core.settings_fields import Crop
+from stylize_core.settings_layers import Layers
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})")
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")

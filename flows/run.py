@@ -120,7 +120,8 @@ class Run:
             self._idle.put(child)
         self.devices = tuple(child.call(worker_calls.describe) for child in self._children)
         networks = {
-            (s.encoder, s.weights, s.layers): s for s in (p.pair.style_settings for p in self.plan.todo)
+            (s.encoder, s.weights, s.layers, s.mode == "dream" and tuple(s.dream_layer_weights)): s
+            for s in (p.pair.style_settings for p in self.plan.todo)
         }
         for settings in networks.values():
             self._children[0].call(worker_calls.check_weights, settings)

@@ -104,7 +104,7 @@ class Studio:
             return Encoder(
                 self.weights(settings),
                 layers=settings.layers,
-                pooling=settings.pooling,
+                pooling=settings.network_pooling,
                 device=self.device,
                 dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
                 tf32=precision == "tf32",
@@ -124,7 +124,7 @@ class Studio:
     def _network(self, settings: StyleSettings) -> Hashable:
         """What tells networks, and what was measured with them, apart."""
         digest, precision = weights_digest(settings), self.precision(settings)
-        return settings.encoder, digest, settings.layers, settings.pooling, precision
+        return settings.encoder, digest, settings.layers, settings.network_pooling, precision
 
     def picture(
         self,

@@ -20,6 +20,7 @@ from flows.worker_batch import compute
 from flows.worker_pace import Pace
 from flows.worker_pair import Work
 from stylize_core.device import describe_device
+from stylize_core.dream import check_channels
 from stylize_core.settings import StyleSettings
 
 
@@ -94,10 +95,13 @@ def check_weights(settings: StyleSettings) -> str:
 
     Raises:
         BadWeights: they are not what was promised, or end before a layer that is used.
+        SettingsError: a dream is about a channel that they do not have.
         StorageError: they could not be read.
     """
     studio = _ready().studio
-    studio.encoder(settings)
+    encoder = studio.encoder(settings)
+    if settings.mode == "dream":
+        check_channels(encoder, settings)
     return studio.weights(settings).sha256
 
 

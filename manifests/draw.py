@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from drawing import flow, impasto, ink_waves, landscape, mosaic, still_life, town
 from drawing.noise import Array
 from drawing.tone import picture
@@ -28,19 +29,6 @@ class Example:
     grain: float = 0.0
 
 
-@dataclass(frozen=True)
-class Mask:
-    """A grey picture of where something is in an example: who draws it, and its size in px."""
-
-    draw: Callable[[int], Array]
-    size: tuple[int, int]
-
-
-MASKS = {
-    "masks/town_sky": Mask(town.sky, (384, 256)),
-    "masks/town_water": Mask(town.water, (384, 256)),
-    "masks/flow_sky": Mask(flow.sky, (250, 200)),
-}
 EXAMPLES = {
     "contents/landscape": Example(landscape.draw, (768, 512), 90, grain=0.006),
     "contents/still_life": Example(still_life.draw, (614, 768), 90, grain=0.005),
@@ -52,6 +40,22 @@ EXAMPLES = {
 }
 
 
+# Masks, white where a part of a picture is, as large as that picture.
+MASKS = {
+    "masks/landscape_sky": Example(landscape.sky, (768, 512), 0),
+    "masks/town_sky": Example(town.sky, (768, 512), 0),
+    "masks/town_water": Example(town.water, (768, 512), 0),
+    "masks/flow_sky": Example(flow.sky, (704, 563), 0),
+}
+
+
+def png(example: Example, width: int) -> bytes:
+    """The mask drawn `width` px wide, as a grey PNG file; the same bytes each time."""
+    stored = io.BytesIO()
+    Image.fromarray((example.draw(width) * 255 + 0.5).astype(np.uint8)).save(stored, "png", optimize=True)
+    return stored.getvalue()
+
+
 def jpeg(example: Example, width: int) -> bytes:
     """The picture drawn `width` px wide, as a JPEG file; the same bytes each time."""
     stored = io.BytesIO()
@@ -60,29 +64,17 @@ def jpeg(example: Example, width: int) -> bytes:
     return stored.getvalue()
 
 
-def png(mask: Mask, width: int) -> bytes:
-    """The mask drawn `width` px wide, as a grey PNG file."""
-    stored = io.BytesIO()
-    Image.fromarray((mask.draw(width)[..., 0] * 255).round().astype("uint8")).save(
-        stored, "png", optimize=True
-    )
-    return stored.getvalue()
-
-
 def main(names: list[str]) -> int:
     """Draws the named pictures, or all, into `images`; 2 if a name is unknown, and then nothing is drawn."""
-    known = [*EXAMPLES, *MASKS]
-    unknown = sorted(set(names) - set(known))
-    if unknown:
+    known = EXAMPLES | MASKS
+    if unknown := sorted(set(names) - set(known)):
         print(f"no picture is called {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     for name in names or known:
-        start, path = time.perf_counter(), IMAGES / (f"{name}.png" if name in MASKS else f"{name}.jpg")
+        store, suffix = (png, "png") if name in MASKS else (jpeg, "jpg")
+        start, path = time.perf_counter(), IMAGES / f"{name}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if name in MASKS:
-            path.write_bytes(png(MASKS[name], MASKS[name].size[0]))
-        else:
-            path.write_bytes(jpeg(EXAMPLES[name], EXAMPLES[name].size[0]))
+        path.write_bytes(store(known[name], known[name].size[0]))
         print(f"{name}: {path.stat().st_size // 1000} kB in {time.perf_counter() - start:.0f} s", flush=True)
     return 0
 

@@ -29,6 +29,11 @@ DEFAULT_STYLE_LAYERS: Mapping[str, tuple[str, ...]] = {
     "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
     "vgg16": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
 }
+DEFAULT_DREAM_LAYERS: Mapping[str, tuple[str, ...]] = {
+    "slim": ("relu3_1",),
+    "vgg19": ("relu4_3",),
+    "vgg16": ("relu4_3",),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def style_targets(
     """
     share_b1hw = alpha_b1hw
     if mask_b1hw is not None:
-        share_b1hw = mask_b1hw if alpha_b1hw is None else mask_b1hw * alpha_b1hw
+        share_b1hw = mask_b1hw if alpha_b1hw is None else mask_b1hw * alpha_b1hw.to(mask_b1hw)
     style_bchw = recoloured(style_bchw, content_bchw, settings, share_b1hw=share_b1hw)
     features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.uses_style else ())
     measure = moments if settings.statistics == "moments" else gram_matrix

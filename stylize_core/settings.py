@@ -7,26 +7,24 @@ generated from them, so there is one place where a setting is described.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, Literal
 
 from stylize_core.architecture import (
     DEFAULT_CONTENT_LAYERS,
+    DEFAULT_DREAM_LAYERS,
     DEFAULT_STYLE_LAYERS,
     Architecture,
     ConventionName,
-    in_words,
     layer_names,
 )
 from stylize_core.errors import SettingsError
-from stylize_core.settings_fields import Crop, check_choice, check_fields, check_number, plain
+from stylize_core.settings_fields import Crop, check_choice, check_fields, plain
 from stylize_core.settings_fields import setting as _setting
+from stylize_core.settings_layers import UNUSED, Layers, check_layers, normalised
 
 _ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
-Layers = Mapping[str, float] | Sequence[str]
 WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 
 MOST_SNAPSHOTS = 1000
@@ -62,10 +60,41 @@ class StyleSettings:
 
     encoder: Architecture = _setting("slim", "the network: the built-in `slim`, or a full VGG")
     weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
-    mode: Literal["transfer", "content", "texture"] = _setting(
+    mode: Literal["transfer", "content", "texture", "dream"] = _setting(
         "transfer",
-        "`content`: the content loss alone, which shows what layers know; `texture`: the style loss alone",
+        "`content`: the content loss alone, which shows what layers know; `texture`: the style loss alone; "
+        "`dream`: what layers see in the content grows",
         quiet=True,
+    )
+    dream_layers: Layers = _setting(
+        (),
+        "what grows in `mode: dream`: layers, or single channels such as `relu3_1:17`; none given: the "
+        "encoder's own",
+        quiet=True,
+    )
+    dream_rate: float = _setting(
+        0.001,
+        "how far a pixel moves in a step of a dream, on average, of the 0..1 range",
+        quiet=True,
+        gt=0,
+        le=1,
+    )
+    octaves: int = _setting(
+        4,
+        "sizes in which is dreamt, one after the other; `steps` are shared among them",
+        quiet=True,
+        ge=1,
+        le=20,
+    )
+    octave_scale: float = _setting(
+        1.4, "how much larger each of these sizes is than the one before", quiet=True, ge=1.1, le=4
+    )
+    jitter: int = _setting(
+        32,
+        "px by which a dream is shifted at random, by the seed, before each step",
+        quiet=True,
+        ge=0,
+        le=1024,
     )
     aspect: str = _setting(
         "",
@@ -161,14 +190,19 @@ class StyleSettings:
     )
     content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
-    pooling: Literal["average", "max"] = _setting("average", "how the network shrinks its features")
+    pooling: Literal["average", "max"] = _setting(
+        "average", "how the network shrinks its features; in a dream always by maxima"
+    )
 
     def __post_init__(self) -> None:
         """Check every field against its own description."""
         check_fields(self)
         for key in ("content_layers", "style_layers"):
-            _check_layers(key, getattr(self, key), self.encoder)
-        if not (self.uses_content or self.uses_style or self.tv_weight):
+            check_layers(key, getattr(self, key), self.encoder)
+        check_layers("dream_layers", self.dream_layers, self.encoder, channels=True)
+        if self.mode == "dream" and self.colour == "match":
+            raise SettingsError("colour", "match", "a dream has no style whose colours could be matched")
+        if self.mode != "dream" and not (self.uses_content or self.uses_style or self.tv_weight):
             key = "content_weight" if self.mode == "content" else "style_weight"
             raise SettingsError(key, 0, "at least one weight must be above 0")
         _check_aspect(self.aspect, self.mode)
@@ -183,18 +217,18 @@ class StyleSettings:
     @property
     def uses_content(self) -> bool:
         """Whether the content loss has a part in the picture."""
-        return self.mode != "texture" and self.content_weight > 0
+        return self.mode in ("transfer", "content") and self.content_weight > 0
 
     @property
     def uses_style(self) -> bool:
         """Whether the style loss has a part in the picture."""
-        return self.mode != "content" and self.style_weight > 0
+        return self.mode in ("transfer", "texture") and self.style_weight > 0
 
     @property
     def start(self) -> Literal["content", "noise", "style", "image"]:
         """What `init` means in this mode."""
         if self.init == "auto":
-            return "content" if self.mode == "transfer" else "noise"
+            return "content" if self.mode in ("transfer", "dream") else "noise"
         return self.init
 
     @property
@@ -222,12 +256,25 @@ class StyleSettings:
     @property
     def content_layer_weights(self) -> dict[str, float]:
         """The content layers with weights that sum to 1."""
-        return _normalised(self.content_layers or DEFAULT_CONTENT_LAYERS[self.encoder])
+        return normalised(self.content_layers or DEFAULT_CONTENT_LAYERS[self.encoder])
 
     @property
     def style_layer_weights(self) -> dict[str, float]:
         """The style layers with weights that sum to 1."""
-        return _normalised(self.style_layers or DEFAULT_STYLE_LAYERS[self.encoder])
+        return normalised(self.style_layers or DEFAULT_STYLE_LAYERS[self.encoder])
+
+    @property
+    def dream_layer_weights(self) -> dict[str, float]:
+        """What grows in a dream, channels as `layer:channel`, with weights that sum to 1."""
+        return normalised(self.dream_layers or DEFAULT_DREAM_LAYERS[self.encoder])
+
+    @property
+    def network_pooling(self) -> Literal["average", "max"]:
+        """How the network shrinks its features in this mode.
+
+        A network sees eyes and spirals as it was trained, with maxima; averages show it blurs and colours.
+        """
+        return "max" if self.mode == "dream" else self.pooling
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -237,22 +284,23 @@ class StyleSettings:
             used |= set(self.content_layer_weights)
         if self.uses_style:
             used |= set(self.style_layer_weights)
+        if self.mode == "dream":
+            used |= {name.partition(":")[0] for name in self.dream_layer_weights}
         return tuple(name for name in layer_names(self.encoder) if name in used)
 
     def canonical(self) -> dict[str, Any]:
         """Every value that decides how the picture looks, spelled in one way only.
 
-        The weights file is left out: its digest stands in the identity on its own. So is the loss that the
-        mode does not use.
+        The weights file is left out: its digest stands in the identity on its own. So is what the mode does
+        not use.
         """
-        other = {"content": "style", "texture": "content"}.get(self.mode)
-        unused = (f"{other}_weight", f"{other}_layers", *(("statistics",) if other == "style" else ()))
         spelled = plain(self, leave_out="weights") | {
             "init": self.start,
             "content_layers": self.content_layer_weights,
             "style_layers": self.style_layer_weights,
+            "dream_layers": self.dream_layer_weights,
         }
-        return {key: value for key, value in spelled.items() if key not in unused}
+        return {key: value for key, value in spelled.items() if key not in UNUSED[self.mode]}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,17 +347,6 @@ class PictureSettings:
         return plain(self)
 
 
-def _check_layers(key: str, layers: Layers, encoder: str) -> None:
-    known = layer_names(encoder)
-    for name in layers:
-        if name not in known:
-            raise SettingsError(key, name, f"{encoder} has {in_words(known)}")
-    if not isinstance(layers, Mapping) and len(set(layers)) != len(layers):
-        raise SettingsError(key, list(layers), "each layer may stand once")
-    for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():
-        check_number(f"{key}.{name}", weight, float, {"gt": 0, "le": 1e15})
-
-
 def _check_aspect(aspect: Any, mode: str) -> None:
     """Nothing, or two whole numbers like 3:2, for a texture only."""
     expected = "it must be width:height in whole numbers, such as 3:2, and not beyond 16:1 or 1:16"
@@ -318,11 +355,3 @@ def _check_aspect(aspect: Any, mode: str) -> None:
         raise SettingsError("aspect", aspect, expected)
     if aspect and mode != "texture":
         raise SettingsError("aspect", aspect, "only `mode: texture` takes one")
-
-
-def _normalised(layers: Layers) -> dict[str, float]:
-    """Weights that sum to 1, by name; exact up to one rounding, so that no order of layers can be told."""
-    if not isinstance(layers, Mapping):
-        return dict.fromkeys(sorted(layers), 1 / len(layers))
-    total = sum(map(Fraction, layers.values()))
-    return {name: float(Fraction(weight) / total) for name, weight in sorted(layers.items())}

@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from stylize_core.colour import finished, grey, recoloured
 from stylize_core.device import is_out_of_memory
+from stylize_core.dream import Aim, aim_at, dream
 from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.minimise import Callback, Frames, RowReport, minimise
-from stylize_core.objective import Targets, style_targets
+from stylize_core.objective import Objective, Targets, style_targets
 from stylize_core.regions import Region
 from stylize_core.scene import Scene, cut, widened
 from stylize_core.settings import StyleSettings
@@ -100,6 +101,8 @@ def _stylize(
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
     encoder.check_size(content_bchw)
+    if settings.mode == "dream":
+        return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames)
     targets = _as_targets(style, encoder, settings, content_bchw)
     laid_out = [replace(region, mask_b1hw=_canvas(region.mask_b1hw, settings)) for region in regions]
     scene = Scene(content_bchw, targets, laid_out, settings)
@@ -120,11 +123,31 @@ def _stylize(
         if encoder.precision == "fp32"
         else lambda: scene.objective(encoder.exact(), margin=margin),
     )
+    image = cut(best, margin).clamp(0, 1)
+    return _completed(image, reports, scene.objective(encoder), content_bchw)
+
+
+def _dreamt(
+    content_bchw: Tensor,
+    settings: StyleSettings,
+    encoder: Encoder,
+    init_bchw: Tensor | None,
+    callback: Callback | None,
+    frames: Frames | None,
+) -> Stylized:
+    start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
+    frames = _finished_frames(frames, content_bchw, settings, margin=0)
+    image, reports = dream(encoder, start, settings=settings, callback=callback, frames=frames)
+    return _completed(image, reports, aim_at(encoder, start, settings), content_bchw)
+
+
+def _completed(
+    image_bchw: Tensor, reports: Sequence[RowReport], final: Objective | Aim, content_bchw: Tensor
+) -> Stylized:
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
-    image = cut(best, margin).clamp(0, 1)
-    terms = {name: value.tolist() for name, value in scene.objective(encoder).terms(image).items()}
-    return Stylized(finished(image, content_bchw, settings), reports, terms)
+    terms = {name: value.tolist() for name, value in final.terms(image_bchw).items()}
+    return Stylized(finished(image_bchw, content_bchw, final.settings), reports, terms)
 
 
 def _finished_frames(

@@ -95,6 +95,18 @@ def test_the_folder_holds_the_drawn_pictures_and_no_others_and_stays_small() -> 
     assert sum(path.stat().st_size for path in stored) < 1_200_000
 
 
+def test_the_mask_of_the_sky_fits_the_landscape_and_marks_its_sky() -> None:
+    mask = _grey(draw.IMAGES / "masks/landscape_sky.png") / 255
+    with Image.open(draw.IMAGES / "contents/landscape.jpg") as image:
+        assert image.size == mask.shape[::-1]
+        blue = np.asarray(image, np.float32)[..., 2]
+    assert mask[:40].mean() > 0.8
+    assert mask[-200:].max() == 0
+    assert (blue * mask).sum() / mask.sum() > 1.5 * (blue * (1 - mask)).sum() / (1 - mask).sum()
+    small = draw.MASKS["masks/landscape_sky"]
+    assert draw.png(small, WIDTH) == draw.png(small, WIDTH)
+
+
 @pytest.mark.parametrize("name", sorted(draw.MASKS))
 def test_a_mask_is_the_stored_one_and_covers_its_part_of_the_picture(name: str) -> None:
     mask = draw.MASKS[name]

@@ -25,16 +25,24 @@ _BLADES = ((0.0, "#0c0f08"), (0.45, "#2b2c14"), (0.75, "#6a5a24"), (1.0, "#d0a35
 
 def plant(rgb: Array) -> Array:
     """The landscape (H, W, 3) with its near shore planted along the lower edge."""
-    high, wide = rgb.shape[:2]
+    plants = _plants(*rgb.shape[:2])
+    shadowed = rgb * (1 - 0.25 * blur(plants[..., 3], rgb.shape[1] / 60))[..., None]
+    return np.asarray(mix(shadowed, plants[..., :3], plants[..., 3]))
+
+
+def cover(high: int, wide: int) -> Array:
+    """How much of each pixel of such a picture is hidden by the near shore, 0..1 (H, W)."""
+    return _plants(high, wide)[..., 3]
+
+
+def _plants(high: int, wide: int) -> Array:
     rng = np.random.default_rng(171)
     layer = Image.new("RGBA", (wide * _SCALE, high * _SCALE))
     pen = ImageDraw.Draw(layer)
     for spruce in sorted(_SPRUCES, key=lambda tree: tree[1]):
         _spruce(pen, spruce, wide * _SCALE, rng)
     _bank(pen, wide * _SCALE, high * _SCALE, rng)
-    plants = np.asarray(layer.resize((wide, high), Image.Resampling.BOX), np.float32) / 255
-    shadowed = rgb * (1 - 0.25 * blur(plants[..., 3], wide / 60))[..., None]
-    return np.asarray(mix(shadowed, plants[..., :3], plants[..., 3]))
+    return np.asarray(layer.resize((wide, high), Image.Resampling.BOX), np.float32) / 255
 
 
 def _spruce(

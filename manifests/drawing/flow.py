@@ -47,9 +47,9 @@ def draw(width: int) -> Array:
 
 
 def sky(width: int) -> Array:
-    """Where there is nothing but sky in the painting, 0..1 (H, W, 1), soft at its edges."""
+    """Where there is nothing but sky in the painting, 0..1 (H, W), soft at its edges."""
     y, x = np.mgrid[0 : round(width * _ASPECT), 0:width].astype(np.float32) / width
-    return np.asarray(smoothstep(0.40, 0.36, y) * smoothstep(0.84, 0.80, x))[..., None]
+    return np.asarray(smoothstep(0.40, 0.36, y) * smoothstep(0.84, 0.80, x))
 
 
 def _layer(canvas: Canvas, brush: Brush, *, spacing: float, rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ from drawing import conifers
 from drawing.noise import Array, Indices, fractal, ridged
 from drawing.tone import colour, film, mix, ramp, shrink, smoothstep, stretch
 
+_SCALE = 2  # drawn so much larger, against stairs
 _EYE = 0.55  # height of the camera above the water
 _HORIZON = 0.59  # from the top, as a fraction of the picture's height
 _SUN = (-0.27, 0.135)  # tangents of its direction: right, up
@@ -30,15 +31,28 @@ class Fan:
 
 def draw(width: int) -> Array:
     """The scene, sRGB 0..1 (H, W, 3), 2:3."""
-    scale = 2
-    wide, high = width * scale, round(width * 2 / 3) * scale
-    tangent = (np.arange(wide, dtype=np.float32) + 0.5) / wide - 0.5
-    slope = (_HORIZON * high - np.arange(high, dtype=np.float32) - 0.5) / wide
-    fan = _fan(tangent, steps=int(np.clip(wide * 0.62, 240, 1000)))
+    fan, slope = _looked_at(width)
     light = _view(fan, slope, eye=_EYE)
     light = _water(light, fan, slope)
-    picture = film(_glare(light, slope, tangent), exposure=0.66)
-    return stretch(conifers.plant(shrink(picture, scale)))
+    picture = film(_glare(light, slope, fan.tangent), exposure=0.66)
+    return stretch(conifers.plant(shrink(picture, _SCALE)))
+
+
+def sky(width: int) -> Array:
+    """How much of each pixel of the scene is sky, 0..1 (H, W)."""
+    fan, slope = _looked_at(width)
+    rising = np.maximum.accumulate((fan.height - _EYE) / fan.depth[:, None], axis=0)
+    free = (_first_hits(rising, slope) == fan.depth.size) & (slope > 0)[:, None]
+    seen = shrink(free[..., None].astype(np.float32), _SCALE)[..., 0]
+    return np.asarray(seen * (1 - conifers.cover(*seen.shape)))
+
+
+def _looked_at(width: int) -> tuple[Fan, Array]:
+    """The terrain and the slopes of the rays, row by row, for a picture of that width."""
+    wide, high = width * _SCALE, round(width * 2 / 3) * _SCALE
+    tangent = (np.arange(wide, dtype=np.float32) + 0.5) / wide - 0.5
+    slope = (_HORIZON * high - np.arange(high, dtype=np.float32) - 0.5) / wide
+    return _fan(tangent, steps=int(np.clip(wide * 0.62, 240, 1000))), slope
 
 
 def _fan(tangent: Array, *, steps: int) -> Fan:

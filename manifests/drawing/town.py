@@ -52,7 +52,7 @@ def draw(width: int) -> Array:
 
 
 def sky(width: int) -> Array:
-    """Where the sky is in the picture, 0..1 (H, W, 1), soft at edges."""
+    """Where the sky is in the picture, 0..1 (H, W), soft at edges."""
     reach, rays = _outlines(width)
     return _mask(np.isinf(reach) & (rays[..., 1] > 0))
 
@@ -71,7 +71,7 @@ def _outlines(width: int) -> tuple[Array, Array]:
 
 
 def _mask(inside: NDArray[np.bool_]) -> Array:
-    return shrink(inside[..., None].astype(np.float32), 2)
+    return shrink(inside[..., None].astype(np.float32), 2)[..., 0]
 
 
 def _scene() -> Scene:

@@ -14,7 +14,7 @@ from flows import worker
 from flows.manifest import load_manifest
 from flows.pairs import Job, Outcome
 from flows.plan import make_plan
-from stylize_core.errors import BadWeights
+from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image import embedded_facts
 
 
@@ -428,3 +428,37 @@ def test_a_texture_alone_is_that_of_a_content_of_the_same_shape(home: Path) -> N
     assert do_one(home, settings).status == "done"
     do(manifest(home, "styles: ['paintings/*']", settings=settings))
     assert (np.asarray(picture(home)) == np.asarray(picture(home, "s0.png"))).all()
+
+
+DREAM = "encoder: slim, size: 64, steps: 6, mode: dream, octaves: 2"
+
+
+def test_a_dream_is_made_recorded_and_filmed_as_other_pictures_are(home: Path) -> None:
+    extras = ", dream_layers: [relu1_2, 'relu2_1:3'], snapshot_every: 3, animation: gif"
+    path = manifest(home, "contents: ['photos/*']", settings=DREAM + extras)
+    assert do(path)["p0"].status == "done"
+    told = record(home, "p0")
+    assert told.optimisation is not None
+    assert told.optimisation.evaluations == len(told.optimisation.loss_curve) == 6
+    assert set(told.optimisation.loss_terms) == {"dream"}
+    assert told.optimisation.loss_terms["dream"] < -1
+    assert [extra.name for extra in told.snapshots] == ["p0.0003.png", "p0.0006.png"]
+    assert picture(home, "p0.0003.png").size == picture(home, "p0.png").size == (64, 48)
+    assert (np.asarray(picture(home, "p0.0006.png")) == np.asarray(picture(home, "p0.png"))).all()
+    assert (home / "out/p0.gif").exists()
+    assert reasons(path) == {}
+    assert reasons(manifest(home, "contents: ['photos/*']", settings=DREAM + ", jitter: 3")).keys() == {"p0"}
+
+
+def test_octaves_that_a_dream_does_without_stand_in_its_record(home: Path) -> None:
+    assert (
+        do(manifest(home, "contents: ['photos/*']", settings=DREAM.replace("2", "9")))["p0"].status == "done"
+    )
+    assert any("of 9 octaves" in decision for decision in record(home, "p0").decisions)
+
+
+def test_a_channel_that_a_network_does_not_have_stops_a_run_before_it_starts(home: Path) -> None:
+    settings = DREAM + ", dream_layers: ['relu2_1:999']"
+    (job,) = jobs(manifest(home, "contents: ['photos/*']", settings=settings))
+    with pytest.raises(SettingsError, match=r"relu2_1 has the channels 0 to \d+"):
+        worker.check_weights(job.pair.style_settings)

@@ -211,6 +211,11 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
     with_others = {
         "aspect",
         "average",
+        "dream_layers",
+        "dream_rate",
+        "octaves",
+        "octave_scale",
+        "jitter",
     }  # accepted together with other settings only; tests of their own spell them
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
     spelled = [_spelled(StyleSettings(**{key: value})) for key, value in changes.items()]

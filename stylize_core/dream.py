@@ -1,0 +1,251 @@
+"""DeepDream: a picture is changed until a network sees more of what it sees in it already.
+
+Mordvintsev, Olah and Tyka 2015, "Inceptionism: Going Deeper into Neural Networks". Gradient ascent on the
+mean squared activation of layers or single channels, from a small copy of the picture to its full size: what
+was dreamt at one size is enlarged and added to the picture at the next, which dreams finer detail into it. At
+each step the picture is shifted at random (jitter), so that no grid of the network's strides settles in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.encoder import Encoder
+from stylize_core.errors import SettingsError
+from stylize_core.minimise import CHECK_EVERY, Callback, Frames, Progress, RowReport
+from stylize_core.settings import StyleSettings
+from stylize_core.variation import VARIATIONS
+
+SMALLEST_OCTAVE = 32
+"""Shorter side, px, below which a network sees too little for an octave to be worth its steps."""
+
+# What a channel hardly shows anywhere counts with this share of its layer's mean square at least, or the
+# slightest trace of it would outweigh all other layers.
+FAINTEST = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is to grow: a layer, or one channel of it."""
+
+    layer: str
+    channel: int | None
+    weight: float
+
+    def of(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Its features, [B, C, h, w]."""
+        whole = features[self.layer]
+        return whole if self.channel is None else whole[:, self.channel : self.channel + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """How strongly the parts respond to pictures, in units of their response to the pictures to dream on.
+
+    Attributes:
+        before: mean square of each part's features in those pictures, [parts, B].
+    """
+
+    encoder: Encoder
+    settings: StyleSettings
+    parts: tuple[Part, ...]
+    before: Tensor
+
+    def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss [B], which is minus the growth, and the direction of ascent [B, 3, H, W]."""
+        trace = self.encoder.trace(image_bchw)
+        features = self.encoder.taps(trace)
+        seeds = {layer: torch.zeros_like(value) for layer, value in features.items()}
+        for part, before in zip(self.parts, self.before, strict=True):
+            seen = part.of(features)
+            slope = 2 * part.weight / (before * seen[0].numel())
+            part.of(seeds).add_(seen * slope.view(-1, 1, 1, 1))
+        direction = self.encoder.pull_back(trace, seeds)
+        if weight := self.settings.tv_weight:
+            direction = direction - weight * self._roughening(image_bchw)
+        if self.settings.colour == "luminance":
+            direction = direction.mean(1, keepdim=True).expand(direction.shape)
+        return torch.stack(list(self._terms(features, image_bchw).values())).sum(0), direction
+
+    def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
+        """The parts of the loss by name, each [B]."""
+        return self._terms(self.encoder(image_bchw), image_bchw)
+
+    def _terms(self, features: Mapping[str, Tensor], image_bchw: Tensor) -> dict[str, Tensor]:
+        grown = [
+            part.weight * _mean_square(part.of(features)) / before
+            for part, before in zip(self.parts, self.before, strict=True)
+        ]
+        terms = {"dream": -torch.stack(grown).sum(0)}
+        if weight := self.settings.tv_weight:
+            terms["tv"] = weight * VARIATIONS[self.settings.tv_form](image_bchw)
+        return terms
+
+    def _roughening(self, image_bchw: Tensor) -> Tensor:
+        image = image_bchw.detach().requires_grad_()
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(VARIATIONS[self.settings.tv_form](image).sum(), image)
+        return gradient
+
+
+def aim_at(encoder: Encoder, image_bchw: Tensor, settings: StyleSettings) -> Aim:
+    """What the settings want to grow, measured against pictures [B, 3, H, W].
+
+    Raises:
+        SettingsError: a channel that its layer does not have.
+    """
+    features = encoder(image_bchw)
+    parts = tuple(_part(name, weight, features) for name, weight in settings.dream_layer_weights.items())
+    before = [
+        torch.maximum(_mean_square(part.of(features)), FAINTEST * _mean_square(features[part.layer]))
+        for part in parts
+    ]
+    return Aim(encoder, settings, parts, torch.stack(before).clamp_min(1e-12))
+
+
+def check_channels(encoder: Encoder, settings: StyleSettings) -> None:
+    """Refuse a dream about channels that this network does not have, before any picture is read.
+
+    Raises:
+        SettingsError: naming the channel and those that there are.
+    """
+    aim_at(encoder, torch.zeros(1, 3, encoder.min_side, encoder.min_side, device=encoder.device), settings)
+
+
+@torch.no_grad()
+def dream(
+    encoder: Encoder,
+    start_bchw: Tensor,
+    *,
+    settings: StyleSettings,
+    callback: Callback | None = None,
+    frames: Frames | None = None,
+) -> tuple[Tensor, list[RowReport]]:
+    """Dream on pictures [B, 3, H, W] in 0..1.
+
+    Returns:
+        pictures in 0..1 of the same shape and a report for each; a loss of -2 says that the layers respond
+        twice as strongly as to the picture that was there before, in the size of that octave.
+
+    Raises:
+        SettingsError: a channel that its layer does not have.
+    """
+    sizes = octave_sizes(start_bchw.shape[-2:], settings, least=max(SMALLEST_OCTAVE, encoder.min_side))
+    run = _Run(encoder, start_bchw, settings, callback, frames)
+    if len(sizes) < settings.octaves:
+        decision = f"{len(sizes)} of {settings.octaves} octaves; smaller ones would show too little"
+        for report in run.reports:
+            report.decisions.append(decision)
+    if frames is not None:
+        frames.offer(0, start_bchw)
+    detail = torch.zeros_like(start_bchw)
+    for number, size in enumerate(sizes):
+        base = _scaled(start_bchw, size)
+        steps = settings.steps // len(sizes) + (number < settings.steps % len(sizes))
+        image = run.octave(base, (base + _scaled(detail, size)).clamp(0, 1), steps)
+        detail = image - base
+    return image, run.reports
+
+
+def octave_sizes(size: torch.Size, settings: StyleSettings, *, least: int) -> list[tuple[int, int]]:
+    """Height and width of every octave, the smallest first, the picture's own last.
+
+    Smaller ones whose shorter side is below `least` are left out.
+    """
+    height, width = size
+    scales = (settings.octave_scale**-number for number in range(settings.octaves))
+    sizes = [(round(height * scale), round(width * scale)) for scale in scales]
+    return [*reversed([one for one in sizes[1:] if min(one) >= least]), (height, width)]
+
+
+class _Run:
+    """The steps of all octaves, counted together."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        start_bchw: Tensor,
+        settings: StyleSettings,
+        callback: Callback | None,
+        frames: Frames | None,
+    ) -> None:
+        self.reports = [RowReport(best_loss=0.0) for _ in start_bchw]
+        self._encoder, self._start, self._settings = encoder, start_bchw, settings
+        self._callback, self._frames = callback, frames
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self._step = 0
+
+    def octave(self, base: Tensor, image: Tensor, steps: int) -> Tensor:
+        """Dream for so many steps; `base` is the picture in this size, `image` what was dreamt so far."""
+        aim = aim_at(self._encoder, base, self._settings)
+        losses = []
+        sound = torch.ones(len(image), dtype=torch.bool, device=image.device)
+        for _ in range(steps):
+            loss, image = self._ascend(aim, image)
+            sound &= torch.isfinite(loss) & torch.isfinite(image).all((1, 2, 3))
+            losses.append(loss)
+            self._step += 1
+            self._show(base, image, losses[-1])
+        self._note(losses, sound)
+        return image
+
+    def _ascend(self, aim: Aim, image: Tensor) -> tuple[Tensor, Tensor]:
+        """One step along the gradient in units of its mean size.
+
+        The network sees the picture at a random place within its own reflection: shifted, but neither wrapped
+        round its edges, which would leave seams, nor next to the network's padding.
+        """
+        height, width = image.shape[-2:]
+        reach = min(self._settings.jitter, (min(height, width) - 1) // 2)
+        room = min(self._settings.margin + reach, min(height, width) - 1 - reach)
+        down, right = torch.randint(-reach, reach + 1, (2,), generator=self._generator).tolist()
+        top, left = room + down, room + right
+        around = functional.pad(image, (left, room - right, top, room - down), mode="reflect")
+        loss, direction = aim(around)
+        direction = direction[..., top : top + height, left : left + width]
+        size = direction.abs().mean((1, 2, 3), keepdim=True)
+        unit = direction / size.clamp_min(torch.finfo(direction.dtype).tiny)
+        return loss, (image + self._settings.dream_rate * unit).clamp(0, 1)
+
+    def _show(self, base: Tensor, image: Tensor, loss: Tensor) -> None:
+        if self._frames is not None and self._step in self._frames.steps:
+            size = self._start.shape[-2:]
+            whole = image if image.shape[-2:] == size else self._start + _scaled(image - base, tuple(size))
+            self._frames.offer(self._step, whole)
+        if self._callback is not None and (
+            self._step % CHECK_EVERY == 0 or self._step == self._settings.steps
+        ):
+            self._callback(Progress(self._step, self._settings.steps, tuple(loss.tolist())))
+
+    def _note(self, losses: list[Tensor], sound: Tensor) -> None:
+        if not losses:
+            return
+        curves = torch.stack(losses, 1).tolist()
+        for report, curve, kept in zip(self.reports, curves, sound.tolist(), strict=True):
+            report.loss_curve += curve
+            report.evaluations = report.accepted_steps = len(report.loss_curve)
+            report.best_loss = curve[-1]
+            report.stop_reason = report.stop_reason if kept else "diverged"
+
+
+def _part(name: str, weight: float, features: Mapping[str, Tensor]) -> Part:
+    layer, _, channel = name.partition(":")
+    count = features[layer].shape[1]
+    if channel and int(channel) >= count:
+        raise SettingsError("dream_layers", name, f"{layer} has the channels 0 to {count - 1}")
+    return Part(layer, int(channel) if channel else None, weight)
+
+
+def _mean_square(features_bchw: Tensor) -> Tensor:
+    return features_bchw.square().mean((1, 2, 3))
+
+
+def _scaled(image_bchw: Tensor, size: tuple[int, ...]) -> Tensor:
+    if tuple(image_bchw.shape[-2:]) == size:
+        return image_bchw
+    return functional.interpolate(image_bchw, size=size, mode="bicubic", antialias=True)
