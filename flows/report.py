@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -28,6 +28,30 @@ class Failed:
     name: str
     kind: str
     message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the pairs of a run ended so far. Pairs that went well are counted and cost no memory.
+
+    Attributes:
+        made: pairs that are done.
+        kinds: of every failed pair, by its name.
+        failures: the first of them, as the report lists them.
+    """
+
+    made: int = 0
+    kinds: dict[str, str] = field(default_factory=dict)
+    failures: list[Failed] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a pair that is done or failed."""
+        if outcome.status != "failed":
+            self.made += 1
+            return
+        self.kinds[outcome.name] = outcome.kind
+        if len(self.failures) < FAILURES_LISTED:
+            self.failures.append(Failed(outcome.name, outcome.kind, outcome.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +122,7 @@ def summed_up(
     output: str,
     planned: int,
     done_before: int,
-    outcomes: Iterable[Outcome],
+    tally: Tally,
     end: End,
     reason: str,
     devices: tuple[str, ...],
@@ -108,21 +132,18 @@ def summed_up(
     started_at: datetime,
 ) -> Report:
     """The report of a run; every planned pair is counted once."""
-    ended = list(outcomes)
-    made = sum(outcome.status in ("done", "skipped") for outcome in ended)
-    failed = [outcome for outcome in ended if outcome.status == "failed"]
     return Report(
         manifest=manifest,
         output=output,
         planned=planned,
         done_before=done_before,
-        done=made,
-        failed=len(failed),
-        left=planned - done_before - made - len(failed),
+        done=tally.made,
+        failed=len(tally.kinds),
+        left=planned - done_before - tally.made - len(tally.kinds),
         end=end,
         reason=reason,
-        failures=tuple(Failed(o.name, o.kind, o.message) for o in failed[:FAILURES_LISTED]),
-        failures_by_kind=dict(Counter(outcome.kind for outcome in failed).most_common()),
+        failures=tuple(tally.failures),
+        failures_by_kind=dict(Counter(tally.kinds.values()).most_common()),
         devices=devices,
         warnings=warnings,
         storage_retries=storage_retries,

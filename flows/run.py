@@ -30,7 +30,7 @@ from flows.plan import Plan, PlannedPair, make_plan
 from flows.pool import DeviceChild, Progress
 from flows.publish import read_record, replace_record
 from flows.records import Failure, Record, safe_text, versions
-from flows.report import REPORT_NAME, End, Report, summed_up
+from flows.report import REPORT_NAME, End, Report, Tally, summed_up
 from flows.sheets import Cell, Sheet, SheetJob, is_current
 from flows.sheets_due import cell_of
 from flows.storage import Storage, open_storage
@@ -92,7 +92,7 @@ class Run:
         self._storage = open_storage(plan.output)
         self._children: list[DeviceChild] = []
         self._idle: queue.SimpleQueue[DeviceChild] = queue.SimpleQueue()
-        self._outcomes: dict[str, Outcome] = {}
+        self._tally = Tally()
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._lock = threading.Lock()
@@ -201,7 +201,7 @@ class Run:
             output=self.plan.output,
             planned=len(self.plan.pairs),
             done_before=len(self.plan.pairs) - len(self.plan.todo),
-            outcomes=self._outcomes.values(),
+            tally=self._tally,
             end=self._end,
             reason=self._reason,
             devices=self.devices,
@@ -245,9 +245,9 @@ class Run:
         """What a sheet shows of a pair."""
         if planned is None or planned.status == "done":
             return cell_of(planned)
-        pair, outcome = planned.pair, self._outcomes.get(planned.pair.name)
-        if outcome is None or outcome.status == "failed":
-            return Cell(words=f"failed: {outcome.kind}" if outcome else "not made")
+        pair = planned.pair
+        if kind := self._tally.kinds.get(pair.name):
+            return Cell(words=f"failed: {kind}")
         record = read_record(self._storage, pair.record_name)
         return Cell(record.identity, pair.output_name) if record and record.output else Cell(words="not made")
 
@@ -260,12 +260,12 @@ class Run:
         """Keep how a pair ended, and tell it; what is fatal ends the run and is no pair's own."""
         with self._lock:
             self._retries_of_workers += outcome.retries
+            if outcome.status != "stopped" and not outcome.fatal:
+                self._tally.add(outcome)
         if outcome.fatal:
             self.stop("stopped", outcome.message)
         if outcome.status == "stopped" and not self.stopped:  # somebody had enough
             self._end, self._reason = "stopped", self._enough
-        if outcome.status != "stopped" and not outcome.fatal:
-            self._outcomes[outcome.name] = outcome
         self.listener.pair_ended(outcome)
 
     def _given_up(self, job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:

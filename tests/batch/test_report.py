@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 from flows.pairs import Outcome
-from flows.report import FAILURES_LISTED, Report, summed_up
+from flows.report import FAILURES_LISTED, Report, Tally, summed_up
 
 
 def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
+    tally = Tally()
+    for outcome in outcomes:
+        tally.add(outcome)
     facts: dict[str, Any] = {
         "manifest": "m.yaml",
         "output": "/out",
         "planned": len(outcomes),
         "done_before": 0,
-        "outcomes": outcomes,
+        "tally": tally,
         "end": "finished",
         "reason": "",
         "devices": ("cpu",),

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
@@ -106,7 +107,7 @@ def local_place(home: Path, number: int) -> Place:
     (home / "tmp").mkdir(exist_ok=True)
     output = home / f"out{number}"
     _write_manifest(home, output.name, "in")
-    return Place(home, str(output), lambda: _local_files(output))
+    return Place(home, str(output), lambda: local_files(output))
 
 
 def s3_place(home: Path, number: int, store: ObjectStore) -> Place:
@@ -117,6 +118,14 @@ def s3_place(home: Path, number: int, store: ObjectStore) -> Place:
     prefix = f"{home.name}/out{number}/"
     _write_manifest(home, f"{store.root}/{prefix}", f"{store.root}/{home.name}/in")
     return Place(home, f"{store.root}/{prefix}", lambda: _stored_files(store, prefix))
+
+
+def run_with(blow: Blow | None, place: Place, *, engine: Engine) -> AbstractContextManager[Family]:
+    """A run of the place's manifest, with a blow in wait for it."""
+    script = (_PREFECT if engine == "prefect" else _THREADS).format(manifest=str(place.manifest))
+    waiting = blow or Blow("read", 0)  # the call that never comes
+    environment = waiting.environment(place.home / "hooks") | {"TMPDIR": str(place.home / "tmp")}
+    return family(script, **environment)
 
 
 def blows(seed: int, *, local: bool) -> Iterator[Blow | RandomBlow]:
@@ -146,7 +155,7 @@ class KillLoop:
         self._tally, self._runs, self._places, self._typical_s = Tally(), 0, 0, 3.0
         calm = place(0)
         self._run(calm)
-        self._calm = _lasting(calm.files())
+        self._calm = lasting(calm.files())
         assert len(self._calm) >= 2 * PAIRS
 
     def go(self, kills: int, planned: Iterator[Blow | RandomBlow]) -> Tally:
@@ -156,7 +165,7 @@ class KillLoop:
         while self._tally.kills.total() < kills:
             blow = next(planned)
             while not self._strike(place, blow):
-                assert self._is_complete(place), "a run that nobody killed did not do its work"
+                assert self._is_complete(place), f"a run that nobody killed left {sorted(place.files())}"
                 assert not (fresh and isinstance(blow, Blow)), f"{blow}: no run comes to that moment"
                 place, fresh = self._next_place(), True
                 if isinstance(blow, RandomBlow):
@@ -178,10 +187,8 @@ class KillLoop:
             self._run(place)
 
     def _strike(self, place: Place, blow: Blow | RandomBlow) -> bool:
-        latch = place.home / "struck"
-        latch.unlink(missing_ok=True)
         self._run(place, blow)
-        if not latch.exists():
+        if not (place.home / "struck").exists():
             self._tally.misses += 1
             return False
         what = blow.moment if isinstance(blow, Blow) else "any time"
@@ -191,19 +198,18 @@ class KillLoop:
     def _run(self, place: Place, blow: Blow | RandomBlow | None = None) -> None:
         """One run to its end or its death; then nothing of it is alive and nothing is torn."""
         latch = place.home / "struck"
+        latch.unlink(missing_ok=True)
         self._runs += 1
-        script = _PREFECT if self._engine(self._runs) == "prefect" else _THREADS
-        aimed = replace(blow, latch=str(latch)) if isinstance(blow, Blow) else Blow("read", 0)
-        environment = aimed.environment(place.home / "hooks") | {"TMPDIR": str(place.home / "tmp")}
+        aimed = replace(blow, latch=str(latch)) if isinstance(blow, Blow) else None
         began = time.monotonic()
-        with family(script.format(manifest=str(place.manifest)), **environment) as program:
+        with run_with(aimed, place, engine=self._engine(self._runs)) as program:
             if isinstance(blow, RandomBlow):
                 time.sleep(blow.share * self._typical_s)
                 if _hit(program, blow.victim):
                     latch.touch()
             code = program.end()
             assert eventually(lambda: not program.members()), "processes are left over"
-            if blow is None:
+            if not latch.exists():
                 assert code == 0, program.errors()
                 self._typical_s = time.monotonic() - began
         self._look(place)
@@ -217,16 +223,16 @@ class KillLoop:
                 continue
             if name == "report.json":
                 assert data.endswith(b"}\n"), f"torn report in {place}"
-            elif not _is_announcement(name, data):
+            elif not is_announcement(name, data):
                 assert name in self._calm, f"{name} is in no undisturbed run"
-                lasting = _lasting({name: data})[name]
-                assert lasting == self._calm[name], f"{name}: {_difference(lasting, self._calm[name])}"
+                found = lasting({name: data})[name]
+                assert found == self._calm[name], f"{name}: {_difference(found, self._calm[name])}"
 
     def _is_complete(self, place: Place) -> bool:
         """Whether nothing is missing; then nothing else is there either."""
         if "report.json" not in place.files():
             return False
-        found = _lasting(place.files())
+        found = lasting(place.files())
         if any(".stylize.lock" in name for name in found):
             return False
         assert found == self._calm, set(found) ^ set(self._calm)
@@ -249,7 +255,7 @@ def _hit(program: Family, victim: Victim) -> bool:
     return bool(pids)
 
 
-def _is_announcement(name: str, data: bytes) -> bool:
+def is_announcement(name: str, data: bytes) -> bool:
     """Whether this is the record of snapshots to come, which a killed run may leave."""
     if not name.endswith(".json"):
         return False
@@ -257,14 +263,15 @@ def _is_announcement(name: str, data: bytes) -> bool:
     return failure is not None and failure.kind == "unfinished"
 
 
-def _lasting(files: Mapping[str, bytes]) -> dict[str, bytes]:
+def lasting(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files but the report; records without times and places."""
     kept = {name: data for name, data in files.items() if name != "report.json"}
     is_record = {name: name.endswith(".json") for name in kept}
     return {name: timeless(data) if is_record[name] else data for name, data in kept.items()}
 
 
-def _local_files(output: Path) -> dict[str, bytes]:
+def local_files(output: Path) -> dict[str, bytes]:
+    """Everything below the folder, hidden files included."""
     return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*") if path.is_file()}
 
 

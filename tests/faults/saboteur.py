@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import wraps
@@ -103,7 +104,12 @@ class _AfterImport(MetaPathFinder):
 
 class _Striker:
     def __init__(self, blow: Blow) -> None:
-        self._blow, self._calls, self._name = blow, 0, ""
+        self._blow, self._calls, self._here = blow, 0, threading.local()
+
+    @property
+    def _name(self) -> str:
+        """What this thread is reading or writing."""
+        return getattr(self._here, "name", "")
 
     def wrap_pool(self, pool: Any) -> None:
         pool.report = self._before("optimise", pool.report)
@@ -135,14 +141,14 @@ class _Striker:
         @wraps(function)
         def wrapped(storage: Any, name: str, *args: Any, **kwargs: Any) -> Any:
             kind = _kind(name, storage.root)
-            self._name, outer = kind, self._name
+            outer, self._here.name = self._name, kind
             try:
                 self._reach((before or {}).get(kind))
                 result = function(storage, name, *args, **kwargs)
                 self._reach((after or {}).get(kind))
                 return result
             finally:
-                self._name = outer
+                self._here.name = outer
 
         return wrapped
 

@@ -1,0 +1,107 @@
+"""Row 8: the disk fills in the middle of a run, which stops, leaves nothing torn, and later goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT
+from kill_loop import PAIRS, is_announcement, lasting, local_files, local_place, run_with
+from saboteur import Blow, Moment
+
+from flows.records import Record
+
+pytestmark = pytest.mark.slow
+
+BALLAST = "ballast.bin"
+# A folder of 256 KB with 192 KB of somebody else's in it; then that goes, and the same command runs again.
+SMALL_DISK = f"""
+import json, shutil, subprocess, sys
+from pathlib import Path
+
+manifest, out, seen = map(Path, sys.argv[1:])
+out.mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(out)], check=True)
+(out / "{BALLAST}").write_bytes(bytes(208 * 1024))
+command = "import sys; from flows.cli import main; sys.argv = ['stylize', 'run', {{!r}}]; main()"
+for number in (1, 2):
+    done = subprocess.run(
+        [sys.executable, "-c", command.format(str(manifest))], capture_output=True, text=True, check=False
+    )
+    shutil.copytree(out, seen / f"seen{{number}}")
+    (seen / f"end{{number}}.json").write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+    (out / "{BALLAST}").unlink(missing_ok=True)
+"""
+
+
+def _why_no_small_disk(folder: Path) -> str:
+    """Why no small file system can be mounted here; empty if it can."""
+    if not shutil.which("unshare"):
+        return "there is no unshare"
+    folder.mkdir()
+    tried = subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return tried.stderr.strip()
+
+
+def _calm(home: Path) -> dict[str, bytes]:
+    place = local_place(home, 0)
+    with run_with(None, place, engine="threads") as program:
+        assert program.end() == 0, program.errors()
+    return lasting(local_files(Path(place.output)))
+
+
+def test_row_08_a_real_disk_that_fills_ends_the_run_whole_and_with_room_the_same_command_finishes(
+    tmp_path: Path,
+) -> None:
+    if reason := _why_no_small_disk(tmp_path / "probe"):
+        pytest.skip(f"no small file system can be mounted here: {reason}")
+    calm, place = _calm(tmp_path), local_place(tmp_path, 1)
+    subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", SMALL_DISK, place.manifest, place.output, tmp_path],
+        cwd=ROOT, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(ROOT)},
+        check=True, timeout=240,
+    )  # fmt: skip
+    code, said, told = json.loads((tmp_path / "end1.json").read_text())
+    assert code == 4, told
+    assert "bytes needed, " in said
+    assert " bytes free in " in said
+    assert place.output in said
+    assert "make room there and run again" in said
+    left = local_files(tmp_path / "seen1")
+    _require_nothing_torn(left, calm)
+    records = [Record.parse(left[name]) for name in lasting(left) if name.endswith(".json")]
+    before = sum(record.status == "done" for record in records)
+    assert 0 < before < PAIRS
+    code, said, told = json.loads((tmp_path / "end2.json").read_text())
+    assert (code, said) == (0, f"{PAIRS} of {PAIRS} done ({PAIRS - before} now, {before} before)\n"), told
+    assert lasting(local_files(tmp_path / "seen2")) == calm
+
+
+@pytest.mark.parametrize("moment", ["write", "record", "lock"])
+def test_row_08_no_space_at_any_write_ends_the_run_whole(tmp_path: Path, moment: Moment) -> None:
+    calm, place = _calm(tmp_path), local_place(tmp_path, 1)
+    with run_with(Blow(moment, 1 if moment == "lock" else 3, full=True), place, engine="prefect") as program:
+        code = program.end()
+        assert program.program.stdout
+        said = program.program.stdout.read() + program.errors()
+    assert code == (1 if moment == "lock" else 4), said
+    assert "bytes needed, " in said
+    assert place.output in said
+    _require_nothing_torn(local_files(Path(place.output)), calm)
+    with run_with(None, place, engine="threads") as program:
+        assert program.end() == 0, program.errors()
+    assert lasting(local_files(Path(place.output))) == calm
+
+
+def _require_nothing_torn(left: dict[str, bytes], calm: dict[str, bytes]) -> None:
+    """Only whole files of an undisturbed run, nothing temporary; snapshots may be announced by a record."""
+    ours = {name: data for name, data in left.items() if name != BALLAST}
+    for name, data in lasting(ours).items():
+        assert data == calm[name] or is_announcement(name, ours[name]), name
