@@ -117,6 +117,7 @@ def _acquire(storage: Storage, mine: Holder) -> None:
         if reason is None:
             raise AlreadyRunning(_who_runs(storage, holder))
         if _take_over(storage, holder, mine):
+            _drop_dead_claims(storage)
             _log.warning("took over the lock of process %d on %s: %s", holder.pid, holder.host, reason)
             return
     raise AlreadyRunning(f"several runs want {storage.root} at this moment; wait and try again")
@@ -136,6 +137,14 @@ def _take_over(storage: Storage, stale: Holder, mine: Holder) -> bool:
         return True
     finally:
         storage.delete(claim)
+
+
+def _drop_dead_claims(storage: Storage) -> None:
+    """Remove the claims of runs that were killed once the lock was theirs; nobody asks for those again."""
+    for found in list(storage.list(f"{LOCK_NAME}.")):
+        claimer = _read(storage, found.name)
+        if claimer is not None and _why_stale(claimer) is not None:
+            storage.delete(found.name)
 
 
 def _drop_stale_claim(storage: Storage, claim: str) -> None:

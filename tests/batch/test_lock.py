@@ -197,6 +197,16 @@ def test_a_claim_that_a_killed_run_left_is_cleared_away(storage: Storage) -> Non
     assert names(storage) == []
 
 
+def test_a_claim_of_a_run_that_was_killed_right_after_its_takeover_is_cleared_away(storage: Storage) -> None:
+    leave_a_lock(storage, refreshed=0, token="first")
+    first = lock.Holder.model_validate_json(storage.read(LOCK_NAME))
+    leave_a_lock(storage, refreshed=0, token="second")
+    storage.write(lock.claim_name(first), storage.read(LOCK_NAME))
+    with hold_output(storage):
+        assert names(storage) == [LOCK_NAME]
+    assert names(storage) == []
+
+
 def test_a_lock_is_refreshed_while_it_is_held(storage: Storage) -> None:
     with hold_output(storage, refresh_s=0.01):
         first = the_lock(storage)
