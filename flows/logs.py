@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from copy import copy
 from types import TracebackType
 
 from flows.errors import StorageError
@@ -20,6 +21,12 @@ _FORMAT = "%(levelname)s %(name)s %(message)s"
 
 class PlainFormatter(logging.Formatter):
     """Each message on one line of bounded length; a traceback on indented lines below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole event; what another formatter made of the traceback is not taken over."""
+        own = copy(record)
+        own.exc_text = None
+        return super().format(own)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """The line itself."""

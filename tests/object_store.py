@@ -267,7 +267,7 @@ def _answer(
 def _error(fault: Fault, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     status, code = _ANSWERS[fault]
     # Servers repeat what they were sent; none of it may reach our texts.
-    sent = environ.get("HTTP_AUTHORIZATION", "")
+    sent = environ.get("HTTP_AUTHORIZATION", "") + environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
     code = code.format(sent=sent)
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>not {sent}</Message></Error>".encode()
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
