@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check format test-real-s3 faults fuzz clean
+.PHONY: help demo test check format test-real-s3 faults fuzz audit clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,12 @@ SEED ?= 0
 
 fuzz: $(VENV)/.installed-test ## broken pictures for MINUTES, drawn from SEED; what is found can be made again
 	PYTHONPATH=.:tests $(BIN)/python tests/faults/fuzz_images.py --minutes $(MINUTES) --seed $(SEED)
+
+audit: $(VENV)/.installed-test ## known weaknesses of the pinned packages; asks the package index, so CI does not run it
+	$(BIN)/python -m pip check
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## remove the environment, caches and builds; results in manifests/out stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
 from commands import ROOT, run
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
@@ -33,6 +36,39 @@ def test_every_package_that_the_project_asks_for_is_pinned_to_an_accepted_versio
     for line in [*PROJECT["dependencies"], *extras, *PYPROJECT["build-system"]["requires"]]:
         asked = Requirement(line)
         assert asked.specifier.contains(pins[canonicalize_name(asked.name)]), asked
+
+
+def test_packages_that_others_ask_for_are_pinned_as_well_and_fit_one_another() -> None:
+    """What `pip check` does, and more: nothing that is needed may come in a version of its own choice."""
+    pins = _pins()
+    for name, asked in _needed_by(f"{PROJECT['name']}[test]"):
+        assert name in pins, f"{asked} is needed and not pinned"
+        assert asked.specifier.contains(pins[name], prereleases=True), f"{asked}, but {pins[name]} is pinned"
+        assert Version(version(name)).public == pins[name], f"{name} is installed in another version"
+
+
+def _needed_by(project: str) -> Iterator[tuple[NormalizedName, Requirement]]:
+    """Every requirement that holds on this machine, whoever asks for it."""
+    waiting, seen = [Requirement(project)], set()
+    while waiting:
+        wanted = waiting.pop()
+        if str(wanted) in seen:
+            continue
+        seen.add(str(wanted))
+        for line in requires(wanted.name) or []:
+            asked = Requirement(line)
+            extras = ["", *wanted.extras]
+            if asked.marker is None or any(asked.marker.evaluate({"extra": extra}) for extra in extras):
+                if canonicalize_name(asked.name) != PROJECT["name"]:
+                    yield canonicalize_name(asked.name), asked
+                waiting.append(asked)
+
+
+def test_torch_is_new_enough_for_its_restricted_loader_to_be_one() -> None:
+    """`weights_only` could be got around before 2.6 (CVE-2025-32434) and before 2.10 (CVE-2026-24747)."""
+    (torch,) = [line for line in PROJECT["dependencies"] if Requirement(line).name == "torch"]
+    assert not Requirement(torch).specifier.contains("2.9.1")
+    assert Version(_pins()[canonicalize_name("torch")]) >= Version("2.10")
 
 
 @pytest.mark.slow
