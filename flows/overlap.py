@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 
+from flows.drafts import Draft, sheet_drafts
 from flows.errors import Problem
 from flows.inputs import Found
-from flows.pairing import Draft, Pairing, name_key, sheet_drafts, writer_of
+from flows.naming import name_key, writer_of
+from flows.pairing import Pairing
 from flows.patterns import literal
 from flows.records import safe_text
 

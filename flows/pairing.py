@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from flows.blend import Blend
+from flows.drafts import Draft, Recipe
 from flows.errors import Problem
 from flows.identity import canonical_settings, weights_digest
 from flows.inputs import Found, stem
@@ -17,7 +15,6 @@ from flows.manifest import (
     Entry,
     Manifest,
     PairEntry,
-    check_name,
     fill_name,
     resolve_settings,
     with_sweep,
@@ -25,96 +22,13 @@ from flows.manifest import (
 from flows.manifest_names import DEFAULT_TEMPLATE, template_fields
 from flows.manifest_needs import lacking
 from flows.manifest_paths import one_spelling
+from flows.naming import name_problems
 from flows.records import safe_text
-from flows.regions import Regions, roles
-from flows.sweep import Axes, Layer, TooManyVariants, Variant, variants
+from flows.sweep import Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
-from stylize_core.settings import PictureSettings, StyleSettings
 
 NOTHING = Found("", "", Entry("", None, {}, 0))
 """Stands where a content or a style would, if there is none."""
-
-_NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
-    """Settings that many pairs share, with their share in the identity worked out once.
-
-    Attributes:
-        init: URI of the picture to start from, if there is one.
-    """
-
-    style: StyleSettings
-    picture: PictureSettings
-    init: str | None
-    canonical: dict[str, Any]
-    weights: str
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A pair whose pictures have not been looked at yet.
-
-    Attributes:
-        content: URI; empty if there is none.
-        style: URI of the picture whose style is taken, the first one of a blend; empty if there is none.
-        lines: its places in the manifest.
-        variant: which combination of a sweep it is, if its settings are swept.
-        sheet: the name of the contact sheet that it has a cell of; empty if there is none.
-        suffixes: of the files that it writes.
-        blend: the pictures of a blend with their shares.
-        regions: parts of the content with styles of their own.
-    """
-
-    name: str
-    content: str
-    style: str
-    recipe: Recipe
-    lines: tuple[int, ...]
-    variant: Variant | None = None
-    sheet: str = ""
-    is_sheet: bool = False
-    blend: Blend[str] = ()
-    regions: Regions[str] = ()
-
-    @property
-    def styles(self) -> tuple[str, ...]:
-        """The pictures that its style is taken from."""
-        return tuple(part.picture for part in self.blend) or tuple(filter(None, (self.style,)))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Every picture that it is made of."""
-        regions = roles(self.regions).values()
-        return tuple(filter(None, (self.content, *self.styles, self.recipe.init, *regions)))
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """The endings of the files that it writes."""
-        if self.is_sheet:
-            return (".png",)
-        film = self.recipe.picture.animation
-        own = (self.recipe.picture.suffix, ".json")
-        return own if film == "none" else (*own, f".{film}")
-
-    @property
-    def has_snapshots(self) -> bool:
-        """Whether it writes numbered files."""
-        return bool(self.recipe.style.snapshot_every) and not self.is_sheet
-
-    def __str__(self) -> str:
-        plural = "s" if len(self.lines) > 1 else ""
-        lines = " and ".join(str(line) for line in self.lines)
-        what = "the contact sheet of " if self.is_sheet else ""
-        return safe_text(f"{what}{self.title(str)} (line{plural} {lines})")
-
-    def title(self, called: Callable[[str], str]) -> str:
-        """What is made of what, with the pictures as `called`."""
-        styles = " and ".join(map(called, self.styles))
-        if not self.content or not styles:
-            return called(self.content) if self.content else f"the style of {styles}"
-        return f"{called(self.content)} in the style of {styles}"
 
 
 @dataclass(slots=True)
@@ -153,15 +67,6 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
     result.problems += name_problems(result.drafts)
     result.drafts = _grouped(result.drafts)
     return result
-
-
-def sheet_drafts(drafts: Iterable[Draft]) -> dict[Draft, list[Draft]]:
-    """Each contact sheet that is to be drawn, as something that is written, with the variants on it."""
-    found: dict[tuple[str, str, str, Axes], list[Draft]] = {}
-    for draft in drafts:
-        if draft.variant and draft.sheet:
-            found.setdefault((draft.sheet, draft.content, draft.style, draft.variant.axes), []).append(draft)
-    return {replace(shown[0], name=shown[0].sheet, is_sheet=True): shown for shown in found.values()}
 
 
 def _names(manifest: Manifest, content: str, style: str, variant: Variant | None) -> tuple[str, str]:
@@ -226,6 +131,10 @@ class _Explicit:
         for recipe, variant in self.recipes.of(*layers):
             if reason := lacking(recipe.style, content=bool(content), style=bool(style)):
                 raise _Lacking(reason)
+            if entry.regions and not recipe.style.uses_style:
+                why = "mode" if recipe.style.style_weight else "style_weight"
+                value = getattr(recipe.style, why)
+                raise _Lacking(f"`{why}: {value}` has no style for `regions`; leave them out")
             if entry.name and variant:
                 sheet = with_sweep(entry.name, SHEET) if _has_sheet(self.manifest, variant) else ""
                 names = with_sweep(entry.name, variant.label), sheet
@@ -275,71 +184,3 @@ def _grouped(drafts: list[Draft]) -> list[Draft]:
     return sorted(
         drafts, key=lambda d: (styles[d.style, d.blend], recipes[id(d.recipe)], contents[d.content])
     )
-
-
-def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:
-    """Names that leave the output, and names that would lie on top of one another on some file system.
-
-    Two names are one where they agree in Unicode form C without regard to case.
-    """
-    taken: dict[str, Draft] = {}
-    drafts = [*drafts, *sheet_drafts(drafts)]
-    for draft in drafts:
-        if wrong := check_name(draft.name):
-            yield Problem(
-                "name", f"{safe_text(draft.name)!r} cannot be used: {wrong}: {draft}", draft.lines[0]
-            )
-        first = taken.setdefault(name_key(draft.name), draft)
-        if first is not draft:
-            yield _collision(first, draft)
-    for draft in drafts:
-        if other := _numbering(name_key(draft.name), taken):
-            kept = f"{safe_text(draft.name)!r} is kept for the snapshots of {safe_text(other.name)!r}"
-            advice = "give one of the pictures or the pair a name of its own"
-            yield Problem("name", f"{kept}: {draft}; {other}; {advice}", draft.lines[-1])
-        if "/" in draft.name and (other := _file_in_the_way(draft, taken)):
-            yield Problem(
-                "name",
-                f"{safe_text(draft.name)!r} needs a folder where {safe_text(other.name)!r} has a file: "
-                f"{draft}; {other}; rename one of them",
-                draft.lines[-1],
-            )
-
-
-def name_key(name: str) -> str:
-    """The same for all names that some file system takes for one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def _collision(first: Draft, second: Draft) -> Problem:
-    names = dict.fromkeys(repr(safe_text(draft.name)) for draft in (first, second))
-    said = " and ".join(names) + (
-        " are one name where case does not count" if len(names) > 1 else " is taken"
-    )
-    advice = "give one of the pictures or the pair a name of its own"
-    return Problem("name", f"{said}: {first}; {second}; {advice}", second.lines[-1])
-
-
-def _file_in_the_way(draft: Draft, taken: Mapping[str, Draft]) -> Draft | None:
-    """The pair that has a picture or a record where `draft` needs a folder."""
-    parts = draft.name.split("/")
-    for depth in range(1, len(parts)):
-        if other := writer_of("/".join(parts[:depth]), taken):
-            return other
-    return None
-
-
-def writer_of(file: str, drafts: Mapping[str, Draft]) -> Draft | None:
-    """The pair that may write `file` below the output, of those by the keys of their names."""
-    name, dot, suffix = name_key(file).rpartition(".")
-    own, numbering = drafts.get(name), _numbering(name, drafts)
-    if own is not None and dot + suffix in own.suffixes:
-        return own
-    return numbering if numbering is not None and dot + suffix == numbering.recipe.picture.suffix else None
-
-
-def _numbering(name: str, drafts: Mapping[str, Draft]) -> Draft | None:
-    """The pair that may call a snapshot so."""
-    match = _NUMBERED.fullmatch(name)
-    draft = drafts.get(match["name"]) if match else None
-    return draft if draft is not None and draft.has_snapshots else None

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flows.blend import converted
+from flows.drafts import Draft
 from flows.errors import ManifestError, Problem
 from flows.identity import ingredients_of
 from flows.inputs import REMOTE_THREADS, Expansion, expand, look_up
 from flows.manifest import MAX_PROBLEMS, Manifest
 from flows.manifest_paths import one_spelling
 from flows.overlap import keep_inputs_apart
-from flows.pairing import Draft, Pairing, pair_up
+from flows.pairing import Pairing, pair_up
 from flows.pairs import Input, Pair
 from flows.patterns import literal
 from flows.regions import converted_regions, roles

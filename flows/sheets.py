@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 
+from flows.drafts import Draft, sheet_drafts
 from flows.errors import NotFound
 from flows.inputs import stem
-from flows.pairing import Draft, sheet_drafts
 from flows.storage import Storage
 from flows.sweep import Axes
 

@@ -6,9 +6,9 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from flows.drafts import Recipe
 from flows.errors import NotFound, StorageError
 from flows.identity import Ingredients, differences, identity, spelled_styles
-from flows.pairing import Recipe
 from flows.pairs import Input, Pair
 from flows.records import Record, Source, UnreadableRecord, safe_text
 from flows.storage import Storage

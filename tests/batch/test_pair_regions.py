@@ -267,6 +267,13 @@ def test_a_mask_that_a_result_would_replace_is_a_problem(home: Path) -> None:
         make_plan(load_manifest(path))
 
 
+@pytest.mark.parametrize("setting", ["mode: content", "style_weight: 0"])
+def test_regions_without_a_use_for_styles_are_a_mistake(home: Path, setting: str) -> None:
+    path = styled(home, SKY, settings=f"{FAST}, {setting}")
+    with pytest.raises(ManifestError, match=rf"pairs\[0\]: `{setting}.*` has no style for `regions`"):
+        make_plan(load_manifest(path))
+
+
 def test_masks_and_styles_of_regions_may_lie_on_s3(home: Path, object_store: ObjectStore) -> None:
     for name in ("masks/left.png", "paintings/s1.png"):
         object_store.put(name, (home / name).read_bytes())

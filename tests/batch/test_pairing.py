@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.drafts import Draft, Recipe
 from flows.inputs import Found
 from flows.manifest import Entry, Manifest, PairEntry
-from flows.pairing import Draft, Pairing, Recipe, name_problems, pair_up
+from flows.naming import name_problems
+from flows.pairing import Pairing, pair_up
 from stylize_core.settings import PictureSettings, StyleSettings
 
 RECIPE = Recipe(StyleSettings(), PictureSettings(), None, {}, "w")

@@ -16,7 +16,7 @@ from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from stylize_core.architecture import layer_names
+from stylize_core.architecture import layer_names, smallest_side
 from stylize_core.encoder import Encoder
 from stylize_core.errors import SettingsError
 from stylize_core.image import decode_picture, resize
@@ -90,6 +90,20 @@ def test_a_region_too_thin_for_a_layer_counts_there_with_all_that_it_has() -> No
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 5] = 1
     assert guidance(mask, "relu3_1")[0, 0, 0].tolist() == [0, 0.25, 0, 0]
+
+
+@trials(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32), st.integers(16, 40), st.integers(16, 40), st.sampled_from(layer_names("slim")))
+def test_guidance_stays_within_the_mask_and_never_loses_a_region(
+    seed: int, height: int, width: int, layer: str
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    mask = (torch.rand(2, 1, height, width, generator=generator) - 0.7).clamp_min(0) / 0.3
+    shrunk = avg_pool2d(mask, smallest_side(layer))
+    found = guidance(mask, layer)
+    assert bool((found <= shrunk + 1e-6).all())
+    assert bool((found >= 0).all())
+    assert bool((found.sum((1, 2, 3)) >= 0.2 * shrunk.sum((1, 2, 3)) - 1e-6).all())
 
 
 @pytest.mark.parametrize("statistics", STATISTICS)
