@@ -158,7 +158,7 @@ def one(
 
 @app.command()
 def weights(
-    name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, or a file to look into.")] = None,
+    name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, googlenet, or a file.")] = None,
     architecture: Annotated[str, typer.Option(help="The network that a file is for.")] = "vgg19",
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download published weights into torch's cache.")

@@ -21,7 +21,7 @@ from flows.manifest_model import (
     TOP_KEYS,
 )
 from flows.manifest_settings import SETTINGS, WEIGHTS_KEYS, Setting
-from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, layer_names
+from stylize_core.architecture import ARCHITECTURES, layer_names
 from stylize_core.settings import WeightsFile
 from stylize_core.settings_fields import Crop
 from stylize_core.settings_layers import Layers
@@ -127,7 +127,7 @@ def _type(setting: Setting) -> dict[str, Any]:
 
 
 def _layers(*, channels: bool) -> dict[str, Any]:
-    every = sorted({name for encoder in CONVOLUTIONS_PER_BLOCK for name in layer_names(encoder)})
+    every = sorted({name for encoder in ARCHITECTURES for name in layer_names(encoder)})
     name = {"pattern": f"^({'|'.join(every)})(:(0|[1-9][0-9]{{0,3}}))?$"} if channels else {"enum": every}
     weights = {"type": "object", "propertyNames": name}
     return {

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from flows.records import safe_text
 from flows.storage import read_uri
-from stylize_core.architecture import CONVOLUTIONS_PER_BLOCK, PUBLISHED, Architecture, in_words, layer_names
+from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
 from stylize_core.errors import SettingsError
 
 
@@ -19,7 +19,7 @@ def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> lis
     """Facts about all known weights, about one of them, or about a file.
 
     Args:
-        name: `slim`, `vgg19`, `vgg16`, a path or `s3://` URI; None for all known ones.
+        name: `slim`, `vgg19`, `vgg16`, `googlenet`, a path or `s3://` URI; None for all known ones.
         architecture: the network that a file is for.
         fetch: download published weights that are not there yet.
 
@@ -29,13 +29,11 @@ def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> lis
         SettingsError: an unknown architecture.
     """
     if name is None:
-        return [_known(known, fetch=False) for known in CONVOLUTIONS_PER_BLOCK]
-    if name in CONVOLUTIONS_PER_BLOCK:
+        return [_known(known, fetch=False) for known in ARCHITECTURES]
+    if name in ARCHITECTURES:
         return [_known(name, fetch=fetch)]
-    if architecture not in CONVOLUTIONS_PER_BLOCK:
-        raise SettingsError(
-            "--architecture", architecture, "choose one of " + ", ".join(CONVOLUTIONS_PER_BLOCK)
-        )
+    if architecture not in ARCHITECTURES:
+        raise SettingsError("--architecture", architecture, "choose one of " + ", ".join(ARCHITECTURES))
     return [_file(name, cast("Architecture", architecture))]
 
 

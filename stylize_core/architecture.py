@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Architecture = Literal["slim", "vgg19", "vgg16"]
+Architecture = Literal["slim", "vgg19", "vgg16", "googlenet"]
 ConventionName = Literal["torchvision", "caffe", "features"]
 
 CONVOLUTIONS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
@@ -18,21 +18,31 @@ CONVOLUTIONS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
     "vgg19": (2, 2, 4, 4, 4),
     "vgg16": (2, 2, 3, 3, 3),
 }
+INCEPTION_LAYERS = (
+    "conv1", "conv2", "conv3", "inception3a", "inception3b", "inception4a", "inception4b", "inception4c",
+    "inception4d", "inception4e", "inception5a", "inception5b",
+)  # fmt: skip
+"""GoogLeNet's, under torchvision's names."""
+
+ARCHITECTURES: tuple[str, ...] = (*CONVOLUTIONS_PER_BLOCK, "googlenet")
 
 DEFAULT_CONTENT_LAYERS: Mapping[str, tuple[str, ...]] = {
     "slim": ("relu3_3",),
     "vgg19": ("relu4_2",),
     "vgg16": ("relu4_2",),
+    "googlenet": ("inception3b",),
 }
 DEFAULT_STYLE_LAYERS: Mapping[str, tuple[str, ...]] = {
     "slim": ("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3", "relu3_4"),
     "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
     "vgg16": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    "googlenet": ("conv1", "conv3", "inception3b", "inception4c"),
 }
 DEFAULT_DREAM_LAYERS: Mapping[str, tuple[str, ...]] = {
     "slim": ("relu3_1",),
     "vgg19": ("relu4_3",),
     "vgg16": ("relu4_3",),
+    "googlenet": ("inception4c",),
 }
 
 
@@ -59,11 +69,12 @@ class Published:
 PUBLISHED: Mapping[str, Published] = {
     "vgg19": Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", "dcbb9e9d"),
     "vgg16": Published("vgg16", "VGG16_Weights", "IMAGENET1K_FEATURES", "features", "88682ab5"),
+    "googlenet": Published("googlenet", "GoogLeNet_Weights", "IMAGENET1K_V1", "torchvision", "1378be20"),
 }
 
 
 def convolutions(architecture: str) -> tuple[Convolution, ...]:
-    """The convolutions of a network from the picture inwards.
+    """The convolutions of a VGG from the picture inwards.
 
     >>> [c.relu for c in convolutions("slim")][:3]
     ['relu1_1', 'relu1_2', 'relu2_1']
@@ -85,6 +96,8 @@ def layer_names(architecture: str) -> tuple[str, ...]:
     >>> layer_names("slim")[:4]
     ('relu1_1', 'relu1_2', 'pool1', 'relu2_1')
     """
+    if architecture == "googlenet":
+        return INCEPTION_LAYERS
     found: list[str] = []
     for block, count in enumerate(CONVOLUTIONS_PER_BLOCK[architecture], start=1):
         found += [f"relu{block}_{number}" for number in range(1, count + 1)]
@@ -108,7 +121,9 @@ def in_words(layers: Sequence[str]) -> str:
     >>> in_words(layer_names("slim"))
     'relu1_1 to relu3_4 and pool1 to pool3'
     """
-    kinds = ([name for name in layers if name.startswith(kind)] for kind in ("relu", "pool"))
+    kinds = (
+        [name for name in layers if name.startswith(kind)] for kind in ("conv", "inception", "relu", "pool")
+    )
     return " and ".join(f"{names[0]} to {names[-1]}" for names in kinds if names)
 
 
@@ -118,5 +133,7 @@ def smallest_side(layer: str) -> int:
     >>> smallest_side("relu5_1"), smallest_side("pool5")
     (16, 32)
     """
+    if layer in INCEPTION_LAYERS:
+        return {"conv1": 1, "conv2": 3, "conv3": 3, "inception3a": 7, "inception3b": 7}.get(layer, 15)
     block = int(layer[4])
     return int(2 ** (block if layer.startswith("pool") else block - 1))

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from stylize_core.encoder import Encoder
 from stylize_core.errors import SettingsError
+from stylize_core.losses import wide
 from stylize_core.minimise import CHECK_EVERY, Callback, Frames, Progress, RowReport
 from stylize_core.settings import StyleSettings
 from stylize_core.variation import VARIATIONS
@@ -59,7 +60,7 @@ class Aim:
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The loss [B], which is minus the growth, and the direction of ascent [B, 3, H, W]."""
         trace = self.encoder.trace(image_bchw)
-        features = self.encoder.taps(trace)
+        features = {layer: wide(value) for layer, value in self.encoder.taps(trace).items()}
         seeds = {layer: torch.zeros_like(value) for layer, value in features.items()}
         for part, before in zip(self.parts, self.before, strict=True):
             seen = part.of(features)

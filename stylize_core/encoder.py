@@ -16,8 +16,9 @@ from stylize_core.architecture import Convolution, convolutions, down_to_deepest
 from stylize_core.chain import AVERAGE_POOL_GAIN, Chain, Trace
 from stylize_core.device import Precision, convolutions_in
 from stylize_core.errors import BadWeights, ImageTooSmall
+from stylize_core.inception import Inception
 from stylize_core.losses import wide
-from stylize_core.weights import CONVENTIONS, Weights
+from stylize_core.weights import Weights
 
 
 class Encoder:
@@ -33,7 +34,7 @@ class Encoder:
     Args:
         weights: of a network with the layers; their format is converted.
         layers: names such as `relu3_1`.
-        pooling: `average` or `max`.
+        pooling: `average` or `max`; GoogLeNet always has its own maxima.
         device: where to compute.
         dtype: number format of weights and features within the network.
         tf32: whether a CUDA device may round float32 to TF32 within convolutions.
@@ -54,7 +55,7 @@ class Encoder:
     ) -> None:
         _check_depth(weights, layers)
         self._weights, self._pooling, self._exact = weights, pooling, self
-        convention = CONVENTIONS[weights.convention]
+        convention = weights.prepared_as
         self.architecture = weights.architecture
         self.layers = tuple(layer for layer in layer_names(weights.architecture) if layer in layers)
         self.device = torch.device(device)
@@ -64,14 +65,18 @@ class Encoder:
         self._channels = list(convention.channels)
         self._mean = torch.tensor(convention.mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(convention.std, device=device).view(1, 3, 1, 1)
-        self._chain = Chain(
-            weights.parameters,
-            architecture=weights.architecture,
-            layers=layers,
-            pooling=pooling,
-            device=device,
-            dtype=dtype,
-        )
+        self._chain: Chain | Inception
+        if weights.architecture == "googlenet":
+            self._chain = Inception(weights.parameters, layers=layers, device=device, dtype=dtype)
+        else:
+            self._chain = Chain(
+                weights.parameters,
+                architecture=weights.architecture,
+                layers=layers,
+                pooling=pooling,
+                device=device,
+                dtype=dtype,
+            )
 
     def exact(self) -> Encoder:
         """The same network in fp32, built when it is first asked for; itself if it computes so."""
@@ -192,7 +197,9 @@ def _pooled(features_bchw: Tensor, pooling: str) -> Tensor:
 def _check_depth(weights: Weights, layers: Sequence[str]) -> None:
     available = weights.layers
     for layer in layers:
-        needed = [name for name in down_to_deepest(weights.architecture, [layer]) if name.startswith("relu")]
+        needed = [
+            name for name in down_to_deepest(weights.architecture, [layer]) if not name.startswith("pool")
+        ]
         if needed[-1] not in available:
             raise BadWeights(
                 f"{weights.source} has no {layer}: its layers are {available[0]} to {available[-1]}; "

@@ -35,7 +35,7 @@ MOST_SNAPSHOTS = 1000
 class WeightsFile:
     """A weights file that the user staged, pinned by its digest."""
 
-    file: str = field(metadata={"about": "path or s3:// URI of a VGG state dict (.safetensors or .pth)"})
+    file: str = field(metadata={"about": "path or s3:// URI of a state dict (.safetensors or .pth)"})
     sha256: str = field(metadata={"about": "the file's sha256, 64 hex digits"})
     convention: ConventionName = _setting("torchvision", "how pictures are prepared for these weights")
 
@@ -58,7 +58,9 @@ class StyleSettings:
         SettingsError: naming the first key whose value is out of range.
     """
 
-    encoder: Architecture = _setting("slim", "the network: the built-in `slim`, or a full VGG")
+    encoder: Architecture = _setting(
+        "slim", "the network: the built-in `slim`, a full VGG, or `googlenet`, made for dreams"
+    )
     weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
     mode: Literal["transfer", "content", "texture", "dream"] = _setting(
         "transfer",
@@ -191,7 +193,7 @@ class StyleSettings:
     content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
     pooling: Literal["average", "max"] = _setting(
-        "average", "how the network shrinks its features; in a dream always by maxima"
+        "average", "how the network shrinks its features; in a dream, and in `googlenet`, always by maxima"
     )
 
     def __post_init__(self) -> None:
@@ -199,6 +201,9 @@ class StyleSettings:
         check_fields(self)
         for key in ("content_layers", "style_layers"):
             check_layers(key, getattr(self, key), self.encoder)
+        if self.encoder == "googlenet" and self.weights and self.weights.convention != "torchvision":
+            named = self.weights.convention
+            raise SettingsError("weights.convention", named, "googlenet is read as torchvision publishes it")
         check_layers("dream_layers", self.dream_layers, self.encoder, channels=True)
         if self.mode == "dream" and self.colour == "match":
             raise SettingsError("colour", "match", "a dream has no style whose colours could be matched")
@@ -274,7 +279,7 @@ class StyleSettings:
 
         A network sees eyes and spirals as it was trained, with maxima; averages show it blurs and colours.
         """
-        return "max" if self.mode == "dream" else self.pooling
+        return "max" if self.mode == "dream" or self.encoder == "googlenet" else self.pooling
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -299,6 +304,7 @@ class StyleSettings:
             "content_layers": self.content_layer_weights,
             "style_layers": self.style_layer_weights,
             "dream_layers": self.dream_layer_weights,
+            "pooling": self.network_pooling,
         }
         return {key: value for key, value in spelled.items() if key not in UNUSED[self.mode]}
 

@@ -28,6 +28,7 @@ from stylize_core.architecture import (
     convolutions,
 )
 from stylize_core.errors import BadWeights
+from stylize_core.inception import inception_parameters, inception_reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ CONVENTIONS: Mapping[str, Convention] = {
         mean=(123.68 / 255, 116.779 / 255, 103.939 / 255), std=(1 / 255, 1 / 255, 1 / 255), channels=(2, 1, 0)
     ),
 }
+# torchvision's GoogLeNet was converted from a network that saw pictures in -1..1.
+_GOOGLENET = Convention(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +57,8 @@ class Weights:
     """Convolutions with all that is needed to use them rightly.
 
     Attributes:
-        parameters: `features.<index>.weight` [C_out, C_in, 3, 3] and `.bias` [C_out], float32, on the CPU.
+        parameters: `features.<index>.weight` [C_out, C_in, 3, 3] and `.bias` [C_out], or GoogLeNet's under
+            torchvision's names; float32, on the CPU.
         sha256: digest of the file that they came from.
         source: where they came from, for messages and records.
     """
@@ -66,8 +70,15 @@ class Weights:
     source: str
 
     @property
+    def prepared_as(self) -> Convention:
+        """How pictures are prepared for them."""
+        return _GOOGLENET if self.architecture == "googlenet" else CONVENTIONS[self.convention]
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """The ReLU layers that these weights reach; the pooling after a whole block is reached with it."""
+        if self.architecture == "googlenet":
+            return inception_reach(self.parameters)
         return tuple(
             c.relu for c in convolutions(self.architecture) if f"features.{c.index}.weight" in self.parameters
         )
@@ -148,10 +159,14 @@ def weights_from_bytes(
             f"{source} says that it is made for pictures in the convention {declared['convention']!r}, "
             f"but {convention!r} is asked for; set weights.convention accordingly"
         )
+    if architecture == "googlenet":
+        parameters = inception_parameters(state, source=source)
+    else:
+        parameters = _fitting(state, convolutions(architecture), source=source, architecture=architecture)
     return Weights(
         architecture=architecture,
         convention=convention,
-        parameters=_fitting(state, convolutions(architecture), source=source, architecture=architecture),
+        parameters=parameters,
         sha256=digest,
         source=source,
     )

@@ -37,7 +37,7 @@ def describe(name: str | None, architecture: str = "slim") -> dict[str, object]:
 
 def test_all_known_weights_are_listed() -> None:
     names = [facts["name"] for facts in describe_weights(None, architecture="vgg19", fetch=False)]
-    assert names == ["slim", "vgg19", "vgg16"]
+    assert names == ["slim", "vgg19", "vgg16", "googlenet"]
 
 
 def test_the_built_in_weights_are_named_by_their_digest() -> None:
