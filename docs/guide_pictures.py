@@ -47,6 +47,7 @@ FIGURES: Mapping[str, Strip | Result] = {
     "styles": Strip(4, STYLE | {f"town in {name}": f"{GALLERY}/styles/{name}.png" for name in STYLE}),
     "reconstructions": Result(f"{GALLERY}/reconstructions__sheet.png"),
     "textures": Result(f"{GALLERY}/textures__sheet.png"),
+    "dreams": Result(f"{GALLERY}/dreams__sheet.png"),
     "layers_and_weights": Result(f"{GALLERY}/layers_and_weights__sheet.png"),
     "starts": Result(f"{GALLERY}/starts__sheet.png"),
     "statistics": Result(f"{GALLERY}/statistics__sheet.png"),
