@@ -9,12 +9,12 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Any, Self
 
 from flows import worker_calls
 from flows.budget import UNLIMITED, Budget
@@ -25,7 +25,7 @@ from flows.manifest import Manifest, load_manifest
 from flows.pairs import Job, Outcome
 from flows.plan import make_plan
 from flows.pool import DeviceChild
-from flows.report import Report
+from flows.report import STOPPED_EARLY, Report
 from flows.run import Run, open_run
 from flows.server import answers, prefect_server
 from stylize_core.errors import SettingsError
@@ -56,15 +56,18 @@ def run_manifest(
         BatchError: nothing could start.
         StylizeError: the device or the weights are not there.
     """
-    with open_run(manifest, device=device, workers=workers, listener=display, budget=budget) as run:
+    with (
+        _Signals() as signals,
+        open_run(manifest, device=device, workers=workers, listener=display, budget=budget) as run,
+    ):
+        signals.run = run
         for warning in run.plan.warnings:
             display.note(f"warning: {warning}")
-        with _signals_stop(run):
-            if run.chunks:
-                with display:
-                    display.expect(len(run.plan.todo))
-                    _do_chunks(run, display)
-            run.make_sheets()
+        if run.chunks:
+            with display:
+                display.expect(len(run.plan.todo))
+                _do_chunks(run, display)
+        run.make_sheets()
         return run.finish()
 
 
@@ -113,7 +116,11 @@ def _do_chunks(run: Run, display: Display) -> None:
     if run.unbegun and not run.stopped:
         display.note("Prefect is gone; the run goes on without it")
         with ThreadPoolExecutor(max_workers=len(run.slots)) as threads:
-            list(threads.map(run.run_chunk, run.unbegun))
+            try:
+                list(threads.map(run.run_chunk, run.unbegun))
+            except KeyboardInterrupt:
+                run.close()  # so that the threads end, for which the block waits
+                raise
 
 
 def leave(code: int) -> None:
@@ -146,31 +153,39 @@ def _in_prefect(run: Run, display: Display) -> None:
         display.note(f"Prefect failed ({type(error).__name__}: {error}); records are not affected")
 
 
-@contextmanager
-def _signals_stop(run: Run) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run in good order; SIGINT after one of them breaks it off."""
+class _Signals:
+    """SIGINT and SIGTERM end a run in good order, whatever it is at; SIGINT after one of them breaks it off.
 
-    told: list[int] = []
+    Attributes:
+        run: the run, once there is one; before, there is nothing yet to bring into order.
+    """
 
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        if told:
-            raise KeyboardInterrupt
-        told.append(number)
-        run.stop("interrupted", "interrupted")
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        self._told = False
+        self._before: list[Any] = []
 
-    def terminated(number: int, frame: FrameType | None) -> None:
-        told.append(number)
-        run.stop("stopped", "SIGTERM")
+    def __enter__(self) -> Self:
+        handlers = ((signal.SIGINT, self._interrupted), (signal.SIGTERM, self._terminated))
+        self._before = [(number, signal.signal(number, handler)) for number, handler in handlers]
+        return self
 
-    before = {
-        number: signal.signal(number, handler)
-        for number, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated))
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before:
             signal.signal(number, handler)
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.run is None or self._told:
+            raise KeyboardInterrupt
+        self._told = True
+        os.write(2, b"\nstopping; Ctrl-C again ends at once\n")  # not through what may be in use just now
+        self.run.stop("interrupted", "interrupted")
+
+    def _terminated(self, number: int, frame: FrameType | None) -> None:
+        if self.run is None:
+            raise SystemExit(STOPPED_EARLY)
+        self._told = True
+        self.run.stop("stopped", "SIGTERM")
 
 
 def _without_lines(error: ManifestError) -> str:

@@ -131,7 +131,7 @@ class Feed:
 
     def _ask(self, group: Group, ahead: Group) -> tuple[Outcome, ...]:
         jobs = [*group, *self._in_hand.values()]
-        stuck_s = max(stuck_after_s(job.pair, self.child.device) for job in jobs)
+        stuck_s = sum(stuck_after_s(job.pair, self.child.device) for job in jobs)
         return self.child.call(worker_calls.run_pairs, group, ahead, stuck_s=stuck_s)
 
     def _tell(self, names: str, crash: WorkerCrashed, attempt: int, then: str) -> None:

@@ -72,13 +72,17 @@ def hold_output(storage: Storage, *, refresh_s: float = REFRESH_S) -> Iterator[N
     Raises:
         AlreadyRunning: another run holds it; the text says who, where and since when.
     """
-    mine = _this_process()
-    _acquire(storage, mine)
-    stop = threading.Event()
+    mine, stop = _this_process(), threading.Event()
     refresher = threading.Thread(
         target=_keep_fresh, args=(storage, mine, stop, refresh_s), name="output-lock", daemon=True
     )
-    refresher.start()
+    try:
+        _acquire(storage, mine)
+        refresher.start()
+    except (KeyboardInterrupt, SystemExit):  # a signal may come between the lock and our knowing of it
+        stop.set()
+        _release(storage, mine)
+        raise
     try:
         yield
     finally:

@@ -38,6 +38,7 @@ from flows.storage_retries import retries_so_far
 
 log = logging.getLogger("stylize.run")
 
+CLOSE_S = 5.0
 PAIRS_PER_CHUNK = 50
 CHUNKS_PER_SLOT = 4
 
@@ -141,8 +142,7 @@ class Run:
             feed = Feed(child, self.listener.note, self._given_up, lambda: bool(self._enough))
             groups = in_groups(self.chunks[number].jobs, child.device, self.manifest.batch)
             for outcome in feed.outcomes(groups):
-                self._settle(outcome)
-                counts[outcome.status] += 1
+                counts[self._settle(outcome).status] += 1
             return dict(counts)
         finally:
             self._idle.put(child)
@@ -185,9 +185,12 @@ class Run:
             return
 
     def close(self) -> None:
-        """End the worker processes."""
+        """End the worker processes, all within the time that one may take."""
         for child in self._children:
-            child.close()
+            child.stop()
+        patient_until = time.monotonic() + CLOSE_S
+        for child in self._children:
+            child.close(grace_s=max(0.0, patient_until - time.monotonic()))
 
     @property
     def ended(self) -> bool:
@@ -222,7 +225,8 @@ class Run:
                 return report
             self._storage.write(REPORT_NAME, report.to_bytes(), content_type="application/json")
         except BatchError as error:
-            self.listener.note(f"the report could not be written: {error}")
+            known = error.fatal and self.stopped
+            self.listener.note(f"the report could not be written{' either' if known else f': {error}'}")
         return report
 
     def _make_sheet(self, sheet: Sheet, planned: Mapping[str, PlannedPair]) -> None:
@@ -256,17 +260,21 @@ class Run:
         on_cpu = [slot for slot in self.slots if slot == "cpu"]
         return None if len(on_cpu) < 2 else max(1, _cores() // len(on_cpu))
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome) -> Outcome:
         """Keep how a pair ended, and tell it; what is fatal ends the run and is no pair's own."""
         with self._lock:
             self._retries_of_workers += outcome.retries
-            if outcome.status != "stopped" and not outcome.fatal:
+            if outcome.fatal:
+                if not self.stopped:
+                    self.listener.note(f"the run stops: {outcome.message}")
+                self.stop("stopped", outcome.message)
+                outcome = Outcome(outcome.name, "stopped", seconds=outcome.seconds)
+            elif outcome.status == "stopped" and not self.stopped:  # somebody had enough
+                self._end, self._reason = "stopped", self._enough
+            elif outcome.status != "stopped":
                 self._tally.add(outcome)
-        if outcome.fatal:
-            self.stop("stopped", outcome.message)
-        if outcome.status == "stopped" and not self.stopped:  # somebody had enough
-            self._end, self._reason = "stopped", self._enough
         self.listener.pair_ended(outcome)
+        return outcome
 
     def _given_up(self, job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
         message = safe_text(f"{crash}; given up after {attempts} attempt{'s' * (attempts > 1)}")
