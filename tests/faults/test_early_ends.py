@@ -105,7 +105,7 @@ def test_row_15_credentials_that_expire_stop_the_run_once_and_clearly(
     path = manifest(
         home,
         "contents: [photos/p0.png]\nstyles: ['paintings/*']",
-        settings=LONG,
+        settings="encoder: slim, size: 64, steps: 60",
         output=f"{object_store.root}/out",
     )
     with stylize_family("run", path, *CPU) as program:
