@@ -262,13 +262,6 @@ def test_a_changed_photo_is_a_reason_and_a_new_picture(home: Path) -> None:
     assert reasons(home / "m.yaml") == {}
 
 
-def test_a_photo_that_changes_between_plan_and_work_is_recorded_as_it_was_used(home: Path) -> None:
-    (job,) = jobs(home / "m.yaml")
-    draw(home / "photos/p0.png", 7)
-    worker.run_pair(job)
-    assert reasons(home / "m.yaml") == {}
-
-
 def test_a_deleted_picture_and_a_damaged_record_are_made_again(tmp_path: Path) -> None:
     path = small_batch(tmp_path)
     do(path)
