@@ -90,7 +90,7 @@ def voyage(sea: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Voyage
     for photo in ("calm", "unanswered", "unrecorded"):
         sea.put(f"in/{photo}.png", PHOTO)
     sea.put("in/document.png", ERROR_DOCUMENT)
-    sea.fail("PUT", "out/unanswered__s0.png", "drop_after", times=4)
+    sea.fail("PUT", "out/unanswered__s0.png", "drop_after")
     sea.fail("PUT", "out/unrecorded__s0.json", "slow_down", times=3)
     names = [*READS, "calm", "unanswered", "unrecorded", "document", "gone"]
     entries = "contents:\n" + "".join(f"  - {sea.root}/in/{name}.png\n" for name in names)
