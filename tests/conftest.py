@@ -10,9 +10,14 @@ from collections.abc import Iterator
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
+from hypothesis import HealthCheck, settings
 from object_store import ObjectStore, running_object_store
 
 pytest_plugins = ["small_teachers"]
+
+# How fast an example is says nothing on a loaded machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every program that they start
 # inherits that; the tests that press Ctrl-C need programs that hear it.
