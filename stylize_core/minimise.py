@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -110,10 +110,11 @@ def minimise(
     for row, report in enumerate(reports):
         if report.evaluations >= settings.steps or settings.optimizer != "lbfgs":
             continue
+        alone = seen.of_row(row, reports)
         if report.stop_reason == "diverged":
-            best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, seen)
+            best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, alone)
         elif exact is not None:
-            best[row] = _refine(exact().rows([row]), best[row : row + 1], report, settings, seen)
+            best[row] = _refine(exact().rows([row]), best[row : row + 1], report, settings, alone)
     return best, reports
 
 
@@ -121,6 +122,19 @@ def minimise(
 class _Onlookers:
     callback: Callback | None
     frames: Frames | None
+
+    def of_row(self, row: int, reports: Sequence[RowReport]) -> _Onlookers:
+        """The same while one row goes on alone: progress tells of all rows as before."""
+        tell = self.callback
+        if tell is None:
+            return self
+
+        def tell_all(progress: Progress) -> None:
+            losses = [report.best_loss for report in reports]
+            losses[row] = progress.loss[0]
+            tell(replace(progress, loss=tuple(losses)))
+
+        return replace(self, callback=tell_all)
 
 
 def _rescue(

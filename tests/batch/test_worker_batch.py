@@ -130,6 +130,16 @@ def test_a_batch_that_fails_as_a_whole_fails_pair_by_pair(home: Path) -> None:
     assert ended == {"p0__s0": "failed", "p1__s0": "failed", "p0__s1": "done", "p1__s1": "done"}
 
 
+def test_a_batch_whose_rows_stall_in_bf16_is_finished_as_a_batch(home: Path) -> None:
+    """Nothing is better than the content where the style does not count."""
+    settings = "encoder: slim, size: 64, steps: 30, precision: bf16, style_weight: 0"
+    ended = statuses(worker.run_pairs(jobs(manifest(home, settings=settings))))
+    assert set(ended.values()) == {"done"}
+    told = [record(home, name) for name in ended]
+    assert {one.batch for one in told} == {4}
+    assert all("fp32 took over after 10 evaluations" in one.decisions[0] for one in told)
+
+
 def test_a_worker_gets_groups_of_equal_settings_in_the_plans_order(home: Path) -> None:
     entries = (
         "contents: ['photos/*']\n"
