@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import cycle, islice
 
 from stylize_core.errors import DeviceUnavailable, SettingsError
 
+SMALL_PX = 256
+"""Pictures up to this size are computed by one CPU thread, whatever else is there: so their bytes depend
+neither on the machine's cores nor on the number of workers."""
+
+PAIRS_PER_CPU_WORKER = 4
+MOST_CPU_WORKERS = 8  # each has half a gigabyte of PyTorch
 PROBE_TIMEOUT_S = 180.0  # the first CUDA call of a machine can take minutes
 # Asked in a process of its own: the parent stays free of torch and of a CUDA context, which costs GPU memory.
 PROBE = """
@@ -19,11 +27,12 @@ print(json.dumps({"cuda": cuda, "mps": int(torch.backends.mps.is_available())}))
 """
 
 
-def slots(device: str, workers: int | None = None) -> tuple[str, ...]:
+def slots(device: str, workers: int | None = None, *, cpu_workers: int = 1) -> tuple[str, ...]:
     """Name the device of every worker process, such as `("cuda:0", "cuda:1")`.
 
     `auto` takes all CUDA devices, else the Apple GPU, else the CPU; `cuda` takes all CUDA devices; any other
-    name is that device. Each gets one worker; `workers` asks for another number, dealt out in turn.
+    name is that device. Each gets one worker, the CPU `cpu_workers`; `workers` asks for another number, dealt
+    out in turn.
 
     Raises:
         DeviceUnavailable: the machine does not have the device, or torch cannot tell.
@@ -32,7 +41,26 @@ def slots(device: str, workers: int | None = None) -> tuple[str, ...]:
     if workers is not None and workers < 1:
         raise SettingsError("workers", workers, "it must be 1 or more, or left out for one per device")
     found = _devices(device)
-    return tuple(islice(cycle(found), workers or len(found)))
+    usual = cpu_workers if found == ("cpu",) else len(found)
+    return tuple(islice(cycle(found), workers or usual))
+
+
+def cpu_workers(sizes_px: Sequence[int]) -> int:
+    """How many processes are fastest on a CPU for pairs of these sizes.
+
+    A small picture gains nothing from a second thread, so where all are small each core gets a process, if
+    there are pairs enough to pay for its start.
+    """
+    if not sizes_px or max(sizes_px) > SMALL_PX:
+        return 1
+    return max(1, min(usable_cores(), MOST_CPU_WORKERS, len(sizes_px) // PAIRS_PER_CPU_WORKER))
+
+
+def usable_cores() -> int:
+    """The cores that this process may use; `OMP_NUM_THREADS` says it where the system does not know."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(here, int(said))) if said.isdecimal() else here
 
 
 def _devices(device: str) -> tuple[str, ...]:

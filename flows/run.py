@@ -7,12 +7,12 @@ decides nothing: a pair is done when its record says so, and this object knows e
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from typing import Protocol
 
 from flows import worker_calls
 from flows.budget import UNLIMITED, Budget, watched
-from flows.devices import slots
+from flows.devices import cpu_workers, slots, usable_cores
 from flows.errors import BatchError, StorageError, WorkerCrashed, WorkerStopped
 from flows.feed import Feed, in_groups
 from flows.lock import hold_output
@@ -71,7 +71,7 @@ class Run:
         manifest: for the report.
         plan: what is done and what is to do.
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
-        workers: how many worker processes; None for one per device.
+        workers: how many worker processes; None for one per device, on the CPU for what `cpu_workers` says.
         listener: told of every step; see `Listener`.
         retries_before: `retries_so_far()` when the run began to plan.
     """
@@ -87,7 +87,8 @@ class Run:
         retries_before: int,
     ) -> None:
         self.manifest, self.plan, self.listener = manifest, plan, listener
-        self.slots: tuple[str, ...] = slots(device, workers) if plan.todo else ()
+        on_cpu = cpu_workers([planned.pair.style_settings.size for planned in plan.todo])
+        self.slots: tuple[str, ...] = slots(device, workers, cpu_workers=on_cpu) if plan.todo else ()
         self.chunks = _chunks(plan, len(self.slots), timeout_s=manifest.timeout_s)
         self.devices: tuple[str, ...] = ()
         self._storage = open_storage(plan.output)
@@ -119,7 +120,12 @@ class Run:
             )
             self._children.append(child)
             self._idle.put(child)
-        self.devices = tuple(child.call(worker_calls.describe) for child in self._children)
+        with ThreadPoolExecutor(len(self._children)) as threads:
+            try:
+                self.devices = tuple(threads.map(_described, self._children))
+            except KeyboardInterrupt:
+                self.close()  # so that the threads end, for which the block waits
+                raise
         networks = {
             (s.encoder, s.weights, s.layers, s.mode == "dream" and tuple(s.dream_layer_weights)): s
             for s in (p.pair.style_settings for p in self.plan.todo)
@@ -258,7 +264,7 @@ class Run:
     def _threads(self) -> int | None:
         """CPU threads of each worker where several share the CPU."""
         on_cpu = [slot for slot in self.slots if slot == "cpu"]
-        return None if len(on_cpu) < 2 else max(1, _cores() // len(on_cpu))
+        return None if len(on_cpu) < 2 else max(1, usable_cores() // len(on_cpu))
 
     def _settle(self, outcome: Outcome) -> Outcome:
         """Keep how a pair ended, and tell it; what is fatal ends the run and is no pair's own."""
@@ -335,6 +341,11 @@ def open_run(
                     storage.sweep()
 
 
+def _described(child: DeviceChild) -> str:
+    """Start the worker; its device."""
+    return child.call(worker_calls.describe)
+
+
 def _chunks(plan: Plan, slot_count: int, *, timeout_s: float) -> tuple[Chunk, ...]:
     """The pairs to do in the plan's order, in chunks small enough to keep every worker busy to the end.
 
@@ -347,7 +358,3 @@ def _chunks(plan: Plan, slot_count: int, *, timeout_s: float) -> tuple[Chunk, ..
     size = max(1, min(PAIRS_PER_CHUNK, -(-len(jobs) // share)))
     pieces: Sequence[tuple[Job, ...]] = [tuple(jobs[at : at + size]) for at in range(0, len(jobs), size)]
     return tuple(Chunk(number, piece) for number, piece in enumerate(pieces))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

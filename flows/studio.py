@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from flows.devices import SMALL_PX
 from flows.identity import weights_digest
 from flows.pairs import Input, Pair
 from flows.records import Source
 from flows.storage import read_uri
-from stylize_core.device import Precision, choose_device, choose_precision
+from stylize_core.device import Precision, choose_device, choose_precision, describe_device
 from stylize_core.encoder import Encoder
 from stylize_core.image import Picture, decode_picture, resize
 from stylize_core.image_crop import crop
@@ -184,7 +186,7 @@ class Studio:
             )
 
         long_edge = round(settings.size * settings.style_scale)
-        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge)
+        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge, settings.size <= SMALL_PX)
         what = (
             tuple(settings.style_layer_weights),
             settings.uses_style,
@@ -194,6 +196,17 @@ class Studio:
         masked = mask.source.sha256 if mask else ""
         colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
         return self._styles.get((where, self._network(settings), what, colours, masked), measure)
+
+    @contextmanager
+    def threads(self, size_px: int) -> Iterator[str]:
+        """Compute with as many CPU threads as pay for that size; gives the device as records name it."""
+        before = torch.get_num_threads()
+        if self.device.type == "cpu" and size_px <= SMALL_PX:
+            torch.set_num_threads(1)
+        try:
+            yield describe_device(self.device)
+        finally:
+            torch.set_num_threads(before)
 
     def upload(self, pictures: Sequence[Tensor]) -> Tensor:
         """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""

@@ -78,7 +78,10 @@ def _size_to_retry(batch: Sequence[Work], studio: Studio, pace: Pace) -> int:
 def _compute(batch: Sequence[Work], studio: Studio, pace: Pace) -> None:
     job = batch[0].job
     before = studio.forget_peak()
-    with pool.timed(job.pair.name, job.timeout_s) as watch:
+    size_px = job.pair.style_settings.size
+    with studio.threads(size_px) as device, pool.timed(job.pair.name, job.timeout_s) as watch:
+        for work in batch:
+            work.device = device
         began = time.monotonic()
         _optimise(batch, studio, watch)
     seconds = time.monotonic() - began

@@ -79,6 +79,7 @@ class Work:
     ingredients: Ingredients | None = None
     evolution: Evolution | None = None
     made: Made | None = None
+    device: str | None = None
     precision: str | None = None
     peak_memory_bytes: int | None = None
     error: Exception | None = None
@@ -318,7 +319,7 @@ class Work:
                 "output": output,
                 "failure": failure,
                 "unfinished": unfinished,
-                "device": describe_device(self.studio.device),
+                "device": self.device or describe_device(self.studio.device),
                 "precision": self.precision,
                 "versions": versions(),
                 "seed": settings.seed,

@@ -22,7 +22,7 @@ from small_batch import (
 
 pytestmark = pytest.mark.slow
 LONG = "encoder: slim, size: 64, steps: 60"
-CPU = ("--device", "cpu")
+CPU = ("--device", "cpu", "--workers", "1")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.devices import slots
+from flows.devices import MOST_CPU_WORKERS, SMALL_PX, cpu_workers, slots, usable_cores
 from stylize_core.errors import DeviceUnavailable, SettingsError
 
 TORCH = """
@@ -47,6 +47,39 @@ def test_a_machine_with_two_gpus(
 ) -> None:
     _machine(tmp_path, monkeypatch, cuda=2)
     assert slots(device, workers) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cores", "expected"),
+    [
+        ([64] * 16, 4, 4),
+        ([64] * 9, 4, 2),
+        ([64] * 3, 4, 1),
+        ([64] * 15 + [SMALL_PX + 1], 4, 1),
+        ([64] * 1000, 64, MOST_CPU_WORKERS),
+        ([], 4, 1),
+    ],
+)
+def test_small_pictures_get_a_cpu_worker_for_each_core(
+    sizes: list[int], cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    assert cpu_workers(sizes) == expected
+    assert slots("cpu", cpu_workers=cpu_workers(sizes)) == ("cpu",) * expected
+    assert slots("cpu", 3, cpu_workers=expected) == ("cpu",) * 3
+
+
+def test_who_limits_threads_limits_cpu_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert (usable_cores(), cpu_workers([64] * 100)) == (1, 1)
+
+
+def test_gpus_get_one_worker_each_however_small_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _machine(tmp_path, monkeypatch, cuda=2)
+    assert slots("auto", cpu_workers=4) == ("cuda:0", "cuda:1")
 
 
 def test_auto_takes_the_apple_gpu_before_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from small_batch import draw, manifest, record, small_batch, tree
 
 from flows import worker
+from flows.devices import SMALL_PX
 from flows.manifest import load_manifest
 from flows.pairs import Job, Outcome
 from flows.plan import make_plan
@@ -51,6 +53,41 @@ def test_the_pictures_are_those_of_pairs_made_alone(tmp_path: Path, jobs: list[J
         worker.start("cpu")
         worker.run_pair(Job(planned.pair, alone.output, planned.identity))
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+
+
+def test_a_small_picture_has_the_same_bytes_whatever_threads_there_are(
+    tmp_path: Path, jobs: list[Job]
+) -> None:
+    before = torch.get_num_threads()
+    made = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            worker.start("cpu")
+            worker.run_pair(jobs[0])
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        made.append((tmp_path / "out/p0__s0.png").read_bytes())
+        assert record(tmp_path, "p0__s0").device == "cpu (1 threads)"
+        (tmp_path / "out/p0__s0.json").unlink()
+    assert made[0] == made[1]
+
+
+def test_a_larger_picture_is_computed_by_all_threads(tmp_path: Path) -> None:
+    small_batch(tmp_path, photos=1, paintings=1)
+    plan = make_plan(
+        load_manifest(manifest(tmp_path, settings=f"encoder: slim, size: {SMALL_PX + 8}, steps: 1"))
+    )
+    (planned,) = plan.todo
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        worker.start("cpu")
+        worker.run_pair(Job(planned.pair, plan.output, planned.identity))
+    finally:
+        torch.set_num_threads(before)
+    assert record(tmp_path, "p0__s0").device == "cpu (3 threads)"
 
 
 def test_the_next_pair_is_read_while_this_one_is_computed(tmp_path: Path, jobs: list[Job]) -> None:

@@ -24,7 +24,7 @@ from flows.report import REPORT_NAME
 
 pytestmark = pytest.mark.slow
 HASTY = f"{Path(__file__).parent / 'hasty'}{os.pathsep}{ROOT}"
-CPU = ("--device", "cpu")
+CPU = ("--device", "cpu", "--workers", "1")
 PHOTO = saved(landscape(64, 48), "PNG")
 ERROR_DOCUMENT = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>"
 
