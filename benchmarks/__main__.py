@@ -9,11 +9,23 @@ from rich.console import Console
 
 from benchmarks.evaluation import evaluation_table
 from benchmarks.objective import objective_table
+from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
 from benchmarks.reconstructions import content_table, texture_table
+from benchmarks.records import records_table
+from benchmarks.scaling import scaling_table
 from benchmarks.throughput import throughput_table
 
-NAMES = ("evaluation", "objective", "precision", "reconstructions", "throughput")
+NAMES = (
+    "evaluation",
+    "objective",
+    "precision",
+    "reconstructions",
+    "throughput",
+    "pipeline",
+    "records",
+    "scaling",
+)
 
 
 def main() -> None:
@@ -21,7 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of the evaluation")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each way but the objective's")
+    parser.add_argument("--pairs", type=int, default=100_000, help="pairs for the records")
     parser.add_argument(
         "--steps", type=int, default=200, help="plain PyTorch's evaluations for the objective"
     )
@@ -46,7 +59,13 @@ def main() -> None:
         console.print(content_table(size=256, steps=100))
         console.print(texture_table(size=256, steps=300))
     if "throughput" in wanted:
-        console.print(throughput_table(size=256, steps=50))
+        console.print(throughput_table(size=256, steps=50, rounds=options.rounds))
+    if "pipeline" in wanted:
+        console.print(pipeline_table(size=256, steps=50, rounds=options.rounds))
+    if "records" in wanted:
+        console.print(records_table(pairs=options.pairs, rounds=options.rounds))
+    if "scaling" in wanted:
+        console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
 
 
 if __name__ == "__main__":

@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from rich.table import Table
 
+from benchmarks.batch import PAIRS, Cost, in_rounds, median_s, row, stylize, write_manifest
 from benchmarks.pictures import IMAGES
 
-MANIFEST = """version: 1
-output: {folder}
-settings: {{encoder: slim, size: {size}, steps: {steps}}}
-contents: [{images}/contents/town.jpg, {images}/contents/landscape.jpg,
-           {images}/contents/still_life.jpg, {images}/styles/impasto.jpg]
-styles: [{images}/styles/*.jpg]
-"""
 
-
-def throughput_table(*, size: int, steps: int) -> Table:
+def throughput_table(*, size: int, steps: int, rounds: int) -> Table:
     """Wall seconds of both ways, and their ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        together = _together(Path(folder), size, steps)
-        alone = _alone(Path(folder), size, steps)
-    table = Table("way", "seconds", "pairs/hour", "ratio", title=f"16 pairs, slim, {size} px, {steps} steps")
-    table.add_row("a process per pair", f"{alone:.1f}", f"{16 * 3600 / alone:.0f}", "1.00")
-    table.add_row("one run", f"{together:.1f}", f"{16 * 3600 / together:.0f}", f"{alone / together:.2f}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ways = {
+            "a process per pair (`stylize one`)": lambda number: _alone(folder / str(number), size, steps),
+            "one run": lambda number: _together(folder, f"out{number}", size, steps),
+        }
+        costs = in_rounds(ways, rounds)
+    table = Table(
+        "way", "seconds", "spread", "peak memory", "pairs/hour", "ratio",
+        title=f"{PAIRS} pairs, slim, {size} px, {steps} steps",
+    )  # fmt: skip
+    base = median_s(costs["a process per pair (`stylize one`)"])
+    for way, found in costs.items():
+        seconds = median_s(found)
+        table.add_row(way, *row(found), f"{PAIRS * 3600 / seconds:.0f}", f"{base / seconds:.2f}")
     return table
 
 
-def _together(folder: Path, size: int, steps: int) -> float:
-    manifest = folder / "m.yaml"
-    manifest.write_text(MANIFEST.format(folder=folder / "out", size=size, steps=steps, images=IMAGES))
-    return _timed("run", str(manifest))
+def _together(folder: Path, output: str, size: int, steps: int) -> Cost:
+    return stylize("run", str(write_manifest(folder, output=output, size=size, steps=steps)))
 
 
-def _alone(folder: Path, size: int, steps: int) -> float:
+def _alone(folder: Path, size: int, steps: int) -> Cost:
     contents = [*sorted((IMAGES / "contents").glob("*.jpg")), IMAGES / "styles/impasto.jpg"]
-    total = 0.0
+    settings = ("-s", f"size={size}", "-s", f"steps={steps}")
+    costs = []
     for number, content in enumerate(contents):
         for style in sorted((IMAGES / "styles").glob("*.jpg")):
             out = folder / f"{number}_{style.stem}.png"
-            settings = ("-s", f"size={size}", "-s", f"steps={steps}")
-            total += _timed("one", str(content), str(style), "-o", str(out), *settings)
-    return total
-
-
-def _timed(*arguments: str) -> float:
-    began = time.perf_counter()
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
+            costs.append(stylize("one", str(content), str(style), "-o", str(out), *settings))
+    return Cost(sum(cost.seconds for cost in costs), max(cost.peak_bytes for cost in costs))

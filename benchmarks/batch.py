@@ -1,0 +1,84 @@
+"""Whole commands on a batch of 16 pairs, with the time and the memory that they cost."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.pictures import IMAGES
+
+PAIRS = 16
+MANIFEST = """version: 1
+output: {output}
+settings: {{encoder: slim, size: {size}, steps: {steps}}}
+contents: [{images}/contents/town.jpg, {images}/contents/landscape.jpg,
+           {images}/contents/still_life.jpg, {images}/styles/impasto.jpg]
+styles: [{images}/styles/*.jpg]
+"""
+# In a process between, because a process counts the memory of the one that it was forked from as its own.
+MEASURE = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+command = [sys.executable, "-c", "from flows.cli import main; main()", *sys.argv[1:]]
+program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(program.pid, 0)
+print(time.perf_counter() - began, usage.ru_maxrss)
+program.returncode = os.waitstatus_to_exitcode(status)
+sys.exit(program.returncode)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a command took: wall seconds, and the memory of the largest process among it and its children."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def write_manifest(folder: Path, *, output: str, size: int, steps: int, images: Path = IMAGES) -> Path:
+    """A manifest of four of the project's pictures in its four styles."""
+    path = folder / f"{output}.yaml"
+    path.write_text(MANIFEST.format(output=folder / output, size=size, steps=steps, images=images))
+    return path
+
+
+def stylize(*arguments: str) -> Cost:
+    """Run the command `stylize` in a process of its own.
+
+    Raises:
+        subprocess.CalledProcessError: it did not succeed.
+    """
+    command = [sys.executable, "-c", MEASURE, *arguments]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, peak = told.split()
+    return Cost(float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024))
+
+
+def in_rounds(ways: Mapping[str, Callable[[int], Cost]], rounds: int) -> dict[str, list[Cost]]:
+    """The cost of each way per round; the ways, which are told the round, alternate."""
+    costs: dict[str, list[Cost]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name, way in ways.items():
+            costs[name].append(way(number))
+    return costs
+
+
+def row(costs: Sequence[Cost]) -> tuple[str, str, str]:
+    """Median seconds, their spread, and the peak memory, as cells of a table."""
+    seconds = [cost.seconds for cost in costs]
+    spread = f"{min(seconds):.1f}-{max(seconds):.1f}"
+    return (
+        f"{statistics.median(seconds):.1f}",
+        spread,
+        f"{max(cost.peak_bytes for cost in costs) / 2**20:.0f} MB",
+    )
+
+
+def median_s(costs: Sequence[Cost]) -> float:
+    """The median of the seconds."""
+    return statistics.median(cost.seconds for cost in costs)

@@ -1,0 +1,90 @@
+"""How long a device waits in a run: for pictures to be read and written, and for everything else."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.batch import PAIRS, write_manifest
+from benchmarks.pictures import IMAGES
+from flows import worker_calls
+from flows.devices import slots
+from flows.errors import WorkerCrashed
+from flows.feed import Feed, Group, in_groups
+from flows.manifest import load_manifest
+from flows.pairs import Job, Outcome
+from flows.plan import make_plan
+from flows.pool import DeviceChild
+from flows.records import Record
+
+Seconds = dict[str, float]
+DEVICE_PHASES = ("targets", "optimise")
+PHASES = ("read", *DEVICE_PHASES, "encode", "write")
+
+
+def pipeline_table(*, size: int, steps: int, rounds: int) -> Table:
+    """The share of the time in which one warm device does not compute, pairs overlapping or not."""
+    ways = {"one pair after another": False, "reading ahead, writing behind": True}
+    device = slots("auto")[0]
+    found: dict[str, list[tuple[float, Seconds]]] = {way: [] for way in ways}
+    with tempfile.TemporaryDirectory() as name, _warm_worker(device) as child:
+        for number in range(rounds + 1):
+            for way, overlapping in ways.items():
+                output = f"{'ahead' if overlapping else 'alone'}{number}"
+                images = Path(name) / f"images_{output}"  # new ones, which no worker has in its memory
+                shutil.copytree(IMAGES, images)
+                manifest = write_manifest(Path(name), output=output, size=size, steps=steps, images=images)
+                measured = _run(manifest, child, overlapping=overlapping)
+                if number:  # the first round warms the worker up
+                    found[way].append(measured)
+    table = Table(
+        "way", "seconds", "device waits", "spread", *PHASES,
+        title=f"{PAIRS} pairs on {device}, slim, {size} px, {steps} steps; seconds of each phase",
+    )  # fmt: skip
+    for way, runs in found.items():
+        shares = [1 - sum(phases[name] for name in DEVICE_PHASES) / wall for wall, phases in runs]
+        walls = statistics.median(wall for wall, _ in runs)
+        sums = (f"{statistics.median(phases[name] for _, phases in runs):.2f}" for name in PHASES)
+        spread = f"{min(shares):.1%}-{max(shares):.1%}"
+        table.add_row(way, f"{walls:.1f}", f"{statistics.median(shares):.1%}", spread, *sums)
+    return table
+
+
+@contextmanager
+def _warm_worker(device: str) -> Iterator[DeviceChild]:
+    child = DeviceChild(device, initializer=worker_calls.start, initargs=(device, None, None, 30))
+    with child:
+        child.call(worker_calls.describe)
+        yield child
+
+
+def _run(manifest: Path, child: DeviceChild, *, overlapping: bool) -> tuple[float, Seconds]:
+    """Wall seconds of all pairs, and the seconds of each phase as the records have them."""
+    plan = make_plan(load_manifest(str(manifest)))
+    jobs = [Job(planned.pair, plan.output, planned.identity) for planned in plan.todo]
+    groups = in_groups(jobs, child.device, None)
+    feeds: list[list[Group]] = [list(groups)] if overlapping else [[group] for group in groups]
+    began = time.perf_counter()
+    for fed in feeds:
+        for outcome in Feed(child, print, _never, lambda: False).outcomes(fed):
+            if outcome.status != "done":
+                raise RuntimeError(f"{outcome.name}: {outcome.status} {outcome.message}")
+    wall = time.perf_counter() - began
+    phases: Seconds = defaultdict(float)
+    for job in jobs:
+        record = Record.parse((Path(plan.output) / job.pair.record_name).read_bytes())
+        for name, seconds in record.timings_s.items():
+            phases[name] += seconds / (record.batch if name == "optimise" else 1)
+    return wall, phases
+
+
+def _never(job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
+    raise crash

@@ -1,0 +1,102 @@
+"""Plans over a hundred thousand pairs, none of them done or all: seconds and memory of the commands."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.batch import Cost, in_rounds, row, stylize
+from flows.identity import identity
+from flows.manifest import load_manifest
+from flows.pairs import Input
+from flows.plan import PlannedPair, ingredients_of, make_plan
+from flows.records import Optimisation, Output, Record, Source, versions
+
+CONTENTS = 1000
+STEPS = 200
+MANIFEST = "version: 1\noutput: {output}\nsettings: {{steps: {steps}}}\ncontents: ['c/*']\nstyles: ['s/*']\n"
+
+
+def records_table(*, pairs: int, rounds: int) -> Table:
+    """What a plan costs before anything is done, and a run when everything is."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fresh, finished = _manifests(folder, pairs)
+        _finish(finished)
+        ways = {
+            "plan, nothing done": lambda _: stylize("plan", str(fresh)),
+            "plan, everything done": lambda _: stylize("plan", str(finished)),
+            "run, everything done": lambda _: stylize("run", str(finished)),
+        }
+        costs: dict[str, list[Cost]] = in_rounds(ways, rounds)
+    table = Table("command", "seconds", "spread", "peak memory", title=f"{pairs} pairs")
+    for way, found in costs.items():
+        table.add_row(way, *row(found))
+    return table
+
+
+def _manifests(folder: Path, pairs: int) -> tuple[Path, Path]:
+    """Two manifests over the same inputs, one for an output that stays empty."""
+    for kind, count in (("c", CONTENTS), ("s", -(-pairs // CONTENTS))):
+        (folder / kind).mkdir()
+        for number in range(count):
+            (folder / kind / f"{number:04d}.png").write_bytes(f"{kind}{number}".encode())
+    paths = folder / "fresh.yaml", folder / "finished.yaml"
+    for path in paths:
+        path.write_text(MANIFEST.format(output=path.stem, steps=STEPS))
+    return paths
+
+
+def _finish(manifest: Path) -> None:
+    """Pictures and records as a run would have left them; not flushed, which would take an hour."""
+    plan = make_plan(load_manifest(str(manifest)))
+    output = Path(plan.output)
+    output.mkdir()
+    made = versions()
+    for planned in plan.todo:
+        record = _record(planned, made)
+        (output / planned.pair.output_name).write_bytes(b"a picture")
+        (output / planned.pair.record_name).write_bytes(record.to_bytes())
+
+
+def _record(planned: PlannedPair, made: dict[str, str]) -> Record:
+    pair = planned.pair
+    if pair.content is None or pair.style is None:
+        raise RuntimeError("every pair of this manifest has both")
+    ingredients = ingredients_of(pair, pair.content.sha256, pair.style.sha256, "")
+    return Record(
+        status="done",
+        name=pair.name,
+        identity=identity(ingredients),
+        ingredients=ingredients,
+        content=_source(pair.content),
+        style=_source(pair.style),
+        output=Output(
+            name=pair.output_name, size_bytes=9, sha256="0" * 64, width=512, height=384, format="png"
+        ),
+        device="cpu (4 threads)",
+        precision="fp32",
+        versions=made,
+        seed=0,
+        optimisation=_optimisation(),
+        timings_s={"read": 0.1, "targets": 0.2, "optimise": 30.0, "encode": 0.1, "write": 0.1},
+    )
+
+
+def _optimisation() -> Optimisation:
+    curve = [1.0 / (number + 7) for number in range(STEPS)]
+    return Optimisation(
+        evaluations=STEPS,
+        accepted_steps=STEPS - 5,
+        stop_reason="steps",
+        first_loss=curve[0],
+        last_loss=curve[-1],
+        loss_curve=curve,
+        loss_terms={"content": 0.1, "style": 0.2},
+    )
+
+
+def _source(given: Input) -> Source:
+    return Source(uri=given.uri, sha256=given.sha256, token=given.token, width=512, height=384)
