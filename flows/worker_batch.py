@@ -10,8 +10,10 @@ from contextlib import ExitStack
 from flows import pool
 from flows.studio import Seen, Studio
 from flows.supervision import refuse_if_late
+from flows.worker_errors import Stopped
+from flows.worker_made import Made
 from flows.worker_pace import Pace
-from flows.worker_pair import Made, Stopped, Work
+from flows.worker_pair import Work
 from flows.worker_regions import core_regions
 from stylize_core.errors import OutOfMemory, StylizeError
 from stylize_core.minimise import Progress

@@ -22,39 +22,21 @@ from flows.identity import Ingredients, identity
 from flows.pairs import Input, Job, Outcome
 from flows.plan import ingredients_of
 from flows.publish import read_record, replace_record, withdraw_unfinished
-from flows.records import Failure, Optimisation, Output, Record, Source, safe_text, versions
+from flows.records import Failure, Output, Record, Source, safe_text, versions
 from flows.regions import roles
 from flows.storage import Storage, open_storage
 from flows.studio import Seen, Studio
+from flows.worker_errors import Stopped, described, without_frames
+from flows.worker_made import Made
 from flows.worker_regions import SeenRegion, see_regions
-from stylize_core.device import describe_device, is_out_of_memory
-from stylize_core.errors import Diverged, StylizeError
+from stylize_core.device import describe_device
+from stylize_core.errors import Diverged
 from stylize_core.image import encode_picture
-from stylize_core.minimise import Frames, RowReport
+from stylize_core.minimise import Frames
 from stylize_core.settings import WHOLE
 from stylize_core.settings_fields import Crop
 
 log = logging.getLogger("stylize.worker")
-
-
-class Stopped(Exception):
-    """The parent wants the process to end; nothing of the pair in flight is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What the device has made of one pair.
-
-    Attributes:
-        image: [3, H, W], RGB in 0..1, on the CPU.
-        terms: the weighted parts of the final loss.
-        batch: how many pairs were computed together.
-    """
-
-    image: torch.Tensor
-    report: RowReport
-    terms: dict[str, float]
-    batch: int
 
 
 @dataclass(slots=True, eq=False)
@@ -171,10 +153,10 @@ class Work:
         except Stopped:
             self.stopped = True
         except Exception as error:  # the one broad catch of the batch: it records
-            if _described(error)[0] == "internal":
+            if described(error)[0] == "internal":
                 name = safe_text(self.job.pair.name)
                 log.exception("pair=%s phase=%s internal error", name, self.phase)
-            self.error = _without_frames(error)
+            self.error = without_frames(error)
 
     def _withdraw(self) -> None:
         """Leave nothing of a pair that was stopped; where storage does not let us, its record stays."""
@@ -183,7 +165,7 @@ class Work:
 
     def _failed(self, error: Exception) -> Outcome:
         """Record the failure, unless it would hit every pair alike or storage itself is the trouble."""
-        kind, message = _described(error)
+        kind, message = described(error)
         fatal = isinstance(error, BatchError) and error.fatal
         outcome = Outcome(self.job.pair.name, "failed", kind, message, fatal=fatal, seconds=self.seconds)
         if fatal:
@@ -323,7 +305,7 @@ class Work:
                 "precision": self.precision,
                 "versions": versions(),
                 "seed": settings.seed,
-                "optimisation": None if self.made is None else _optimisation(self.made),
+                "optimisation": None if self.made is None else self.made.optimisation(),
                 "timings_s": {name: round(value, 4) for name, value in self.timings_s.items()},
                 "peak_memory_bytes": self.peak_memory_bytes,
                 "batch": self.made.batch if self.made else 1,
@@ -354,36 +336,3 @@ class Work:
             yield
         finally:
             self.timings_s[phase] = time.monotonic() - began
-
-
-def _optimisation(made: Made) -> Optimisation:
-    report = made.report
-    return Optimisation(
-        evaluations=report.evaluations,
-        accepted_steps=report.accepted_steps,
-        stop_reason=report.stop_reason,
-        first_loss=report.loss_curve[0],
-        last_loss=report.best_loss,
-        loss_curve=report.loss_curve,
-        loss_terms=made.terms,
-    )
-
-
-def _without_frames(error: Exception) -> Exception:
-    """The error, with no traceback of its own or of its causes to keep tensors and pictures alive."""
-    causes: list[BaseException | None] = [error]
-    while (one := causes.pop()) is not None:
-        one.__traceback__ = None
-        causes.append(one.__cause__ or one.__context__)
-    return error
-
-
-def _described(error: Exception) -> tuple[str, str]:
-    if isinstance(error, StylizeError | BatchError):
-        return error.kind, safe_text(str(error))
-    if isinstance(error, MemoryError):
-        return "out_of_memory", "the machine's memory did not hold the pair; use a smaller size"
-    if is_out_of_memory(error):  # outside the optimisation, such as for the statistics of a style
-        said = safe_text(str(error).partition("\n")[0])
-        return "out_of_memory", f"the pair does not fit into memory; use a smaller size: {said}"
-    return "internal", safe_text(f"{type(error).__name__}: {error}")
