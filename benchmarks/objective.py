@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from rich.table import Table
 
-from benchmarks.pictures import objective_for, picture, weights_for
+from benchmarks.pictures import picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
-from stylize_core.minimise import Progress, minimise
+from stylize_core.encoder import Encoder
+from stylize_core.minimise import Progress
+from stylize_core.objective import Targets, style_targets
+from stylize_core.pyramid import Pyramid
+from stylize_core.scene import Scene, shrunk
 from stylize_core.settings import StyleSettings
-from stylize_core.weights import Weights
+
+# Ways to go: number format, and number of sizes (0: as many as the size suggests).
+WAYS = (
+    ("chain, float32, one size", torch.float32, 1),
+    ("chain, bfloat16, one size", torch.bfloat16, 1),
+    ("chain, bfloat16, from coarse to fine", torch.bfloat16, 0),
+)
 
 
 class _Reached(Exception):
@@ -24,9 +35,10 @@ def objective_table(encoder: Architecture, *, size: int, steps: int, file: str |
     """Seconds and evaluations to the objective that plain PyTorch has after `steps` evaluations.
 
     There are two goals by the float32 objective: that of the picture as it is saved, cut to 0..1, and that of
-    the raw pixels, which no file can hold. Ours counts its penalty for such pixels against itself.
+    the raw pixels, which no file can hold. Ours counts its penalty for such pixels against itself. With
+    several sizes only the loss at the last one counts, and the evaluations and seconds of all.
     """
-    settings = StyleSettings(encoder=encoder, size=size, steps=4 * steps)
+    settings = StyleSettings(encoder=encoder, size=size, steps=steps)
     weights = weights_for(encoder, file)
     content, style = picture("contents/town", size), picture("styles/flow", size)
     loss = plain_loss(PlainVGG(weights, settings.layers), content, style, settings)
@@ -37,31 +49,37 @@ def objective_table(encoder: Architecture, *, size: int, steps: int, file: str |
     for goal, value in goals.items():
         name = f"{value:.4g} ({goal})"
         table.add_row(name, "plain PyTorch, float32", str(steps), f"{seconds:.1f}", "1.00")
-        for way, dtype in (("chain, float32", torch.float32), ("chain, bfloat16", torch.bfloat16)):
-            evaluations, ours = _until(value, weights, settings, content, style, dtype)
-            table.add_row("", way, str(evaluations), f"{ours:.1f}", f"{seconds / ours:.2f}")
+        for way, dtype, scales in WAYS:
+            chosen = replace(settings, scales=scales, steps=4 * steps if scales == 1 else steps)
+            encoder_in = Encoder(weights, layers=settings.layers, dtype=dtype)
+            evaluations, ours, reached = _until(value, encoder_in, chosen, content, style)
+            ratio = f"{seconds / ours:.2f}" if reached else "not reached"
+            table.add_row("", way, str(evaluations), f"{ours:.1f}", ratio)
     return table
 
 
 def _until(
-    goal: float,
-    weights: Weights,
-    settings: StyleSettings,
-    content: torch.Tensor,
-    style: torch.Tensor,
-    dtype: torch.dtype,
-) -> tuple[int, float]:
-    """Evaluations and seconds until the smallest loss is at most `goal`."""
-    objective = objective_for(weights, settings, content, style, dtype)
-    reached = 0
+    goal: float, encoder: Encoder, settings: StyleSettings, content: torch.Tensor, style: torch.Tensor
+) -> tuple[int, float, bool]:
+    """Evaluations and seconds until the smallest loss at full size is at most `goal`, and whether it was."""
 
-    def watch(progress: Progress) -> None:
-        nonlocal reached
-        reached = progress.step
-        if progress.loss[0] <= goal:
-            raise _Reached
+    def measured(share: float) -> tuple[Targets, Sequence[Targets]]:
+        return style_targets(encoder, shrunk(style, share), settings), ()
 
     began = time.perf_counter()
-    with suppress(_Reached):
-        minimise(objective, content.clone(), settings=settings, callback=watch)
-    return reached, time.perf_counter() - began
+    final = Scene(content, measured(1)[0], (), replace(settings, margin=0))
+    pyramid = Pyramid(final, measured, torch.clone)
+    last = pyramid.stages(encoder)[-1]
+    step = 0
+
+    def watch(progress: Progress) -> None:
+        nonlocal step
+        step = progress.step
+        if step > last.first and progress.loss[0] <= goal:
+            raise _Reached
+
+    try:
+        pyramid.descend(encoder, callback=watch, frames=None)
+    except _Reached:
+        return step, time.perf_counter() - began, True
+    return step, time.perf_counter() - began, False

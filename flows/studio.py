@@ -22,6 +22,7 @@ from stylize_core.encoder import Encoder
 from stylize_core.image import Picture, decode_picture, resize
 from stylize_core.image_crop import crop
 from stylize_core.objective import Targets, style_targets
+from stylize_core.scene import shrunk
 from stylize_core.settings import WHOLE, PictureSettings, StyleSettings
 from stylize_core.settings_fields import Crop
 from stylize_core.weights import Weights, builtin_weights, published_weights, weights_from_bytes
@@ -167,26 +168,35 @@ class Studio:
             region=settings.style_crop,
         )
 
-    def style(self, pair: Pair, seen: Seen, content: Seen, *, mask: SeenMask | None = None) -> Targets:
+    def style(
+        self, pair: Pair, seen: Seen, content: Seen, *, mask: SeenMask | None = None, share: float = 1
+    ) -> Targets:
         """One of the pair's styles in statistics; where their colours depend on the content, for this one.
 
-        With a mask, what it marks of the style is all that counts.
+        With a mask, what it marks of the style is all that counts. With a share, they are those of the
+        picture with sides so many times as long.
         """
         settings, picture = pair.style_settings, seen.picture
         of_content = settings.colour != "style"
 
         def measure() -> Targets:
+            encoder = self.encoder(settings)
+
+            def sized(plane: Tensor | None) -> Tensor | None:
+                return None if plane is None else shrunk(self.upload([plane]), share, least=encoder.min_side)
+
             return style_targets(
-                self.encoder(settings),
-                self.upload([picture.rgb]),
+                encoder,
+                shrunk(self.upload([picture.rgb]), share, least=encoder.min_side),
                 settings,
-                alpha_b1hw=None if picture.alpha is None else picture.alpha[None],
+                alpha_b1hw=sized(picture.alpha),
                 content_bchw=self.upload([content.picture.rgb]) if of_content else None,
-                mask_b1hw=None if mask is None else self.upload([mask.mask]),
+                mask_b1hw=sized(None if mask is None else mask.mask),
             )
 
         long_edge = round(settings.size * settings.style_scale)
-        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge, settings.size <= SMALL_PX)
+        small = settings.size <= SMALL_PX
+        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge, share, small)
         what = (
             tuple(settings.style_layer_weights),
             settings.uses_style,

@@ -113,6 +113,7 @@ def _optimise(batch: Sequence[Work], studio: Studio, watch: pool.Stopwatch) -> N
             settings=settings,
             encoder=encoder,
             regions=core_regions(first.regions, first.job.pair, contents[0], studio),
+            coarser=lambda share: _coarser(batch, contents, studio, share),
             init_bchw=studio.upload(inits) if inits else None,
             callback=lambda progress: _report(batch, progress, watch),
             frames=frames[0] if len(batch) == 1 else None,
@@ -130,10 +131,21 @@ def _seen(content: Seen | None) -> Seen:
     return content
 
 
-def _style(work: Work, content: Seen, studio: Studio) -> Targets:
+def _coarser(
+    batch: Sequence[Work], contents: Sequence[Seen], studio: Studio, share: float
+) -> tuple[Targets, list[Targets]]:
+    """What the styles and those of the regions show where pictures have sides `share` times as long."""
+    pairs = zip(batch, contents, strict=True)
+    styles = stack_targets([_style(work, content, studio, share) for work, content in pairs])
+    first = batch[0]
+    regions = core_regions(first.regions, first.job.pair, contents[0], studio, share=share)
+    return styles, [dict(region.style) for region in regions]
+
+
+def _style(work: Work, content: Seen, studio: Studio, share: float = 1) -> Targets:
     """The statistics of the style, or the mean of those of a blend; none where there is no style."""
     pair = work.job.pair
-    parts = [studio.style(pair, seen, content) for seen in work.styles]
+    parts = [studio.style(pair, seen, content, share=share) for seen in work.styles]
     if pair.blend:
         return mean_targets(parts, [part.share for part in pair.blend])
     return parts[0] if parts else {}

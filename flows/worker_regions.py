@@ -59,11 +59,11 @@ def see_regions(pair: Pair, content: Seen, studio: Studio) -> tuple[SeenRegion, 
 
 
 def core_regions(
-    seen: Sequence[SeenRegion], pair: Pair, content: Seen, studio: Studio
+    seen: Sequence[SeenRegion], pair: Pair, content: Seen, studio: Studio, *, share: float = 1
 ) -> tuple[core.Region, ...]:
-    """The regions as the optimisation wants them, with the statistics of their styles."""
+    """The regions as the optimisation wants them; the styles' statistics for sides `share` times as long."""
     return tuple(
-        core.Region(one.mask.mask[None], _targets(one, pair, content, studio), one.region.weight)
+        core.Region(one.mask.mask[None], _targets(one, pair, content, studio, share), one.region.weight)
         for one in seen
     )
 
@@ -95,8 +95,8 @@ def _see_mask(source: Input, pair: Pair, *, like: Seen, part: Crop = WHOLE) -> S
     return SeenMask(found, mask)
 
 
-def _targets(seen: SeenRegion, pair: Pair, content: Seen, studio: Studio) -> Targets:
-    parts = [studio.style(pair, style, content, mask=seen.style_mask) for style in seen.styles]
+def _targets(seen: SeenRegion, pair: Pair, content: Seen, studio: Studio, share: float) -> Targets:
+    parts = [studio.style(pair, style, content, mask=seen.style_mask, share=share) for style in seen.styles]
     if len(parts) > 1:
         return mean_targets(parts, [part.share for part in seen.region.styles])
     return parts[0] if parts else {}

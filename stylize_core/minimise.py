@@ -12,6 +12,7 @@ from torch import Tensor
 from stylize_core.descent import Adam, Averaged, GradientDescent
 from stylize_core.lbfgs import LBFGS
 from stylize_core.objective import Objective
+from stylize_core.schedule import Stage
 from stylize_core.settings import StyleSettings
 from stylize_core.solvers import Solver
 
@@ -66,8 +67,8 @@ class RowReport:
         evaluations: times that loss and gradient were computed until this row had ended.
         accepted_steps: steps that were kept.
         stop_reason: `steps`, `stalled` (no smaller loss at this precision) or `diverged`.
-        loss_curve: the loss of every evaluation; non-finite ones included.
-        best_loss: the smallest accepted loss.
+        loss_curve: the loss of every evaluation, at whatever size; non-finite ones included.
+        best_loss: the smallest accepted loss at the final size.
         decisions: what had to be decided on the way, in sentences.
     """
 
@@ -87,6 +88,8 @@ def minimise(
     callback: Callback | None = None,
     frames: Frames | None = None,
     exact: Callable[[], Objective] | None = None,
+    stage: Stage | None = None,
+    reports: list[RowReport] | None = None,
 ) -> tuple[Tensor, list[RowReport]]:
     """The best accepted picture of every row and how it was reached.
 
@@ -97,33 +100,53 @@ def minimise(
         callback: called every few evaluations from the thread of the caller; an exception ends the work.
         frames: shown the pictures at the steps that it names, in the same way. The result stays the same.
         exact: makes the same objective in fp32, which rows that stall in another precision go on with.
+        stage: which of the steps are taken; all if left out.
+        reports: those of the stages before, which are written on.
 
     Returns:
         [B, 3, H, W], not clamped, and B reports.
     """
-    reports = [RowReport() for _ in range(len(start_bchw))]
-    if frames is not None:
+    stage = stage or Stage(1.0, 0, settings.steps)
+    reports = [RowReport() for _ in range(len(start_bchw))] if reports is None else reports
+    if frames is not None and stage.first == 0:
         frames.offer(0, start_bchw)
-    solver = _solver(start_bchw.flatten(1), settings)
-    seen = _Onlookers(callback, frames)
-    best = _drive(objective, solver, reports, shape=start_bchw.shape, settings=settings, seen=seen)
+    before = [report.evaluations for report in reports]
+    run = _Run(settings, stage.last, callback, frames)
+    for report in reports:
+        report.best_loss = math.inf  # losses of other sizes are no bound for this one's
+    best = run.drive(
+        objective, _solver(start_bchw.flatten(1), settings), reports, start_bchw.shape, stage.first
+    )
     for row, report in enumerate(reports):
-        if report.evaluations >= settings.steps or settings.optimizer != "lbfgs":
+        step = stage.first + report.evaluations - before[row]
+        if step >= stage.last or settings.optimizer != "lbfgs":
             continue
-        alone = seen.of_row(row, reports)
+        alone = run.of_row(row, reports)
         if report.stop_reason == "diverged":
-            best[row] = _rescue(objective.rows([row]), best[row : row + 1], report, settings, alone)
+            best[row] = alone.rescue(objective.rows([row]), best[row : row + 1], report, step)
         elif exact is not None:
-            best[row] = _refine(exact().rows([row]), best[row : row + 1], report, settings, alone)
+            best[row] = alone.refine(exact().rows([row]), best[row : row + 1], report, step)
     return best, reports
 
 
+def _solver(start: Tensor, settings: StyleSettings) -> Solver:
+    if settings.optimizer == "lbfgs":
+        return LBFGS(start, history=settings.history)
+    walker = Adam if settings.optimizer == "adam" else GradientDescent
+    solver: Solver = walker(start, learning_rate=settings.learning_rate)
+    return Averaged(solver, decay=settings.average) if settings.average else solver
+
+
 @dataclass(frozen=True, slots=True)
-class _Onlookers:
+class _Run:
+    """The steps up to `last` of all that the settings plan, with those who look on."""
+
+    settings: StyleSettings
+    last: int
     callback: Callback | None
     frames: Frames | None
 
-    def of_row(self, row: int, reports: Sequence[RowReport]) -> _Onlookers:
+    def of_row(self, row: int, reports: Sequence[RowReport]) -> _Run:
         """The same while one row goes on alone: progress tells of all rows as before."""
         tell = self.callback
         if tell is None:
@@ -136,84 +159,63 @@ class _Onlookers:
 
         return replace(self, callback=tell_all)
 
+    def rescue(self, objective: Objective, start: Tensor, report: RowReport, step: int) -> Tensor:
+        """Give a row that L-BFGS lost the rest of its evaluations with a careful Adam."""
+        report.decisions.append(
+            f"L-BFGS met non-finite losses; Adam took over after {report.evaluations} evaluations"
+        )
+        solver = Adam(start.flatten(1), learning_rate=RESCUE_RATE)
+        report.stop_reason = "steps"
+        return self.drive(objective, solver, [report], start.shape, step)[0]
 
-def _rescue(
-    objective: Objective, start: Tensor, report: RowReport, settings: StyleSettings, seen: _Onlookers
-) -> Tensor:
-    """Give a row that L-BFGS lost the rest of its evaluations with a careful Adam."""
-    report.decisions.append(
-        f"L-BFGS met non-finite losses; Adam took over after {report.evaluations} evaluations"
-    )
-    solver = Adam(start.flatten(1), learning_rate=RESCUE_RATE)
-    report.stop_reason = "steps"
-    return _drive(objective, solver, [report], shape=start.shape, settings=settings, seen=seen)[0]
+    def refine(self, exact: Objective, start: Tensor, report: RowReport, step: int) -> Tensor:
+        """Give a row that stalled the rest of its evaluations in fp32."""
+        report.decisions.append(
+            f"no smaller loss could be found at this precision; fp32 took over after {report.evaluations} "
+            "evaluations"
+        )
+        report.best_loss = math.inf  # of the other precision, and no bound for this one
+        solver = LBFGS(start.flatten(1), history=self.settings.history)
+        return self.drive(exact, solver, [report], start.shape, step)[0]
 
+    def drive(
+        self, objective: Objective, solver: Solver, reports: list[RowReport], shape: torch.Size, done: int
+    ) -> Tensor:
+        """Run the solver until the evaluations are used up or every row has ended; fill in the reports.
 
-def _refine(
-    exact: Objective, start: Tensor, report: RowReport, settings: StyleSettings, seen: _Onlookers
-) -> Tensor:
-    """Give a row that stalled the rest of its evaluations in fp32."""
-    report.decisions.append(
-        f"no smaller loss could be found at this precision; fp32 took over after {report.evaluations} "
-        "evaluations"
-    )
-    report.best_loss = float("inf")  # of the other precision, and no bound for this one
-    solver = LBFGS(start.flatten(1), history=settings.history)
-    return _drive(exact, solver, [report], shape=start.shape, settings=settings, seen=seen)[0]
-
-
-def _solver(start: Tensor, settings: StyleSettings) -> Solver:
-    if settings.optimizer == "lbfgs":
-        return LBFGS(start, history=settings.history)
-    walker = Adam if settings.optimizer == "adam" else GradientDescent
-    solver: Solver = walker(start, learning_rate=settings.learning_rate)
-    return Averaged(solver, decay=settings.average) if settings.average else solver
-
-
-def _drive(
-    objective: Objective,
-    solver: Solver,
-    reports: list[RowReport],
-    *,
-    shape: torch.Size,
-    settings: StyleSettings,
-    seen: _Onlookers,
-) -> Tensor:
-    """Run the solver until the evaluations are used up or every row has ended; fill in the reports.
-
-    A row that has ended leaves the batch, which goes on without it.
-    """
-    done, accepted_before = reports[0].evaluations, [report.accepted_steps for report in reports]
-    rows, results = list(range(len(reports))), solver.best.clone()
-    smallest, losses = [math.inf] * len(rows), list[Tensor]()
-    scale = torch.ones(len(rows), device=results.device)
-    for step in range(done + 1, settings.steps + 1):
-        loss, gradient = objective(solver.trial.view(-1, *shape[1:]))
-        losses.append(loss)
-        flat = gradient.reshape(len(rows), -1)
-        if step == done + 1:
-            scale = _unit_scale(flat)
-        solver.tell(loss * scale, flat * scale[:, None])
-        if seen.frames is not None and step in seen.frames.steps:
-            results[rows] = solver.best
-            seen.frames.offer(step, results.view(shape))
-        if step % CHECK_EVERY and step != settings.steps:
-            continue
-        for row, value in zip(rows, (solver.best_loss / scale).tolist(), strict=True):
-            smallest[row] = value
-        if seen.callback is not None:
-            seen.callback(Progress(step, settings.steps, tuple(smallest)))
-        over = (solver.stalled | solver.broken).tolist()
-        if any(over) or step == settings.steps:
-            results[rows] = solver.best
-            _fill([(reports[row], accepted_before[row]) for row in rows], solver, losses, scale)
-            left = [at for at, is_over in enumerate(over) if not is_over]
-            if not left or step == settings.steps:
-                break
-            rows, losses = [rows[at] for at in left], []
-            objective, scale = objective.rows(left), scale[left]
-            solver.keep(torch.tensor(left, device=scale.device))
-    return results.view(shape)
+        A row that has ended leaves the batch, which goes on without it.
+        """
+        accepted_before = [report.accepted_steps for report in reports]
+        rows, results = list(range(len(reports))), solver.best.clone()
+        smallest, losses = [math.inf] * len(rows), list[Tensor]()
+        scale = torch.ones(len(rows), device=results.device)
+        for step in range(done + 1, self.last + 1):
+            loss, gradient = objective(solver.trial.view(-1, *shape[1:]))
+            losses.append(loss)
+            flat = gradient.reshape(len(rows), -1)
+            if step == done + 1:
+                scale = _unit_scale(flat)
+            solver.tell(loss * scale, flat * scale[:, None])
+            if self.frames is not None and step in self.frames.steps:
+                results[rows] = solver.best
+                self.frames.offer(step, results.view(shape))
+            if step % CHECK_EVERY and step != self.last:
+                continue
+            for row, value in zip(rows, (solver.best_loss / scale).tolist(), strict=True):
+                smallest[row] = value
+            if self.callback is not None:
+                self.callback(Progress(step, self.settings.steps, tuple(smallest)))
+            over = (solver.stalled | solver.broken).tolist()
+            if any(over) or step == self.last:
+                results[rows] = solver.best
+                _fill([(reports[row], accepted_before[row]) for row in rows], solver, losses, scale)
+                left = [at for at, is_over in enumerate(over) if not is_over]
+                if not left or step == self.last:
+                    break
+                rows, losses = [rows[at] for at in left], []
+                objective, scale = objective.rows(left), scale[left]
+                solver.keep(torch.tensor(left, device=scale.device))
+        return results.view(shape)
 
 
 def _unit_scale(gradient: Tensor) -> Tensor:

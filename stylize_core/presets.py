@@ -14,7 +14,13 @@ PresetName = Literal[
 
 # VGG-16 as published with `convention: features` is its authors' own network, which sees pictures in 0..255:
 # numbers that were chosen for their VGG-19 keep their meaning with it.
-_CAFFE: Mapping[str, Any] = {"encoder": "vgg16", "init": "noise", "range_weight": 0.0, "margin": 0}
+_CAFFE: Mapping[str, Any] = {
+    "encoder": "vgg16",
+    "init": "noise",
+    "range_weight": 0.0,
+    "margin": 0,
+    "scales": 1,
+}
 
 _NEURAL_STYLE: Mapping[str, Any] = {
     **_CAFFE,
@@ -86,6 +92,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "style_weight": 5e6,  # a million for each of five layers
         "content_layers": ("relu2_2",),
         "style_layers": ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1"),
+        "scales": 1,
         "margin": 0,
         "pooling": "max",
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -46,6 +46,17 @@ class Scene:
         whole = {} if self.regions else self.style
         return Objective(encoder, content, whole, settings, self._areas(margin))
 
+    def exact(self, encoder: Encoder, *, margin: int) -> Callable[[], Objective] | None:
+        """Makes the same in fp32; None where the network computes so anyway."""
+        if encoder.precision == "fp32":
+            return None
+        return lambda: self.objective(encoder.exact(), margin=margin)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is minimised: regions may leave a picture without style."""
+        return not (self.settings.uses_content or self.settings.tv_weight or self._areas(0))
+
     def _areas(self, margin: int) -> Sequence[Area]:
         """Where each style counts in the picture with its margin; nothing said where that is everywhere."""
         if not self.regions:
@@ -56,6 +67,35 @@ class Scene:
             mask_b1hw = widened(region.mask_b1hw.to(self.content_bchw), margin)
             laid_out.append(Region(mask_b1hw, style, region.weight))
         return areas(laid_out, self.style)
+
+    def carried(self, best_bchw: Tensor, start_bchw: Tensor, here_bchw: Tensor) -> Tensor:
+        """Where this scene starts after a smaller one: from its best picture, with the details of this size.
+
+        What the smaller scene changed of its own start is added to this one's, so that details too fine for
+        it are there as well; noise has none, and is left behind.
+
+        Args:
+            best_bchw: the smaller scene's result.
+            start_bchw: what that started from.
+            here_bchw: the start at this size.
+        """
+        height, width = here_bchw.shape[-2:]
+        if self.settings.start == "noise":
+            return resized(best_bchw, height, width)
+        return here_bchw + resized(best_bchw - start_bchw, height, width)
+
+
+def shrunk(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:
+    """The picture with sides so many times as long, px, but not below `least`; values stay in 0..1."""
+    if share == 1:
+        return image_bchw
+    height, width = (max(min(side, least), round(side * share)) for side in image_bchw.shape[-2:])
+    return resized(image_bchw, height, width).clamp(0, 1)
+
+
+def resized(image_bchw: Tensor, height: int, width: int) -> Tensor:
+    """The picture in another size, smooth where it grows, without aliasing where it shrinks."""
+    return functional.interpolate(image_bchw, size=(height, width), mode="bicubic", antialias=True)
 
 
 def widened(image_bchw: Tensor, margin: int) -> Tensor:

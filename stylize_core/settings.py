@@ -19,6 +19,7 @@ from stylize_core.architecture import (
     layer_names,
 )
 from stylize_core.errors import SettingsError
+from stylize_core.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings_fields import Crop, check_choice, check_fields, plain
 from stylize_core.settings_fields import setting as _setting
 from stylize_core.settings_layers import UNUSED, Layers, check_layers, normalised
@@ -121,6 +122,15 @@ class StyleSettings:
         quiet=True,
     )
     steps: int = _setting(200, "evaluations of the loss and its gradient", ge=1, le=100_000)
+    scales: int = _setting(
+        0,
+        "at how many sizes the picture is optimised, each twice the one before, which gives larger strokes "
+        "in less time; the last one has half of the `steps`; 0: from 256 px up, or the last one alone for "
+        "`mode: content` and `loss: gatys`",
+        quiet=True,
+        ge=0,
+        le=8,
+    )
     snapshot_every: int = _setting(
         0,
         "a numbered picture beside the result after every so many steps; 0: none",
@@ -252,6 +262,13 @@ class StyleSettings:
             return f"mode: {self.mode}"
         return "init: style" if self.init == "style" else ""
 
+    def stages(self, long_edge: int) -> tuple[Stage, ...]:
+        """The sizes at which a picture of that long edge is optimised, from coarse to fine."""
+        if self.mode == "dream":  # has octaves of its own
+            return stages(1, self.steps)
+        single = self.mode == "content" or self.loss == "gatys"
+        return stages(self.scales or (1 if single else automatic_sizes(long_edge)), self.steps)
+
     @property
     def aspect_ratio(self) -> float | None:
         """Width over height of a texture; None for the content's."""
@@ -297,7 +314,7 @@ class StyleSettings:
         """Every value that decides how the picture looks, spelled in one way only.
 
         The weights file is left out: its digest stands in the identity on its own. So is what the mode does
-        not use.
+        not use, and the number of sizes where it is one.
         """
         spelled = plain(self, leave_out="weights") | {
             "init": self.start,
@@ -306,7 +323,9 @@ class StyleSettings:
             "dream_layers": self.dream_layer_weights,
             "pooling": self.network_pooling,
         }
-        return {key: value for key, value in spelled.items() if key not in UNUSED[self.mode]}
+        sizes = len(self.stages(self.size))
+        unused = {*UNUSED[self.mode], *(() if sizes > 1 else ("scales",))}
+        return {key: value for key, value in {**spelled, "scales": sizes}.items() if key not in unused}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

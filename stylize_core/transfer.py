@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,10 +16,11 @@ from stylize_core.device import is_out_of_memory
 from stylize_core.dream import Aim, aim_at, dream
 from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
-from stylize_core.minimise import Callback, Frames, RowReport, minimise
+from stylize_core.minimise import Callback, Frames, RowReport
 from stylize_core.objective import Objective, Targets, style_targets
+from stylize_core.pyramid import Coarser, Pyramid
 from stylize_core.regions import Region
-from stylize_core.scene import Scene, cut, widened
+from stylize_core.scene import Scene, shrunk
 from stylize_core.settings import StyleSettings
 
 # How strong the noise is that a content is reconstructed from. What a layer does not see stays as it was, so
@@ -50,6 +52,7 @@ def stylize(
     encoder: Encoder,
     init_bchw: Tensor | None = None,
     regions: Sequence[Region] = (),
+    coarser: Coarser | None = None,
     callback: Callback | None = None,
     frames: Frames | None = None,
 ) -> Stylized:
@@ -66,6 +69,8 @@ def stylize(
         encoder: a network with the layers that the settings use.
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
         regions: parts of the content with styles of their own; `style` is that of what they leave.
+        coarser: makes the statistics for the smaller sizes that `settings.scales` asks for. Needed for styles
+            that come as statistics; without it they, and regions, are optimised at the final size alone.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
 
@@ -77,7 +82,7 @@ def stylize(
     """
     failure = ""
     try:
-        return _stylize(content_bchw, style, settings, encoder, init_bchw, regions, callback, frames)
+        return _stylize(content_bchw, style, settings, encoder, init_bchw, regions, coarser, callback, frames)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -96,6 +101,7 @@ def _stylize(
     encoder: Encoder,
     init_bchw: Tensor | None,
     regions: Sequence[Region],
+    coarser: Coarser | None,
     callback: Callback | None,
     frames: Frames | None,
 ) -> Stylized:
@@ -103,28 +109,22 @@ def _stylize(
     encoder.check_size(content_bchw)
     if settings.mode == "dream":
         return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames)
+    regions = [
+        replace(region, mask_b1hw=_canvas(region.mask_b1hw.to(content_bchw), settings)) for region in regions
+    ]
     targets = _as_targets(style, encoder, settings, content_bchw)
-    laid_out = [replace(region, mask_b1hw=_canvas(region.mask_b1hw, settings)) for region in regions]
-    scene = Scene(content_bchw, targets, laid_out, settings)
-    margin = scene.margin
-    start = widened(starting_picture(content_bchw, settings, init_bchw=init_bchw), margin)
-    objective = scene.objective(encoder, margin=margin)
-    if regions and not (objective.content or objective.areas or settings.tv_weight):
+    final = Scene(content_bchw, targets, regions, settings)
+    if regions and final.is_empty:
         raise SettingsError(
             "mode", settings.mode, "the regions leave no place with a style, and no content counts"
         )
-    best, reports = minimise(
-        objective,
-        start,
-        settings=settings,
-        callback=callback,
-        frames=_finished_frames(frames, content_bchw, settings, margin=margin),
-        exact=None
-        if encoder.precision == "fp32"
-        else lambda: scene.objective(encoder.exact(), margin=margin),
-    )
-    image = cut(best, margin).clamp(0, 1)
-    return _completed(image, reports, scene.objective(encoder), content_bchw)
+    if coarser is None and isinstance(style, Tensor) and not regions:
+        coarser = _shrunk_styles(style.to(encoder.device), encoder, settings, content_bchw)
+    start = partial(starting_picture, settings=settings, init_bchw=init_bchw)
+    pyramid = Pyramid(final, coarser, start)
+    frames = _finished_frames(frames, content_bchw, settings)
+    best, reports = pyramid.descend(encoder, callback=callback, frames=frames)
+    return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
 
 
 def _dreamt(
@@ -136,7 +136,7 @@ def _dreamt(
     frames: Frames | None,
 ) -> Stylized:
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
-    frames = _finished_frames(frames, content_bchw, settings, margin=0)
+    frames = _finished_frames(frames, content_bchw, settings)
     image, reports = dream(encoder, start, settings=settings, callback=callback, frames=frames)
     return _completed(image, reports, aim_at(encoder, start, settings), content_bchw)
 
@@ -150,16 +150,24 @@ def _completed(
     return Stylized(finished(image_bchw, content_bchw, final.settings), reports, terms)
 
 
-def _finished_frames(
-    frames: Frames | None, content_bchw: Tensor, settings: StyleSettings, *, margin: int
-) -> Frames | None:
+def _shrunk_styles(
+    style_bchw: Tensor, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor
+) -> Coarser:
+    """What a style's picture shows at smaller sizes."""
+
+    def measured(share: float) -> tuple[Targets, Sequence[Targets]]:
+        smaller_bchw = shrunk(style_bchw, share, least=encoder.min_side)
+        return style_targets(encoder, smaller_bchw, settings, content_bchw=content_bchw), ()
+
+    return measured
+
+
+def _finished_frames(frames: Frames | None, content_bchw: Tensor, settings: StyleSettings) -> Frames | None:
     """The same onlooker, who sees pictures as they would be finished."""
     if frames is None:
         return None
     show = frames.show
-    return Frames(
-        frames.steps, lambda step, seen: show(step, finished(cut(seen, margin), content_bchw, settings))
-    )
+    return Frames(frames.steps, lambda step, seen: show(step, finished(seen, content_bchw, settings)))
 
 
 def _story(report: RowReport) -> str:

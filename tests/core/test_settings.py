@@ -205,7 +205,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "learning_rate": 0.5, "history": 4, "init": "noise", "seed": 9, "loss": "gatys", "content_weight": 2,
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
-        "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "tv_form": "absolute",
+        "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {
@@ -299,5 +299,6 @@ def test_settings_travel_between_processes() -> None:
 def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
     quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
     assert {"mode", "aspect", "statistics", "average"} <= quiet
-    assert not quiet & set(StyleSettings().canonical())
+    assert not quiet & set(StyleSettings(size=256).canonical())
+    assert quiet & set(StyleSettings(size=512).canonical()) == {"scales"}, "which changed large pictures"
     assert StyleSettings().canonical()["init"] == "content"

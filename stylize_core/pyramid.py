@@ -1,0 +1,94 @@
+"""The way from a small picture to the full one: every size starts where the one before has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from stylize_core.encoder import Encoder
+from stylize_core.minimise import Callback, Frames, RowReport, minimise
+from stylize_core.objective import Targets
+from stylize_core.scene import Scene, cut, resized, shrunk, widened
+from stylize_core.schedule import Stage
+
+# The statistics of the style, and those of the regions' styles, for pictures so many times as large.
+Coarser = Callable[[float], tuple[Targets, Sequence[Targets]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """A scene and how it is seen at smaller sizes.
+
+    Attributes:
+        final: the scene at full size.
+        coarser: the statistics for smaller ones; None where they cannot be had, then there are none.
+        start: makes the picture to start from in the shape of a content.
+    """
+
+    final: Scene
+    coarser: Coarser | None
+    start: Callable[[Tensor], Tensor]
+
+    def descend(
+        self, encoder: Encoder, *, callback: Callback | None, frames: Frames | None
+    ) -> tuple[Tensor, list[RowReport]]:
+        """The best pictures [B, 3, H, W], not clamped, and one report per row."""
+        reports: list[RowReport] | None = None
+        best_bchw = began_bchw = None
+        for stage in self.stages(encoder):
+            scene = self._scene(stage.share, encoder)
+            here_bchw = first_bchw = self.start(scene.content_bchw)
+            if best_bchw is not None and began_bchw is not None:
+                first_bchw = scene.carried(best_bchw, began_bchw, here_bchw)
+            margin = scene.margin
+            best, reports = minimise(
+                scene.objective(encoder, margin=margin),
+                widened(first_bchw, margin),
+                settings=scene.settings,
+                callback=callback,
+                frames=self._seen_in_full(frames, margin),
+                exact=scene.exact(encoder, margin=margin) if stage.share == 1 else None,
+                stage=stage,
+                reports=reports,
+            )
+            best_bchw, began_bchw = cut(best, margin), here_bchw
+        if best_bchw is None or reports is None:
+            raise RuntimeError("there is no stage at all")
+        return best_bchw, reports
+
+    def stages(self, encoder: Encoder) -> tuple[Stage, ...]:
+        """The sizes that the settings ask for, without those in which the network sees nothing."""
+        shape, settings = self.final.content_bchw.shape, self.final.settings
+        planned = replace(settings, scales=1) if self.coarser is None else settings
+        found = planned.stages(max(shape[-2:]))
+        while min(shape[-2:]) * found[0].share < encoder.min_side:
+            found = replace(settings, scales=len(found) - 1).stages(max(shape[-2:]))
+        return found
+
+    def _scene(self, share: float, encoder: Encoder) -> Scene:
+        if share == 1 or self.coarser is None:
+            return self.final
+        style, styles = self.coarser(share)
+        content_bchw = shrunk(self.final.content_bchw, share, least=encoder.min_side)
+        height, width = content_bchw.shape[-2:]
+        regions = [
+            replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)
+            for region, targets in zip(self.final.regions, styles, strict=True)
+        ]
+        return Scene(content_bchw, style, regions, self.final.settings)
+
+    def _seen_in_full(self, frames: Frames | None, margin: int) -> Frames | None:
+        """The same onlooker, who sees every picture without its margin and in the size of the result."""
+        if frames is None:
+            return None
+        show, (height, width) = frames.show, self.final.content_bchw.shape[-2:]
+
+        def shown(step: int, seen_bchw: Tensor) -> None:
+            picture_bchw = cut(seen_bchw, margin)
+            if picture_bchw.shape[-2:] != (height, width):
+                picture_bchw = resized(picture_bchw, height, width).clamp(0, 1)
+            show(step, picture_bchw)
+
+        return Frames(frames.steps, shown)
