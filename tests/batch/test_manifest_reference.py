@@ -13,7 +13,7 @@ from typing import Any, Literal, get_origin
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows import manifest_reference
@@ -126,6 +126,7 @@ def _values() -> Iterator[tuple[str, st.SearchStrategy[int | float]]]:
 
 
 @pytest.mark.parametrize(("key", "values"), list(_values()), ids=[key for key, _ in _values()])
+@settings(deadline=None)  # a busy machine must not fail it
 @given(data=st.data())
 def test_loader_schema_and_dataclass_accept_the_same_numbers(
     key: str, values: st.SearchStrategy[int | float], data: st.DataObject
