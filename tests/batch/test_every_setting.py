@@ -43,6 +43,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "style_crop": ({}, [0, 0, 1, 1], [0, 0, 0.5, 0.5]),
     "colour": ({}, "style", "match"),
     "steps": ({}, 5, 6),
+    "scales": ({"steps": 20}, 1, 2),
     "snapshot_every": ({}, 0, 2),
     "optimizer": ({}, "lbfgs", "adam"),
     "learning_rate": ({"optimizer": "adam"}, 0.02, 0.03),
