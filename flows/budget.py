@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from flows.durations import in_words, seconds
+from flows.durations import LONGEST_S, in_words, seconds
 from flows.errors import BadArguments
 
 GRACE_S = 60.0
@@ -64,6 +64,11 @@ def _of_money(max_cost: float | None, cost_per_hour: float | None) -> Budget:
     if limit_s < 1:
         raise BadArguments(
             f"--max-cost: {max_cost:g} pays for less than a second at {cost_per_hour:g} per hour"
+        )
+    if limit_s > LONGEST_S:
+        raise BadArguments(
+            f"--max-cost: {max_cost:g} pays for more than a year at {cost_per_hour:g} per hour; leave both "
+            "out for a run without a budget"
         )
     words = f"{max_cost:g}, which is {in_words(limit_s)} at {cost_per_hour:g} per hour,"
     return Budget(limit_s, f"the cost budget of {words} is used up")

@@ -130,8 +130,7 @@ class Feed:
         return self.give_up(job, crash, MAX_ATTEMPTS)
 
     def _ask(self, group: Group, ahead: Group) -> tuple[Outcome, ...]:
-        jobs = [*group, *self._in_hand.values()]
-        stuck_s = sum(stuck_after_s(job.pair, self.child.device) for job in jobs)
+        stuck_s = stuck_after_s((job.pair for job in group), self.child.device)
         return self.child.call(worker_calls.run_pairs, group, ahead, stuck_s=stuck_s)
 
     def _tell(self, names: str, crash: WorkerCrashed, attempt: int, then: str) -> None:

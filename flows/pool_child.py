@@ -26,6 +26,7 @@ STOP = b""
 BEAT_S = 1.0
 LATE_BEAT_S = 5.0  # a beat that is even later does not mean that this process was at work all the time
 GRACE_S = 30.0
+LOST_DEVICE = 70  # exit code of a process that can do nothing more with its device
 PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
 
 

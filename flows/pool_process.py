@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import cast
 
-from flows.pool_child import PARENT_DECIDES, Beat, Overdue, Progress, Raised, Returned, serve
+from flows.pool_child import LOST_DEVICE, PARENT_DECIDES, Beat, Overdue, Progress, Raised, Returned, serve
 
 KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
 TICK_S = 0.25
@@ -110,6 +110,8 @@ class Child:
         code = self.process.exitcode
         if code is None:
             return "fell silent"
+        if code == LOST_DEVICE:
+            return "lost its device (the log says how, and the driver's own perhaps why)"
         if code >= 0:
             return f"ended with exit code {code}"
         name = SIGNAL_NAMES.get(-code, f"signal {-code}")

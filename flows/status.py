@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
-from flows.durations import in_words
+from flows.durations import LONGEST_S, in_words
 from flows.errors import BatchError, NotFound
 from flows.lock import Holder, current_holder
 from flows.manifest import Manifest
@@ -41,7 +42,9 @@ class Status:
     def seconds_left(self) -> float | None:
         """The time for the rest at the pace of the last run; None if it made nothing or nothing is left."""
         done, took_s = self.last_report.get("done"), self.last_report.get("seconds")
-        if not isinstance(done, int) or not isinstance(took_s, int | float) or done < 1:
+        if not isinstance(done, int) or not isinstance(took_s, int | float):
+            return None
+        if not (1 <= done <= sys.maxsize and 0 <= took_s <= LONGEST_S):  # nothing that a run has written
             return None
         return took_s / done * len(self.plan.todo) if self.plan.todo else None
 

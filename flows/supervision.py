@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flows.durations import in_words
 from flows.errors import TimedOut
 from flows.pairs import Job, Pair
@@ -30,11 +32,13 @@ def refuse_if_late(job: Job, *, spent_s: float, step: int) -> None:
         )
 
 
-def stuck_after_s(pair: Pair, device: str) -> float:
-    """Without any progress for that long, the worker of the device is stuck with the pair.
+def stuck_after_s(pairs: Iterable[Pair], device: str) -> float:
+    """Without any progress for that long, the worker of the device is stuck with the pairs of a call.
 
-    Far more than any sound machine needs: who knows better sets the pair's `timeout`.
+    They may be computed together, and then all of them lie between two reports.
+
+    Far more than any sound machine needs: who knows better sets a `timeout`.
     """
-    megapixels = pair.style_settings.size**2 / 1e6
+    megapixels = sum(pair.style_settings.size**2 for pair in pairs) / 1e6
     per_megapixel = CPU_S_PER_MEGAPIXEL if device == "cpu" else GPU_S_PER_MEGAPIXEL
     return WITHOUT_STEPS_S + megapixels * per_megapixel

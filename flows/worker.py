@@ -7,6 +7,7 @@ pair has ended only when its record is written, so its outcome may come with the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dataclasses import replace
 import torch
 
 from flows.pairs import Job, Outcome
+from flows.pool_child import LOST_DEVICE
 from flows.storage_retries import retries_so_far
 from flows.studio import Studio
 from flows.worker_batch import compute
@@ -43,6 +45,8 @@ class _Line:
         works = [future.result() for future in begun]
         compute(works, self.studio, self._pace)
         ended = self._settled()
+        if any(isinstance(work.error, torch.AcceleratorError) for work in works):
+            os._exit(LOST_DEVICE)  # the driver refuses this process everything from now on, but not the next
         self._behind = [self._writer.submit(work.finish) for work in works]
         return ended if ahead else ended + self._settled()
 

@@ -15,7 +15,7 @@ from flows.worker_made import Made
 from flows.worker_pace import Pace
 from flows.worker_pair import Work
 from flows.worker_regions import core_regions
-from stylize_core.errors import OutOfMemory, StylizeError
+from stylize_core.errors import OutOfMemory
 from stylize_core.minimise import Progress
 from stylize_core.objective import Targets, mean_targets, stack_targets
 from stylize_core.transfer import stylize
@@ -72,7 +72,7 @@ def _size_to_retry(batch: Sequence[Work], studio: Studio, pace: Pace) -> int:
     except OutOfMemory:
         pace.too_many(_kind(batch[0]), len(batch))
         return -(-len(batch) // 2)
-    except (StylizeError, RuntimeError, ValueError):  # whose, and what, is seen when each is alone
+    except Exception:  # whose, and what, is seen when each is alone
         return 1
     return 0
 

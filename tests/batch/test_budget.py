@@ -45,6 +45,7 @@ def test_of_two_budgets_the_one_that_is_used_up_first_counts(max_time: str, firs
         ({"max_cost": 0.0, "cost_per_hour": 1.0}, "--max-cost: 0 is not accepted; it must be above 0"),
         ({"max_cost": 1.0, "cost_per_hour": -1.0}, "--cost-per-hour: -1 is not accepted"),
         ({"max_cost": float("nan"), "cost_per_hour": 1.0}, "--max-cost: nan is not accepted"),
+        ({"max_cost": 1e308, "cost_per_hour": 1e-5}, "--max-cost: 1e+308 pays for more than a year"),
         ({"max_cost": 1.0, "cost_per_hour": 10000.0}, "--max-cost: 1 pays for less than a second"),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from pathlib import Path
 
@@ -123,7 +124,20 @@ def test_the_rest_is_estimated_at_the_pace_of_the_last_run(home: Path) -> None:
     assert "about 1m for the rest at the pace of the last run" in printed(status)
 
 
-@pytest.mark.parametrize("done", [0, "many", None])
-def test_a_report_without_a_pace_gives_no_estimate(home: Path, done: object) -> None:
-    (home / "out/report.json").write_text(json.dumps({"done": done, "seconds": 60.0}))
+@pytest.mark.parametrize(
+    ("done", "seconds"),
+    [
+        (0, 60.0),
+        ("many", 60.0),
+        (None, 60.0),
+        (1, math.nan),
+        (1, math.inf),
+        (1, -5.0),
+        (1, 10**400),
+        (10**400, 1.0),
+    ],
+    ids=lambda value: repr(value)[:9],
+)
+def test_a_report_without_a_pace_gives_no_estimate(home: Path, done: object, seconds: float) -> None:
+    (home / "out/report.json").write_text(json.dumps({"done": done, "seconds": seconds}))
     assert found(home).seconds_left is None

@@ -19,6 +19,7 @@ from flows.pairs import Job, Outcome
 from flows.plan import make_plan
 from flows.records import Record
 from flows.studio import Studio
+from flows.supervision import stuck_after_s
 from stylize_core.errors import OutOfMemory
 
 TEN = "encoder: slim, size: 64, steps: 10"
@@ -138,6 +139,21 @@ def test_a_batch_whose_rows_stall_in_bf16_is_finished_as_a_batch(home: Path) -> 
     told = [record(home, name) for name in ended]
     assert {one.batch for one in told} == {4}
     assert all("fp32 took over after 10 evaluations" in one.decisions[0] for one in told)
+
+
+def test_weights_that_are_gone_fail_the_pairs_of_a_batch_and_not_the_worker(home: Path) -> None:
+    """What no batch expects is told by each pair, as what it is."""
+    settings = f"encoder: slim, size: 64, steps: 5, weights: {{file: w.safetensors, sha256: {'ab' * 32}}}"
+    outcomes = worker.run_pairs(jobs(manifest(home, settings=settings)))
+    assert {(outcome.status, outcome.kind) for outcome in outcomes} == {("failed", "not_found")}
+    assert all("w.safetensors" in outcome.message for outcome in outcomes)
+
+
+def test_pairs_of_a_batch_have_their_times_between_two_reports_one_after_another(home: Path) -> None:
+    pair = jobs(home / "m.yaml")[0].pair
+    none, one, four = (stuck_after_s([pair] * count, "cpu") for count in (0, 1, 4))
+    assert one > none
+    assert four - none == pytest.approx(4 * (one - none))
 
 
 def test_a_worker_gets_groups_of_equal_settings_in_the_plans_order(home: Path) -> None:

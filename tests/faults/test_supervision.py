@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from small_batch import Audience, manifest, record, run_here, small_batch, tree
 
+from flows import worker_batch, worker_calls
 from flows.feed import MAX_ATTEMPTS
 from flows.pool import Progress
 from flows.run import Run
@@ -43,6 +47,34 @@ class Hypnotist:
             if pids[0] not in self.victims:
                 self.victims += pids
                 os.kill(pids[0], signal.SIGSTOP)
+
+
+def start_on_a_device_that_fails_once(latch: Path, *how: Any) -> None:
+    """A worker whose driver refuses everything after an error, until another process starts."""
+    worker_calls.start(*how)
+
+    def fail(*_: object, **__: object) -> None:
+        latch.touch()
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    if not latch.exists():
+        vars(worker_batch)["stylize"] = fail
+
+
+def test_a_worker_that_lost_its_device_gives_way_to_one_that_has_it(home: Path) -> None:
+    def doom(run: Run) -> None:
+        for child in run._children:
+            assert child._child
+            assert child._initializer
+            child._discard(child._child)
+            how = (home / "failed", *child._initializer.args)
+            child._initializer = partial(start_on_a_device_that_fails_once, *how)  # type: ignore[assignment]
+
+    audience = Audience()
+    ended = run_here(manifest(home), audience, at_start=doom)
+    assert (home / "failed").exists()
+    assert (ended.done, ended.failed, ended.exit_code) == (4, 0, 0)
+    assert "lost its device" in " ".join(audience.notes)
 
 
 def test_a_worker_that_falls_silent_is_replaced_and_the_pair_is_made_all_the_same(home: Path) -> None:
