@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +23,7 @@ from flows.display import choose_display
 from flows.errors import AlreadyRunning, BadArguments, BatchError, ManifestError
 from flows.logs import described, log_to_stderr
 from flows.manifest import load_manifest
+from flows.manifest_model import BATCH, BATCH_EXPECTED
 from flows.plan import Plan, make_plan
 from flows.records import safe_text
 from flows.sheets_due import sheet_facts, sheet_line
@@ -44,11 +47,30 @@ Device = Annotated[
 ]
 
 
+def _be_verbose(verbose: bool) -> bool:
+    if verbose:
+        log_to_stderr(logging.INFO)
+    return verbose
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"stylize {version('stylize')}\n")
+        raise typer.Exit
+
+
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose)]
+
+
 @app.callback()
 def _logging(
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.")] = False,
+    verbose: Verbose = False,
+    say_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_say_version)
+    ] = False,
 ) -> None:
-    log_to_stderr(logging.INFO if verbose else logging.WARNING)
+    if not verbose:
+        log_to_stderr(logging.WARNING)
 
 
 @app.command()
@@ -66,22 +88,35 @@ def plan(manifest: ManifestPath, as_json: Json = False) -> None:
 def run(
     manifest: ManifestPath,
     device: Device = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes; one per device if left out.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; if left out one per device, or per core for small pictures."),
+    ] = None,
     max_time: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Begin no further pair after this time, such as 90m or 2h30m."),
+        typer.Option(
+            metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
+        ),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="Begin no further pair after a cost; needs --cost-per-hour.")
+        float | None,
+        typer.Option(help="Begin no further pair once the run cost this much; needs --cost-per-hour."),
     ] = None,
     cost_per_hour: Annotated[
-        float | None, typer.Option(help="What the machine with all its devices costs per hour.")
+        float | None,
+        typer.Option(
+            help="What the machine with all its devices costs per hour, in the currency of the cost."
+        ),
     ] = None,
     batch: Annotated[
-        int | None,
-        typer.Option(min=1, max=9999, help="Pairs computed together; the manifest's `batch` if left out."),
+        str | None,
+        typer.Option(
+            metavar="auto|N",
+            help="Pairs computed together: auto, or 1 to 9999; the manifest's `batch` if left out.",
+        ),
     ] = None,
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Do everything that the manifest asks for and is not done yet."""
     from flows.command import run_manifest
@@ -89,7 +124,8 @@ def run(
     with _exit_codes():
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = load_manifest(manifest)
-        loaded = replace(loaded, batch=batch or loaded.batch)
+        if batch is not None:
+            loaded = replace(loaded, batch=_batch(batch))
         display = choose_display(Console(stderr=True))
         report = run_manifest(
             loaded, device=device or loaded.device, workers=workers, display=display, budget=budget
@@ -129,15 +165,16 @@ def one(
         list[str] | None,
         typer.Option("-s", "--set", help="A setting as in a manifest, such as -s size=512; may be repeated."),
     ] = None,
-    device: Device = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda:<n> or mps.")] = "auto",
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Stylise one picture here and now, with its record beside it; no Prefect."""
     from flows.command import run_one
 
     with _exit_codes():
         outcome = run_one(
-            content, style, output=output, settings=settings or [], device=device or "auto",
+            content, style, output=output, settings=settings or [], device=device,
             display=choose_display(Console(stderr=True)),
         )  # fmt: skip
         if as_json:
@@ -159,9 +196,11 @@ def one(
 @app.command()
 def weights(
     name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, googlenet, or a file.")] = None,
-    architecture: Annotated[str, typer.Option(help="The network that a file is for.")] = "vgg19",
+    architecture: Annotated[
+        str, typer.Option(help="The network that a file is for: slim, vgg19, vgg16 or googlenet.")
+    ] = "vgg19",
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Download published weights into torch's cache.")
+        bool, typer.Option("--fetch", help="Download the named published weights into torch's cache.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -218,6 +257,12 @@ def _refuse(text: str, code: int) -> int:
     return code
 
 
+def _batch(given: str) -> int | None:
+    if given != "auto" and not re.fullmatch(BATCH, given):
+        raise BadArguments(f"--batch: {given[:80]!r} is not accepted; it must be {BATCH_EXPECTED}")
+    return None if given == "auto" else int(given)
+
+
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
@@ -238,7 +283,8 @@ def _print_plan(planned: Plan) -> None:
     for warning in planned.warnings:
         console.print(safe_text(f"warning: {warning}"), markup=False, highlight=False)
     counts = planned.counts
-    line = f"{counts['planned']} pairs, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
+    pairs = "pair" if counts["planned"] == 1 else "pairs"
+    line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
     console.print(safe_text(line), markup=False, highlight=False)
     if planned.sheets:
         console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)

@@ -189,8 +189,9 @@ class _Signals:
 
 
 def _without_lines(error: ManifestError) -> str:
-    """The problems as the user sees them, who wrote no manifest and no lines."""
-    return "\n".join(re.sub(r" \(line \d+\)", "", str(replace(p, line=None))) for p in error.problems)
+    """The problems as the user sees them, who wrote no manifest, no lines and no list of pairs."""
+    said = (re.sub(r" \(line \d+\)", "", str(replace(p, line=None))) for p in error.problems)
+    return "\n".join(text.removeprefix("pairs[0]: ") for text in said)
 
 
 def _one_pair(content: str, style: str | None, output: Path, settings: Sequence[str]) -> str:

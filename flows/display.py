@@ -63,7 +63,9 @@ class LineDisplay:
         """A log has no use for every step."""
 
     def pair_ended(self, outcome: Outcome) -> None:
-        """One line: which of how many, how it ended, how long it took."""
+        """One line: which of how many, how it ended, how long it took. None for a pair that never began."""
+        if outcome.status == "stopped" and not outcome.seconds:
+            return
         with self._lock:
             self._ended += 1
             place = f"[{self._ended}/{self._total}] " if self._total else ""

@@ -30,9 +30,9 @@ from flows.manifest_names import DEFAULT_TEMPLATE, check_name, check_template, n
 from flows.manifest_needs import first_lack
 from flows.manifest_paths import Kind, absolute, folder_of, is_pattern
 from flows.manifest_regions import read_regions
-from flows.manifest_settings import SETTINGS, Setting
+from flows.manifest_settings import Setting
 from flows.manifest_sweep import check_variants, read_sweep
-from flows.manifest_values import check_together, known_entries, read_settings, read_value
+from flows.manifest_values import NOT_AT_TOP, check_together, known_entries, read_settings, read_value
 from flows.manifest_yaml import Items, Node, Refused, Table, Text, shown
 from flows.regions import Regions
 from flows.sweep import Layer, Sweep, add_up
@@ -60,8 +60,7 @@ class _Checker:
         self.folder = folder_of(self.source)
 
     def manifest(self, root: Node) -> Manifest:
-        hints = {key: f"this is a setting; put it under `settings:` as `{key}`" for key in SETTINGS}
-        top = known_entries(root, TOP_KEYS, self.problems, hints=hints)
+        top = known_entries(root, TOP_KEYS, self.problems, hints=NOT_AT_TOP)
         if isinstance(root, Table):
             self.require(root, top, REQUIRED["top"])
             self.something_to_do(root, top)

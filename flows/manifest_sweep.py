@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flows.errors import Problem
 from flows.manifest_settings import SETTINGS, build
-from flows.manifest_values import known_entries, read_value, said
+from flows.manifest_values import NOT_SETTINGS, known_entries, read_value, said
 from flows.manifest_yaml import Items, Node, Refused, Table
 from flows.sweep import Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
@@ -17,7 +17,7 @@ def read_sweep(
 ) -> dict[str, tuple[object, ...]]:
     """The values of each setting at `node`; none of `settings`, which stand beside it, may be among them."""
     found: dict[str, tuple[object, ...]] = {}
-    entries = known_entries(node, SETTINGS, problems)
+    entries = known_entries(node, SETTINGS, problems, hints=NOT_SETTINGS)
     if isinstance(node, Table) and not node.entries:
         problems.append(
             Problem(node.where, "nothing is swept; name a setting or leave the key out", node.line)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
 from flows.errors import Problem
+from flows.manifest_model import TOP_KEYS
 from flows.manifest_paths import absolute
 from flows.manifest_settings import (
     INIT_WORDS,
@@ -31,10 +32,28 @@ _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})")
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
+NOT_SETTINGS: Mapping[str, str] = {
+    **{key: f"`{key}` is not a setting; it stands at the manifest's top level" for key in TOP_KEYS},
+    "blend": "`blend` is not a setting; it stands in an entry of `styles` or in the `style` of a pair",
+    "regions": "`regions` is not a setting; it stands in an entry of `pairs`",
+}
+"""What to do with keys of a manifest that were taken for settings."""
+NOT_AT_TOP: Mapping[str, str] = {
+    **{key: f"this is a setting; put it under `settings:` as `{key}`" for key in SETTINGS},
+    **{
+        key: f"this is said when a run is started: `stylize run --{key.replace('_', '-')}`"
+        for key in ("workers", "max_time", "max_cost", "cost_per_hour")
+    },
+    "regions": "regions stand in an entry of `pairs`, for its content",
+    "blend": "a blend stands in an entry of `styles`, or in the `style` of a pair",
+}
+"""What to do with keys that stand at the top level of a manifest and belong elsewhere."""
+
+
 def read_settings(node: Node, folder: str, problems: list[Problem]) -> dict[str, object]:
     """The settings that stand at `node`, each of its type and within its range; paths start at `folder`."""
     found: dict[str, object] = {}
-    for key, child in known_entries(node, SETTINGS, problems).items():
+    for key, child in known_entries(node, SETTINGS, problems, hints=NOT_SETTINGS).items():
         try:
             found[key] = read_value(SETTINGS[key], child, folder, problems)
         except Refused as refused:

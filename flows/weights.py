@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from rich.console import Console
 
+from flows.errors import BadArguments
 from flows.records import safe_text
 from flows.storage import read_uri
 from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
@@ -27,7 +28,10 @@ def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> lis
         BadWeights: a file that does not fit, or a failed download.
         StorageError: a file that cannot be read.
         SettingsError: an unknown architecture.
+        BadArguments: nothing is named to be downloaded.
     """
+    if name is None and fetch:
+        raise BadArguments("--fetch: name what is to be downloaded: " + ", ".join(PUBLISHED))
     if name is None:
         return [_known(known, fetch=False) for known in ARCHITECTURES]
     if name in ARCHITECTURES:

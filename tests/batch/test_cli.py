@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import json
+import logging
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
 from small_batch import FAST, draw, manifest, small_batch
 from typer.testing import CliRunner, Result
 
 from flows import worker
 from flows.cli import app
-from flows.manifest import load_manifest
+from flows.manifest import Manifest, load_manifest
 from flows.pairs import Job
 from flows.plan import make_plan
 from flows.records import Record
+from flows.report import Report
 
 QUICK = ("-s", "size=64", "-s", "steps=5", "--device", "cpu")
 
@@ -212,3 +216,47 @@ def test_a_mode_that_needs_one_picture_is_given_one(home: Path, mode: str, role:
 def test_a_transfer_of_one_picture_is_refused_in_words(home: Path) -> None:
     code, said = refusal("one", "photos/p0.png", "-o", "alone.png", *QUICK)
     assert (code, "`mode: transfer` needs a style" in said) == (2, True)
+
+
+def test_logging_more_may_be_asked_for_before_and_after_the_command(home: Path) -> None:
+    do(home / "m.yaml")
+    for arguments in (("-v", "run", "m.yaml"), ("run", "-v", "m.yaml"), ("run", "m.yaml", "--verbose")):
+        logging.getLogger().setLevel(logging.WARNING)
+        assert command(*arguments).exit_code == 0
+        assert logging.getLogger().level == logging.INFO
+
+
+def test_the_version_is_said() -> None:
+    assert command("--version").stdout == f"stylize {version('stylize')}\n"
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "10000", "some", "2.5"])
+def test_a_batch_that_is_no_number_of_pairs_is_refused(home: Path, given: str) -> None:
+    expected = f"--batch: '{given}' is not accepted; it must be auto or a whole number from 1 to 9999"
+    assert refusal("run", "m.yaml", "--batch", given) == (2, expected + "\n")
+
+
+def test_a_batch_on_the_command_line_wins_over_the_manifests(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest(home, "batch: 4\ncontents: ['photos/*']\nstyles: ['paintings/*']")
+    seen: list[int | None] = []
+
+    def told(loaded: Manifest, **_: object) -> Report:
+        seen.append(loaded.batch)
+        raise typer.Exit
+
+    monkeypatch.setattr("flows.command.run_manifest", told)
+    for options in ((), ("--batch", "auto"), ("--batch", "7")):
+        assert command("run", "m.yaml", *options).exit_code == 0
+    assert seen == [4, None, 7]
+
+
+def test_a_download_of_nothing_in_particular_is_refused() -> None:
+    told = "--fetch: name what is to be downloaded: vgg19, vgg16, googlenet\n"
+    assert refusal("weights", "--fetch") == (2, told)
+
+
+def test_a_single_pictures_problem_names_no_list_of_pairs(home: Path) -> None:
+    code, told = refusal("one", "photos/p0.png", "-o", "x.png")
+    assert (code, told) == (2, "`mode: transfer` needs a style; add one, or set `mode: content`\n")

@@ -45,6 +45,12 @@ def test_a_pair_that_was_given_up_at_a_stop_says_so() -> None:
     assert text.getvalue() == "a: stopped in 0.1 s\n"
 
 
+def test_pairs_that_a_stop_left_unbegun_take_no_lines() -> None:
+    display, text = lines()
+    display.pair_ended(Outcome("a", "stopped"))
+    assert text.getvalue() == ""
+
+
 def test_a_long_line_in_a_log_stays_one_line() -> None:
     display, text = lines()
     display.note("word " * 100)

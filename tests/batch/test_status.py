@@ -141,3 +141,12 @@ def test_the_rest_is_estimated_at_the_pace_of_the_last_run(home: Path) -> None:
 def test_a_report_without_a_pace_gives_no_estimate(home: Path, done: object, seconds: float) -> None:
     (home / "out/report.json").write_text(json.dumps({"done": done, "seconds": seconds}))
     assert found(home).seconds_left is None
+
+
+def test_a_run_that_ended_early_is_told_until_another_is_at_work(home: Path) -> None:
+    told = "the last run ended early: SIGTERM; run it again to go on"
+    assert told not in printed(found(home))
+    (home / "out/report.json").write_text(json.dumps({"end": "stopped", "reason": "SIGTERM"}))
+    assert told in printed(found(home))
+    with hold_output(open_storage(str(home / "out"))):
+        assert told not in printed(found(home))
