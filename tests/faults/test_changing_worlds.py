@@ -37,7 +37,7 @@ from flows.records import MESSAGE_BYTES, Record
 from flows.run import Run
 
 pytestmark = pytest.mark.slow
-CPU = ("--device", "cpu")
+CPU = ("--device", "cpu", "--workers", "1")
 SLOWER = "encoder: slim, size: 64, steps: 6"
 
 

@@ -15,7 +15,7 @@ from flows.pool import Progress
 
 pytestmark = [pytest.mark.slow, needs_proc]
 LONG = "encoder: slim, size: 64, steps: 300"
-CPU = ("--device", "cpu")
+CPU = ("--device", "cpu", "--workers", "1")
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 4}
 
 

@@ -17,7 +17,7 @@ from small_batch import draw, manifest, report, small_batch, stylize, stylize_fa
 
 pytestmark = pytest.mark.slow
 LONG = "encoder: slim, size: 64, steps: 60"
-CPU = ("--device", "cpu")
+CPU = ("--device", "cpu", "--workers", "1")
 NOBODY = 65534
 
 
