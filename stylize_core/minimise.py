@@ -12,6 +12,7 @@ from torch import Tensor
 from stylize_core.descent import Adam, Averaged, GradientDescent
 from stylize_core.lbfgs import LBFGS
 from stylize_core.objective import Objective
+from stylize_core.plateau import Plateau
 from stylize_core.schedule import Stage
 from stylize_core.settings import StyleSettings
 from stylize_core.solvers import Solver
@@ -66,7 +67,8 @@ class RowReport:
     Attributes:
         evaluations: times that loss and gradient were computed until this row had ended.
         accepted_steps: steps that were kept.
-        stop_reason: `steps`, `stalled` (no smaller loss at this precision) or `diverged`.
+        stop_reason: `steps`, `plateau` (nothing visible changed any more), `stalled` (no smaller loss at this
+            precision) or `diverged`.
         loss_curve: the loss of every evaluation, at whatever size; non-finite ones included.
         best_loss: the smallest accepted loss at the final size.
         decisions: what had to be decided on the way, in sentences.
@@ -124,7 +126,7 @@ def minimise(
         alone = run.of_row(row, reports)
         if report.stop_reason == "diverged":
             best[row] = alone.rescue(objective.rows([row]), best[row : row + 1], report, step)
-        elif exact is not None:
+        elif report.stop_reason == "stalled" and exact is not None:
             best[row] = alone.refine(exact().rows([row]), best[row : row + 1], report, step)
     return best, reports
 
@@ -188,6 +190,7 @@ class _Run:
         accepted_before = [report.accepted_steps for report in reports]
         rows, results = list(range(len(reports))), solver.best.clone()
         smallest, losses = [math.inf] * len(rows), list[Tensor]()
+        plateau = Plateau(self.settings.plateau, solver.best)
         scale = torch.ones(len(rows), device=results.device)
         for step in range(done + 1, self.last + 1):
             loss, gradient = objective(solver.trial.view(-1, *shape[1:]))
@@ -205,16 +208,20 @@ class _Run:
                 smallest[row] = value
             if self.callback is not None:
                 self.callback(Progress(step, self.settings.steps, tuple(smallest)))
-            over = (solver.stalled | solver.broken).tolist()
+            still = plateau.reached(step - done, solver.best)
+            over = (solver.stalled | solver.broken | still).tolist()
             if any(over) or step == self.last:
                 results[rows] = solver.best
-                _fill([(reports[row], accepted_before[row]) for row in rows], solver, losses, scale)
+                told = [(reports[row], accepted_before[row]) for row in rows]
+                _fill(told, solver, losses, scale, still=still & (step != self.last))
                 left = [at for at, is_over in enumerate(over) if not is_over]
                 if not left or step == self.last:
                     break
                 rows, losses = [rows[at] for at in left], []
                 objective, scale = objective.rows(left), scale[left]
-                solver.keep(torch.tensor(left, device=scale.device))
+                kept = torch.tensor(left, device=scale.device)
+                solver.keep(kept)
+                plateau.keep(kept)
         return results.view(shape)
 
 
@@ -227,16 +234,28 @@ def _unit_scale(gradient: Tensor) -> Tensor:
 
 
 def _fill(
-    reports: Sequence[tuple[RowReport, int]], solver: Solver, losses: Sequence[Tensor], scale: Tensor
+    reports: Sequence[tuple[RowReport, int]],
+    solver: Solver,
+    losses: Sequence[Tensor],
+    scale: Tensor,
+    *,
+    still: Tensor,
 ) -> None:
     """Add what has happened since the last time; with each report the steps accepted before this solver."""
     curves = torch.stack(list(losses), 1).tolist()
     best = (solver.best_loss / scale).tolist()
-    states = zip(solver.accepted.tolist(), solver.stalled.tolist(), solver.broken.tolist(), strict=True)
+    ends = (solver.stalled.tolist(), solver.broken.tolist(), still.tolist())
+    states = zip(solver.accepted.tolist(), *ends, strict=True)
     for (report, before), curve, loss, state in zip(reports, curves, best, states, strict=True):
-        accepted, stalled, broken = state
+        accepted, stalled, broken, is_still = state
         report.loss_curve += curve
         report.evaluations = len(report.loss_curve)
         report.accepted_steps = before + accepted
         report.best_loss = min(loss, report.best_loss)
-        report.stop_reason = "diverged" if broken else "stalled" if stalled else "steps"
+        report.stop_reason = _reason(stalled=stalled, broken=broken, still=is_still)
+
+
+def _reason(*, stalled: bool, broken: bool, still: bool) -> str:
+    if broken:
+        return "diverged"
+    return "stalled" if stalled else "plateau" if still else "steps"

@@ -131,6 +131,14 @@ class StyleSettings:
         ge=0,
         le=8,
     )
+    plateau: float = _setting(
+        0.0,
+        "a picture that changes by less than this within 50 steps (root mean square, in steps of 8 bits) is "
+        "ready before its `steps` are used up; 0: never",
+        quiet=True,
+        ge=0,
+        le=16,
+    )
     snapshot_every: int = _setting(
         0,
         "a numbered picture beside the result after every so many steps; 0: none",

@@ -17,7 +17,9 @@ _CHANNEL = re.compile(r":(0|[1-9][0-9]{0,3})\Z", re.ASCII)
 _DREAM = frozenset({"dream_layers", "dream_rate", "octaves", "octave_scale", "jitter"})
 _STYLE = frozenset({"style_weight", "style_layers", "statistics"})
 _CONTENT = frozenset({"content_weight", "content_layers"})
-_SOLVER = frozenset({"loss", "optimizer", "learning_rate", "average", "history", "range_weight", "pooling"})
+_SOLVER = frozenset(
+    {"loss", "optimizer", "learning_rate", "average", "history", "range_weight", "pooling", "plateau"}
+)
 UNUSED: Mapping[str, frozenset[str]] = {
     "transfer": _DREAM,
     "content": _DREAM | _STYLE,
