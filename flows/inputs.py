@@ -116,6 +116,7 @@ def look_up(
 def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Iterator[Found]:
     path = literal(entry.image)
     is_folder = path is not None and (path.endswith("/") or _is_local_folder(path))
+    is_folder = is_folder and not entry.blend  # whose parts are single pictures
     if path is not None and not is_folder:
         yield Found(one_spelling(path), entry.name or stem(path), entry)
         return

@@ -188,6 +188,16 @@ def test_the_parts_of_a_pairs_blend_may_lie_on_s3(home: Path, object_store: Obje
     assert "p0__mix" in reasons(path)
 
 
+def test_a_folder_is_no_part_of_a_blend_and_is_named(home: Path) -> None:
+    """Not the picture in it: a blend says which pictures it is made of."""
+    (home / "folder").mkdir()
+    draw(home / "folder/s2.png", 12)
+    path = styled(home, "blend: {folder: 1, paintings/s1.png: 1}, name: mix")
+    (outcome,) = do(path).values()
+    assert (outcome.name, outcome.status, outcome.kind) == ("p0__mix", "failed", "denied")
+    assert f"{home}/folder: is a directory" in outcome.message
+
+
 def test_a_pair_that_names_a_part_of_a_blend_does_not_take_the_blends_settings(home: Path) -> None:
     entries = f"""
 contents: [photos/p0.png]
