@@ -34,7 +34,7 @@ def _batches(works: Sequence[Work], pace: Pace) -> Iterator[list[Work]]:
         kinds.setdefault(_kind(work), []).append(work)
     for kind, alike in kinds.items():
         while alike:
-            count = pace.limit(kind)
+            count = pace.limit(kind) if kind else 1
             yield alike[:count]
             del alike[:count]
 
@@ -42,12 +42,12 @@ def _batches(works: Sequence[Work], pace: Pace) -> Iterator[list[Work]]:
 def _kind(work: Work) -> Hashable:
     """The same for pairs that may be computed together: all settings and all shapes agree.
 
-    A pair that somebody watches, whose time is limited or that has regions goes alone.
+    None for a pair that goes alone: one that somebody watches, whose time is limited or that has regions.
     """
     pair, content, init = work.job.pair, work.content, work.init
     watched = bool(pair.snapshot_steps) or pair.picture_settings.animation != "none"
     if content is None or watched or work.regions or math.isfinite(work.job.timeout_s):
-        return pair.name
+        return None
     return repr(pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
 
 
@@ -86,11 +86,13 @@ def _compute(batch: Sequence[Work], studio: Studio, pace: Pace) -> None:
             work.device = device
         began = time.monotonic()
         _optimise(batch, studio, watch)
-    seconds = time.monotonic() - began
+    seconds, kind = time.monotonic() - began, _kind(batch[0])
+    if kind is None:  # nothing to learn for another one
+        return
     evaluations = sum(work.made.report.evaluations for work in batch if work.made)
     used = (studio.peak_memory_bytes() or 0) - before
     speed = evaluations / max(seconds, 1e-9)
-    pace.learn(_kind(batch[0]), len(batch), speed=speed, used_bytes=used, free_bytes=studio.free_bytes())
+    pace.learn(kind, len(batch), speed=speed, used_bytes=used, free_bytes=studio.free_bytes())
 
 
 def _optimise(batch: Sequence[Work], studio: Studio, watch: pool.Stopwatch) -> None:

@@ -104,6 +104,8 @@ def test_pairs_that_are_watched_or_limited_in_time_go_alone(home: Path) -> None:
         names = [path.name for path in (home / output).glob("*.json")]
         assert len(names) == 4
         assert all('"batch": 1,' in (home / output / name).read_text() for name in names)
+    assert worker._line
+    assert not worker._line._pace._known, "it would grow with every pair"
 
 
 @pytest.mark.parametrize(("room", "batches"), [(3, {2}), (2, {2}), (1, {1})])
