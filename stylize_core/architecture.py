@@ -137,3 +137,18 @@ def smallest_side(layer: str) -> int:
         return {"conv1": 1, "conv2": 3, "conv3": 3, "inception3a": 7, "inception3b": 7}.get(layer, 15)
     block = int(layer[4])
     return int(2 ** (block if layer.startswith("pool") else block - 1))
+
+
+def inception_units(layer: str, side: int) -> int:
+    """How many units a layer of GoogLeNet has along a picture's side of so many px.
+
+    Its stride of two and its poolings round up, so that is not the side divided by anything.
+
+    >>> inception_units("conv1", 130), inception_units("inception4c", 130)
+    (65, 8)
+    """
+    units = (side + 1) // 2
+    poolings = (layer != "conv1") if layer.startswith("conv") else int(layer.removeprefix("inception")[0]) - 1
+    for window in (3, 3, 3, 2)[:poolings]:
+        units = -(-(units - window) // 2) + 1
+    return units

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.architecture import smallest_side
+from stylize_core.architecture import INCEPTION_LAYERS, inception_units, smallest_side
 
 # A unit at a region's edge sees what lies on the other side, so each layer's outermost units are left out.
 INSET = 1
@@ -112,10 +112,18 @@ def guidance(mask_b1hw: Tensor, layer: str) -> Tensor:
 
     The outermost units are left out, softly where the mask is soft; the picture's frame is no edge.
     """
-    shrunk = functional.avg_pool2d(mask_b1hw, smallest_side(layer))
+    shrunk = _shrunk(mask_b1hw, layer)
     inside = -functional.max_pool2d(-shrunk, 2 * INSET + 1, stride=1, padding=INSET) if INSET else shrunk
     enough = inside.sum((1, 2, 3), keepdim=True) >= LEAST_INSIDE * shrunk.sum((1, 2, 3), keepdim=True)
     return torch.where(enough, inside, shrunk)
+
+
+def _shrunk(mask_b1hw: Tensor, layer: str) -> Tensor:
+    """The mask's mean below each unit."""
+    if layer in INCEPTION_LAYERS:
+        height, width = (inception_units(layer, side) for side in mask_b1hw.shape[-2:])
+        return functional.adaptive_avg_pool2d(mask_b1hw, (height, width))
+    return functional.avg_pool2d(mask_b1hw, smallest_side(layer))
 
 
 def _guide(mask_b1hw: Tensor, layer: str) -> Guide:

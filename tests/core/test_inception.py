@@ -18,6 +18,8 @@ from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, smallest_side
 from stylize_core.dream import aim_at
 from stylize_core.encoder import Encoder
 from stylize_core.errors import BadWeights, SettingsError
+from stylize_core.objective import style_targets
+from stylize_core.regions import Region, guidance
 from stylize_core.settings import StyleSettings, WeightsFile
 from stylize_core.transfer import stylize
 from stylize_core.weights import Weights, weights_from_bytes
@@ -96,6 +98,28 @@ def test_the_smallest_side_leaves_one_place(layer: str) -> None:
     side = smallest_side(layer)
     encoder = Encoder(loaded(), layers=[layer])
     assert encoder(torch.zeros(1, 3, side, side))[layer].shape[-2:] == (1, 1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(15, 16), (33, 47), (64, 97), (98, 130)])
+def test_a_mask_says_of_every_unit_how_much_it_counts(height: int, width: int) -> None:
+    """Units lie on another grid than those of a VGG."""
+    features = Encoder(loaded(), layers=INCEPTION_LAYERS)(waves(0.4, height=height, width=width))
+    mask = torch.linspace(0, 1, width).expand(1, 1, height, width)
+    for layer, found in features.items():
+        shown = guidance(mask, layer)
+        assert shown.shape[-2:] == found.shape[-2:], layer
+        assert bool((shown.diff(dim=3) >= 0).all()), layer
+
+
+def test_regions_have_styles_of_their_own() -> None:
+    settings = StyleSettings(encoder="googlenet", steps=3, content_weight=0)
+    encoder = Encoder(loaded(), layers=settings.layers, pooling="max")
+    content, styles = waves(0.3, height=64, width=90), [waves(1.7, finer=3), speckles(1)]
+    left = torch.zeros(1, 1, 64, 90)
+    left[..., :45] = 1
+    one, other = (style_targets(encoder, style, settings) for style in styles)
+    made = stylize(content, other, settings=settings, encoder=encoder, regions=[Region(left, one)])
+    assert made.reports[0].loss_curve[-1] < made.reports[0].loss_curve[0]
 
 
 def test_weights_may_end_early_and_say_what_they_reach() -> None:
