@@ -103,8 +103,8 @@ def print_status(found: Status, console: Console) -> None:
             f"running on {holder.host}, pid {holder.pid}, since {holder.started:%Y-%m-%d %H:%M:%S %Z}"
         )
     elif found.plan.todo and found.last_report.get("end") in ("stopped", "interrupted"):
-        reason = f"the last run ended early: {found.last_report.get('reason')}; run it again to go on"
-        console.print(safe_text(reason), markup=False, highlight=False, soft_wrap=True)
+        last = f"the last run ended early: {found.last_report.get('reason')}"
+        console.print(safe_text(last), markup=False, highlight=False, soft_wrap=True)
     if found.failed:
         headers = [Column(header, overflow="fold") for header in ("failed pair", "kind", "message")]
         table = Table(*headers, box=None, pad_edge=False)

@@ -24,6 +24,14 @@ INCEPTION_LAYERS = (
 )  # fmt: skip
 """GoogLeNet's, under torchvision's names."""
 
+CHANNELS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
+    "slim": (16, 32, 64),
+    "vgg19": (64, 128, 256, 512, 512),
+    "vgg16": (64, 128, 256, 512, 512),
+}
+INCEPTION_CHANNELS = (64, 64, 192, 256, 480, 512, 512, 512, 528, 832, 832, 1024)
+"""Those of `INCEPTION_LAYERS`."""
+
 ARCHITECTURES: tuple[str, ...] = (*CONVOLUTIONS_PER_BLOCK, "googlenet")
 
 DEFAULT_CONTENT_LAYERS: Mapping[str, tuple[str, ...]] = {
@@ -103,6 +111,17 @@ def layer_names(architecture: str) -> tuple[str, ...]:
         found += [f"relu{block}_{number}" for number in range(1, count + 1)]
         found.append(f"pool{block}")
     return tuple(found)
+
+
+def channel_count(architecture: str, layer: str) -> int:
+    """How many channels a layer has with the published or built-in weights; a file's may have others.
+
+    >>> channel_count("vgg19", "relu4_2"), channel_count("googlenet", "inception3a")
+    (512, 256)
+    """
+    if architecture == "googlenet":
+        return INCEPTION_CHANNELS[INCEPTION_LAYERS.index(layer)]
+    return CHANNELS_PER_BLOCK[architecture][int(layer[4]) - 1]
 
 
 def down_to_deepest(architecture: str, layers: Iterable[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from stylize_core.errors import SettingsError
 from stylize_core.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings_fields import Crop, check_choice, check_fields, plain
 from stylize_core.settings_fields import setting as _setting
-from stylize_core.settings_layers import UNUSED, Layers, check_layers, normalised
+from stylize_core.settings_layers import UNUSED, Layers, check_channels, check_layers, normalised
 
 _ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
@@ -223,6 +223,8 @@ class StyleSettings:
             named = self.weights.convention
             raise SettingsError("weights.convention", named, "googlenet is read as torchvision publishes it")
         check_layers("dream_layers", self.dream_layers, self.encoder, channels=True)
+        if self.weights is None:
+            check_channels("dream_layers", self.dream_layers, self.encoder)
         if self.mode == "dream" and self.colour == "match":
             raise SettingsError("colour", "match", "a dream has no style whose colours could be matched")
         if self.mode != "dream" and not (self.uses_content or self.uses_style or self.tv_weight):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from stylize_core.architecture import in_words, layer_names
+from stylize_core.architecture import channel_count, in_words, layer_names
 from stylize_core.errors import SettingsError
 from stylize_core.settings_fields import check_number
 
@@ -42,11 +42,24 @@ def check_layers(key: str, layers: Layers, encoder: str, *, channels: bool = Fal
     for name in layers:
         layer = _CHANNEL.sub("", name) if channels else name
         if layer not in known:
-            raise SettingsError(key, name, f"{encoder} has {in_words(known)}")
+            numbered = "; channels have whole numbers from 0 on" if channels and layer.count(":") else ""
+            raise SettingsError(key, name, f"{encoder} has {in_words(known)}{numbered}")
     if not isinstance(layers, Mapping) and len(set(layers)) != len(layers):
         raise SettingsError(key, list(layers), "each layer may stand once")
     for name, weight in dict(layers).items() if isinstance(layers, Mapping) else ():
         check_number(f"{key}.{name}", weight, float, {"gt": 0, "le": 1e15})
+
+
+def check_channels(key: str, layers: Iterable[str], encoder: str) -> None:
+    """Refuse channels that a layer does not have with the published or built-in weights.
+
+    Raises:
+        SettingsError: naming `key`.
+    """
+    for name in layers:
+        layer, _, channel = name.partition(":")
+        if channel and int(channel) >= (count := channel_count(encoder, layer)):
+            raise SettingsError(key, name, f"{layer} has the channels 0 to {count - 1}")
 
 
 def normalised(layers: Layers) -> dict[str, float]:

@@ -144,7 +144,7 @@ def test_a_report_without_a_pace_gives_no_estimate(home: Path, done: object, sec
 
 
 def test_a_run_that_ended_early_is_told_until_another_is_at_work(home: Path) -> None:
-    told = "the last run ended early: SIGTERM; run it again to go on"
+    told = "the last run ended early: SIGTERM"
     assert told not in printed(found(home))
     (home / "out/report.json").write_text(json.dumps({"end": "stopped", "reason": "SIGTERM"}))
     assert told in printed(found(home))

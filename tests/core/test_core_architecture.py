@@ -14,11 +14,13 @@ from stylize_core.architecture import (
     DEFAULT_CONTENT_LAYERS,
     DEFAULT_STYLE_LAYERS,
     PUBLISHED,
+    channel_count,
     convolutions,
     layer_names,
     smallest_side,
 )
 from stylize_core.encoder import Encoder
+from stylize_core.weights import builtin_weights
 
 
 @pytest.mark.parametrize(("architecture", "configuration"), [("vgg19", "E"), ("vgg16", "D")])
@@ -68,3 +70,20 @@ def test_published_weights_are_prepared_as_torchvision_says(name: str) -> None:
     picture = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (transforms.mean, transforms.std))
     torch.testing.assert_close(encoder.prepare(picture), (picture - mean) / std, rtol=1e-4, atol=2e-3)
+
+
+@pytest.mark.parametrize(("architecture", "configuration"), [("vgg19", "E"), ("vgg16", "D")])
+def test_layers_have_as_many_channels_as_torchvisions(architecture: str, configuration: str) -> None:
+    network = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[configuration])
+    for convolution in convolutions(architecture):
+        assert network[convolution.index].out_channels == channel_count(architecture, convolution.relu)
+        assert (
+            channel_count(architecture, f"pool{convolution.block}") == network[convolution.index].out_channels
+        )
+
+
+def test_the_built_in_networks_layers_have_as_many_channels_as_its_weights() -> None:
+    for layer, features in Encoder(builtin_weights(), layers=layer_names("slim"))(
+        torch.zeros(1, 3, 16, 16)
+    ).items():
+        assert features.shape[1] == channel_count("slim", layer)

@@ -14,7 +14,7 @@ from small_networks import speckles, tiny_weights, waves
 from torch import Tensor
 from torchvision.models import GoogLeNet, GoogLeNet_Weights
 
-from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, smallest_side
+from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, smallest_side
 from stylize_core.dream import aim_at
 from stylize_core.encoder import Encoder
 from stylize_core.errors import BadWeights, SettingsError
@@ -73,6 +73,7 @@ def test_every_layer_is_torchvisions(safe: bool) -> None:
     expected = their_features(picture)
     assert tuple(found) == INCEPTION_LAYERS
     for layer, features in found.items():
+        assert features.shape[1] == channel_count("googlenet", layer)
         assert float(features.min()) >= 0
         assert float(features.max()) > 0
         torch.testing.assert_close(features, expected[layer], rtol=1e-3, atol=1e-4 * float(features.max()))

@@ -303,3 +303,15 @@ def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -
     assert not quiet & set(StyleSettings(size=256).canonical())
     assert quiet & set(StyleSettings(size=512).canonical()) == {"scales"}, "which changed large pictures"
     assert StyleSettings().canonical()["init"] == "content"
+
+
+def test_a_channel_that_the_published_network_lacks_is_refused_and_a_files_is_left_to_the_file() -> None:
+    wanted: Any = {"encoder": "vgg19", "mode": "dream", "dream_layers": ["relu1_1:64"]}
+    with pytest.raises(SettingsError, match="'relu1_1:64' is not accepted; relu1_1 has the channels 0 to 63"):
+        StyleSettings(**wanted)
+    StyleSettings(**wanted, weights=WeightsFile(file="wide.pth", sha256="a" * 64))
+
+
+def test_a_channel_without_a_number_is_refused_with_what_is_meant() -> None:
+    with pytest.raises(SettingsError, match="and pool1 to pool3; channels have whole numbers from 0 on"):
+        StyleSettings(mode="dream", dream_layers=["relu3_1:eyes"])
