@@ -31,6 +31,7 @@ PAIR = "version: 1\noutput: out\npairs: [{content: a.jpg, style: b.jpg, settings
 
 # What only the loader can know: YAML itself, paths and names, and settings that depend on one another.
 BEYOND_A_SCHEMA = {
+    "channel",
     "alias", "anchor", "blend_picture_twice", "blend_with_a_pattern", "blend_without_weight",
     "contents_alone", "contradiction", "control_in_path", "double_star", "duplicate_key", "empty",
     "mask_is_a_pattern", "style_mask_of_a_blend",
