@@ -14,13 +14,12 @@ import math
 import pickle
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, cast
 
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
-from flows.pool_child import STOP, Progress, Raised, Stopwatch, report, should_stop, timed
+from flows.pool_child import Progress, Raised, Stopwatch, report, should_stop, timed
 from flows.pool_process import Child, Late, Limits, Lost, Stuck
 
 __all__ = ["DeviceChild", "Progress", "Stopwatch", "report", "should_stop", "timed"]
@@ -109,12 +108,11 @@ class DeviceChild:
         """Ask the child to end: `should_stop()` is true in it from now on, and no new call starts.
 
         A call in flight ends by itself, or with its child after `stop_s` seconds.
-        Does not wait and takes no lock, so signal handlers may use it.
+        Does not wait for anything, so signal handlers may use it.
         """
         self._stopped = True
         if child := self._child:
-            with suppress(OSError):  # it is dead already
-                child.link.send_bytes(STOP)
+            child.stop()
 
     def close(self, grace_s: float = 5.0) -> None:
         """Stop the child, and kill it if it has not ended after `grace_s` seconds; calls in flight return."""

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import cast
 
-from flows.pool_child import LOST_DEVICE, PARENT_DECIDES, Beat, Overdue, Progress, Raised, Returned, serve
+from flows.pool_child import (
+    LOST_DEVICE,
+    PARENT_DECIDES,
+    STOP,
+    Beat,
+    Overdue,
+    Progress,
+    Raised,
+    Returned,
+    serve,
+)
 
 KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
 TICK_S = 0.25
@@ -63,6 +74,7 @@ class Child:
 
     def __init__(self, device: str) -> None:
         self.link, self._theirs = SPAWN.Pipe()
+        self._sending = threading.Lock()  # a message goes out whole
         self.process = SPAWN.Process(target=serve, args=(self._theirs,), name=f"stylize {device}")
 
     def start(self) -> None:
@@ -85,8 +97,10 @@ class Child:
             Stuck: a limit was exceeded, or, as `Late`, that of a pair; the process is still there.
             Lost: the process ended.
         """
-        with _losses():
+        with _losses(), self._sending:
             self.link.send_bytes(request)
+        if stopped():  # while the request went out, perhaps, and then nobody has told
+            self.stop()
         watch = _Watch(limits)
         while True:
             message = watch.wait(lambda: self._hear(TICK_S), stopped=stopped())
@@ -96,6 +110,15 @@ class Child:
                 raise Late(message.pair)
             if isinstance(message, Progress):
                 on_progress(message)
+
+    def stop(self) -> None:
+        """Tell the process to end, without waiting: while a request goes out, `ask` does it afterwards."""
+        if self._sending.acquire(blocking=False):
+            try:
+                with suppress(OSError):  # it is dead already
+                    self.link.send_bytes(STOP)
+            finally:
+                self._sending.release()
 
     def end(self, grace_s: float = 0.0) -> None:
         """Wait that long, then kill."""

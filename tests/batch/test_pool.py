@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from processes import eventually, family, needs_proc
@@ -154,6 +155,24 @@ def test_progress_arrives_in_order_before_the_call_returns() -> None:
     with DeviceChild("cpu", on_progress=seen.append) as child:
         assert child.call(optimise, "a", 20) == "done"
         assert seen == [Progress("a", step, 1.0 / (step + 1)) for step in range(20)]
+
+
+def test_a_stop_while_a_request_goes_out_does_not_garble_it() -> None:
+    """Such as that of many pairs, which needs more than one write."""
+    with DeviceChild("cpu") as child:
+        child.call(len, b"warm")
+
+        def strike() -> None:
+            while not child._busy:
+                pass
+            time.sleep(0.01)
+            child.stop()
+
+        with ThreadPoolExecutor(1) as threads, suppress(WorkerStopped):  # where it came before the request
+            threads.submit(strike)
+            assert child.call(len, bytes(100_000_000)) == 100_000_000
+        with pytest.raises(WorkerStopped):
+            child.call(len, b"once more")
 
 
 def test_outside_a_worker_process_nobody_listens_and_nobody_stops_us() -> None:
