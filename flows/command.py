@@ -197,7 +197,7 @@ def _without_lines(error: ManifestError) -> str:
 def _one_pair(content: str, style: str | None, output: Path, settings: Sequence[str]) -> str:
     """What `stylize one` is told as a manifest; the only picture of a texture is its style."""
     if output.parts[:1] == ("s3:",):
-        raise SettingsError("output", str(output), "a single picture goes to a file; S3 is for manifests")
+        raise SettingsError("output", str(output), "it must be a local file; `stylize run` writes to S3")
     suffix = output.suffix.lower()
     if suffix not in FORMATS:
         raise SettingsError("output", str(output), "its name must end in " + ", ".join(FORMATS))

@@ -182,7 +182,7 @@ def test_one_says_once_what_failed(home: Path) -> None:
     [
         (("-o", "a.gif"), "a.gif"),
         (("-o", "a"), "must end in .png"),
-        (("-o", "s3://bucket/a.png"), "S3 is for manifests"),
+        (("-o", "s3://bucket/a.png"), "it must be a local file"),
         (("-o", "a.png", "-s", "stepz=5"), "settings.stepz: unknown key; did you mean `steps`?"),
         (("-o", "a.png", "-s", "steps=many"), "settings.steps"),
         (("-o", "a.png", "-s", "steps=0"), "settings.steps"),
