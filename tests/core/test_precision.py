@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,11 +129,25 @@ def test_rows_that_stall_in_bf16_are_finished_one_by_one() -> None:
     assert [report.evaluations for report in made.reports] == [400, 400]
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in one order, whatever the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("content", "style"), [("town", "flow"), ("landscape", "impasto")])
 def test_bf16_reaches_the_objective_of_fp32_to_one_percent(content: str, style: str) -> None:
-    """Both judged in fp32, with fp32 targets."""
-    settings = StyleSettings(size=256, steps=100)
+    """Both judged in fp32, with fp32 targets, by one thread, as pictures of this size are always made.
+
+    After 100 steps the objective still depends by some percent on the last bits, such as those that another
+    number of threads changes; after 200 hardly.
+    """
+    settings = StyleSettings(size=256, steps=200)
     contents, styles = picture(f"contents/{content}", 256), picture(f"styles/{style}", 256)
     exact = Encoder(builtin_weights(), layers=settings.layers)
     judge = Objective(
