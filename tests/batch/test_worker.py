@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -450,8 +451,11 @@ def test_octaves_that_a_dream_does_without_stand_in_its_record(home: Path) -> No
     assert any("of 9 octaves" in decision for decision in record(home, "p0").decisions)
 
 
-def test_a_channel_that_a_network_does_not_have_stops_a_run_before_it_starts(home: Path) -> None:
-    settings = DREAM + ", dream_layers: ['relu2_1:999']"
+def test_a_channel_that_a_staged_network_does_not_have_stops_a_run_before_it_starts(home: Path) -> None:
+    data = resources.files("stylize_core").joinpath("weights/slim.safetensors").read_bytes()
+    (home / "w.safetensors").write_bytes(data)
+    staged = f"weights: {{file: w.safetensors, sha256: {hashlib.sha256(data).hexdigest()}}}"
+    settings = DREAM + f", {staged}, dream_layers: ['relu2_1:999']"
     (job,) = jobs(manifest(home, "contents: ['photos/*']", settings=settings))
     with pytest.raises(SettingsError, match=r"relu2_1 has the channels 0 to \d+"):
         worker.check_weights(job.pair.style_settings)
