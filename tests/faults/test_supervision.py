@@ -117,7 +117,8 @@ def test_a_pair_that_takes_longer_than_its_timeout_fails_and_its_worker_goes_on(
 
 
 def test_a_worker_that_does_not_notice_a_timeout_is_killed_and_the_pair_not_tried_again(home: Path) -> None:
-    huge = "{content: photos/p1.png, style: paintings/s0.png, settings: {size: 2048}}"
+    slow = "size: 2560, precision: fp32, scales: 1, steps: 9"  # one report, after the last step
+    huge = f"{{content: photos/p1.png, style: paintings/s0.png, settings: {{{slow}}}}}"
     others = [f"{{content: photos/p0.png, style: paintings/s{number}.png}}" for number in range(2)]
     path = manifest(home, f"timeout: 4s\npairs: [{others[0]}, {huge}, {others[1]}]")
     ended = run_here(path, Audience())
