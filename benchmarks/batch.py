@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.table import Table
+
 from benchmarks.pictures import IMAGES
 
 PAIRS = 16
@@ -66,6 +68,16 @@ def in_rounds(ways: Mapping[str, Callable[[int], Cost]], rounds: int) -> dict[st
         for name, way in ways.items():
             costs[name].append(way(number))
     return costs
+
+
+def compared(first: str, costs: Mapping[str, Sequence[Cost]], *, title: str) -> Table:
+    """The ways in a table, the first being what the others are compared with."""
+    table = Table(first, "seconds", "spread", "peak memory", "pairs/hour", "ratio", title=title)
+    base = median_s(next(iter(costs.values())))
+    for way, found in costs.items():
+        seconds = median_s(found)
+        table.add_row(way, *row(found), f"{PAIRS * 3600 / seconds:.0f}", f"{base / seconds:.2f}")
+    return table
 
 
 def row(costs: Sequence[Cost]) -> tuple[str, str, str]:

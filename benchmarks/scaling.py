@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import PAIRS, Cost, in_rounds, median_s, row, stylize, write_manifest
+from benchmarks.batch import PAIRS, Cost, compared, in_rounds, stylize, write_manifest
 from flows.devices import slots, usable_cores
 
 
@@ -20,15 +20,8 @@ def scaling_table(*, size: int, steps: int, rounds: int) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         ways = {str(count): partial(_run, Path(folder), count, size, steps) for count in counts}
         costs = in_rounds(ways, rounds)
-    table = Table(
-        "workers", "seconds", "spread", "largest process", "pairs/hour", "ratio",
-        title=f"{PAIRS} pairs, slim, {size} px, {steps} steps, start-up included",
-    )  # fmt: skip
-    base = median_s(costs["1"])
-    for count, found in costs.items():
-        seconds = median_s(found)
-        table.add_row(count, *row(found), f"{PAIRS * 3600 / seconds:.0f}", f"{base / seconds:.2f}")
-    return table
+    title = f"{PAIRS} pairs, slim, {size} px, {steps} steps, start-up included"
+    return compared("workers", costs, title=title)
 
 
 def _run(folder: Path, workers: int, size: int, steps: int, number: int) -> Cost:

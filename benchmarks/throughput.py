@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import PAIRS, Cost, in_rounds, median_s, row, stylize, write_manifest
+from benchmarks.batch import PAIRS, Cost, compared, in_rounds, stylize, write_manifest
 from benchmarks.pictures import IMAGES
 
 
@@ -20,15 +20,7 @@ def throughput_table(*, size: int, steps: int, rounds: int) -> Table:
             "one run": lambda number: _together(folder, f"out{number}", size, steps),
         }
         costs = in_rounds(ways, rounds)
-    table = Table(
-        "way", "seconds", "spread", "peak memory", "pairs/hour", "ratio",
-        title=f"{PAIRS} pairs, slim, {size} px, {steps} steps",
-    )  # fmt: skip
-    base = median_s(costs["a process per pair (`stylize one`)"])
-    for way, found in costs.items():
-        seconds = median_s(found)
-        table.add_row(way, *row(found), f"{PAIRS * 3600 / seconds:.0f}", f"{base / seconds:.2f}")
-    return table
+    return compared("way", costs, title=f"{PAIRS} pairs, slim, {size} px, {steps} steps")
 
 
 def _together(folder: Path, output: str, size: int, steps: int) -> Cost:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylize_core.solvers import NONFINITE_TRIALS, Solver, choose_rows, keep_rows
+from stylize_core.solvers import NONFINITE_TRIALS, Rows, Solver, choose_rows, keep_rows
 
 RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
 
 
-class Adam:
+class Adam(Rows):
     """Adam (Kingma and Ba 2014, arXiv 1412.6980, algorithm 1), which keeps the best point it has seen.
 
     A non-finite trial goes back to the best point, forgets the moments and halves the rate of its row.
@@ -23,17 +23,11 @@ class Adam:
     BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
     def __init__(self, start: Tensor, *, learning_rate: float) -> None:
-        rows = start.shape[0]
-        self.trial = self.best = start
-        self.best_loss = start.new_full((rows,), torch.inf)
-        self.accepted = torch.zeros(rows, dtype=torch.int64, device=start.device)
-        self.stalled = torch.zeros(rows, dtype=torch.bool, device=start.device)
-        self.broken = torch.zeros_like(self.stalled)
-        self._rate = start.new_full((rows,), learning_rate)
+        super().__init__(start)
+        self._rate = torch.full_like(self.best_loss, learning_rate)
         self._first = torch.zeros_like(start)
         self._second = torch.zeros_like(start)
         self._age = torch.zeros_like(self.accepted)
-        self._nonfinite = torch.zeros_like(self.accepted)
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Take in the trial and step on, or back to the best point where it was not finite."""
@@ -54,10 +48,6 @@ class Adam:
         )
         self.trial = choose_rows(finite, self._stepped(), self.best)
 
-    def keep(self, rows: Tensor) -> None:
-        """Forget all but these rows."""
-        keep_rows(self, rows)
-
     def _stepped(self) -> Tensor:
         age = self._age[:, None].to(self._first.dtype)
         mean = self._first / (1 - self.BETA_1**age)
@@ -65,7 +55,7 @@ class Adam:
         return self.trial - self._rate[:, None] * mean / (spread + self.EPSILON)
 
 
-class GradientDescent:
+class GradientDescent(Rows):
     """`x - rate * gradient` at a fixed rate, which keeps the best point it has seen.
 
     Gradients come with a root mean square of 1 at the start, so the rate is the size of the first step, and
@@ -78,15 +68,9 @@ class GradientDescent:
     """
 
     def __init__(self, start: Tensor, *, learning_rate: float) -> None:
-        rows = start.shape[0]
-        self.trial = self.best = start
-        self.best_loss = start.new_full((rows,), torch.inf)
-        self.accepted = torch.zeros(rows, dtype=torch.int64, device=start.device)
-        self.stalled = torch.zeros(rows, dtype=torch.bool, device=start.device)
-        self.broken = torch.zeros_like(self.stalled)
-        self._rate = start.new_full((rows,), learning_rate)
+        super().__init__(start)
+        self._rate = torch.full_like(self.best_loss, learning_rate)
         self._limit = torch.full_like(self.best_loss, torch.inf)
-        self._nonfinite = torch.zeros_like(self.accepted)
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Take in the trial and step on, or back to the best point where it led nowhere."""
@@ -94,18 +78,14 @@ class GradientDescent:
         self._limit = torch.where(finite & torch.isinf(self._limit), RUNAWAY * loss.abs(), self._limit)
         usable = finite & (loss <= self._limit)
         better = usable & (loss < self.best_loss)
-        self.best = torch.where(better[:, None], self.trial, self.best)
+        self.best = choose_rows(better, self.trial, self.best)
         self.best_loss = torch.where(better, loss, self.best_loss)
         self.accepted = self.accepted + usable
         self._nonfinite = torch.where(finite, 0, self._nonfinite + 1)
         self.broken = self.broken | (self._nonfinite >= NONFINITE_TRIALS)
         self._rate = torch.where(usable, self._rate, self._rate / 2)
         stepped = self.trial - self._rate[:, None] * gradient
-        self.trial = torch.where(usable[:, None], stepped, self.best)
-
-    def keep(self, rows: Tensor) -> None:
-        """Forget all but these rows."""
-        keep_rows(self, rows)
+        self.trial = choose_rows(usable, stepped, self.best)
 
 
 class Averaged:

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from stylize_core.curvature import Pairs
-from stylize_core.solvers import NONFINITE_TRIALS, choose_rows, keep_rows
+from stylize_core.solvers import NONFINITE_TRIALS, Rows, choose_rows
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's c1, Nocedal and Wright 2006, equation 3.4
 FIRST_MOVE = 0.01  # root mean square of the first step, in units of the 0..1 pixel range
 LINE_SEARCH_TRIALS = 10
 
 
-class LBFGS:
+class LBFGS(Rows):
     """Limited-memory BFGS with a backtracking line search.
 
     The inverse Hessian is kept in the compact form of Byrd, Nocedal and Schnabel 1994 (Mathematical
@@ -29,19 +29,13 @@ class LBFGS:
     """
 
     def __init__(self, start: Tensor, *, history: int = 10) -> None:
-        rows = start.shape[0]
-        self.trial = self.best = start
-        self.best_loss = start.new_full((rows,), torch.inf)
-        self.accepted = torch.zeros(rows, dtype=torch.int64, device=start.device)
-        self.stalled = torch.zeros(rows, dtype=torch.bool, device=start.device)
-        self.broken = torch.zeros_like(self.stalled)
+        super().__init__(start)
         self._gradient = torch.zeros_like(start)
         self._direction = torch.zeros_like(start)
-        self._slope = start.new_zeros(rows)
-        self._step = start.new_ones(rows)
-        self._scale = start.new_full((rows,), FIRST_MOVE)
+        self._slope = torch.zeros_like(self.best_loss)
+        self._step = torch.ones_like(self.best_loss)
+        self._scale = torch.full_like(self.best_loss, FIRST_MOVE)
         self._trials = torch.zeros_like(self.accepted)
-        self._nonfinite = torch.zeros_like(self.accepted)
         self._pairs = Pairs(start, history)
         self._started = False
 
@@ -60,7 +54,7 @@ class LBFGS:
 
     def keep(self, rows: Tensor) -> None:
         """Forget all but these rows."""
-        keep_rows(self, rows)
+        super().keep(rows)
         self._pairs.keep(rows)
 
     def _begin(self, loss: Tensor, gradient: Tensor, finite: Tensor) -> None:

@@ -50,6 +50,27 @@ class Solver(Protocol):
         ...
 
 
+class Rows:
+    """What a solver that walks by itself knows of every row, before its first trial.
+
+    Args:
+        start: [B, D].
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        rows = start.shape[0]
+        self.trial = self.best = start
+        self.best_loss = start.new_full((rows,), torch.inf)
+        self.accepted = torch.zeros(rows, dtype=torch.int64, device=start.device)
+        self.stalled = torch.zeros(rows, dtype=torch.bool, device=start.device)
+        self.broken = torch.zeros_like(self.stalled)
+        self._nonfinite = torch.zeros_like(self.accepted)
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget all but these rows."""
+        keep_rows(self, rows)
+
+
 def keep_rows(state: object, rows: Tensor) -> None:
     """Of every tensor among the attributes, keep the given rows."""
     for name, value in vars(state).items():
