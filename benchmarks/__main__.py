@@ -15,6 +15,7 @@ from benchmarks.reconstructions import content_table, texture_table
 from benchmarks.records import records_table
 from benchmarks.scaling import scaling_table
 from benchmarks.throughput import throughput_table
+from benchmarks.waiting import waiting_table
 
 NAMES = (
     "evaluation",
@@ -25,6 +26,7 @@ NAMES = (
     "pipeline",
     "records",
     "scaling",
+    "waiting",
 )
 
 
@@ -66,6 +68,8 @@ def main() -> None:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds))
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
+    if "waiting" in wanted:
+        console.print(waiting_table(size=256, rounds=10 * options.rounds))
 
 
 if __name__ == "__main__":

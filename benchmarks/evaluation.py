@@ -2,90 +2,100 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from rich.table import Table
+from torch import Tensor
+from torch.nn import functional
 
 from benchmarks.pictures import objective_for, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss
+from benchmarks.turns import Turns, Way, Work, take_turns
 from stylize_core.architecture import Architecture, convolutions
 from stylize_core.settings import StyleSettings
 from stylize_core.weights import Weights
 
-Work = Callable[[], object]
+PLAIN = "plain PyTorch, float32"
+FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# One large 3x3 convolution in channels-last: what this machine can do at all. [C, H, W], as many C out as in.
+PEAK = (256, 96, 128)
 
 
 def evaluation_table(encoder: Architecture, *, size: int, rounds: int, file: str | None) -> Table:
-    """Median seconds of each way, taken in turns, with the ratio to plain PyTorch."""
+    """Median seconds of each way, taken in turns, with the ratio to plain PyTorch and the memory in use."""
     settings = StyleSettings(encoder=encoder, size=size)
-    weights = weights_for(encoder, file)
-    content, style = picture("contents/town", size), picture("styles/flow", size)
-    height, width = content.shape[-2:]
-    ways = {"plain PyTorch, float32": _plain(weights, settings, content, style)}
-    for name, dtype in (("chain, float32", torch.float32), ("chain, bfloat16", torch.bfloat16)):
-        ways[name] = _ours(weights, settings, content, style, dtype)
-    times = in_turns(ways, rounds)
-    flops = 3 * _forward_flops(weights, settings.layers[-1], height * width)
-    peaks = {dtype: convolution_peak(dtype, rounds) for dtype in (torch.float32, torch.bfloat16)}
+    ways = {PLAIN: Way(partial(_plain, settings, file), prepared=False)}
+    for name in FORMATS:
+        ways[f"chain, {name}"] = Way(partial(chain, settings, file, name))
+        ways[f"peak, {name}"] = Way(partial(_peak, name))
+    found = take_turns(ways, rounds=rounds, threads=torch.get_num_threads())
+    flops = _flops(weights_for(encoder, file), settings.layers[-1], size * _height(size))
     table = Table(
-        "way", "median s", "spread s", "ratio", "GFLOP/s", "of the peak",
-        title=f"one loss and gradient, {encoder} to {settings.layers[-1]}, {width}x{height} px, "
+        "way", "median s", "spread s", "ratio", "GFLOP/s", "of the peak", "largest process",
+        title=f"one loss and gradient, {encoder} to {settings.layers[-1]}, {size}x{_height(size)} px, "
         f"{torch.get_num_threads()} threads",
     )  # fmt: skip
-    base = statistics.median(times["plain PyTorch, float32"])
-    for name, seconds in times.items():
-        median = statistics.median(seconds)
-        peak = peaks[torch.bfloat16 if "bfloat16" in name else torch.float32]
-        rate = flops / median
-        spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
-        table.add_row(
-            name, f"{median:.3f}", spread, f"{base / median:.2f}", f"{rate / 1e9:.0f}", f"{rate / peak:.0%}"
-        )
+    channels, height, width = PEAK
+    for name in (PLAIN, *(f"chain, {name}" for name in FORMATS)):
+        peak = 2 * 9 * channels**2 * height * width / min(found[f"peak, {name.split()[-1]}"].seconds)
+        table.add_row(name, *_figures(found[name], found[PLAIN], flops, peak))
     return table
 
 
-def in_turns(ways: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way per round, one warm-up first; the ways alternate, so that drift hits all alike."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, work in ways.items():
-            began = time.perf_counter()
-            work()
-            if number:
-                times[name].append(time.perf_counter() - began)
-    return times
+def _figures(turns: Turns, plain: Turns, flops: float, peak: float) -> tuple[str, ...]:
+    rate = flops / turns.median
+    return (
+        f"{turns.median:.3f}",
+        turns.spread,
+        f"{plain.median / turns.median:.2f}",
+        f"{rate / 1e9:.0f}",
+        f"{rate / peak:.0%}",
+        f"{turns.peak_bytes / 1e6:.0f} MB",
+    )
 
 
-def convolution_peak(dtype: torch.dtype, rounds: int) -> float:
-    """FLOP/s of one large 3x3 convolution in channels-last: what this machine can do at all."""
-    features = torch.randn(1, 256, 96, 128).to(dtype).contiguous(memory_format=torch.channels_last)
-    kernel = torch.randn(256, 256, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
-    times = in_turns({"": lambda: torch.nn.functional.conv2d(features, kernel, padding=1)}, 3 * rounds)
-    return 2 * 9 * 256 * 256 * 96 * 128 / min(times[""])
-
-
-def _plain(weights: Weights, settings: StyleSettings, content: torch.Tensor, style: torch.Tensor) -> Work:
-    loss = plain_loss(PlainVGG(weights, settings.layers), content, style, settings)
+def _plain(settings: StyleSettings, file: str | None) -> Work:
+    content, style = _pictures(settings)
+    network = PlainVGG(weights_for(settings.encoder, file), settings.layers)
+    loss = plain_loss(network, content, style, settings)
     image = content.clone().requires_grad_()
     return lambda: torch.autograd.grad(loss(image), image)
 
 
-def _ours(
-    weights: Weights, settings: StyleSettings, content: torch.Tensor, style: torch.Tensor, dtype: torch.dtype
-) -> Work:
-    objective = objective_for(weights, settings, content, style, dtype)
+def chain(settings: StyleSettings, file: str | None, dtype: str) -> Work:
+    """One evaluation of our objective for a pair of example pictures."""
+    content, style = _pictures(settings)
+    weights = weights_for(settings.encoder, file)
+    objective = objective_for(weights, settings, content, style, FORMATS[dtype])
     return lambda: objective(content)
 
 
-def _forward_flops(weights: Weights, deepest: str, pixels: int) -> float:
+def _peak(dtype: str) -> Work:
+    channels, height, width = PEAK
+    features = torch.randn(1, channels, height, width).to(FORMATS[dtype])
+    kernel = torch.randn(channels, channels, 3, 3).to(FORMATS[dtype])
+    features, kernel = (given.contiguous(memory_format=torch.channels_last) for given in (features, kernel))
+    return lambda: functional.conv2d(features, kernel, padding=1)
+
+
+def _pictures(settings: StyleSettings) -> tuple[Tensor, Tensor]:
+    """A content picture of 4:3 and a style picture."""
+    size = settings.size
+    content = functional.interpolate(picture("contents/town", size), (_height(size), size), mode="bilinear")
+    return content, picture("styles/flow", size)
+
+
+def _height(size: int) -> int:
+    return size * 3 // 4
+
+
+def _flops(weights: Weights, deepest: str, pixels: int) -> float:
+    """Of all convolutions and of their derivatives by what they see, 9 products per result and channel."""
     total = 0.0
     for place in convolutions(weights.architecture):
-        total += (
-            2 * weights.parameters[f"features.{place.index}.weight"].numel() * pixels / 4 ** (place.block - 1)
-        )
+        kernel = weights.parameters[f"features.{place.index}.weight"]
+        total += 2 * 2 * kernel.numel() * pixels / 4 ** (place.block - 1)
         if place.relu == deepest:
             break
     return total

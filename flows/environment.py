@@ -1,19 +1,42 @@
-"""What PyTorch reads from the environment when it is first imported, for bulk work on shared machines."""
+"""What a process that computes asks of OpenMP, PyTorch and the C library before PyTorch is first imported."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 WANTED = {
-    # OpenMP's threads wait for one another by spinning, which on a busy machine, or in a container with fewer
-    # processors than it sees, makes torch tens of times slower.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    # OpenMP's threads wait for one another by spinning, by default so long that on a busy machine, or in a
+    # container with fewer processors than it sees, torch becomes tens of times slower. To sleep at once costs
+    # an evaluation a third on a quiet machine: work comes in pieces of some microseconds. So many rounds of
+    # spinning are about as long (`python -m benchmarks waiting`).
+    "GOMP_SPINCOUNT": "1000",
     # Features are large and are made anew at every step; in large pages the kernel hands them over sooner.
     "THP_MEM_ALLOC_ENABLE": "1",
 }
 
+# malloc.h: free memory goes back to the system beyond so many bytes at the end of the heap, and blocks of so
+# many bytes have pages of their own, which go back at once.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEEP_BYTES = 2**30
+
 
 def prepare_for_torch() -> None:
     """Set what the user has not set; call it before torch is imported."""
-    for name, value in WANTED.items():
+    for name, value in _wanted().items():
         os.environ.setdefault(name, value)
+    _keep_memory()
+
+
+def _wanted() -> dict[str, str]:
+    """The variables; none that would overrule the user's own word on waiting."""
+    waits = "OMP_WAIT_POLICY" in os.environ
+    return {name: value for name, value in WANTED.items() if not (waits and name == "GOMP_SPINCOUNT")}
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what is freed for the next step, which needs as much: pages anew cost a tenth."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None and not any(name.startswith("MALLOC_") for name in os.environ):
+        mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEEP_BYTES)

@@ -94,10 +94,10 @@ class Chain:
         if self._ends_in_pool:
             gradient = self._unpool(None, self._steps[-1].place.block, trace, seeds)
         for step in reversed(self._steps):
-            features = trace.features[step.place.relu]
-            gradient = _joined(gradient, seeds.get(step.place.relu), features.dtype)
+            name = step.place.relu
+            gradient = _through_relu(gradient, seeds.get(name), trace.features[name])
             if gradient is not None:
-                gradient = step.backward(_masked(gradient, features))
+                gradient = step.backward(gradient)
             if _opens_block(step.place):
                 gradient = self._unpool(gradient, step.place.block - 1, trace, seeds)
         if gradient is None:
@@ -117,23 +117,21 @@ class Chain:
     def _unpool(
         self, gradient: Tensor | None, block: int, trace: Trace, seeds: Mapping[str, Tensor]
     ) -> Tensor | None:
-        """From the gradient by what the pooling of a block hands on to that by the block's last features."""
+        """From the gradient by what the pooling of a block hands on to that by the block's last features.
+
+        That of averages stays at their size; `_through_relu` spreads it.
+        """
         features = trace.features[[step.place.relu for step in self._steps if step.place.block == block][-1]]
         seed = seeds.get(f"pool{block}")
         if seed is not None and not self._maximum:
             seed = seed * AVERAGE_POOL_GAIN
         gradient = _joined(gradient, seed, features.dtype)
-        if gradient is None:
-            return None
-        if self._maximum:
-            won = torch.ops.aten.max_pool2d_with_indices_backward(
-                gradient, features, [2, 2], [2, 2], [0, 0], [1, 1], False, trace.chosen[block]
-            )
-            return cast("Tensor", won)
-        back = torch.ops.aten.avg_pool2d_backward(
-            gradient, features, [2, 2], [2, 2], [0, 0], False, True, None
+        if gradient is None or not self._maximum:
+            return gradient
+        won = torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient, features, [2, 2], [2, 2], [0, 0], [1, 1], False, trace.chosen[block]
         )
-        return cast("Tensor", back)
+        return cast("Tensor", won)
 
 
 class _Step:
@@ -170,6 +168,43 @@ def _joined(gradient: Tensor | None, seed: Tensor | None, dtype: torch.dtype) ->
     if seed is None:
         return gradient
     return seed.to(dtype, copy=True) if gradient is None else gradient.add_(seed.to(dtype))
+
+
+def _through_relu(gradient: Tensor | None, seed: Tensor | None, features: Tensor) -> Tensor | None:
+    """From the gradients by a ReLU's features, of deeper layers and of a loss, to that by what it was given.
+
+    The gradient of deeper layers may be that by averages of 2x2 features.
+    """
+    if gradient is not None and gradient.shape != features.shape:
+        gradient = _spread(gradient, features)
+        if seed is None:
+            return gradient
+    gradient = _joined(gradient, seed, features.dtype)
+    return None if gradient is None else _masked(gradient, features)
+
+
+def _spread(gradient: Tensor, features: Tensor) -> Tensor:
+    """The gradient by averages, which is used up, as that by what the ReLU of the features was given."""
+    if not features.is_contiguous(memory_format=torch.channels_last):
+        back = torch.ops.aten.avg_pool2d_backward(
+            gradient, features, [2, 2], [2, 2], [0, 0], False, True, None
+        )
+        return _masked(back, features)
+    rows, columns = gradient.shape[2:]
+    spread = torch.empty_like(features)
+    spread[:, :, 2 * rows :] = 0
+    spread[..., 2 * columns :] = 0
+    quarter_bhwc = gradient.mul_(0.25).permute(0, 2, 3, 1)
+    wide_bhwc = torch.cat((quarter_bhwc, quarter_bhwc), -1).view(len(features), rows, 1, 2 * columns, -1)
+    made, seen = (_in_pairs_of_rows(whole, rows, columns) for whole in (spread, features))
+    torch.ops.aten.threshold_backward.grad_input(wide_bhwc, seen, 0, grad_input=made)
+    return spread
+
+
+def _in_pairs_of_rows(whole: Tensor, rows: int, columns: int) -> Tensor:
+    """What of [B, C, H, W] lies in whole 2x2 squares, [B, rows, 2, 2 columns, C]."""
+    squares_bhwc = whole.permute(0, 2, 3, 1)[:, : 2 * rows, : 2 * columns]
+    return torch.unflatten(squares_bhwc, 1, (rows, 2))
 
 
 def _masked(gradient: Tensor, features: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.curvature import Pairs
-from stylize_core.solvers import NONFINITE_TRIALS, Rows, choose_rows
+from stylize_core.solvers import NONFINITE_TRIALS, Rows, choose_rows, surely_none
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's c1, Nocedal and Wright 2006, equation 3.4
 FIRST_MOVE = 0.01  # root mean square of the first step, in units of the 0..1 pixel range
@@ -41,7 +41,7 @@ class LBFGS(Rows):
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Accept or refuse the trial, row by row, and choose the next."""
-        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1)
+        finite = torch.isfinite(loss) & torch.isfinite(gradient.sum(1))
         if not self._started:
             self._begin(loss, gradient, finite)
             return
@@ -79,6 +79,8 @@ class LBFGS(Rows):
         return (exhausted & ~self.stalled) | (refused & ~finite)
 
     def _accept(self, loss: Tensor, gradient: Tensor, accept: Tensor) -> None:
+        if surely_none(accept):
+            return
         self._pairs.add(self.trial - self.best, gradient - self._gradient, accept)
         self.best = choose_rows(accept, self.trial, self.best)
         self.best_loss = torch.where(accept, loss, self.best_loss)
@@ -89,16 +91,19 @@ class LBFGS(Rows):
     def _turn(self, accept: Tensor, fallback: Tensor) -> None:
         """New directions for rows that moved or start anew; the others keep theirs."""
         self._pairs.clear(fallback)
-        self._scale = torch.where(accept, self._pairs.scale(self._scale), self._scale)
-        direction = self._pairs.direction(self._gradient, self._scale)
-        self._direction = choose_rows(accept, direction, self._direction)
-        self._slope = (self._gradient * self._direction).sum(1)
+        if not surely_none(accept):
+            self._scale = torch.where(accept, self._pairs.scale(self._scale), self._scale)
+            direction = self._pairs.direction(self._gradient, self._scale)
+            self._direction = choose_rows(accept, direction, self._direction)
+            self._slope = (self._gradient * self._direction).sum(1)
         uphill = accept & ~(self._slope < 0)
         self._pairs.clear(uphill)
         self._descend(fallback | uphill)
 
     def _descend(self, rows: Tensor) -> None:
         """Point straight downhill in the given rows."""
+        if surely_none(rows):
+            return
         self._direction = choose_rows(rows, -self._scale[:, None] * self._gradient, self._direction)
         self._slope = (self._gradient * self._direction).sum(1)
         self._step = torch.where(rows, 1.0, self._step)

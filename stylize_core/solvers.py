@@ -79,5 +79,12 @@ def keep_rows(state: object, rows: Tensor) -> None:
 
 
 def choose_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """Whole rows of one or the other: [B] bool, [B, D], [B, D] to [B, D]."""
-    return torch.where(rows[:, None], yes, no)
+    """Whole rows of one or the other: [B] bool, [B, D], [B, D] to [B, D], which may be one of them itself."""
+    if surely_none(rows):
+        return no
+    return yes if surely_none(~rows) else torch.where(rows[:, None], yes, no)
+
+
+def surely_none(rows: Tensor) -> bool:
+    """Whether no row is meant; on a GPU, which would have to be waited for, that is never known."""
+    return rows.device.type == "cpu" and not bool(rows.any())
