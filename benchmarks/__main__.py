@@ -7,6 +7,7 @@ import argparse
 import torch
 from rich.console import Console
 
+from benchmarks.choices import colours_table, solvers_table
 from benchmarks.evaluation import evaluation_table
 from benchmarks.objective import objective_table
 from benchmarks.pipeline import pipeline_table
@@ -22,6 +23,8 @@ NAMES = (
     "objective",
     "precision",
     "reconstructions",
+    "solvers",
+    "colours",
     "throughput",
     "pipeline",
     "records",
@@ -60,6 +63,10 @@ def main() -> None:
     if "reconstructions" in wanted:
         console.print(content_table(size=256, steps=100))
         console.print(texture_table(size=256, steps=300))
+    if "solvers" in wanted:
+        console.print(solvers_table(size=192, steps=100))
+    if "colours" in wanted:
+        console.print(colours_table(size=320, steps=100))
     if "throughput" in wanted:
         console.print(throughput_table(size=256, steps=50, rounds=options.rounds))
     if "pipeline" in wanted:

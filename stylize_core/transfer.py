@@ -23,8 +23,7 @@ from stylize_core.regions import Region
 from stylize_core.scene import Scene, shrunk
 from stylize_core.settings import StyleSettings
 
-# How strong the noise is that a content is reconstructed from. What a layer does not see stays as it was, so
-# with full noise a reconstruction from relu3_1 has 14.5 dB and from this 18.3 (docs/guide.md).
+# How strong the noise is that a content is reconstructed from: what a layer does not see stays as it was.
 FAINT_NOISE = 0.1
 
 
