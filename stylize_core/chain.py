@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
 from stylize_core.convolution import Filter, convolution, memory_format
+from stylize_core.winograd import Winograd
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
 # three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
@@ -73,6 +74,11 @@ class Chain:
         self._maximum = pooling == "max"
         self._pools = {layer for layer in layers if layer.startswith("pool")}
         self._ends_in_pool = bool(needed) and needed[-1] in self._pools
+
+    @property
+    def rounds_coarsely(self) -> bool:
+        """Whether some convolutions round more coarsely than their number format asks for."""
+        return any(step.rounds_coarsely for step in self._steps)
 
     def forward(self, prepared_bchw: Tensor) -> Trace:
         """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
@@ -155,6 +161,10 @@ class _Step:
         padding = 0 if place.index == 0 else 1
         self._filter = make(weight, bias, padding=padding)
         self._turned = make(turned, None, padding=2 - padding)
+
+    @property
+    def rounds_coarsely(self) -> bool:
+        return isinstance(self._filter, Winograd) or isinstance(self._turned, Winograd)
 
     def forward(self, features: Tensor) -> Tensor:
         return self._filter(features).relu_()

@@ -78,6 +78,11 @@ class Encoder:
                 dtype=dtype,
             )
 
+    @property
+    def rounds_coarsely(self) -> bool:
+        """Whether its gradients are too coarse for the last steps of a descent, as Winograd's way is."""
+        return isinstance(self._chain, Chain) and self._chain.rounds_coarsely
+
     def exact(self) -> Encoder:
         """The same network in fp32, built when it is first asked for; itself if it computes so."""
         if self._exact.precision != "fp32":

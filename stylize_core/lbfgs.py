@@ -37,13 +37,16 @@ class LBFGS(Rows):
         self._scale = torch.full_like(self.best_loss, FIRST_MOVE)
         self._trials = torch.zeros_like(self.accepted)
         self._pairs = Pairs(start, history)
-        self._started = False
+        self._started = self._asked_anew = False
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Accept or refuse the trial, row by row, and choose the next."""
         finite = torch.isfinite(loss) & torch.isfinite(gradient.sum(1))
         if not self._started:
             self._begin(loss, gradient, finite)
+            return
+        if self._asked_anew:
+            self._go_on(loss, gradient, finite)
             return
         bound = self.best_loss + SUFFICIENT_DECREASE * self._step * self._slope
         accept = finite & (loss <= bound) & (loss < self.best_loss) & ~self.stalled & ~self.broken
@@ -56,6 +59,23 @@ class LBFGS(Rows):
         """Forget all but these rows."""
         super().keep(rows)
         self._pairs.keep(rows)
+
+    def revalue(self) -> None:
+        """Ask for the best points again: from now on they are told of by another, similar objective.
+
+        What is known of the curvature stays; losses of before are no bound any more.
+        """
+        self.trial, self._asked_anew = self.best, True
+
+    def _go_on(self, loss: Tensor, gradient: Tensor, finite: Tensor) -> None:
+        self._asked_anew = False
+        self.broken = self.broken | ~finite
+        self.best_loss = torch.where(finite, loss, self.best_loss)
+        self._gradient = choose_rows(finite, gradient, self._gradient)
+        self.stalled = torch.zeros_like(self.stalled)
+        self._step, self._trials = torch.ones_like(self._step), torch.zeros_like(self._trials)
+        self._turn(finite, torch.zeros_like(finite))
+        self._aim()
 
     def _begin(self, loss: Tensor, gradient: Tensor, finite: Tensor) -> None:
         self._started = True

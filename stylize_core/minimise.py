@@ -19,6 +19,9 @@ from stylize_core.solvers import Solver
 
 # How often the host looks at the device's numbers. In between, nothing waits.
 CHECK_EVERY = 10
+# The share of the steps at full size that is taken in fp32 where the network rounds coarsely: gradients that
+# are off by some percent get most of the way as fast as exact ones, and no further.
+FINISH = 0.3
 # Adam's rate when it takes over a row that L-BFGS could not keep finite.
 RESCUE_RATE = 0.005
 
@@ -101,7 +104,8 @@ def minimise(
         settings: optimizer, steps, history, learning_rate and average.
         callback: called every few evaluations from the thread of the caller; an exception ends the work.
         frames: shown the pictures at the steps that it names, in the same way. The result stays the same.
-        exact: makes the same objective in fp32, which rows that stall in another precision go on with.
+        exact: makes the same objective in fp32, which the last steps are taken with if the network rounds
+            coarsely, and which rows that stall in another precision go on with.
         stage: which of the steps are taken; all if left out.
         reports: those of the stages before, which are written on.
 
@@ -116,9 +120,11 @@ def minimise(
     run = _Run(settings, stage.last, callback, frames)
     for report in reports:
         report.best_loss = math.inf  # losses of other sizes are no bound for this one's
-    best = run.drive(
-        objective, _solver(start_bchw.flatten(1), settings), reports, start_bchw.shape, stage.first
-    )
+    solver = _solver(start_bchw.flatten(1), settings)
+    finish = None
+    if exact is not None and objective.encoder.rounds_coarsely and isinstance(solver, LBFGS):
+        finish = _Finish(stage.last - round(FINISH * (stage.last - stage.first)), exact, solver)
+    best = run.drive(objective, solver, reports, start_bchw.shape, stage.first, finish)
     for row, report in enumerate(reports):
         step = stage.first + report.evaluations - before[row]
         if step >= stage.last or settings.optimizer != "lbfgs":
@@ -126,7 +132,7 @@ def minimise(
         alone = run.of_row(row, reports)
         if report.stop_reason == "diverged":
             best[row] = alone.rescue(objective.rows([row]), best[row : row + 1], report, step)
-        elif report.stop_reason == "stalled" and exact is not None:
+        elif report.stop_reason == "stalled" and exact is not None and (not finish or step <= finish.after):
             best[row] = alone.refine(exact().rows([row]), best[row : row + 1], report, step)
     return best, reports
 
@@ -137,6 +143,29 @@ def _solver(start: Tensor, settings: StyleSettings) -> Solver:
     walker = Adam if settings.optimizer == "adam" else GradientDescent
     solver: Solver = walker(start, learning_rate=settings.learning_rate)
     return Averaged(solver, decay=settings.average) if settings.average else solver
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """The last steps in fp32, with what the solver has learned of the curvature.
+
+    Attributes:
+        after: how many evaluations come before.
+    """
+
+    after: int
+    exact: Callable[[], Objective]
+    solver: LBFGS
+
+    def begin(self, reports: Sequence[RowReport]) -> Objective:
+        """Turn the solver to the objective that it returns, and say so in the reports of all rows left."""
+        for report in reports:
+            report.decisions.append(
+                f"bf16 is coarse in this network; fp32 took over after {self.after} evaluations"
+            )
+            report.best_loss = math.inf  # of the other precision, and no bound for this one
+        self.solver.revalue()
+        return self.exact()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +210,13 @@ class _Run:
         return self.drive(exact, solver, [report], start.shape, step)[0]
 
     def drive(
-        self, objective: Objective, solver: Solver, reports: list[RowReport], shape: torch.Size, done: int
+        self,
+        objective: Objective,
+        solver: Solver,
+        reports: list[RowReport],
+        shape: torch.Size,
+        done: int,
+        finish: _Finish | None = None,
     ) -> Tensor:
         """Run the solver until the evaluations are used up or every row has ended; fill in the reports.
 
@@ -193,6 +228,8 @@ class _Run:
         plateau = Plateau(self.settings.plateau, solver.best)
         scale = torch.ones(len(rows), device=results.device)
         for step in range(done + 1, self.last + 1):
+            if finish is not None and step == finish.after + 1:
+                objective = finish.begin([reports[row] for row in rows]).rows(rows)
             loss, gradient = objective(solver.trial.view(-1, *shape[1:]))
             losses.append(loss)
             flat = gradient.reshape(len(rows), -1)

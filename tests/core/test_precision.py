@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_networks
 import torch
 from small_networks import tiny_encoder, tiny_weights, waves
 from torch import Tensor
@@ -16,11 +17,11 @@ from stylize_core.device import SMALLEST_IN_BF16, choose_precision
 from stylize_core.encoder import Encoder
 from stylize_core.errors import DeviceUnavailable
 from stylize_core.image import decode_picture, resize
-from stylize_core.minimise import CHECK_EVERY
+from stylize_core.minimise import CHECK_EVERY, minimise
 from stylize_core.objective import Objective, content_targets, style_targets
 from stylize_core.settings import PictureSettings, StyleSettings
 from stylize_core.transfer import stylize
-from stylize_core.weights import builtin_weights
+from stylize_core.weights import Weights, builtin_weights
 
 CPU = torch.device("cpu")
 IMAGES = Path(__file__).parents[2] / "manifests" / "images"
@@ -130,6 +131,57 @@ def test_rows_that_stall_in_bf16_are_finished_one_by_one() -> None:
 
 
 @pytest.fixture
+def wide_weights(monkeypatch: pytest.MonkeyPatch) -> Weights:
+    """A random network with so many channels that bfloat16 goes Winograd's way."""
+    monkeypatch.setattr(small_networks, "WIDTHS", (32, 128, 128, 128, 128))
+    return tiny_weights("vgg19")
+
+
+WIDE = StyleSettings(
+    encoder="vgg19",
+    steps=100,
+    content_layers=("relu3_1",),
+    style_layers=("relu1_1", "relu2_1", "relu3_1"),
+)
+
+
+def test_the_last_steps_of_a_wide_network_in_bf16_are_taken_in_fp32(wide_weights: Weights) -> None:
+    content, style = waves(0.3, height=48, width=64), waves(1.7, height=48, width=64, finer=3)
+    small = Encoder(wide_weights, layers=WIDE.layers, dtype=torch.bfloat16)
+    targets = style_targets(small, style, WIDE)
+
+    def judge(encoder: Encoder) -> Objective:
+        return Objective(encoder, content_targets(encoder, content, WIDE), targets, WIDE)
+
+    exact = judge(small.exact())
+    made, (report,) = minimise(judge(small), content, settings=WIDE, exact=lambda: exact)
+    assert report.decisions == ["bf16 is coarse in this network; fp32 took over after 70 evaluations"]
+    assert report.evaluations == len(report.loss_curve) == 100
+    assert report.best_loss == pytest.approx(_value(exact, made), rel=1e-5)
+    # The first of them looks again at the best picture of before; the next is a step on from it.
+    assert report.loss_curve[70] == pytest.approx(min(report.loss_curve[:70]), rel=0.05)
+    assert report.loss_curve[71] < report.loss_curve[70]
+
+
+def test_rows_of_a_batch_go_on_in_fp32_together(wide_weights: Weights) -> None:
+    contents = torch.cat([waves(angle, height=32, width=32) for angle in (0.3, 1.1)])
+    styles = torch.cat([waves(angle, height=32, width=32, finer=3) for angle in (1.7, 2.4)])
+    small = Encoder(wide_weights, layers=WIDE.layers, dtype=torch.bfloat16)
+    made = stylize(contents, styles, settings=replace(WIDE, steps=40), encoder=small)
+    assert [len(report.decisions) for report in made.reports] == [1, 1]
+    assert [report.evaluations for report in made.reports] == [40, 40]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "gd"])
+def test_solvers_that_bear_noise_stay_in_bf16(wide_weights: Weights, optimizer: Any) -> None:
+    settings = replace(WIDE, optimizer=optimizer, steps=20)
+    small = Encoder(wide_weights, layers=WIDE.layers, dtype=torch.bfloat16)
+    content = waves(0.3, height=32, width=32)
+    made = stylize(content, waves(1.7, height=32, width=32), settings=settings, encoder=small)
+    assert made.reports[0].decisions == []
+
+
+@pytest.fixture
 def one_thread() -> Iterator[None]:
     """Sums in one order, whatever the machine."""
     before = torch.get_num_threads()
@@ -161,6 +213,23 @@ def test_bf16_reaches_the_objective_of_fp32_to_one_percent(content: str, style: 
         for encoder in (exact, small)
     }
     assert reached["bf16"] < 1.01 * reached["fp32"], reached
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_a_wide_network_in_bf16_reaches_it_as_well(wide_weights: Weights) -> None:
+    settings = replace(WIDE, size=128, steps=200)
+    content, style = picture("contents/town", 128), picture("styles/flow", 128)
+    small = Encoder(wide_weights, layers=settings.layers, dtype=torch.bfloat16)
+    exact = small.exact()
+    judge = Objective(
+        exact, content_targets(exact, content, settings), style_targets(exact, style, settings), settings
+    )
+    reached = [
+        _value(judge, stylize(content, style, settings=settings, encoder=encoder).image_bchw)
+        for encoder in (exact, small)
+    ]
+    assert reached[1] < 1.01 * reached[0], reached
 
 
 def _value(judge: Objective, image: Tensor) -> float:
