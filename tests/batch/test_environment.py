@@ -21,13 +21,18 @@ def surroundings() -> dict[str, str]:
 
 
 def pages_for_features_made_anew() -> int:
-    """How many pages the system hands over for 100 MB that were in use a moment ago."""
+    """How many pages the system hands over for 100 MB that were in use a moment ago.
+
+    The best of some times: now and then a small object comes to lie where they were.
+    """
     import torch
 
-    for _ in range(2):
+    faults = []
+    for _ in range(6):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.ones(25_000_000)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return min(faults[1:])
 
 
 @pytest.fixture
