@@ -21,7 +21,7 @@ from stylize_core.solvers import Solver
 CHECK_EVERY = 10
 # The share of the steps at full size that is taken in fp32 where the network rounds coarsely: gradients that
 # are off by some percent get most of the way as fast as exact ones, and no further.
-FINISH = 0.3
+FINISH = 0.4
 # Adam's rate when it takes over a row that L-BFGS could not keep finite.
 RESCUE_RATE = 0.005
 

@@ -1,15 +1,14 @@
-"""3x3 convolutions with a third of the products: Winograd's minimal filtering, nested over rows and columns.
+"""3x3 convolutions with a quarter of the products: Winograd's minimal filtering, over rows and columns.
 
-Winograd 1980; for networks Lavin and Gray 2015 (arXiv 1509.09308). A tile of 2x4 results needs 4x6 products
-per pair of channels instead of 72: the 4x6 features below it and the kernel are both carried over to where
-filtering is a product, with F(2, 3) over the rows and F(4, 3) over the columns. All products of one place
-within the tiles, for all tiles and channels, are one matrix product, which is what processors do best; what
-comes before and after it are sums of a few features.
+Winograd 1980; for networks Lavin and Gray 2015 (arXiv 1509.09308). A tile of 4x4 results needs 6x6 products
+per pair of channels instead of 144: the 6x6 features below it and the kernel are both carried over to where
+filtering is a product, with F(4, 3) over the columns and over the rows. All products of one place within the
+tiles, for all tiles and channels, are one matrix product, which is what processors do best; what comes before
+and after it are sums of a few features.
 
-The places are the values of polynomials at some points. The usual ones of F(4, 3), 0, ±1, ±2 and infinity,
-are meant for float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds by a quarter less
-(`tests/core/test_winograd.py` holds it to that). It pays where channels are many: the sums cost by the
-channel, the products by its square.
+The places are the values of polynomials at some points. The usual ones, 0, ±1, ±2 and infinity, are meant for
+float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds half as coarsely (`tests/core/test_winograd.py`
+holds it to that). It pays where channels are many: the sums cost by the channel, the products by its square.
 """
 
 from __future__ import annotations
@@ -19,18 +18,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-ROWS, COLUMNS = 2, 4  # of the results in a tile
-HIGH, WIDE = ROWS + 2, COLUMNS + 2  # of the features that they see
-# The points over the columns, beside 0 and infinity, at -NEAR, NEAR, -FAR and FAR.
+TILE = 4  # results in a row and in a column of a tile
+REACH = TILE + 2  # features that they see
+PLACES = REACH * REACH
+# The points, beside 0 and infinity, at -NEAR, NEAR, -FAR and FAR.
 NEAR, FAR = 5 / 8, 3 / 2
 # So much of carried-over features at a time stays in the processor's cache.
 STRIP_BYTES = 8 * 2**20
 
-# The kernel's part of F(2, 3), at the points 0, 1, -1 and infinity (Lavin and Gray, section 4.1).
-ROW_KERNEL = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], dtype=torch.float64)
 
-
-def _column_kernel() -> Tensor:
+def _kernel_places() -> Tensor:
     """The kernel's part of F(4, 3), [6, 3]: a polynomial's values, over those that the features' part leaves.
 
     The places at ±NEAR are larger by NEAR and those at ±FAR by FAR² than they need be, which saves the
@@ -55,18 +52,17 @@ class Winograd:
     """
 
     def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None, *, dtype: torch.dtype) -> None:
-        places = torch.einsum(
-            "pi,qj,kcij->qpck", ROW_KERNEL.double(), _column_kernel(), weight_kc33.double().cpu()
-        )
+        over = _kernel_places()
+        places = torch.einsum("pi,qj,kcij->qpck", over, over, weight_kc33.double().cpu())
         self._kernels = places.flatten(0, 1).to(dtype).contiguous()
         self._bias = None if bias_k is None else bias_k.to(dtype)
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
         """Results [B, K, H, W] of features [B, C, H, W], channels last."""
         batch, _, height, width = features_bchw.shape
-        rows, columns = -(-height // ROWS), -(-width // COLUMNS)
-        padded_bhwc = _padded(features_bchw.permute(0, 2, 3, 1), ROWS * rows + 2, COLUMNS * columns + 2)
-        made_bhwk = features_bchw.new_empty(batch, ROWS * rows, COLUMNS * columns, self._kernels.shape[2])
+        rows, columns = -(-height // TILE), -(-width // TILE)
+        padded_bhwc = _padded(features_bchw.permute(0, 2, 3, 1), TILE * rows + 2, TILE * columns + 2)
+        made_bhwk = features_bchw.new_empty(batch, TILE * rows, TILE * columns, self._kernels.shape[2])
         for padded, made in zip(padded_bhwc, made_bhwk, strict=True):
             self._filter(padded, made)
         made_bkhw = made_bhwk[:, :height, :width].permute(0, 3, 1, 2)
@@ -74,12 +70,12 @@ class Winograd:
 
     def _filter(self, padded_hwc: Tensor, made_hwk: Tensor) -> None:
         """Fill in the results of one picture, a strip of tiles at a time."""
-        rows, columns = made_hwk.shape[0] // ROWS, made_hwk.shape[1] // COLUMNS
-        row_bytes = HIGH * WIDE * columns * padded_hwc.shape[2] * padded_hwc.element_size()
+        rows, columns = made_hwk.shape[0] // TILE, made_hwk.shape[1] // TILE
+        row_bytes = PLACES * columns * padded_hwc.shape[2] * padded_hwc.element_size()
         for first, last in _strips(rows, max(1, STRIP_BYTES // row_bytes)):
-            tiles = _carried_over(padded_hwc[ROWS * first : ROWS * last + 2], columns)
+            tiles = _carried_over(padded_hwc[TILE * first : TILE * last + 2], columns)
             products = torch.bmm(tiles.flatten(2, 3).flatten(0, 1), self._kernels)
-            made = made_hwk[ROWS * first : ROWS * last]
+            made = made_hwk[TILE * first : TILE * last]
             _carry_back(products.view(*tiles.shape[:4], -1), made)
             if self._bias is not None:
                 made += self._bias
@@ -101,21 +97,17 @@ def _strips(rows: int, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _carried_over(padded_hwc: Tensor, columns: int) -> Tensor:
-    """The tiles of a strip, [6, 4, rows, columns, C], where filtering is a product."""
+    """The tiles of a strip, [6, 6, rows, columns, C], where filtering is a product."""
     height, _, channels = padded_hwc.shape
-    rows, last = (height - 2) // ROWS, COLUMNS * (columns - 1) + 1
-    wide = padded_hwc.new_empty(WIDE, height, columns, channels)
-    _columns_over([padded_hwc[:, j : j + last : COLUMNS] for j in range(WIDE)], wide.unbind())
-    tiles = padded_hwc.new_empty(WIDE, HIGH, rows, columns, channels)
-    d0, d1, d2, d3 = (wide[:, i : i + ROWS * rows - 1 : ROWS] for i in range(HIGH))
-    torch.sub(d0, d2, out=tiles[:, 0])
-    torch.add(d1, d2, out=tiles[:, 1])
-    torch.sub(d2, d1, out=tiles[:, 2])
-    torch.sub(d1, d3, out=tiles[:, 3])
+    rows = (height - 2) // TILE
+    wide = padded_hwc.new_empty(REACH, height, columns, channels)
+    _over([padded_hwc[:, j : j + TILE * columns - 3 : TILE] for j in range(REACH)], wide.unbind())
+    tiles = padded_hwc.new_empty(REACH, REACH, rows, columns, channels)
+    _over([wide[:, i : i + TILE * rows - 3 : TILE] for i in range(REACH)], tiles.unbind(1))
     return tiles
 
 
-def _columns_over(d: Sequence[Tensor], v: Sequence[Tensor]) -> None:
+def _over(d: Sequence[Tensor], v: Sequence[Tensor]) -> None:
     """The features' part of F(4, 3): six neighbours `d` to six places `v`, in twelve sums."""
     near, far = NEAR**2, FAR**2
     torch.sub(d[4], d[2], alpha=far, out=v[0])
@@ -131,16 +123,14 @@ def _columns_over(d: Sequence[Tensor], v: Sequence[Tensor]) -> None:
 
 
 def _carry_back(products: Tensor, made_hwk: Tensor) -> None:
-    """Sum the products [6, 4, rows, columns, K] of a strip up to its results; the products are used up."""
+    """Sum the products [6, 6, rows, columns, K] of a strip up to its results; the products are used up."""
     places, _, rows, columns, channels = products.shape
-    high = products.new_empty(places, rows, ROWS, columns, channels)
-    m0, m1, m2, m3 = products.unbind(1)
-    torch.add(m0.add_(m1), m2, out=high[:, :, 0])
-    torch.sub(m1.sub_(m2), m3, out=high[:, :, 1])
-    _columns_back(high.flatten(1, 2).unbind(), [made_hwk[:, j::COLUMNS] for j in range(COLUMNS)])
+    high = products.new_empty(places, rows, TILE, columns, channels)
+    _back(products.unbind(1), high.unbind(2))
+    _back(high.flatten(1, 2).unbind(), [made_hwk[:, j::TILE] for j in range(TILE)])
 
 
-def _columns_back(m: Sequence[Tensor], y: Sequence[Tensor]) -> None:
+def _back(m: Sequence[Tensor], y: Sequence[Tensor]) -> None:
     """The results' part of F(4, 3): six places `m`, used up, to four neighbours `y`, in ten sums."""
     p = torch.add(m[1], m[2])
     q = m[1].sub_(m[2])
