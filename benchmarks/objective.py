@@ -16,7 +16,7 @@ from stylize_core.encoder import Encoder
 from stylize_core.minimise import Progress
 from stylize_core.objective import Targets, style_targets
 from stylize_core.pyramid import Pyramid
-from stylize_core.scene import Scene, shrunk
+from stylize_core.scene import Scene, View, shrunk
 from stylize_core.settings import StyleSettings
 
 # Ways to go: number format, and number of sizes (0: as many as the size suggests).
@@ -63,11 +63,12 @@ def _until(
 ) -> tuple[int, float, bool]:
     """Evaluations and seconds until the smallest loss at full size is at most `goal`, and whether it was."""
 
-    def measured(share: float) -> tuple[Targets, Sequence[Targets]]:
-        return style_targets(encoder, shrunk(style, share), settings), ()
+    def measured(view: View) -> tuple[Targets, Sequence[Targets]]:
+        network = encoder.exact() if view.exact else encoder
+        return style_targets(network, shrunk(style, view.share), settings), ()
 
     began = time.perf_counter()
-    final = Scene(content, measured(1)[0], (), replace(settings, margin=0))
+    final = Scene(content, measured(View())[0], (), replace(settings, margin=0))
     pyramid = Pyramid(final, measured, torch.clone)
     last = pyramid.stages(encoder)[-1]
     step = 0

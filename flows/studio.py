@@ -22,7 +22,7 @@ from stylize_core.encoder import Encoder
 from stylize_core.image import Picture, decode_picture, resize
 from stylize_core.image_crop import crop
 from stylize_core.objective import Targets, style_targets
-from stylize_core.scene import shrunk
+from stylize_core.scene import AS_IT_IS, View, shrunk
 from stylize_core.settings import WHOLE, PictureSettings, StyleSettings
 from stylize_core.settings_fields import Crop
 from stylize_core.weights import Weights, builtin_weights, published_weights, weights_from_bytes
@@ -169,12 +169,11 @@ class Studio:
         )
 
     def style(
-        self, pair: Pair, seen: Seen, content: Seen, *, mask: SeenMask | None = None, share: float = 1
+        self, pair: Pair, seen: Seen, content: Seen, *, mask: SeenMask | None = None, view: View = AS_IT_IS
     ) -> Targets:
         """One of the pair's styles in statistics; where their colours depend on the content, for this one.
 
-        With a mask, what it marks of the style is all that counts. With a share, they are those of the
-        picture with sides so many times as long.
+        With a mask, what it marks of the style is all that counts.
         """
         settings, picture = pair.style_settings, seen.picture
         of_content = settings.colour != "style"
@@ -182,21 +181,21 @@ class Studio:
         def measure() -> Targets:
             encoder = self.encoder(settings)
 
-            def sized(plane: Tensor | None) -> Tensor | None:
-                return None if plane is None else shrunk(self.upload([plane]), share, least=encoder.min_side)
+            def sized(plane: Tensor) -> Tensor:
+                return shrunk(self.upload([plane]), view.share, least=encoder.min_side)
 
             return style_targets(
-                encoder,
-                shrunk(self.upload([picture.rgb]), share, least=encoder.min_side),
+                encoder.exact() if view.exact else encoder,
+                sized(picture.rgb),
                 settings,
-                alpha_b1hw=sized(picture.alpha),
+                alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),
                 content_bchw=self.upload([content.picture.rgb]) if of_content else None,
-                mask_b1hw=sized(None if mask is None else mask.mask),
+                mask_b1hw=None if mask is None else sized(mask.mask),
             )
 
         long_edge = round(settings.size * settings.style_scale)
         small = settings.size <= SMALL_PX
-        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge, share, small)
+        where = (seen.source.sha256, _reading(pair.picture_settings), long_edge, view, small)
         what = (
             tuple(settings.style_layer_weights),
             settings.uses_style,

@@ -18,6 +18,7 @@ from flows.worker_regions import core_regions
 from stylize_core.errors import OutOfMemory
 from stylize_core.minimise import Progress
 from stylize_core.objective import Targets, mean_targets, stack_targets
+from stylize_core.scene import AS_IT_IS, View
 from stylize_core.transfer import stylize
 
 
@@ -115,7 +116,7 @@ def _optimise(batch: Sequence[Work], studio: Studio, watch: pool.Stopwatch) -> N
             settings=settings,
             encoder=encoder,
             regions=core_regions(first.regions, first.job.pair, contents[0], studio),
-            coarser=lambda share: _coarser(batch, contents, studio, share),
+            measured=lambda view: _measured(batch, contents, studio, view),
             init_bchw=studio.upload(inits) if inits else None,
             callback=lambda progress: _report(batch, progress, watch),
             frames=frames[0] if len(batch) == 1 else None,
@@ -133,21 +134,21 @@ def _seen(content: Seen | None) -> Seen:
     return content
 
 
-def _coarser(
-    batch: Sequence[Work], contents: Sequence[Seen], studio: Studio, share: float
+def _measured(
+    batch: Sequence[Work], contents: Sequence[Seen], studio: Studio, view: View
 ) -> tuple[Targets, list[Targets]]:
-    """What the styles and those of the regions show where pictures have sides `share` times as long."""
+    """What the styles and those of the regions show where pictures are seen so."""
     pairs = zip(batch, contents, strict=True)
-    styles = stack_targets([_style(work, content, studio, share) for work, content in pairs])
+    styles = stack_targets([_style(work, content, studio, view) for work, content in pairs])
     first = batch[0]
-    regions = core_regions(first.regions, first.job.pair, contents[0], studio, share=share)
+    regions = core_regions(first.regions, first.job.pair, contents[0], studio, view=view)
     return styles, [dict(region.style) for region in regions]
 
 
-def _style(work: Work, content: Seen, studio: Studio, share: float = 1) -> Targets:
+def _style(work: Work, content: Seen, studio: Studio, view: View = AS_IT_IS) -> Targets:
     """The statistics of the style, or the mean of those of a blend; none where there is no style."""
     pair = work.job.pair
-    parts = [studio.style(pair, seen, content, share=share) for seen in work.styles]
+    parts = [studio.style(pair, seen, content, view=view) for seen in work.styles]
     if pair.blend:
         return mean_targets(parts, [part.share for part in pair.blend])
     return parts[0] if parts else {}

@@ -17,6 +17,7 @@ from stylize_core.image import decode_picture
 from stylize_core.image_crop import crop
 from stylize_core.image_mask import mask_from
 from stylize_core.objective import Targets, mean_targets
+from stylize_core.scene import AS_IT_IS, View
 from stylize_core.settings import WHOLE
 from stylize_core.settings_fields import Crop
 
@@ -59,11 +60,11 @@ def see_regions(pair: Pair, content: Seen, studio: Studio) -> tuple[SeenRegion, 
 
 
 def core_regions(
-    seen: Sequence[SeenRegion], pair: Pair, content: Seen, studio: Studio, *, share: float = 1
+    seen: Sequence[SeenRegion], pair: Pair, content: Seen, studio: Studio, *, view: View = AS_IT_IS
 ) -> tuple[core.Region, ...]:
-    """The regions as the optimisation wants them; the styles' statistics for sides `share` times as long."""
+    """The regions as the optimisation wants them; the styles' statistics for that view."""
     return tuple(
-        core.Region(one.mask.mask[None], _targets(one, pair, content, studio, share), one.region.weight)
+        core.Region(one.mask.mask[None], _targets(one, pair, content, studio, view), one.region.weight)
         for one in seen
     )
 
@@ -95,8 +96,8 @@ def _see_mask(source: Input, pair: Pair, *, like: Seen, part: Crop = WHOLE) -> S
     return SeenMask(found, mask)
 
 
-def _targets(seen: SeenRegion, pair: Pair, content: Seen, studio: Studio, share: float) -> Targets:
-    parts = [studio.style(pair, style, content, mask=seen.style_mask, share=share) for style in seen.styles]
+def _targets(seen: SeenRegion, pair: Pair, content: Seen, studio: Studio, view: View) -> Targets:
+    parts = [studio.style(pair, style, content, mask=seen.style_mask, view=view) for style in seen.styles]
     if len(parts) > 1:
         return mean_targets(parts, [part.share for part in seen.region.styles])
     return parts[0] if parts else {}

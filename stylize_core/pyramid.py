@@ -9,26 +9,26 @@ from torch import Tensor
 
 from stylize_core.encoder import Encoder
 from stylize_core.minimise import Callback, Frames, RowReport, minimise
-from stylize_core.objective import Targets
-from stylize_core.scene import Scene, cut, resized, shrunk, widened
+from stylize_core.objective import Objective, Targets
+from stylize_core.scene import Scene, View, cut, resized, shrunk, widened
 from stylize_core.schedule import Stage
 
-# The statistics of the style, and those of the regions' styles, for pictures so many times as large.
-Coarser = Callable[[float], tuple[Targets, Sequence[Targets]]]
+# The statistics of the style, and those of the regions' styles, for pictures that are seen so.
+Measured = Callable[[View], tuple[Targets, Sequence[Targets]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pyramid:
-    """A scene and how it is seen at smaller sizes.
+    """A scene and how else it is seen.
 
     Attributes:
         final: the scene at full size.
-        coarser: the statistics for smaller ones; None where they cannot be had, then there are none.
+        measured: the statistics for other views; None where they cannot be had, then there are none.
         start: makes the picture to start from in the shape of a content.
     """
 
     final: Scene
-    coarser: Coarser | None
+    measured: Measured | None
     start: Callable[[Tensor], Tensor]
 
     def descend(
@@ -38,7 +38,7 @@ class Pyramid:
         reports: list[RowReport] | None = None
         best_bchw = began_bchw = None
         for stage in self.stages(encoder):
-            scene = self._scene(stage.share, encoder)
+            scene = self.final if stage.share == 1 else self._seen(View(stage.share), encoder)
             here_bchw = first_bchw = self.start(scene.content_bchw)
             if best_bchw is not None and began_bchw is not None:
                 first_bchw = scene.carried(best_bchw, began_bchw, here_bchw)
@@ -49,7 +49,7 @@ class Pyramid:
                 settings=scene.settings,
                 callback=callback,
                 frames=self._seen_in_full(frames, margin),
-                exact=scene.exact(encoder, margin=margin) if stage.share == 1 else None,
+                exact=self._exact(encoder) if stage.share == 1 else None,
                 stage=stage,
                 reports=reports,
             )
@@ -61,17 +61,28 @@ class Pyramid:
     def stages(self, encoder: Encoder) -> tuple[Stage, ...]:
         """The sizes that the settings ask for, without those in which the network sees nothing."""
         shape, settings = self.final.content_bchw.shape, self.final.settings
-        planned = replace(settings, scales=1) if self.coarser is None else settings
+        planned = replace(settings, scales=1) if self.measured is None else settings
         found = planned.stages(max(shape[-2:]))
         while min(shape[-2:]) * found[0].share < encoder.min_side:
             found = replace(settings, scales=len(found) - 1).stages(max(shape[-2:]))
         return found
 
-    def _scene(self, share: float, encoder: Encoder) -> Scene:
-        if share == 1 or self.coarser is None:
+    def _exact(self, encoder: Encoder) -> Callable[[], Objective] | None:
+        """Makes the final objective in fp32; None where the network computes so anyway.
+
+        What was measured in a coarse precision is no target for fp32, so it has to be measured again.
+        """
+        if encoder.precision == "fp32" or (encoder.rounds_coarsely and self.measured is None):
+            return None
+        return lambda: self._seen(View(exact=True), encoder).objective(
+            encoder.exact(), margin=self.final.margin
+        )
+
+    def _seen(self, view: View, encoder: Encoder) -> Scene:
+        if self.measured is None:
             return self.final
-        style, styles = self.coarser(share)
-        content_bchw = shrunk(self.final.content_bchw, share, least=encoder.min_side)
+        style, styles = self.measured(view)
+        content_bchw = shrunk(self.final.content_bchw, view.share, least=encoder.min_side)
         height, width = content_bchw.shape[-2:]
         regions = [
             replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)

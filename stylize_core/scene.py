@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -16,6 +16,22 @@ from stylize_core.settings import StyleSettings
 
 # The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
 SIDE_PER_MARGIN = 24
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How pictures are seen.
+
+    Attributes:
+        share: with sides so many times as long.
+        exact: in fp32, whatever the network computes in.
+    """
+
+    share: float = 1.0
+    exact: bool = False
+
+
+AS_IT_IS = View()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +61,6 @@ class Scene:
         content = content_targets(encoder, widened(shown_bchw, margin), settings)
         whole = {} if self.regions else self.style
         return Objective(encoder, content, whole, settings, self._areas(margin))
-
-    def exact(self, encoder: Encoder, *, margin: int) -> Callable[[], Objective] | None:
-        """Makes the same in fp32; None where the network computes so anyway."""
-        if encoder.precision == "fp32":
-            return None
-        return lambda: self.objective(encoder.exact(), margin=margin)
 
     @property
     def is_empty(self) -> bool:

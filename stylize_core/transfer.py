@@ -18,9 +18,9 @@ from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.minimise import Callback, Frames, RowReport
 from stylize_core.objective import Objective, Targets, style_targets
-from stylize_core.pyramid import Coarser, Pyramid
+from stylize_core.pyramid import Measured, Pyramid
 from stylize_core.regions import Region
-from stylize_core.scene import Scene, shrunk
+from stylize_core.scene import Scene, View, shrunk
 from stylize_core.settings import StyleSettings
 
 # How strong the noise is that a content is reconstructed from: what a layer does not see stays as it was.
@@ -51,7 +51,7 @@ def stylize(
     encoder: Encoder,
     init_bchw: Tensor | None = None,
     regions: Sequence[Region] = (),
-    coarser: Coarser | None = None,
+    measured: Measured | None = None,
     callback: Callback | None = None,
     frames: Frames | None = None,
 ) -> Stylized:
@@ -68,8 +68,9 @@ def stylize(
         encoder: a network with the layers that the settings use.
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
         regions: parts of the content with styles of their own; `style` is that of what they leave.
-        coarser: makes the statistics for the smaller sizes that `settings.scales` asks for. Needed for styles
-            that come as statistics; without it they, and regions, are optimised at the final size alone.
+        measured: makes the statistics for the smaller sizes that `settings.scales` asks for, and for the last
+            steps in fp32 of a network that rounds coarsely. Needed for styles that come as statistics;
+            without it they, and regions, are optimised at the final size and in one precision alone.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
 
@@ -81,7 +82,9 @@ def stylize(
     """
     failure = ""
     try:
-        return _stylize(content_bchw, style, settings, encoder, init_bchw, regions, coarser, callback, frames)
+        return _stylize(
+            content_bchw, style, settings, encoder, init_bchw, regions, measured, callback, frames
+        )
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -100,7 +103,7 @@ def _stylize(
     encoder: Encoder,
     init_bchw: Tensor | None,
     regions: Sequence[Region],
-    coarser: Coarser | None,
+    measured: Measured | None,
     callback: Callback | None,
     frames: Frames | None,
 ) -> Stylized:
@@ -117,10 +120,10 @@ def _stylize(
         raise SettingsError(
             "mode", settings.mode, "the regions leave no place with a style, and no content counts"
         )
-    if coarser is None and isinstance(style, Tensor) and not regions:
-        coarser = _shrunk_styles(style.to(encoder.device), encoder, settings, content_bchw)
+    if measured is None and isinstance(style, Tensor) and not regions:
+        measured = _views_of(style.to(encoder.device), encoder, settings, content_bchw)
     start = partial(starting_picture, settings=settings, init_bchw=init_bchw)
-    pyramid = Pyramid(final, coarser, start)
+    pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
     best, reports = pyramid.descend(encoder, callback=callback, frames=frames)
     return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
@@ -149,14 +152,15 @@ def _completed(
     return Stylized(finished(image_bchw, content_bchw, final.settings), reports, terms)
 
 
-def _shrunk_styles(
+def _views_of(
     style_bchw: Tensor, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor
-) -> Coarser:
-    """What a style's picture shows at smaller sizes."""
+) -> Measured:
+    """What a style's picture shows at smaller sizes and in fp32."""
 
-    def measured(share: float) -> tuple[Targets, Sequence[Targets]]:
-        smaller_bchw = shrunk(style_bchw, share, least=encoder.min_side)
-        return style_targets(encoder, smaller_bchw, settings, content_bchw=content_bchw), ()
+    def measured(view: View) -> tuple[Targets, Sequence[Targets]]:
+        seen_bchw = shrunk(style_bchw, view.share, least=encoder.min_side)
+        network = encoder.exact() if view.exact else encoder
+        return style_targets(network, seen_bchw, settings, content_bchw=content_bchw), ()
 
     return measured
 

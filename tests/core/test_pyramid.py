@@ -15,7 +15,7 @@ from stylize_core.encoder import Encoder
 from stylize_core.minimise import Frames, Progress
 from stylize_core.objective import Targets, style_targets
 from stylize_core.regions import Region
-from stylize_core.scene import Scene, shrunk
+from stylize_core.scene import Scene, View, shrunk
 from stylize_core.schedule import FEWEST_STEPS, stages
 from stylize_core.settings import StyleSettings
 from stylize_core.transfer import Stylized, stylize
@@ -171,22 +171,22 @@ def test_statistics_without_those_of_smaller_pictures_leave_one_size() -> None:
 
 def test_regions_have_their_styles_at_every_size() -> None:
     settings = StyleSettings(steps=40, scales=2, margin=0)
-    encoder, asked = looking(settings), list[float]()
+    encoder, asked = looking(settings), list[View]()
 
     def measured(picture: Tensor, share: float = 1) -> Targets:
         return style_targets(encoder, shrunk(picture, share, least=encoder.min_side), settings)
 
-    def coarser(share: float) -> tuple[Targets, Sequence[Targets]]:
-        asked.append(share)
-        return measured(style(), share), [measured(speckles(1), share)]
+    def in_view(view: View) -> tuple[Targets, Sequence[Targets]]:
+        asked.append(view)
+        return measured(style(), view.share), [measured(speckles(1), view.share)]
 
     mask = torch.zeros(1, 1, 48, 64)
     mask[..., :32] = 1
     region = Region(mask, measured(speckles(1)))
     result = stylize(
-        content(), measured(style()), settings=settings, encoder=encoder, regions=[region], coarser=coarser
+        content(), measured(style()), settings=settings, encoder=encoder, regions=[region], measured=in_view
     )
-    assert asked == [0.5]
+    assert asked == [View(0.5)]
     assert encoder.seen == [(24, 32)] * 20 + [(48, 64)] * 20
     assert result.reports[0].best_loss < result.reports[0].loss_curve[20]
 
