@@ -44,7 +44,7 @@ def main() -> None:
         "--steps", type=int, default=200, help="plain PyTorch's evaluations for the objective"
     )
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
-    parser.add_argument("--weights", help="a full VGG-19 file; random weights if left out")
+    parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
@@ -60,6 +60,9 @@ def main() -> None:
         console.print(objective_table("slim", size=options.size, steps=options.steps, file=None))
     if "precision" in wanted:
         console.print(precision_table("slim", size=options.size, steps=options.steps, file=None))
+    if "precision" in wanted and options.weights:
+        table = precision_table("vgg19", size=options.size, steps=options.steps, file=options.weights)
+        console.print(table)
     if "reconstructions" in wanted:
         console.print(content_table(size=256, steps=100))
         console.print(texture_table(size=256, steps=300))
