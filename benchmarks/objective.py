@@ -50,7 +50,7 @@ def objective_table(encoder: Architecture, *, size: int, steps: int, file: str |
         name = f"{value:.4g} ({goal})"
         table.add_row(name, "plain PyTorch, float32", str(steps), f"{seconds:.1f}", "1.00")
         for way, dtype, scales in WAYS:
-            chosen = replace(settings, scales=scales, steps=4 * steps if scales == 1 else steps)
+            chosen = replace(settings, scales=scales, steps=2 * steps if scales == 1 else steps)
             encoder_in = Encoder(weights, layers=settings.layers, dtype=dtype)
             evaluations, ours, reached = _until(value, encoder_in, chosen, content, style)
             ratio = f"{seconds / ours:.2f}" if reached else "not reached"
