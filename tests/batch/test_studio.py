@@ -16,6 +16,7 @@ from flows.storage import stat_uri
 from flows.studio import Recent, Seen, Studio
 from stylize_core.errors import BadImage, DeviceUnavailable
 from stylize_core.objective import Targets
+from stylize_core.scene import View
 from stylize_core.settings import PictureSettings, StyleSettings
 
 SETTINGS = StyleSettings(size=64, steps=5)
@@ -188,6 +189,16 @@ def test_each_precision_has_a_network_and_statistics_of_its_own(studio: Studio, 
     assert studio.encoder(small).precision == "bf16"
     one, other = (style(studio, pair(tmp_path, settings))[1] for settings in (exact, small))
     assert not all(torch.equal(one[layer], other[layer]) for layer in one)
+
+
+def test_a_style_seen_exactly_is_what_a_network_in_fp32_sees(studio: Studio, tmp_path: Path) -> None:
+    coarse, exact = (pair(tmp_path, replace(SETTINGS, precision=precision)) for precision in ("bf16", "fp32"))
+    assert coarse.style
+    seen = studio.style_picture(coarse.style, coarse)
+    again = studio.style(coarse, seen, content(studio, coarse), view=View(exact=True))
+    for layer, statistics in style(studio, exact)[1].items():
+        assert torch.equal(again[layer], statistics)
+    assert any(not torch.equal(again[layer], value) for layer, value in style(studio, coarse)[1].items())
 
 
 def test_a_precision_that_the_device_lacks_is_refused(studio: Studio) -> None:

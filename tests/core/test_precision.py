@@ -18,7 +18,8 @@ from stylize_core.encoder import Encoder
 from stylize_core.errors import DeviceUnavailable
 from stylize_core.image import decode_picture, resize
 from stylize_core.minimise import CHECK_EVERY, minimise
-from stylize_core.objective import Objective, content_targets, style_targets
+from stylize_core.objective import Objective, Targets, content_targets, style_targets
+from stylize_core.scene import View
 from stylize_core.settings import PictureSettings, StyleSettings
 from stylize_core.transfer import stylize
 from stylize_core.weights import Weights, builtin_weights
@@ -161,6 +162,25 @@ def test_the_last_steps_of_a_wide_network_in_bf16_are_taken_in_fp32(wide_weights
     # The first of them looks again at the best picture of before; the next is a step on from it.
     assert report.loss_curve[60] == pytest.approx(min(report.loss_curve[:60]), rel=0.05)
     assert report.loss_curve[61] < report.loss_curve[60]
+
+
+def test_what_bf16_measured_is_no_target_for_fp32(wide_weights: Weights) -> None:
+    """A library's user may hand in statistics alone; then there is nothing to measure again."""
+    small = Encoder(wide_weights, layers=WIDE.layers, dtype=torch.bfloat16)
+    content, style = waves(0.3, height=32, width=32), waves(1.7, height=32, width=32)
+    targets = style_targets(small, style, WIDE)
+    views: list[View] = []
+
+    def measured(view: View) -> tuple[Targets, tuple[Targets, ...]]:
+        views.append(view)
+        return style_targets(small.exact(), style, WIDE), ()
+
+    settings = replace(WIDE, steps=20)
+    alone = stylize(content, targets, settings=settings, encoder=small)
+    with_views = stylize(content, targets, settings=settings, encoder=small, measured=measured)
+    assert alone.reports[0].decisions == []
+    assert views == [View(exact=True)]
+    assert len(with_views.reports[0].decisions) == 1
 
 
 def test_rows_of_a_batch_go_on_in_fp32_together(wide_weights: Weights) -> None:

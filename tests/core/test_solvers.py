@@ -282,6 +282,25 @@ def test_a_broken_row_accepts_nothing_more() -> None:
     assert torch.equal(solver.best, start)
 
 
+def test_told_of_the_same_point_again_it_goes_on_as_before() -> None:
+    function = quadratic(100.0)
+    solver = drive(LBFGS(starts(2, 30)), function, 12)
+    before = solver.trial
+    solver.revalue()
+    assert torch.equal(solver.trial, solver.best)
+    drive(solver, function, 1)
+    torch.testing.assert_close(solver.trial, before, rtol=1e-12, atol=1e-12)
+
+
+def test_told_of_another_function_losses_of_the_first_are_no_bound() -> None:
+    function = quadratic(10.0)
+    solver = drive(LBFGS(starts(2, 30)), function, 25)
+    solver.revalue()
+    drive(solver, lambda points: function(points - 0.5) + 7, 40)
+    torch.testing.assert_close(solver.best, torch.full_like(solver.best, 1.5), rtol=0, atol=1e-3)
+    assert not solver.broken.any()
+
+
 def test_a_start_at_the_minimum_stalls_at_once() -> None:
     start = torch.ones(1, 6, dtype=torch.float64)
     solver = drive(LBFGS(start), rosenbrock, 1)
