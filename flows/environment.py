@@ -35,7 +35,7 @@ def _wanted() -> dict[str, str]:
 
 
 def _keep_memory() -> None:
-    """Have glibc keep what is freed for the next step, which needs as much: pages anew cost a tenth."""
+    """Have glibc keep what is freed for the next step, which needs as much."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None and not any(name.startswith("MALLOC_") for name in os.environ):
         mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)

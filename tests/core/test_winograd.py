@@ -58,7 +58,7 @@ def test_in_bfloat16_it_rounds_at_most_ten_times_as_coarsely_as_the_plain_way() 
     assert rounded < distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact) < 10 * rounded
 
 
-def test_its_points_round_half_as_coarsely_as_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_points_round_by_two_fifths_less_than_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, _ = kernel(64, 64)
     given = features(1, 64, 32, 48).bfloat16()
     exact = plain(given.double(), weight)
