@@ -73,7 +73,8 @@ def main() -> None:
     if "throughput" in wanted:
         console.print(throughput_table(size=256, steps=50, rounds=options.rounds))
     if "pipeline" in wanted:
-        console.print(pipeline_table(size=256, steps=50, rounds=options.rounds))
+        for size, steps in ((256, 50), (64, 10)):
+            console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds))
     if "scaling" in wanted:
