@@ -8,8 +8,8 @@ and after it are sums of a few features.
 
 The places are the values of polynomials at some points. The usual ones, 0, ±1, ±2 and infinity, are meant for
 float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds by two fifths less
-(`tests/core/test_winograd.py` holds it to that). It pays where channels are many: the sums cost by the channel,
-the products by its square.
+(`tests/core/test_winograd.py` holds it to that). It pays where channels are many: the sums cost by the
+channel, the products by its square.
 """
 
 from __future__ import annotations
