@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
 from stylize_core.convolution import Filter, convolution, memory_format
-from stylize_core.winograd import Winograd
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
 # three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
@@ -78,7 +77,7 @@ class Chain:
     @property
     def rounds_coarsely(self) -> bool:
         """Whether some convolutions round more coarsely than their number format asks for."""
-        return any(step.rounds_coarsely for step in self._steps)
+        return any(step.coarse for step in self._steps)
 
     def forward(self, prepared_bchw: Tensor) -> Trace:
         """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
@@ -163,8 +162,8 @@ class _Step:
         self._turned = make(turned, None, padding=2 - padding)
 
     @property
-    def rounds_coarsely(self) -> bool:
-        return isinstance(self._filter, Winograd) or isinstance(self._turned, Winograd)
+    def coarse(self) -> bool:
+        return self._filter.coarse or self._turned.coarse
 
     def forward(self, features: Tensor) -> Tensor:
         return self._filter(features).relu_()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +11,20 @@ from torch.nn import functional
 
 from stylize_core.winograd import Winograd
 
-Filter = Callable[[Tensor], Tensor]  # features [B, C, H, W] to results [B, K, h, w]
+
+class Filter(Protocol):
+    """A convolution with a frozen kernel.
+
+    Attributes:
+        coarse: whether it rounds more coarsely than its number format asks for.
+    """
+
+    coarse: bool
+
+    def __call__(self, features_bchw: Tensor) -> Tensor:
+        """Results [B, K, h, w] of features [B, C, H, W]."""
+        ...
+
 
 # Fewer channels than these are faster the plain way (`python -m benchmarks evaluation`): in and out of one
 # convolution, and in the widest of a network, whose other convolutions pay for NNPACK's order of memory.
@@ -61,6 +74,8 @@ def convolution(
 class Direct:
     """A convolution as PyTorch does it, with kernels in the order that it likes best."""
 
+    coarse = False
+
     def __init__(
         self,
         weight_kc33: Tensor,
@@ -84,6 +99,8 @@ class Nnpack:
 
     It comes with PyTorch and rounds like the plain way, but PyTorch does not choose it by itself.
     """
+
+    coarse = False
 
     def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None) -> None:
         self._kernels = weight_kc33.to("cpu", torch.float32).contiguous()
