@@ -1,9 +1,36 @@
-"""What becomes of the files that an older record speaks of, when a newer record takes its place."""
+"""Whether a record makes its pair done, and what becomes of the files of a record that is replaced."""
 
 from __future__ import annotations
 
+from flows.identity import Ingredients, differences
+from flows.pairs import Pair
 from flows.records import Record, UnreadableRecord
 from flows.storage import Storage
+
+
+def why_not_done(
+    record: Record, pair: Pair, identity: str, *, ingredients: Ingredients, size: int | None
+) -> str:
+    """Why the pair is not done although it has this record; empty if it is done.
+
+    The one definition of done, for plan, worker and status: the record says so, it is this pair's and of
+    what is asked for, and the picture that the pair asks for is there with the recorded size.
+
+    Args:
+        identity: of the ingredients; empty while one of them is unknown, and then no pair is done.
+        ingredients: what the pair is to be made of, to say what has changed.
+        size: of what is stored under the pair's output name, in bytes; None if nothing is.
+    """
+    if record.identity != identity or not identity:
+        changed = differences(record.ingredients, ingredients) if record.ingredients else ""
+        return changed or "identity changed"
+    if record.output is None or (record.name, record.output.name) != (pair.name, pair.output_name):
+        return "record names another picture"
+    if size is None:
+        return "picture missing"
+    if size != record.output.size_bytes:
+        return f"picture has {size} bytes, record says {record.output.size_bytes}"
+    return ""
 
 
 def replace_record(storage: Storage, name: str, record: Record) -> None:

@@ -8,8 +8,9 @@ from typing import Literal
 
 from flows.drafts import Recipe
 from flows.errors import NotFound, StorageError
-from flows.identity import Ingredients, differences, identity, spelled_styles
+from flows.identity import Ingredients, identity, spelled_styles
 from flows.pairs import Input, Pair
+from flows.publish import why_not_done
 from flows.records import Record, Source, UnreadableRecord, safe_text
 from flows.storage import Storage
 
@@ -70,10 +71,11 @@ def judge(pair: Pair, recipe: Recipe, stock: Stock) -> Verdict:
         return Verdict(
             "todo", "picture without a record" if pair.output_name in stock.sizes else "new", wanted
         )
-    reason = _outdated(pair, record, ingredients, wanted) or _damaged(pair, record, stock)
     if record.failure is not None:
         attempts = record.failure.attempts if record.identity == wanted else 0
         return Verdict("todo", f"failed before: {safe_text(record.failure.kind)}", wanted, attempts)
+    size = stock.sizes.get(pair.output_name)
+    reason = _unreadable_input(pair) or why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     return Verdict("todo" if reason else "done", reason, wanted)
 
 
@@ -116,24 +118,10 @@ def _digest(wanted: Input | None, source: Source | None) -> str:
     return source.sha256 if wanted.token and (wanted.uri, wanted.token) == (source.uri, source.token) else ""
 
 
-def _outdated(pair: Pair, record: Record, ingredients: Ingredients, wanted: str) -> str:
-    """Why the record speaks of another picture than the one that is asked for; empty if it does not."""
+def _unreadable_input(pair: Pair) -> str:
+    """Which picture is not there to read, so that nobody can tell what the pair would be made of."""
     main = {"content": pair.content, "style": pair.style, "init": pair.init}
     for role, given in (main | pair.others).items():
         if given is not None and not given.sha256 and not given.token:
             return f"{role} cannot be read"
-    if record.identity == wanted:
-        return ""
-    reason = differences(record.ingredients, ingredients) if record.ingredients else ""
-    return reason or "identity changed"
-
-
-def _damaged(pair: Pair, record: Record, stock: Stock) -> str:
-    if record.output is None or record.output.name != pair.output_name:
-        return "record names another picture"
-    size = stock.sizes.get(pair.output_name)
-    if size is None:
-        return "picture missing"
-    if size != record.output.size_bytes:
-        return f"picture has {size} bytes, record says {record.output.size_bytes}"
     return ""

@@ -21,7 +21,7 @@ from flows.evolution import CONTENT_TYPES, Evolution
 from flows.identity import Ingredients, identity
 from flows.pairs import Input, Job, Outcome
 from flows.plan import ingredients_of
-from flows.publish import read_record, replace_record, withdraw_unfinished
+from flows.publish import read_record, replace_record, why_not_done, withdraw_unfinished
 from flows.records import Failure, Output, Record, Source, safe_text, versions
 from flows.regions import roles
 from flows.storage import Storage, open_storage
@@ -228,11 +228,14 @@ class Work:
 
     def _done_already(self, ingredients: Ingredients) -> Record | None:
         """The record of exactly this picture, if both are there: a chunk came twice, or an input moved."""
-        record = read_record(self.storage, self.job.pair.record_name)
-        if record is None or record.output is None or record.identity != identity(ingredients):
+        pair = self.job.pair
+        record = read_record(self.storage, pair.record_name)
+        if record is None:
             return None
-        stat = self.storage.stat(record.output.name)
-        return record if stat is not None and stat.size == record.output.size_bytes else None
+        stat = self.storage.stat(pair.output_name)
+        size = None if stat is None else stat.size
+        reason = why_not_done(record, pair, identity(ingredients), ingredients=ingredients, size=size)
+        return None if reason else record
 
     def _name_sources_in(self, record: Record) -> None:
         """Let the record name the inputs as they are called now, or every plan asks for the pair again."""

@@ -93,6 +93,22 @@ def test_a_pair_that_is_delivered_twice_is_made_once(home: Path) -> None:
     assert written_at(home / "out") == before
 
 
+def test_a_copied_record_makes_no_other_pair_done(home: Path) -> None:
+    """Two pairs of equal inputs: the record of one says nothing about the picture of the other."""
+    entries = "pairs:\n" + "".join(
+        f"  - {{content: photos/p0.png, style: paintings/s0.png, name: {name}}}\n" for name in "ab"
+    )
+    path = manifest(home, entries)
+    do(path)
+    (home / "out/b.json").write_bytes((home / "out/a.json").read_bytes())
+    (home / "out/b.png").unlink()
+    assert reasons(path) == {"b": "record names another picture"}
+    assert {name: outcome.status for name, outcome in do(path).items()} == {"b": "done"}
+    assert (home / "out/b.png").read_bytes() != b""
+    assert record(home, "b").name == "b"
+    assert reasons(path) == {}
+
+
 @pytest.mark.parametrize("colour", ["luminance", "match"])
 def test_a_style_takes_the_colours_of_each_content_whatever_came_before_it(
     tmp_path: Path, colour: str
