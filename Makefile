@@ -29,7 +29,7 @@ format: $(VENV)/.installed-test ## put the code into the house's format
 	$(BIN)/ruff format
 
 test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS gateway (Debian, see CONTRIBUTING.md)
-	tests/real_s3.sh run $(BIN)/python -m pytest tests/batch/test_real_s3.py
+	tests/real_s3.sh run $(BIN)/python -m pytest tests/flows/storage/test_real_s3.py
 
 faults: $(VENV)/.installed-test ## the fault tests at full length: hundreds of kills, 500 pairs in chaos, 10,000 pairs
 	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults

@@ -2,7 +2,7 @@
 
 import os
 
-from flows.environment import prepare_for_torch
+from flows.worker.torch_environment import prepare_for_torch
 
 AS_GIVEN = dict(os.environ)
 UNPREPARED = "BENCHMARKS_UNPREPARED"  # set for the processes of `benchmarks.turns` that are not ours

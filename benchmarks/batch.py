@@ -25,7 +25,7 @@ styles: [{images}/styles/*.jpg]
 MEASURE = """
 import os, subprocess, sys, time
 began = time.perf_counter()
-command = [sys.executable, "-c", "from flows.cli import main; main()", *sys.argv[1:]]
+command = [sys.executable, "-c", "from flows.cli.app import main; main()", *sys.argv[1:]]
 program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 _, status, usage = os.wait4(program.pid, 0)
 print(time.perf_counter() - began, usage.ru_maxrss)

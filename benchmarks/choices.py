@@ -10,10 +10,10 @@ from torch import Tensor
 
 from benchmarks.pictures import objective_for, picture, weights_for
 from benchmarks.precision import PAIRS
-from stylize_core.colour import luminance
-from stylize_core.encoder import Encoder
-from stylize_core.minimise import minimise
-from stylize_core.settings import StyleSettings
+from stylize_core.loss.colour import luminance
+from stylize_core.networks.encoder import Encoder
+from stylize_core.optim.minimise import minimise
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
 SOLVERS: dict[str, dict[str, Any]] = {

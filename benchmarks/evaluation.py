@@ -13,8 +13,8 @@ from benchmarks.pictures import objective_for, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss
 from benchmarks.turns import Turns, Way, Work, take_turns
 from stylize_core.architecture import Architecture, convolutions
-from stylize_core.settings import StyleSettings
-from stylize_core.weights import Weights
+from stylize_core.networks.weights import Weights
+from stylize_core.settings.style import StyleSettings
 
 PLAIN = "plain PyTorch, float32"
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

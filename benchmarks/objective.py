@@ -12,12 +12,12 @@ from rich.table import Table
 from benchmarks.pictures import picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
-from stylize_core.encoder import Encoder
-from stylize_core.minimise import Progress
-from stylize_core.objective import Targets, style_targets
-from stylize_core.pyramid import Pyramid
-from stylize_core.scene import Scene, View, shrunk
-from stylize_core.settings import StyleSettings
+from stylize_core.loss.objective import Targets, style_targets
+from stylize_core.networks.encoder import Encoder
+from stylize_core.optim.minimise import Progress
+from stylize_core.pyramid.level import Scene, View, shrunk
+from stylize_core.pyramid.pyramid import Pyramid
+from stylize_core.settings.style import StyleSettings
 
 # Ways to go: number format, and number of sizes (0: as many as the size suggests).
 WAYS = (

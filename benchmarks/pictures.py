@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import Architecture, convolutions
-from stylize_core.encoder import Encoder
-from stylize_core.image import decode_picture, resize
-from stylize_core.objective import Objective, content_targets, style_targets
-from stylize_core.settings import PictureSettings, StyleSettings
-from stylize_core.weights import Weights, builtin_weights, weights_from_bytes
+from stylize_core.image.decode import decode_picture, resize
+from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.weights import Weights, builtin_weights, weights_from_bytes
+from stylize_core.settings.style import PictureSettings, StyleSettings
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
 WIDTHS = (64, 128, 256, 512, 512)

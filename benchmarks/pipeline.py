@@ -15,15 +15,15 @@ from rich.table import Table
 
 from benchmarks.batch import PAIRS, write_manifest
 from benchmarks.pictures import IMAGES
-from flows import worker_calls
-from flows.devices import slots
+from flows.engines.process import DeviceChild
+from flows.engines.supervisor import Feed, Group, in_groups
 from flows.errors import WorkerCrashed
-from flows.feed import Feed, Group, in_groups
-from flows.manifest import load_manifest
-from flows.pairs import Job, Outcome
-from flows.plan import make_plan
-from flows.pool import DeviceChild
-from flows.records import Record
+from flows.manifest.load import load_manifest
+from flows.model.pair import Job, Outcome
+from flows.planning.plan import make_plan
+from flows.records.record import Record
+from flows.worker import calls as worker_calls
+from flows.worker.devices import slots
 
 Seconds = dict[str, float]
 DEVICE_PHASES = ("targets", "optimise")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from stylize_core.architecture import convolutions
-from stylize_core.chain import AVERAGE_POOL_GAIN
-from stylize_core.settings import StyleSettings
-from stylize_core.weights import CONVENTIONS, Weights
+from stylize_core.networks.vgg import AVERAGE_POOL_GAIN
+from stylize_core.networks.weights import CONVENTIONS, Weights
+from stylize_core.settings.style import StyleSettings
 
 
 class PlainVGG(nn.Module):

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from benchmarks.pictures import objective_for, picture, weights_for
 from stylize_core.architecture import Architecture
-from stylize_core.minimise import minimise
-from stylize_core.settings import StyleSettings
-from stylize_core.weights import Weights
+from stylize_core.networks.weights import Weights
+from stylize_core.optim.minimise import minimise
+from stylize_core.settings.style import StyleSettings
 
 PAIRS = (
     ("contents/town", "styles/flow"),

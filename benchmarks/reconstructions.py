@@ -10,8 +10,8 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.pictures import picture, weights_for
-from stylize_core.encoder import Encoder
-from stylize_core.settings import StyleSettings
+from stylize_core.networks.encoder import Encoder
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
 CONTENT_LAYERS = (

@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.batch import Cost, in_rounds, row, stylize
-from flows.identity import identity
-from flows.manifest import load_manifest
-from flows.pairs import Input
-from flows.plan import PlannedPair, ingredients_of, make_plan
-from flows.records import Optimisation, Output, Record, Source, versions
+from flows.manifest.load import load_manifest
+from flows.model.identity import identity
+from flows.model.pair import Input
+from flows.planning.plan import PlannedPair, ingredients_of, make_plan
+from flows.records.record import Optimisation, Output, Record, Source, versions
 
 CONTENTS = 1000
 STEPS = 200

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.batch import PAIRS, Cost, compared, in_rounds, stylize, write_manifest
-from flows.devices import slots, usable_cores
+from flows.worker.devices import slots, usable_cores
 
 
 def scaling_table(*, size: int, steps: int, rounds: int) -> Table:

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from benchmarks.evaluation import chain
 from benchmarks.turns import Way, take_turns
-from flows.environment import WANTED
-from stylize_core.settings import StyleSettings
+from flows.worker.torch_environment import WANTED
+from stylize_core.settings.style import StyleSettings
 
 OURS = {"GOMP_SPINCOUNT": WANTED["GOMP_SPINCOUNT"]}
 POLICIES = (

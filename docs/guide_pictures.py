@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stylize_core.image_sheet import contact_sheet
+from stylize_core.image.contact_sheet import contact_sheet
 
 ROOT = Path(__file__).parents[1]
 MANIFESTS = ROOT / "manifests"

@@ -13,11 +13,11 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.budget import budget_of
-from flows.display import LineDisplay
-from flows.manifest import load_manifest
-from flows.report import Report
-from flows.run import Run, open_run
+from flows.cli.display import LineDisplay
+from flows.manifest.load import load_manifest
+from flows.records.report import Report
+from flows.running.budget import budget_of
+from flows.running.run import Run, open_run
 
 CHUNKS_IN_FLIGHT_PER_SLOT = 2
 

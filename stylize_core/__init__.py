@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stylize_core.encoder import Encoder as Encoder
     from stylize_core.errors import StylizeError as StylizeError
-    from stylize_core.settings import PictureSettings as PictureSettings
-    from stylize_core.settings import StyleSettings as StyleSettings
+    from stylize_core.networks.encoder import Encoder as Encoder
+    from stylize_core.settings.style import PictureSettings as PictureSettings
+    from stylize_core.settings.style import StyleSettings as StyleSettings
     from stylize_core.transfer import Stylized as Stylized
     from stylize_core.transfer import stylize as stylize
 
 _HOMES = {
-    "Encoder": "encoder",
-    "PictureSettings": "settings",
-    "StyleSettings": "settings",
+    "Encoder": "networks.encoder",
+    "PictureSettings": "settings.style",
+    "StyleSettings": "settings.style",
     "Stylized": "transfer",
     "StylizeError": "errors",
     "stylize": "transfer",

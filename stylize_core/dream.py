@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.encoder import Encoder
 from stylize_core.errors import SettingsError
-from stylize_core.losses import wide
-from stylize_core.minimise import CHECK_EVERY, Callback, Frames, Progress, RowReport
-from stylize_core.settings import StyleSettings
-from stylize_core.variation import VARIATIONS
+from stylize_core.loss.functional import wide
+from stylize_core.loss.total_variation import VARIATIONS
+from stylize_core.networks.encoder import Encoder
+from stylize_core.optim.minimise import CHECK_EVERY, Callback, Frames, Progress, RowReport
+from stylize_core.settings.style import StyleSettings
 
 SMALLEST_OCTAVE = 32
 """Shorter side, px, below which a network sees too little for an octave to be worth its steps."""

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.colour import finished, grey, recoloured
 from stylize_core.device import is_out_of_memory
 from stylize_core.dream import Aim, aim_at, dream
-from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
-from stylize_core.minimise import Callback, Frames, RowReport
-from stylize_core.objective import Objective, Targets, style_targets
-from stylize_core.pyramid import Measured, Pyramid
-from stylize_core.regions import Region
-from stylize_core.scene import Scene, View, shrunk
-from stylize_core.settings import StyleSettings
+from stylize_core.loss.colour import finished, grey, recoloured
+from stylize_core.loss.objective import Objective, Targets, style_targets
+from stylize_core.loss.regions import Region
+from stylize_core.networks.encoder import Encoder
+from stylize_core.optim.minimise import Callback, Frames, RowReport
+from stylize_core.pyramid.level import Scene, View, shrunk
+from stylize_core.pyramid.pyramid import Measured, Pyramid
+from stylize_core.settings.style import StyleSettings
 
 # How strong the noise is that a content is reconstructed from: what a layer does not see stays as it was.
 FAINT_NOISE = 0.1

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylize_core.image import Picture, decode_picture
-from stylize_core.settings import PictureSettings
+from stylize_core.image.decode import Picture, decode_picture
+from stylize_core.settings.style import PictureSettings
 
 Array = NDArray[Any]
 

@@ -18,12 +18,12 @@ from commands import ROOT
 from PIL import Image
 from processes import Family, family
 
-from flows.manifest import load_manifest
-from flows.pairs import Outcome
-from flows.pool import Progress
-from flows.records import Record, timeless
-from flows.report import REPORT_NAME, Report
-from flows.run import Run, open_run
+from flows.engines.process import Progress
+from flows.manifest.load import load_manifest
+from flows.model.pair import Outcome
+from flows.records.record import Record, timeless
+from flows.records.report import REPORT_NAME, Report
+from flows.running.run import Run, open_run
 
 FAST = "encoder: slim, size: 64, steps: 5"
 
@@ -62,7 +62,7 @@ def manifest(home: Path, entries: str = "", *, settings: str = FAST, output: str
 def stylize(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, to its end."""
     return subprocess.run(
-        [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from flows.cli.app import main; main()", *map(str, arguments)],
         env={**_scrubbed(), "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
@@ -74,7 +74,9 @@ def stylize(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
 def stylize_family(*arguments: str | Path, **environment: str) -> AbstractContextManager[Family]:
     """The command in a process group of its own, all that it prints on its standard output."""
     given = ["stylize", *map(str, arguments)]
-    script = f"import sys; sys.stderr = sys.stdout; sys.argv = {given!r}\nfrom flows.cli import main; main()"
+    script = (
+        f"import sys; sys.stderr = sys.stdout; sys.argv = {given!r}\nfrom flows.cli.app import main; main()"
+    )
     return family(script, **environment)
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import convolutions
-from stylize_core.image_write import encode_picture
-from stylize_core.settings import PictureSettings
+from stylize_core.image.encode import encode_picture
+from stylize_core.settings.style import PictureSettings
 
 TeacherFile = Callable[[int], Path]
 

@@ -117,10 +117,10 @@ def test_the_installed_command_says_what_it_can_do(installed: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_the_installed_package_finds_its_weights(installed: Path, tmp_path: Path) -> None:
-    code = "import stylize_core.weights as w; print(w.__file__, len(w.builtin_bytes()))"
+    code = "import stylize_core.networks.weights as w; print(w.__file__, len(w.builtin_bytes()))"
     file, size = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).split()
     assert Path(file).is_relative_to(installed)
-    assert int(size) == (ROOT / "stylize_core/weights/slim.safetensors").stat().st_size
+    assert int(size) == (ROOT / "stylize_core/networks/pretrained/slim.safetensors").stat().st_size
 
 
 def _deployments() -> list[dict[str, Any]]:

@@ -1,18 +1,16 @@
 """The example pictures: drawn small here, and checked as they lie in `manifests/images`."""
 
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-MANIFESTS = Path(__file__).parents[1] / "manifests"
-sys.path.insert(0, str(MANIFESTS))
+from artwork import draw
+from artwork.noise import Array, fractal
 
-import draw  # noqa: E402  (a script beside its pictures, not an installed package)
-from drawing.noise import Array, fractal  # noqa: E402
+MANIFESTS = Path(__file__).parents[1] / "manifests"
 
 NAMES = sorted(draw.EXAMPLES)
 WIDTH = 48

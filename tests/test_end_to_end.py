@@ -62,7 +62,7 @@ def nothing_is_left_to_do(home: Path) -> None:
     """Another run touches no picture, and imports neither torch nor Prefect."""
     before = written_at(home / "out")
     script = (
-        "import sys, contextlib; from flows.cli import main\n"
+        "import sys, contextlib; from flows.cli.app import main\n"
         f"sys.argv = ['stylize', 'run', {str(home / 'm.yaml')!r}]\n"
         "with contextlib.suppress(SystemExit): main()\n"
         "print([name for name in ('torch', 'prefect', 'boto3') if name in sys.modules])"

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from flows.manifest import load_manifest
-from flows.plan import Plan, make_plan
+from docs import guide_pictures
+from flows.manifest.load import load_manifest
+from flows.planning.plan import Plan, make_plan
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs"))
-
-import guide_pictures  # noqa: E402  (a script beside the guide, not an installed package)
-
 MANIFEST = ROOT / "manifests" / "gallery.yaml"
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", GUIDE)

@@ -16,15 +16,13 @@ from packaging.requirements import Requirement
 HEAVY = ("torch", "torchvision", "prefect")
 LIGHT = (
     "stylize_core/errors.py",
-    "stylize_core/settings.py",
+    "stylize_core/settings/*.py",
     "stylize_core/architecture.py",
     "flows/errors.py",
-    "flows/identity.py",
-    "flows/inputs.py",
-    "flows/manifest*.py",
-    "flows/pairs.py",
-    "flows/plan.py",
-    "flows/records.py",
+    "flows/manifest/*.py",
+    "flows/model/*.py",
+    "flows/planning/*.py",
+    "flows/records/*.py",
 )
 
 ART_NEEDS = ("torch", "torchvision", "pillow", "numpy", "safetensors")
@@ -87,7 +85,7 @@ def _work_at_import(root: Path, names: list[str], home: Path) -> list[str]:
 @pytest.mark.slow
 def test_importing_our_modules_touches_no_file_process_or_socket(tmp_path: Path) -> None:
     names = [
-        _dotted(path) for folder in ("stylize_core", "flows") for path in (ROOT / folder).glob("[!_]*.py")
+        _dotted(path) for folder in ("stylize_core", "flows") for path in (ROOT / folder).rglob("[!_]*.py")
     ]
     assert _work_at_import(ROOT, names, tmp_path) == []
 
@@ -138,8 +136,8 @@ TINY_USE = f"""
 import importlib.util, torch
 from stylize_core import Encoder, PictureSettings, StyleSettings, stylize
 from stylize_core.architecture import convolutions
-from stylize_core.image import decode_picture, encode_picture
-from stylize_core.weights import Weights
+from stylize_core.image.decode import decode_picture, encode_picture
+from stylize_core.networks.weights import Weights
 
 assert not [name for name in {BATCH_NEEDS} if importlib.util.find_spec(name)]
 torch.manual_seed(0)
@@ -165,5 +163,5 @@ def test_the_art_works_where_nothing_of_the_batch_is_installed(
 
 
 def test_every_module_of_the_art_can_be_imported_there(python_of_the_art: str, tmp_path: Path) -> None:
-    names = [_dotted(path) for path in (ROOT / "stylize_core").glob("[!_]*.py")]
+    names = [_dotted(path) for path in (ROOT / "stylize_core").rglob("[!_]*.py")]
     _python(f"import {', '.join(names)}", python=python_of_the_art, path=tmp_path)

@@ -83,7 +83,7 @@ def test_the_wheel_holds_every_module_and_the_files_that_it_reads(tmp_path: Path
     suffixes = {".py", ".typed", ".safetensors"}
     files = [path for room in ("stylize_core", "flows") for path in (ROOT / room).rglob("*")]
     assert not {path.relative_to(ROOT).as_posix() for path in files if path.suffix in suffixes} - packed
-    assert "stylize_core/weights/slim.safetensors" in packed
+    assert "stylize_core/networks/pretrained/slim.safetensors" in packed
     assert {"LICENSE", "NOTICE.md"} <= {name.rsplit("/", 1)[1] for name in packed if "/licenses/" in name}
     assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"stylize_core", "flows"}
 

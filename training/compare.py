@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.encoder import Encoder
-from stylize_core.image_write import encode_picture
-from stylize_core.settings import PictureSettings, StyleSettings
+from stylize_core.image.encode import encode_picture
+from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.weights import Weights, builtin_weights
+from stylize_core.settings.style import PictureSettings, StyleSettings
 from stylize_core.transfer import stylize
-from stylize_core.weights import Weights, builtin_weights
 from training.pictures import read_pictures
 from training.teacher import read_teacher
 

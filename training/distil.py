@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import Architecture, convolutions, smallest_side
-from stylize_core.encoder import vgg_features
 from stylize_core.errors import ImageTooSmall
-from stylize_core.weights import Weights
+from stylize_core.networks.encoder import vgg_features
+from stylize_core.networks.weights import Weights
 from training.matching import Moments, best_projection, misalignment, moments, spread, unexplained
 from training.pictures import Crops, read_pictures
 from training.student import architecture_of, first_parameters, rescaled, write_student

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import Architecture, convolutions
-from stylize_core.encoder import vgg_features
+from stylize_core.networks.encoder import vgg_features
 from training.matching import Moments, best_projection, misalignment, moments, spread, unexplained
 from training.pictures import read_pictures
 from training.student import read_student

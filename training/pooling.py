@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import convolutions
-from stylize_core.chain import AVERAGE_POOL_GAIN
-from stylize_core.encoder import vgg_features
-from stylize_core.weights import Weights
+from stylize_core.networks.encoder import vgg_features
+from stylize_core.networks.vgg import AVERAGE_POOL_GAIN
+from stylize_core.networks.weights import Weights
 from training.pictures import read_pictures
 from training.teacher import prepared, read_teacher
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylize_core.encoder import vgg_features
 from stylize_core.errors import BadWeights
-from stylize_core.weights import CONVENTIONS, Weights, weights_from_bytes
+from stylize_core.networks.encoder import vgg_features
+from stylize_core.networks.weights import CONVENTIONS, Weights, weights_from_bytes
 
 
 def read_teacher(path: Path) -> Weights:

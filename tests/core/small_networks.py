@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from stylize_core.architecture import Architecture, ConventionName, convolutions
-from stylize_core.encoder import Encoder
-from stylize_core.settings import StyleSettings
-from stylize_core.weights import Weights
+from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.weights import Weights
+from stylize_core.settings.style import StyleSettings
 
 WIDTHS = (4, 8, 8, 8, 8)
 

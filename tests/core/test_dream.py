@@ -10,11 +10,11 @@ from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.dream import aim_at, check_channels, dream, octave_sizes
-from stylize_core.encoder import Encoder, vgg_features
 from stylize_core.errors import Diverged, SettingsError
-from stylize_core.losses import total_variation
-from stylize_core.minimise import Frames, Progress
-from stylize_core.settings import StyleSettings
+from stylize_core.loss.functional import total_variation
+from stylize_core.networks.encoder import Encoder, vgg_features
+from stylize_core.optim.minimise import Frames, Progress
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
 PLAIN: dict[str, Any] = {"octaves": 1, "jitter": 0, "margin": 0}

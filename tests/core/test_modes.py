@@ -11,12 +11,12 @@ import torch
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
-from stylize_core.encoder import Encoder
 from stylize_core.errors import SettingsError
-from stylize_core.image import decode_picture, resize
-from stylize_core.settings import PictureSettings, StyleSettings
+from stylize_core.image.decode import decode_picture, resize
+from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.weights import builtin_weights
+from stylize_core.settings.style import PictureSettings, StyleSettings
 from stylize_core.transfer import Stylized, starting_picture, stylize
-from stylize_core.weights import builtin_weights
 
 
 def made(content: Tensor, style: Tensor, **settings: Any) -> Stylized:

@@ -14,15 +14,15 @@ from small_networks import tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.device import SMALLEST_IN_BF16, choose_precision
-from stylize_core.encoder import Encoder
 from stylize_core.errors import DeviceUnavailable
-from stylize_core.image import decode_picture, resize
-from stylize_core.minimise import CHECK_EVERY, minimise
-from stylize_core.objective import Objective, Targets, content_targets, style_targets
-from stylize_core.scene import View
-from stylize_core.settings import PictureSettings, StyleSettings
+from stylize_core.image.decode import decode_picture, resize
+from stylize_core.loss.objective import Objective, Targets, content_targets, style_targets
+from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.weights import Weights, builtin_weights
+from stylize_core.optim.minimise import CHECK_EVERY, minimise
+from stylize_core.pyramid.level import View
+from stylize_core.settings.style import PictureSettings, StyleSettings
 from stylize_core.transfer import stylize
-from stylize_core.weights import Weights, builtin_weights
 
 CPU = torch.device("cpu")
 IMAGES = Path(__file__).parents[2] / "manifests" / "images"

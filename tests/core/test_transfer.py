@@ -10,14 +10,14 @@ import torch
 from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
-from stylize_core.chain import Trace
-from stylize_core.encoder import Encoder
 from stylize_core.errors import Diverged, ImageTooSmall, OutOfMemory
-from stylize_core.minimise import Progress
-from stylize_core.objective import Objective, content_targets, style_targets
-from stylize_core.settings import StyleSettings
+from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.vgg import Trace
+from stylize_core.networks.weights import builtin_weights
+from stylize_core.optim.minimise import Progress
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, cover, starting_picture, stylize
-from stylize_core.weights import builtin_weights
 
 INITS: tuple[Any, ...] = ("content", "noise", "style", "image")
 OPTIMIZERS: tuple[Any, ...] = ("lbfgs", "adam", "gd")

@@ -25,8 +25,8 @@ import torch
 from image_mutants import mutant
 
 from stylize_core.errors import BadImage
-from stylize_core.image import Picture, decode_picture, resize
-from stylize_core.settings import PictureSettings
+from stylize_core.image.decode import Picture, decode_picture, resize
+from stylize_core.settings.style import PictureSettings
 
 LONGEST_S = 10.0
 ROOM_BYTES = 256 * 2**20

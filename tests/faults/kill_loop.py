@@ -19,7 +19,7 @@ from processes import Family, eventually, family
 from saboteur import IN_PARENT, IN_WORKER, Blow, Moment, Victim
 from small_batch import draw
 
-from flows.records import Record, timeless
+from flows.records.record import Record, timeless
 
 Engine = Literal["prefect", "threads"]
 
@@ -37,7 +37,7 @@ sys.exit(run_here(Path({manifest!r}), Audience()).exit_code)
 _PREFECT = """
 import sys
 sys.argv = ["stylize", "run", {manifest!r}, "--device", "cpu"]
-from flows.cli import main
+from flows.cli.app import main
 main()
 """
 

@@ -80,9 +80,9 @@ class _AfterImport(MetaPathFinder):
 
     def __init__(self, striker: _Striker) -> None:
         self._wraps: dict[str, Callable[[Any], None]] = {
-            "flows.pool": striker.wrap_pool,
-            "flows.storage_local": striker.wrap_local,
-            "flows.storage_s3": striker.wrap_s3,
+            "flows.engines.process": striker.wrap_pool,
+            "flows.storage.local": striker.wrap_local,
+            "flows.storage.s3": striker.wrap_s3,
         }
 
     def find_spec(

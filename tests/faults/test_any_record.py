@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.identity import Ingredients
-from flows.records import Extra, Failure, Optimisation, Output, Record, Source, UnreadableRecord
+from flows.model.identity import Ingredients
+from flows.records.record import Extra, Failure, Optimisation, Output, Record, Source, UnreadableRecord
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)  # file names hold no half characters
 WORD = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)

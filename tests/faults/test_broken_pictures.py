@@ -18,7 +18,7 @@ from drawn_images import claiming, deep_landscape, landscape, orientation_exif, 
 from PIL import Image, PngImagePlugin
 from small_batch import draw, manifest, record, report, stylize, tree
 
-from flows.records import Record
+from flows.records.record import Record
 
 pytestmark = pytest.mark.slow
 UNDERSTOOD = "encoder: slim, size: 64, steps: 2, style_weight: 0, margin: 0"

@@ -28,13 +28,13 @@ from small_batch import (
     written_at,
 )
 
-from flows import worker_calls
-from flows.manifest import load_manifest
-from flows.pairs import Job
-from flows.plan import make_plan
-from flows.pool import DeviceChild, Progress
-from flows.records import MESSAGE_BYTES, Record
-from flows.run import Run
+from flows.engines.process import DeviceChild, Progress
+from flows.manifest.load import load_manifest
+from flows.model.pair import Job
+from flows.planning.plan import make_plan
+from flows.records.record import MESSAGE_BYTES, Record
+from flows.running.run import Run
+from flows.worker import calls as worker_calls
 
 pytestmark = pytest.mark.slow
 CPU = ("--device", "cpu", "--workers", "1")
@@ -55,7 +55,7 @@ def test_row_05_beginnings_of_records_and_reports_leave_a_run_that_finishes(home
     path = manifest(home, "contents: [photos/p0.png]\nstyles: [paintings/s0.png]")
     run_here(path, Audience())
     place, whole = home / "out/p0__s0.json", (home / "out/p0__s0.json").read_bytes()
-    for length in range(0, len(whole), 53):  # every single one: tests/batch/test_records.py
+    for length in range(0, len(whole), 53):  # every single one: tests/flows/records/test_record.py
         place.write_bytes(whole[:length])
         assert list(to_do(path)) == ["p0__s0"], length
     (home / "out/report.json").write_bytes(b'{"done": 1')

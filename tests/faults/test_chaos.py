@@ -19,8 +19,8 @@ from processes import Family, eventually, family, needs_proc
 from safetensors.torch import load, save_file
 from small_batch import Audience, draw, manifest, run_here, stylize_family
 
-from flows.records import Record
-from stylize_core.weights import builtin_bytes
+from flows.records.record import Record
+from stylize_core.networks.weights import builtin_bytes
 
 pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(1800 if LONG else 300)]
 
@@ -160,7 +160,7 @@ def _prefect() -> AbstractContextManager[Family]:
     """A server such as a user may have; prints `url` and where it is."""
     script = (
         "import signal\n"
-        "from flows.server import prefect_server\n"
+        "from flows.engines.prefect.server import prefect_server\n"
         "with prefect_server() as url:\n"
         "    print('url', url, flush=True)\n"
         "    signal.pause()\n"

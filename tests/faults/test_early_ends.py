@@ -11,7 +11,7 @@ from object_store import ObjectStore
 from processes import Family, eventually, needs_proc
 from small_batch import Audience, manifest, report, run_here, small_batch, stylize_family, tree
 
-from flows.pool import Progress
+from flows.engines.process import Progress
 
 pytestmark = [pytest.mark.slow, needs_proc]
 LONG = "encoder: slim, size: 64, steps: 300"

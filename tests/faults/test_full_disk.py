@@ -13,7 +13,7 @@ from commands import ROOT
 from kill_loop import PAIRS, is_announcement, lasting, local_files, local_place, run_with
 from saboteur import Blow, Moment
 
-from flows.records import Record
+from flows.records.record import Record
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ manifest, out, seen = map(Path, sys.argv[1:])
 out.mkdir()
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(out)], check=True)
 (out / "{BALLAST}").write_bytes(bytes(208 * 1024))
-command = "import sys; from flows.cli import main; sys.argv = ['stylize', 'run', {{!r}}]; main()"
+command = "import sys; from flows.cli.app import main; sys.argv = ['stylize', 'run', {{!r}}]; main()"
 for number in (1, 2):
     done = subprocess.run(
         [sys.executable, "-c", command.format(str(manifest))], capture_output=True, text=True, check=False

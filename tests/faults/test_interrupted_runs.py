@@ -133,7 +133,7 @@ def test_row_44_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Pa
     path = manifest(calm, settings=LONG, output="serverless")
     began = (
         "import signal\n"
-        "from flows.server import prefect_server\n"
+        "from flows.engines.prefect.server import prefect_server\n"
         "with prefect_server() as url:\n"
         "    print('url', url, flush=True)\n"
         "    signal.pause()\n"
@@ -188,12 +188,12 @@ def test_row_09_an_output_on_a_file_system_without_writing_is_refused(tmp_path: 
 def _as_nobody(manifest_path: Path) -> subprocess.CompletedProcess[str]:
     """A run by a user whom permissions bind; root is not. A plan loads all modules while they may be read."""
     script = (
-        "import contextlib, os, sys, flows.cli, flows.command\n"
+        "import contextlib, os, sys, flows.cli.app, flows.running.command\n"
         f"sys.argv = ['stylize', 'plan', {str(manifest_path)!r}]\n"
-        "with contextlib.suppress(SystemExit): flows.cli.main()\n"
+        "with contextlib.suppress(SystemExit): flows.cli.app.main()\n"
         f"if os.geteuid() == 0: os.seteuid({NOBODY})\n"
         "sys.argv[1] = 'run'\n"
-        "flows.cli.main()"
+        "flows.cli.app.main()"
     )
     return subprocess.run(
         [sys.executable, "-c", script],

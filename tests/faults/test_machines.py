@@ -21,7 +21,7 @@ from commands import run as run_command
 from PIL import Image
 from small_batch import FAST, Audience, draw, manifest, record, run_here, stylize, tree
 
-from stylize_core.weights import builtin_bytes
+from stylize_core.networks.weights import builtin_bytes
 
 pytestmark = pytest.mark.slow
 CPU = ("--device", "cpu")
@@ -38,7 +38,7 @@ def test_row_07_bytes_names_and_records_become_durable_in_this_order(tmp_path: P
     calls = "trace=fsync,rename,renameat,renameat2"
     arguments = ["one", str(draw(tmp_path / "p.png", 1)), str(draw(tmp_path / "s.png", 2))]
     options = ["-o", str(tmp_path / "out/a.png"), "-s", "size=64", "-s", "steps=2", *CPU]
-    script = "import sys; from flows.cli import main; sys.argv[0] = 'stylize'; main()"
+    script = "import sys; from flows.cli.app import main; sys.argv[0] = 'stylize'; main()"
     command = [sys.executable, "-c", script, *arguments, *options]
     ran = subprocess.run(
         ["strace", "-f", "-y", "--seccomp-bpf", "-e", calls, "-o", str(trace), *command],
@@ -77,10 +77,10 @@ def _durable_steps(trace: str) -> list[str]:
 TOO_LARGE = """
 import hashlib, json, resource, sys
 from pathlib import Path
-from flows import worker
-from flows.manifest import load_manifest
-from flows.pairs import Job
-from flows.plan import make_plan
+from flows.worker import main as worker
+from flows.manifest.load import load_manifest
+from flows.model.pair import Job
+from flows.planning.plan import make_plan
 
 plan = make_plan(load_manifest(sys.argv[1]))
 jobs = {one.pair.name: Job(one.pair, plan.output, one.identity) for one in plan.pairs}
@@ -134,10 +134,10 @@ def test_row_20_memory_that_ends_costs_one_pair_and_the_next_is_as_if_alone(tmp_
     not torch.cuda.is_available(), reason="needs a CUDA device; the CPU's twin runs everywhere"
 )
 def test_row_20_gpu_memory_that_ends_costs_one_pair_and_the_next_is_as_if_alone(tmp_path: Path) -> None:
-    from flows import worker
-    from flows.manifest import load_manifest
-    from flows.pairs import Job
-    from flows.plan import make_plan
+    from flows.manifest.load import load_manifest
+    from flows.model.pair import Job
+    from flows.planning.plan import make_plan
+    from flows.worker import main as worker
 
     draw(tmp_path / "p.png", 1)
     entries = """pairs:
@@ -263,7 +263,7 @@ def test_row_42_a_zip_bomb_under_its_own_digest_ends_as_a_refusal(tmp_path: Path
 import resource, sys
 from pathlib import Path
 from stylize_core.errors import BadWeights
-from stylize_core.weights import weights_from_bytes
+from stylize_core.networks.weights import weights_from_bytes
 room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + 200 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (room, room))
 try:

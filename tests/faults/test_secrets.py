@@ -15,7 +15,7 @@ from test_stormy_storage import HASTY, PHOTO
 
 from flows.errors import StorageTransient
 from flows.logs import PlainFormatter, described
-from flows.records import MESSAGE_BYTES
+from flows.records.record import MESSAGE_BYTES
 
 SECRETS = (
     "secret-for-tests",
@@ -26,7 +26,7 @@ SECRETS = (
 )
 SERVER = """
 import signal
-from flows.server import prefect_server
+from flows.engines.prefect.server import prefect_server
 with prefect_server() as url:
     print("url", url, flush=True)
     signal.pause()

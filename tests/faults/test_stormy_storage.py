@@ -19,8 +19,8 @@ from drawn_images import landscape, saved
 from object_store import Fault, ObjectStore
 from small_batch import draw, manifest, stylize
 
-from flows.records import Record
-from flows.report import REPORT_NAME
+from flows.records.record import Record
+from flows.records.report import REPORT_NAME
 
 pytestmark = pytest.mark.slow
 HASTY = f"{Path(__file__).parent / 'hasty'}{os.pathsep}{ROOT}"

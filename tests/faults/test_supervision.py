@@ -12,10 +12,11 @@ import pytest
 import torch
 from small_batch import Audience, manifest, record, run_here, small_batch, tree
 
-from flows import worker_batch, worker_calls
-from flows.feed import MAX_ATTEMPTS
-from flows.pool import Progress
-from flows.run import Run
+from flows.engines.process import Progress
+from flows.engines.supervisor import MAX_ATTEMPTS
+from flows.running.run import Run
+from flows.worker import batch as worker_batch
+from flows.worker import calls as worker_calls
 
 pytestmark = pytest.mark.slow
 

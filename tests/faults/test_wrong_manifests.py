@@ -16,7 +16,7 @@ from commands import ROOT
 from small_batch import draw
 
 from flows.errors import ManifestError
-from flows.manifest import load_manifest
+from flows.manifest.load import load_manifest
 
 MEMORY_BYTES = 2 * 2**30
 CPU_S = 60
@@ -26,7 +26,7 @@ EACH_IN_TURN = f"""
 import contextlib, io, json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_BYTES}, {MEMORY_BYTES}))
 resource.setrlimit(resource.RLIMIT_CPU, ({CPU_S}, {CPU_S}))
-from flows.cli import main
+from flows.cli.app import main
 said = {{}}
 for path in sys.argv[1:]:
     sys.argv = ["stylize", "run", path]

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent / "core"))
 
 from small_networks import tiny_encoder, waves  # noqa: E402
 
-from stylize_core.settings import StyleSettings  # noqa: E402
+from stylize_core.settings.style import StyleSettings  # noqa: E402
 from stylize_core.transfer import stylize  # noqa: E402
 
 CASES: dict[str, dict[str, Any]] = {

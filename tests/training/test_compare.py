@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from stylize_core.image import decode_picture
-from stylize_core.settings import PictureSettings
+from stylize_core.image.decode import decode_picture
+from stylize_core.settings.style import PictureSettings
 from training.compare import GAP, main
 
 TeacherFile = Callable[[int], Path]

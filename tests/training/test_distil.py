@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from stylize_core.errors import BadWeights, ImageTooSmall
-from stylize_core.weights import weights_from_bytes
+from stylize_core.networks.weights import weights_from_bytes
 from training.distil import Course, distil, main
 from training.evaluate import evaluate
 from training.pictures import Crops, read_pictures
@@ -103,7 +103,7 @@ def test_a_teacher_may_be_a_pth_file_with_a_classifier(
 
 
 def test_a_finished_student_has_every_layer_at_one_level(pictures: Path, teacher_file: TeacherFile) -> None:
-    from stylize_core.encoder import vgg_features
+    from stylize_core.networks.encoder import vgg_features
     from training.teacher import prepared
 
     crops = Crops(read_pictures(pictures), size=32, seed=0)

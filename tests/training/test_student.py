@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylize_core.encoder import vgg_features
 from stylize_core.errors import BadWeights
+from stylize_core.networks.encoder import vgg_features
 from training.student import first_parameters, read_student, rescaled, write_student
 
 

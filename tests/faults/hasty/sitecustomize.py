@@ -5,7 +5,7 @@ How patient the product is belongs to no setting, and tests of a whole run canno
 
 from __future__ import annotations
 
-from flows import storage
+from flows.storage import base as storage
 
 HASTY = storage.Patience(attempts=2, rounds=3, wait_s=0.05, connect_timeout_s=5, read_timeout_s=4)
 

@@ -1,0 +1,1 @@
+"""The programs that write pages and pictures of the docs; not part of the installation."""

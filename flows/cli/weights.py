@@ -1,0 +1,86 @@
+"""The command `stylize weights`: what there is, what is downloaded, and how a manifest names a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+
+from flows.errors import BadArguments
+from flows.records.record import safe_text
+from flows.storage.base import read_uri
+from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
+from stylize_core.errors import SettingsError
+
+
+def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> list[dict[str, Any]]:
+    """Facts about all known weights, about one of them, or about a file.
+
+    Args:
+        name: `slim`, `vgg19`, `vgg16`, `googlenet`, a path or `s3://` URI; None for all known ones.
+        architecture: the network that a file is for.
+        fetch: download published weights that are not there yet.
+
+    Raises:
+        BadWeights: a file that does not fit, or a failed download.
+        StorageError: a file that cannot be read.
+        SettingsError: an unknown architecture.
+        BadArguments: nothing is named to be downloaded.
+    """
+    if name is None and fetch:
+        raise BadArguments("--fetch: name what is to be downloaded: " + ", ".join(PUBLISHED))
+    if name is None:
+        return [_known(known, fetch=False) for known in ARCHITECTURES]
+    if name in ARCHITECTURES:
+        return [_known(name, fetch=fetch)]
+    if architecture not in ARCHITECTURES:
+        raise SettingsError("--architecture", architecture, "choose one of " + ", ".join(ARCHITECTURES))
+    return [_file(name, cast("Architecture", architecture))]
+
+
+def print_weights(found: list[dict[str, Any]], console: Console) -> None:
+    """The facts for people, one paragraph for each."""
+    for facts in found:
+        for key, value in facts.items():
+            console.print(
+                safe_text(f"{key}: {value}"), markup=False, highlight=False, soft_wrap=True, no_wrap=True
+            )
+        console.print()
+
+
+def _known(name: str, *, fetch: bool) -> dict[str, Any]:
+    from stylize_core.networks.weights import builtin_weights, published_path, published_weights
+
+    reach = in_words(layer_names(name))
+    if name not in PUBLISHED:
+        weights = builtin_weights()
+        return {"name": name, "layers": reach, "sha256": weights.sha256, "where": "built in"}
+    path = published_path(name)
+    if fetch:
+        published_weights(name)
+    where = str(path) if path.exists() else f"not downloaded yet: stylize weights {name} --fetch"
+    return {"name": name, "layers": reach, "sha256 begins": PUBLISHED[name].sha256_prefix, "where": where}
+
+
+def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
+    from stylize_core.networks.weights import declared_convention, weights_from_bytes
+
+    place = uri if uri.startswith("s3://") else str(Path(uri).absolute())
+    data = read_uri(place)
+    convention = declared_convention(data, source=uri)
+    digest = hashlib.sha256(data).hexdigest()
+    weights = weights_from_bytes(
+        data, sha256=digest, architecture=architecture, convention=convention or "torchvision", source=uri
+    )
+    named = {"file": place, "sha256": digest, "convention": convention or "torchvision"}
+    return {
+        "name": uri,
+        "layers": in_words(weights.layers),
+        "sha256": digest,
+        "convention": convention or "not stated in the file: torchvision, or else say caffe or features",
+        # JSON is YAML, whatever the file is called
+        "in a manifest": "settings: " + json.dumps({"encoder": architecture, "weights": named}),
+    }

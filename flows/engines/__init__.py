@@ -1,0 +1,1 @@
+"""What drives workers: the supervisor, worker processes, and the view in Prefect."""

@@ -1,0 +1,198 @@
+"""One worker process as its parent sees it: its start, its answers, its silence and its end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import cast
+
+from flows.engines.process_child import (
+    LOST_DEVICE,
+    PARENT_DECIDES,
+    STOP,
+    Beat,
+    Overdue,
+    Progress,
+    Raised,
+    Returned,
+    serve,
+)
+
+KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
+TICK_S = 0.25
+SPAWN = multiprocessing.get_context("spawn")
+SIGNAL_NAMES = {number.value: number.name for number in signal.Signals}
+HINTS = {
+    "SIGKILL": "often the machine ran out of memory",
+    "SIGSEGV": "a fault in native code or a driver",
+    "SIGBUS": "often a full /dev/shm or a file that shrank",
+    "SIGABRT": "native code gave up, often for lack of memory",
+}
+
+Message = Beat | Overdue | Progress | Returned | Raised
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a worker may take, in seconds of waiting; infinite where there is no limit.
+
+    Attributes:
+        stuck_s: without any progress of its work, though the process lives.
+        silent_s: without any sign of life.
+        stop_s: to end once it was told to.
+    """
+
+    stuck_s: float
+    silent_s: float
+    stop_s: float
+
+
+class Lost(Exception):
+    """No answer will come; the text says why where it is not the process's own end."""
+
+
+class Stuck(Lost):
+    """The process is there and gets nowhere."""
+
+
+class Late(Stuck):
+    """The process says that a pair takes much longer than it may."""
+
+    def __init__(self, pair: str) -> None:
+        super().__init__(pair)
+        self.pair = pair
+
+
+class Child:
+    """One process and our end of its socket pair, which closes when nobody uses it any more."""
+
+    def __init__(self, device: str) -> None:
+        self.link, self._theirs = SPAWN.Pipe()
+        self._sending = threading.Lock()  # a message goes out whole
+        self.process = SPAWN.Process(target=serve, args=(self._theirs,), name=f"stylize {device}")
+
+    def start(self) -> None:
+        """Start the process; it heeds no signal that its parent is to decide about."""
+        with _signals_held_back():
+            self.process.start()
+        self._theirs.close()
+
+    def ask(
+        self,
+        request: bytes,
+        *,
+        limits: Limits,
+        on_progress: Callable[[Progress], None],
+        stopped: Callable[[], bool],
+    ) -> Returned | Raised:
+        """The answer to a pickled request.
+
+        Raises:
+            Stuck: a limit was exceeded, or, as `Late`, that of a pair; the process is still there.
+            Lost: the process ended.
+        """
+        with _losses(), self._sending:
+            self.link.send_bytes(request)
+        if stopped():  # while the request went out, perhaps, and then nobody has told
+            self.stop()
+        watch = _Watch(limits)
+        while True:
+            message = watch.wait(lambda: self._hear(TICK_S), stopped=stopped())
+            if isinstance(message, Returned | Raised):
+                return message
+            if isinstance(message, Overdue):
+                raise Late(message.pair)
+            if isinstance(message, Progress):
+                on_progress(message)
+
+    def stop(self) -> None:
+        """Tell the process to end, without waiting: while a request goes out, `ask` does it afterwards."""
+        if self._sending.acquire(blocking=False):
+            try:
+                with suppress(OSError):  # it is dead already
+                    self.link.send_bytes(STOP)
+            finally:
+                self._sending.release()
+
+    def end(self, grace_s: float = 0.0) -> None:
+        """Wait that long, then kill."""
+        if self.process.pid:
+            self.process.join(grace_s)
+            self.process.kill()
+            self.process.join(KILL_TIMEOUT_S)
+
+    def obituary(self) -> str:
+        """How the process ended, as the middle of a sentence."""
+        self.process.join(KILL_TIMEOUT_S)  # the socket closes a little earlier
+        code = self.process.exitcode
+        if code is None:
+            return "fell silent"
+        if code == LOST_DEVICE:
+            return "lost its device (the log says how, and the driver's own perhaps why)"
+        if code >= 0:
+            return f"ended with exit code {code}"
+        name = SIGNAL_NAMES.get(-code, f"signal {-code}")
+        return f"was killed by {name} ({HINTS[name]})" if name in HINTS else f"was killed by {name}"
+
+    def _hear(self, timeout_s: float) -> Message | None:
+        with _losses():
+            return cast("Message", self.link.recv()) if self.link.poll(timeout_s) else None
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Counts the seconds that this process itself spent waiting.
+
+    No clock is compared with an older one: while this process is stopped, or the machine asleep, its workers
+    are usually so as well, and nobody was late.
+    """
+
+    limits: Limits
+    stuck_s: float = 0.0
+    silent_s: float = 0.0
+    stop_s: float = 0.0
+
+    def wait(self, hear: Callable[[], Message | None], *, stopped: bool) -> Message | None:
+        began = time.monotonic()
+        message = hear()
+        waited_s = min(time.monotonic() - began, TICK_S)
+        self.stop_s += waited_s * stopped
+        self.silent_s = 0.0 if message else self.silent_s + waited_s
+        self.stuck_s = 0.0 if isinstance(message, Progress) else self.stuck_s + waited_s
+        if not isinstance(message, Returned | Raised):
+            self._judge()
+        return message
+
+    def _judge(self) -> None:
+        limits = self.limits
+        if self.stop_s > limits.stop_s:
+            raise Stuck(f"went on for {limits.stop_s:g} s after it was told to stop")
+        if self.silent_s > limits.silent_s:
+            raise Stuck(f"gave no sign of life for {limits.silent_s:g} s")
+        if self.stuck_s > limits.stuck_s:
+            raise Stuck(f"made no progress for {limits.stuck_s:g} s")
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise Lost from error
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let a process start with SIGINT and SIGTERM blocked, until it has decided to ignore them."""
+    resource_tracker.ensure_running()  # its own start would unblock them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,1 @@
+"""The manifest: read from YAML, checked as a whole, typed."""

@@ -1,0 +1,75 @@
+"""The manifest: what a run is to make, read from YAML and checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flows.errors import ManifestError, Problem, StorageError
+from flows.manifest.check import check_manifest
+from flows.manifest.model import Entry, Manifest, PairEntry
+from flows.manifest.paths import place
+from flows.manifest.settings import build, merged
+from flows.manifest.yaml_tree import MAX_BYTES, read_yaml
+from flows.model.names import SHEET, check_name, fill_name, with_sweep
+from flows.storage.base import read_uri
+from stylize_core.settings.style import PictureSettings, StyleSettings
+
+__all__ = [
+    "SHEET",
+    "Entry",
+    "Manifest",
+    "PairEntry",
+    "check_name",
+    "fill_name",
+    "load_manifest",
+    "resolve_settings",
+    "with_sweep",
+]
+
+MAX_PROBLEMS = 50
+
+
+def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
+    """Read and check the manifest at `path`, a local path or `s3://` URI, or `text` as if it stood there.
+
+    Raises:
+        ManifestError: carrying every problem found, in the order of their lines.
+    """
+    source = place(str(path))
+    problems: list[Problem] = []
+    data = _read_file(source, problems) if text is None else text.encode("utf-8", "surrogatepass")
+    root = None if data is None else read_yaml(data, problems)
+    manifest = None if root is None else check_manifest(root, source, problems=problems)
+    if manifest is None or problems:
+        raise ManifestError(source, _in_order(problems))
+    return manifest
+
+
+def resolve_settings(
+    manifest: Manifest, *layers: Mapping[str, object]
+) -> tuple[StyleSettings, PictureSettings, str | None]:
+    """The manifest's defaults with `layers` over them, first the style's, then the pair's.
+
+    The third value is the absolute path or URI of the picture to start from, if the settings name one.
+    """
+    return build(merged(manifest.settings, *layers))
+
+
+def _read_file(source: str, problems: list[Problem]) -> bytes | None:
+    try:
+        if source.startswith("s3://"):
+            return read_uri(source)
+        with Path(source).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError, StorageError) as error:
+        reason = getattr(error, "strerror", None) or error
+        problems.append(Problem("", f"the manifest cannot be read: {reason}"))
+        return None
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    ordered = sorted(problems, key=lambda problem: problem.line or 0)
+    if len(ordered) <= MAX_PROBLEMS:
+        return ordered
+    return [*ordered[:MAX_PROBLEMS], Problem("", f"and {len(ordered) - MAX_PROBLEMS} more problems")]

@@ -1,0 +1,145 @@
+"""What a valid manifest holds, and the keys that it may have.
+
+The texts are the only description of the keys: the reference and the JSON Schema are generated from them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flows.model.blend import Blend
+from flows.model.regions import Regions
+
+TOP_KEYS: Mapping[str, str] = {
+    "version": "the version of this format: always 1",
+    "output": "folder or `s3://bucket/prefix` that the results go to",
+    "name": "template of the results' names below the output; `{content}` and `{style}` stand for the names "
+    "of the two pictures, `{sweep}` for the swept values",
+    "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
+    "timeout": "the longest time that a device may take for one pair, such as `90s`, `10m` or `1h30m`; "
+    "no limit if left out. Changing it makes no picture out of date",
+    "batch": "how many pairs of equal settings and shape a device computes together: a whole number, or "
+    "`auto`: one on a CPU, which keeps the bytes, and on a GPU what proves fastest and fits into its memory",
+    "settings": "settings of every pair, unless its style or the pair itself says otherwise",
+    "sweep": "settings with a list of values each; every pair is made with every combination",
+    "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
+    "contents": "pictures to stylise; each is combined with every style; alone where no style is needed",
+    "styles": "pictures whose style is taken; alone with `mode: texture`",
+    "pairs": "single pairs, instead of the combinations or beside them",
+}
+CONTENT_KEYS: Mapping[str, str] = {
+    "image": "path, `s3://` URI, folder, or a pattern with `*`, `?`, `[..]` or `**`",
+    "name": "what `{content}` stands for, instead of the file's name without its suffix",
+}
+STYLE_KEYS: Mapping[str, str] = {
+    "image": CONTENT_KEYS["image"],
+    "blend": "pictures with weights, instead of `image`: the style is the weighted mean of theirs",
+    "name": "what `{style}` stands for, instead of the file's name without its suffix",
+    "settings": "settings of the pairs with this style",
+    "sweep": "settings of the pairs with this style that take several values",
+}
+PAIR_KEYS: Mapping[str, str] = {
+    "content": "path or `s3://` URI of one picture; may be left out with `mode: texture`",
+    "style": "path or `s3://` URI of one picture, or a mapping with `name` and `blend`; may be left out "
+    "where no style is needed",
+    "regions": "parts of the content with styles of their own; `style` is that of the rest",
+    "name": "name of the result, instead of the template's",
+    "settings": "settings of this pair",
+    "sweep": "settings of this pair that take several values",
+}
+REGION_KEYS: Mapping[str, str] = {
+    "mask": "path or `s3://` URI of a grey picture, scaled to the content: white where the region is",
+    "style": "one picture, or a mapping with `blend`; without it the content stays as it is there",
+    "style_mask": "a grey picture, scaled to the style: white where the style is taken from",
+    "weight": "weight of the region's style loss, beside its share of the picture: a number above 0; 1 "
+    "unless it is given",
+}
+BLEND_KEYS: Mapping[str, str] = {"name": STYLE_KEYS["name"], "blend": STYLE_KEYS["blend"]}
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "top": ("version", "output"),
+    "content": ("image",),
+    "style": ("image",),
+    "blend": ("name", "blend"),
+    "region": ("mask",),
+    "pair": (),
+}
+BATCH = r"[1-9][0-9]{0,3}"
+BATCH_EXPECTED = "auto or a whole number from 1 to 9999"
+DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A content or a style, or a pattern that stands for several.
+
+    Attributes:
+        image: absolute path or `s3://` URI; `*`, `?`, `[..]` and `**` are patterns. The first one of a blend.
+        name: the name to use instead of the file's stem.
+        settings: this style's settings; always empty for a content.
+        line: where it stands in the manifest.
+        sweep: those of its settings that take several values.
+        blend: the pictures of a blend with their shares.
+    """
+
+    image: str
+    name: str | None
+    settings: Mapping[str, object]
+    line: int
+    sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    blend: Blend[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairEntry:
+    """An explicit pair: two pictures by absolute path or `s3://` URI, no patterns; one of them may be empty.
+
+    Attributes:
+        style: the first picture of a blend.
+        blend: its pictures with their shares.
+        style_name: its name.
+        regions: parts of the content with styles of their own.
+    """
+
+    content: str
+    style: str
+    name: str | None
+    settings: Mapping[str, object]
+    line: int
+    sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    blend: Blend[str] = ()
+    style_name: str | None = None
+    regions: Regions[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A valid manifest; every path in it is absolute.
+
+    Attributes:
+        source: the manifest's file.
+        folder: the folder that relative paths start from.
+        output: folder or `s3://bucket/prefix` that results go to.
+        name: template of the results' names; see `fill_name`.
+        settings: the defaults as given, typed and within range.
+        device: auto, cpu, mps, cuda or cuda:N.
+        sweep: the settings that take several values, unless a style or a pair says otherwise.
+        sheet: whether swept pairs get contact sheets.
+        batch: how many pairs are computed together; None for `auto`.
+        timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
+    """
+
+    source: str
+    folder: str
+    output: str
+    name: str
+    contents: tuple[Entry, ...]
+    styles: tuple[Entry, ...]
+    pairs: tuple[PairEntry, ...]
+    settings: Mapping[str, object]
+    device: str = "auto"
+    sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    sheet: bool = True
+    timeout_s: float = math.inf
+    batch: int | None = None

@@ -1,0 +1,97 @@
+"""Paths and URIs as they stand in a manifest, made absolute."""
+
+from __future__ import annotations
+
+import glob
+import os
+import posixpath
+import re
+from pathlib import Path, PurePath
+from typing import Literal
+
+from flows.model.names import CONTROL
+from flows.storage.globs import literal
+
+Kind = Literal["picture", "pattern", "output"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
+
+
+def absolute(text: str, folder: str, *, kind: Kind) -> str:
+    """`text` as an absolute path or `s3://` URI; relative paths start at `folder`, `~` is an ordinary letter.
+
+    A pattern keeps its `*`, `?`, `[..]` and `**`; `folder` is escaped in it, so that a folder called `[old]`
+    works.
+
+    Raises:
+        ValueError: saying what is wrong, fit for a user.
+    """
+    _check_text(text, kind)
+    if text.startswith("s3://"):
+        return _checked_s3(text, kind)
+    start = glob.escape(folder) if kind == "pattern" else folder
+    if folder.startswith("s3://") and not text.startswith("/"):
+        return _checked_s3(_below(start, text), kind)
+    return str(PurePath(start, text))
+
+
+def place(path: str) -> str:
+    """A manifest's own place: an `s3://` URI as it is, anything else as an absolute path."""
+    return path if path.startswith("s3://") else str(Path(path).absolute())
+
+
+def one_spelling(uri: str) -> str:
+    """A local path without `.`, `..` and doubled slashes; an S3 URI as it is, where these are letters."""
+    return uri if uri.startswith("s3://") else os.path.normpath(uri)
+
+
+def folder_of(source: str) -> str:
+    """Where the relative paths of the manifest at `source` start."""
+    return source.rpartition("/")[0] if source.startswith("s3://") else str(Path(source).parent)
+
+
+def _below(folder: str, text: str) -> str:
+    """`text` from an S3 prefix on; keys have no `..`, so it is resolved here.
+
+    Raises:
+        ValueError: it leaves the bucket.
+    """
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    key = posixpath.normpath(posixpath.join(prefix, text))
+    if key == ".." or key.startswith("../"):
+        raise ValueError(f"it leads out of the bucket {bucket}; name the other bucket with s3://")
+    slash = "/" if text.endswith("/") else ""
+    return f"s3://{bucket}/{'' if key == '.' else key + slash}"
+
+
+def is_pattern(path: str) -> bool:
+    """Whether `path`, made absolute as a pattern, may stand for several pictures."""
+    return literal(path) is None
+
+
+def _check_text(text: str, kind: Kind) -> None:
+    if not text.strip():
+        raise ValueError("it is empty; name a path or an s3:// URI")
+    if bad := CONTROL.search(text):
+        raise ValueError(f"the control character {bad.group()!r} is not allowed in a path")
+    scheme = _SCHEME.match(text)
+    if scheme and not text.startswith("s3://"):
+        raise ValueError(f"'{scheme[1]}:' is not supported; name a local path or s3://bucket/key")
+    if kind == "picture" and text.endswith("/"):
+        raise ValueError("it names a folder; name one picture")
+    if kind == "picture" and set(text) & set("*?"):
+        raise ValueError("patterns are for contents and styles; name exactly one file here")
+    if kind == "pattern" and any("**" in part and part != "**" for part in text.split("/")):
+        raise ValueError("'**' must stand alone between slashes, as in 'photos/**/*.jpg'")
+
+
+def _checked_s3(uri: str, kind: Kind) -> str:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError("write s3://bucket/key; the bucket's name is missing or not one that S3 allows")
+    if kind == "output":
+        return f"s3://{bucket}/{key}".rstrip("/")
+    if not key and kind == "picture":
+        raise ValueError("a bucket alone is not a file; write s3://bucket/key")
+    return uri

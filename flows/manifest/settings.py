@@ -1,0 +1,117 @@
+"""The settings that a manifest may hold, as the settings' own fields describe them, and how they add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from functools import lru_cache
+from typing import Any, Literal, get_args, get_origin
+
+from stylize_core.errors import SettingsError
+from stylize_core.settings.fields import Crop, setting_fields
+from stylize_core.settings.layers import Layers
+from stylize_core.settings.presets import PRESETS, PresetName
+from stylize_core.settings.style import PictureSettings, StyleSettings, WeightsFile
+
+INIT_WORDS = ("auto", "content", "noise", "style")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as its field describes it; `kind` is the field's type."""
+
+    key: str
+    kind: Any
+    default: Any
+    about: str
+    limits: Mapping[str, float]
+    required: bool
+
+
+def described(cls: type) -> dict[str, Setting]:
+    """The settings of a settings class by key."""
+    found = {}
+    for f, kind, default in setting_fields(cls):
+        limits = {name: f.metadata[name] for name in ("ge", "gt", "le") if name in f.metadata}
+        found[f.name] = Setting(f.name, kind, default, f.metadata["about"], limits, f.default is MISSING)
+    return found
+
+
+STYLE_SETTINGS = described(StyleSettings)
+PICTURE_SETTINGS = described(PictureSettings)
+WEIGHTS_KEYS = described(WeightsFile)
+PRESET = Setting(
+    "preset",
+    PresetName,
+    "none",
+    "another program's settings instead of the defaults below; whatever else is set is laid over them",
+    {},
+    False,
+)
+SETTINGS = {"preset": PRESET} | STYLE_SETTINGS | PICTURE_SETTINGS
+
+
+def accepted(setting: Setting) -> str:
+    """What a manifest may say for `setting`, in words."""
+    if setting.key == "init":
+        return f"one of {', '.join(INIT_WORDS)}, or the path of a picture"
+    if get_origin(setting.kind) is Literal:
+        return "one of " + ", ".join(str(choice) for choice in get_args(setting.kind))
+    if setting.kind in (int, float):
+        noun = "a whole number" if setting.kind is int else "a number"
+        return noun + _range(setting.limits)
+    if setting.kind == Layers:
+        return "a list of layer names, or a mapping of layer names to weights above 0"
+    if setting.kind == Crop:
+        return "a list `[left, top, right, bottom]` of numbers" + _range(setting.limits)
+    if setting.kind == WeightsFile | None:
+        return f"null, or a mapping with {', '.join(WEIGHTS_KEYS)}"
+    return {bool: "true or false", str: "text"}[setting.kind]
+
+
+def _range(limits: Mapping[str, float]) -> str:
+    said = {name: f"{limit:g}" if isinstance(limit, float) else str(limit) for name, limit in limits.items()}
+    low = f" from {said['ge']}" if "ge" in said else f" above {said['gt']}" if "gt" in said else ""
+    if "le" not in said:
+        return low
+    return f"{low} to {said['le']}" if "ge" in said else f"{low} and at most {said['le']}"
+
+
+class Merged(dict[str, object]):
+    """Settings by key, laid over one another, that can be remembered by their values."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(map(str, self.items())))
+
+
+def merged(*layers: Mapping[str, object]) -> Merged:
+    """The layers over one another; the last one that sets a key decides."""
+    result = Merged()
+    for layer in layers:
+        result.update(layer)
+    return result
+
+
+@lru_cache(maxsize=4096)
+def build(settings: Merged) -> tuple[StyleSettings, PictureSettings, str | None]:
+    """The settings objects, and the absolute path or URI of the picture to start from, if there is one.
+
+    A preset becomes the settings that it stands for, less those that are given; nothing else is left of it.
+
+    Raises:
+        SettingsError: if two settings contradict each other.
+    """
+    preset = str(settings.get("preset", PRESET.default))
+    given: dict[str, Any] = dict(PRESETS[preset]) | settings
+    image = given["init"] if given.get("init", "content") not in INIT_WORDS else None
+    if image is not None:
+        given["init"] = "image"
+    style = {key: value for key, value in given.items() if key in STYLE_SETTINGS}
+    picture = {key: value for key, value in given.items() if key in PICTURE_SETTINGS}
+    try:
+        return StyleSettings(**style), PictureSettings(**picture), image
+    except SettingsError as error:
+        if error.key.partition(".")[0] in settings or preset == PRESET.default:
+            raise
+        advice = f"{error.expected}; `preset: {preset}` sets it, so set it yourself as well"
+        raise SettingsError(error.key, error.value, advice) from None

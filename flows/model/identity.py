@@ -1,0 +1,159 @@
+"""What a picture is made of, and the hash that says whether a picture on disk is still that one.
+
+Knows no torch: a plan with nothing to do must not load it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from flows.model.blend import spelled
+from flows.model.pair import Pair
+from flows.model.regions import spelled_regions
+from stylize_core.architecture import PUBLISHED
+from stylize_core.errors import BadWeights
+from stylize_core.settings.style import PictureSettings, StyleSettings
+
+ALGORITHM_VERSION = 1
+"""Raised whenever the same inputs and settings would give another picture."""
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """Everything that decides how a picture looks, and nothing else.
+
+    Attributes:
+        content: sha256 of the content's bytes, hex; empty if there is none.
+        style: sha256 of the style's bytes; the shares and digests of a blend, as `spelled` puts them; empty
+            if there is none.
+        init: sha256 of the picture to start from; empty if there is none.
+        weights: what `weights_digest` says.
+        settings: what `canonical_settings` says.
+        algorithm: `ALGORITHM_VERSION` of the program that made the picture.
+        regions: masks and styles of the content's regions, as `spelled_regions` puts them; empty if there are
+            none, and then no part of the identity.
+    """
+
+    content: str
+    style: str
+    init: str
+    weights: str
+    settings: dict[str, Any]
+    algorithm: int = ALGORITHM_VERSION
+    regions: str = ""
+
+
+def identity(ingredients: Ingredients) -> str:
+    """The sha256 of the ingredients' canonical JSON, 64 hex digits.
+
+    Canonical: sorted keys, no spaces, ASCII, floats in their shortest exact spelling.
+    """
+    # Not `asdict`: it copies deeply, and a plan asks for a hundred thousand of these.
+    parts = {name: getattr(ingredients, name) for name in Ingredients.__slots__}
+    if not ingredients.regions:
+        del parts["regions"]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def canonical_settings(style: StyleSettings, picture: PictureSettings) -> dict[str, Any]:
+    """Every setting that has a part in the identity, by name."""
+    return style.canonical() | picture.canonical()
+
+
+def ingredients_of(
+    pair: Pair,
+    content_sha256: str,
+    style_sha256: str,
+    init_sha256: str,
+    *,
+    others: Mapping[str, str] | None = None,
+) -> Ingredients:
+    """What `pair` is made of, given the digests of its bytes; `init_sha256` is empty without `init`.
+
+    `others` are those of the pair's other pictures, by role.
+    """
+    style, regions = spelled_styles(pair, style_sha256, others or {})
+    return Ingredients(
+        content=content_sha256,
+        style=style,
+        init=init_sha256,
+        weights=weights_digest(pair.style_settings),
+        settings=canonical_settings(pair.style_settings, pair.picture_settings),
+        regions=regions,
+    )
+
+
+def spelled_styles(pair: Pair, style_sha256: str, others: Mapping[str, str]) -> tuple[str, str]:
+    """What `Ingredients` has under `style` and `regions`; each empty while a digest of its pictures is."""
+    blend = [others.get(f"style[{at}]", "") for at in range(1, len(pair.blend))]
+    return spelled(pair.blend, [style_sha256, *blend]), spelled_regions(pair.regions, others)
+
+
+def weights_digest(settings: StyleSettings) -> str:
+    """What stands for the weights in an identity.
+
+    A staged file counts with its convention, because the same weights see other colours under another one.
+    Published weights count by the digits that their file name promises, as they may not be downloaded yet.
+
+    Raises:
+        BadWeights: the installation lacks the built-in weights.
+    """
+    if settings.weights is not None:
+        return f"{settings.weights.sha256}:{settings.weights.convention}"
+    if settings.encoder in PUBLISHED:
+        return "published:" + PUBLISHED[settings.encoder].sha256_prefix
+    return _packaged_digest(settings.encoder)
+
+
+@cache
+def _packaged_digest(encoder: str) -> str:
+    file = resources.files("stylize_core").joinpath(f"networks/pretrained/{encoder}.safetensors")
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadWeights(f"the built-in weights {file} cannot be read; install stylize again") from error
+
+
+def differences(old: Ingredients, new: Ingredients) -> str:
+    """Why a picture made of `old` is not the one that `new` asks for, in words; empty if it is.
+
+    >>> old = Ingredients("a", "b", "", "w", {"steps": 100})
+    >>> differences(old, Ingredients("c", "b", "", "w", {"steps": 200}))
+    'content changed; settings: steps 100 -> 200'
+    """
+    return "; ".join(_differences(old, new))
+
+
+def _differences(old: Ingredients, new: Ingredients) -> Iterator[str]:
+    for name in ("content", "style", "init", "weights", "regions"):
+        if getattr(old, name) != getattr(new, name):
+            yield f"{name} changed"
+    settings = list(_changed_settings(old.settings, new.settings))
+    if settings:
+        yield "settings: " + ", ".join(settings)
+    if old.algorithm != new.algorithm:
+        yield f"algorithm {old.algorithm} -> {new.algorithm}"
+
+
+def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(old.keys() | new.keys()):
+        before, after = _spelled(old.get(key, _ABSENT)), _spelled(new.get(key, _ABSENT))
+        if before != after:
+            yield f"{_spelled(key)} {before} -> {after}"
+
+
+def _spelled(value: object) -> str:
+    """A setting's value as one word or JSON; control characters of a foreign record come out escaped."""
+    if value is _ABSENT:
+        return "unset"
+    text = json.dumps(value, sort_keys=True)
+    return text[1:-1] if isinstance(value, str) else text

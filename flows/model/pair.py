@@ -1,0 +1,122 @@
+"""The unit of the whole product: one content, one style, one set of settings, one name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.model.blend import Blend
+from flows.model.regions import Regions, roles
+from stylize_core.settings.style import PictureSettings, StyleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A picture to read.
+
+    Attributes:
+        uri: absolute local path or `s3://bucket/key`.
+        token: what storage says to tell two versions apart (modification time, ETag); empty if unknown.
+        sha256: digest of its bytes where the plan knows it, else empty.
+        within: the folder that a pattern found it in, which no link may leave; empty where the user named it.
+    """
+
+    uri: str
+    token: str = ""
+    sha256: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One picture to make.
+
+    Attributes:
+        name: path below the output without suffix; unique in a plan.
+        content: None where the settings do without, and the style alone counts.
+        style: the first one of a blend; None where the settings do without.
+        blend: the pictures of a blend with their shares.
+        regions: parts of the content with styles of their own; `style` is that of the rest.
+        init: the picture to start from when `style_settings.init` is `image`.
+    """
+
+    name: str
+    content: Input | None
+    style: Input | None
+    style_settings: StyleSettings
+    picture_settings: PictureSettings
+    init: Input | None = None
+    blend: Blend[Input] = ()
+    regions: Regions[Input] = ()
+
+    @property
+    def others(self) -> dict[str, Input]:
+        """By role, every picture that it is made of beside content, style and init."""
+        blend = {f"style[{at}]": part.picture for at, part in enumerate(self.blend) if at}
+        return blend | roles(self.regions)
+
+    @property
+    def output_name(self) -> str:
+        """Where the picture goes, below the output."""
+        return self.name + self.picture_settings.suffix
+
+    @property
+    def record_name(self) -> str:
+        """Where its record goes, below the output."""
+        return self.name + ".json"
+
+    @property
+    def animation_name(self) -> str:
+        """Where its animation goes, if there is one."""
+        return f"{self.name}.{self.picture_settings.animation}"
+
+    @property
+    def snapshot_steps(self) -> range:
+        """After how many evaluations a snapshot is wanted."""
+        every, steps = self.style_settings.snapshot_every, self.style_settings.steps
+        return range(every, steps + 1, every) if every else range(0)
+
+    def snapshot_name(self, step: int) -> str:
+        """Where the snapshot of that step goes, below the output."""
+        return f"{self.name}.{step:04d}{self.picture_settings.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pair on its way to a worker.
+
+    Attributes:
+        output: root of the output, an absolute folder or `s3://` URI.
+        identity: what the plan expects; empty if the plan could not know every digest.
+        attempts: how often the pair was begun before.
+        timeout_s: how long a device may take for it; infinite if there is no limit.
+    """
+
+    pair: Pair
+    output: str
+    identity: str = ""
+    attempts: int = 0
+    timeout_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: `done`, `skipped` (it was done already), `failed` (recorded) or `stopped` (nothing recorded).
+        kind: the error's word, if it failed.
+        message: what went wrong, fit for a user.
+        fatal: every further pair would fail as well.
+        seconds: time that the pair's own phases took in the worker.
+        retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
+    """
+
+    name: str
+    status: Literal["done", "skipped", "failed", "stopped"]
+    kind: str = ""
+    message: str = ""
+    fatal: bool = False
+    seconds: float = 0.0
+    retries: int = 0

@@ -1,0 +1,1 @@
+"""What a manifest asks for, and what of it is to do. Reads, never writes."""

@@ -1,0 +1,102 @@
+"""A pair whose pictures have not been looked at yet, and the contact sheets of such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flows.manifest.sweep import Axes, Variant
+from flows.model.blend import Blend
+from flows.model.regions import Regions, roles
+from flows.records.record import safe_text
+from stylize_core.settings.style import PictureSettings, StyleSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """Settings that many pairs share, with their share in the identity worked out once.
+
+    Attributes:
+        init: URI of the picture to start from, if there is one.
+    """
+
+    style: StyleSettings
+    picture: PictureSettings
+    init: str | None
+    canonical: dict[str, Any]
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A pair whose pictures have not been looked at yet.
+
+    Attributes:
+        content: URI; empty if there is none.
+        style: URI of the picture whose style is taken, the first one of a blend; empty if there is none.
+        lines: its places in the manifest.
+        variant: which combination of a sweep it is, if its settings are swept.
+        sheet: the name of the contact sheet that it has a cell of; empty if there is none.
+        suffixes: of the files that it writes.
+        blend: the pictures of a blend with their shares.
+        regions: parts of the content with styles of their own.
+    """
+
+    name: str
+    content: str
+    style: str
+    recipe: Recipe
+    lines: tuple[int, ...]
+    variant: Variant | None = None
+    sheet: str = ""
+    is_sheet: bool = False
+    blend: Blend[str] = ()
+    regions: Regions[str] = ()
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The pictures that its style is taken from."""
+        return tuple(part.picture for part in self.blend) or tuple(filter(None, (self.style,)))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every picture that it is made of."""
+        regions = roles(self.regions).values()
+        return tuple(filter(None, (self.content, *self.styles, self.recipe.init, *regions)))
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The endings of the files that it writes."""
+        if self.is_sheet:
+            return (".png",)
+        film = self.recipe.picture.animation
+        own = (self.recipe.picture.suffix, ".json")
+        return own if film == "none" else (*own, f".{film}")
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether it writes numbered files."""
+        return bool(self.recipe.style.snapshot_every) and not self.is_sheet
+
+    def __str__(self) -> str:
+        plural = "s" if len(self.lines) > 1 else ""
+        lines = " and ".join(str(line) for line in self.lines)
+        what = "the contact sheet of " if self.is_sheet else ""
+        return safe_text(f"{what}{self.title(str)} (line{plural} {lines})")
+
+    def title(self, called: Callable[[str], str]) -> str:
+        """What is made of what, with the pictures as `called`."""
+        styles = " and ".join(map(called, self.styles))
+        if not self.content or not styles:
+            return called(self.content) if self.content else f"the style of {styles}"
+        return f"{called(self.content)} in the style of {styles}"
+
+
+def sheet_drafts(drafts: Iterable[Draft]) -> dict[Draft, list[Draft]]:
+    """Each contact sheet that is to be drawn, as something that is written, with the variants on it."""
+    found: dict[tuple[str, str, str, Axes], list[Draft]] = {}
+    for draft in drafts:
+        if draft.variant and draft.sheet:
+            found.setdefault((draft.sheet, draft.content, draft.style, draft.variant.axes), []).append(draft)
+    return {replace(shown[0], name=shown[0].sheet, is_sheet=True): shown for shown in found.values()}

@@ -1,0 +1,127 @@
+"""Whether a pair is done, judged by its record and its picture alone, and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.errors import NotFound, StorageError
+from flows.model.identity import Ingredients, identity, spelled_styles
+from flows.model.pair import Input, Pair
+from flows.planning.candidates import Recipe
+from flows.records.record import Record, Source, UnreadableRecord, safe_text
+from flows.records.store import why_not_done
+from flows.storage.base import Storage
+
+Status = Literal["todo", "done"]
+
+LARGEST_RECORD_BYTES = 16 * 2**20
+"""No record of ours comes near; whatever is larger is foreign and is not even read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done about a pair.
+
+    Attributes:
+        reason: why it is to do; empty for a done pair.
+        identity: of the picture that is asked for; empty while an input's digest is unknown.
+        attempts: how often earlier runs tried the very same and failed.
+        foreign: something that is no record of this version stands where the record belongs.
+    """
+
+    status: Status
+    reason: str
+    identity: str = ""
+    attempts: int = 0
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What the output holds of the names that a plan cares about, with sizes in bytes."""
+
+    storage: Storage
+    sizes: Mapping[str, int]
+
+
+def take_stock(storage: Storage, names: Container[str]) -> Stock:
+    """One listing of the output, however large it is; never a question per pair.
+
+    Raises:
+        StorageError: the output cannot be listed.
+    """
+    return Stock(storage, {item.name: item.stat.size for item in storage.list() if item.name in names})
+
+
+def judge(pair: Pair, recipe: Recipe, stock: Stock) -> Verdict:
+    """Whether `pair` is done: its record is readable and of the same, its picture has the recorded size.
+
+    Raises:
+        StorageError: only where every further record would fail as well.
+    """
+    try:
+        record = _read(pair, stock)
+    except UnreadableRecord as error:
+        reason = "from a newer version" if error.newer else f"record unreadable: {error.reason}"
+        return Verdict("todo", reason, _wanted(pair, recipe, None)[1], foreign=True)
+    ingredients, wanted = _wanted(pair, recipe, record)
+    if record is None:
+        return Verdict(
+            "todo", "picture without a record" if pair.output_name in stock.sizes else "new", wanted
+        )
+    if record.failure is not None:
+        attempts = record.failure.attempts if record.identity == wanted else 0
+        return Verdict("todo", f"failed before: {safe_text(record.failure.kind)}", wanted, attempts)
+    size = stock.sizes.get(pair.output_name)
+    reason = _unreadable_input(pair) or why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
+    return Verdict("todo" if reason else "done", reason, wanted)
+
+
+def _read(pair: Pair, stock: Stock) -> Record | None:
+    size = stock.sizes.get(pair.record_name)
+    if size is None:
+        return None
+    if size > LARGEST_RECORD_BYTES:
+        raise UnreadableRecord(f"it has {size} bytes")
+    try:
+        return Record.parse(stock.storage.read(pair.record_name))
+    except NotFound:
+        return None
+    except StorageError as error:
+        if error.fatal:
+            raise
+        raise UnreadableRecord(safe_text(str(error), 200)) from error
+
+
+def _wanted(pair: Pair, recipe: Recipe, record: Record | None) -> tuple[Ingredients, str]:
+    """What the pair is to be made of, and its identity; unknown digests are empty, and then so is that."""
+    content = _digest(pair.content, record.content if record else None)
+    style = _digest(pair.style, record.style if record else None)
+    init = _digest(pair.init, record.init if record else None)
+    known_before = record.others if record else {}
+    others = {role: _digest(given, known_before.get(role)) for role, given in pair.others.items()}
+    style, regions = spelled_styles(pair, style, others)
+    ingredients = Ingredients(content, style, init, recipe.weights, recipe.canonical, regions=regions)
+    given = ((pair.content, content), (pair.style, style), (pair.init, init), (pair.regions, regions))
+    known = all(digest for wanted, digest in given if wanted)
+    return ingredients, identity(ingredients) if known else ""
+
+
+def _digest(wanted: Input | None, source: Source | None) -> str:
+    """Known from the plan, or from the record if it speaks of the very same version; else empty."""
+    if wanted is None:
+        return ""
+    if wanted.sha256 or source is None:
+        return wanted.sha256
+    return source.sha256 if wanted.token and (wanted.uri, wanted.token) == (source.uri, source.token) else ""
+
+
+def _unreadable_input(pair: Pair) -> str:
+    """Which picture is not there to read, so that nobody can tell what the pair would be made of."""
+    main = {"content": pair.content, "style": pair.style, "init": pair.init}
+    for role, given in (main | pair.others).items():
+        if given is not None and not given.sha256 and not given.token:
+            return f"{role} cannot be read"
+    return ""

@@ -1,0 +1,180 @@
+"""What a run has to do: every pair of a manifest, done or to do, and why. Reads, never writes.
+
+A plan needs neither torch nor Prefect, and no S3 client for local files, so that a run with nothing to do
+costs nothing but its own reading.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from flows.errors import ManifestError, Problem
+from flows.manifest.load import MAX_PROBLEMS, Manifest
+from flows.manifest.paths import one_spelling
+from flows.model.blend import converted
+from flows.model.identity import ingredients_of
+from flows.model.pair import Input, Pair
+from flows.model.regions import converted_regions, roles
+from flows.planning.candidates import Draft
+from flows.planning.conflicts import keep_inputs_apart
+from flows.planning.freshness import Status, Verdict, judge, take_stock
+from flows.planning.inputs import REMOTE_THREADS, Expansion, expand, look_up
+from flows.planning.pairing import Pairing, pair_up
+from flows.planning.sheets import Sheet, sheets_of
+from flows.planning.threads import in_threads
+from flows.storage.base import open_storage
+from flows.storage.globs import literal
+from stylize_core.settings.extras import check_extras
+
+__all__ = ["Plan", "PlannedPair", "ingredients_of", "make_plan"]
+
+EXAMPLES = 5
+"""How many names a warning about many files gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPair:
+    """A pair and what is to be done about it; see `Verdict` for the fields."""
+
+    pair: Pair
+    status: Status
+    reason: str
+    identity: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a manifest asks for.
+
+    Attributes:
+        output: where the results go, as in the manifest.
+        pairs: pairs of one style and one recipe stand together; the same order every time.
+        warnings: what the user should know although nothing is wrong with the manifest.
+        sheets: the contact sheets of what is swept.
+    """
+
+    output: str
+    pairs: tuple[PlannedPair, ...]
+    warnings: tuple[str, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+
+    @cached_property
+    def todo(self) -> tuple[PlannedPair, ...]:
+        """The pairs that are not done."""
+        return tuple(planned for planned in self.pairs if planned.status == "todo")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many pairs are planned, done and to do."""
+        return {
+            "planned": len(self.pairs),
+            "done": len(self.pairs) - len(self.todo),
+            "todo": len(self.todo),
+        }
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many pairs are to do for each reason, the commonest first."""
+        return dict(Counter(planned.reason for planned in self.todo).most_common())
+
+
+def make_plan(manifest: Manifest) -> Plan:
+    """Expand, pair, name and judge everything that `manifest` asks for.
+
+    Raises:
+        ManifestError: a pattern matches nothing, names collide, or results would replace inputs;
+            carries every such problem.
+        StorageError: the output or a bucket cannot be reached.
+        BadWeights: the installation lacks the built-in weights.
+        MissingExtra: it lacks a library that a pair to do needs.
+    """
+    contents = expand(manifest.contents, where="contents", output=manifest.output)
+    styles = expand(manifest.styles, where="styles", output=manifest.output)
+    pairing = pair_up(manifest, contents.found, styles.found)
+    keep_inputs_apart(pairing, [*contents.found, *styles.found], manifest.output)
+    _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems])
+    inputs, missing = look_up(
+        _places(contents, styles, pairing), bounds=_bounds(manifest, contents, styles, pairing)
+    )
+    pairs = [_pair(draft, inputs) for draft in pairing.drafts]
+    verdicts = _verdicts(manifest.output, pairs, pairing.drafts)
+    warnings = [*contents.warnings, *styles.warnings, *pairing.warnings, *missing, *_foreign(pairs, verdicts)]
+    planned = tuple(
+        PlannedPair(pair, verdict.status, verdict.reason, verdict.identity, verdict.attempts)
+        for pair, verdict in zip(pairs, verdicts, strict=True)
+    )
+    plan = Plan(manifest.output, planned, tuple(warnings), sheets_of(pairing.drafts))
+    for item in plan.todo:
+        check_extras(item.pair.picture_settings)
+    return plan
+
+
+def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:
+    if len(problems) > MAX_PROBLEMS:
+        more = len(problems) - MAX_PROBLEMS
+        problems = [*problems[:MAX_PROBLEMS], Problem("", f"and {more} more problems")]
+    if problems:
+        raise ManifestError(manifest.source, problems)
+
+
+def _places(contents: Expansion, styles: Expansion, pairing: Pairing) -> list[tuple[str, str]]:
+    """URI and token, as far as it is known, of every picture that some pair needs."""
+    listed = {found.uri: found.token for found in (*contents.found, *styles.found)}
+    needed = dict.fromkeys(uri for draft in pairing.drafts for uri in draft.reads)
+    return [(uri, listed.get(uri, "")) for uri in needed]
+
+
+def _bounds(manifest: Manifest, contents: Expansion, styles: Expansion, pairing: Pairing) -> dict[str, str]:
+    """The folder that each picture was found in, unless the manifest names that very picture as well."""
+    found = {picture.uri: picture.within for picture in (*contents.found, *styles.found)}
+    named = {literal(entry.image) for entry in (*manifest.contents, *manifest.styles)}
+    named |= {path for pair in manifest.pairs for path in (pair.content, pair.style)}
+    blends = [style.blend for style in manifest.styles] + [pair.blend for pair in manifest.pairs]
+    named |= {part.picture for blend in blends for part in blend}
+    named |= {uri for pair in manifest.pairs for uri in roles(pair.regions).values()}
+    named |= {draft.recipe.init for draft in pairing.drafts}
+    return found | {one_spelling(path): "" for path in named if path}
+
+
+def _pair(draft: Draft, inputs: Mapping[str, Input]) -> Pair:
+    recipe = draft.recipe
+    return Pair(
+        name=draft.name,
+        content=inputs.get(draft.content),
+        style=inputs.get(draft.style),
+        style_settings=recipe.style,
+        picture_settings=recipe.picture,
+        init=inputs[recipe.init] if recipe.init else None,
+        blend=converted(draft.blend, inputs.__getitem__),
+        regions=converted_regions(draft.regions, inputs.__getitem__),
+    )
+
+
+def _verdicts(output: str, pairs: Sequence[Pair], drafts: Sequence[Draft]) -> list[Verdict]:
+    names = {name for pair in pairs for name in (pair.output_name, pair.record_name)}
+    stock = take_stock(open_storage(output), names)
+    # Small local files are read fastest one after the other: more threads only queue for Python's lock.
+    threads = REMOTE_THREADS if output.startswith("s3://") else 1
+
+    def verdict(at: int) -> Verdict:
+        return judge(pairs[at], drafts[at].recipe, stock)
+
+    return list(in_threads(verdict, range(len(pairs)), threads=threads))
+
+
+def _foreign(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> list[str]:
+    """One warning for all the files that stand where a record belongs and are none of this version."""
+    found = [
+        f"{pair.record_name} ({verdict.reason})"
+        for pair, verdict in zip(pairs, verdicts, strict=True)
+        if verdict.foreign
+    ]
+    if not found:
+        return []
+    more = f" and {len(found) - EXAMPLES} more" if len(found) > EXAMPLES else ""
+    shown = ", ".join(found[:EXAMPLES]) + more
+    return [f"not a record of this version, ignored; making the pair will replace it: {shown}"]

@@ -1,0 +1,149 @@
+"""Contact sheets: which ones a plan has, what they show, and which of them are out of date. Knows no torch.
+
+A sheet carries a digest of all that it shows. It is drawn again when that is another one, so nothing else
+has to be remembered, and a sheet that somebody deletes comes back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+
+from flows.errors import NotFound
+from flows.manifest.sweep import Axes
+from flows.planning.candidates import Draft, sheet_drafts
+from flows.planning.inputs import stem
+from flows.storage.base import Storage
+
+SHEET_VERSION = 1
+"""Raised whenever the same cells would be drawn otherwise."""
+
+DIGEST_FACT = "stylize:sheet"
+ONE_ROW = 6
+"""Values of a single swept setting that stand in one row; more are broken into rows of even length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A contact sheet as planned.
+
+    Attributes:
+        name: its file below the output.
+        title: the pair that it is about.
+        columns: how many cells stand in a row.
+        column_labels: one for each column, or none.
+        row_labels: one for each row, or none.
+        captions: one below each cell, or none.
+        pairs: the name of the pair in each cell, row by row; empty where the manifest leaves one out.
+    """
+
+    name: str
+    title: str
+    columns: int
+    column_labels: tuple[str, ...]
+    row_labels: tuple[str, ...]
+    captions: tuple[str, ...]
+    pairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a cell: the picture of that identity, or words where there is none."""
+
+    identity: str = ""
+    picture: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetJob:
+    """A sheet on its way to a worker, with what stands in its cells."""
+
+    output: str
+    sheet: Sheet
+    cells: tuple[Cell, ...]
+
+    @property
+    def digest(self) -> str:
+        """What tells this sheet, as it is to be, from any other."""
+        shown = [SHEET_VERSION, asdict(self.sheet), [asdict(cell) for cell in self.cells]]
+        text = json.dumps(shown, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def sheets_of(drafts: Iterable[Draft]) -> tuple[Sheet, ...]:
+    """The contact sheets of everything that is swept."""
+    return tuple(_sheet(draft, shown) for draft, shown in sheet_drafts(drafts).items())
+
+
+def is_current(job: SheetJob, storage: Storage) -> bool:
+    """Whether the sheet that is there shows just this.
+
+    Raises:
+        StorageError: it could not be read.
+    """
+    try:
+        return embedded_digest(storage.read(job.sheet.name)) == job.digest
+    except NotFound:
+        return False
+
+
+def embedded_digest(data: bytes) -> str:
+    """The digest that a sheet carries; empty where the bytes are no sheet.
+
+    Pillow could read it as well, but would cost a run with nothing to do the import of torch.
+    """
+    for name, body in _png_chunks(data):
+        if name == b"iTXt" and body.startswith(b"stylize\0\0\0"):
+            try:
+                facts = json.loads(body.rpartition(b"\0")[2])["stylize"]
+                return str(facts[DIGEST_FACT])
+            except (ValueError, KeyError, TypeError):
+                return ""
+    return ""
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 8 if data.startswith(b"\x89PNG\r\n\x1a\n") else len(data)
+    while at + 12 <= len(data):
+        length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        yield name, data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _sheet(draft: Draft, shown: Sequence[Draft]) -> Sheet:
+    by_place = {variant.at: one.name for one in shown if (variant := one.variant)}
+    axes = draft.variant.shown if draft.variant else ()
+    title = draft.title(stem)
+    return _one_axis(draft, title, axes, by_place) if len(axes) == 1 else _table(draft, title, axes, by_place)
+
+
+def _one_axis(draft: Draft, title: str, axes: Axes, pairs: Mapping[tuple[int, ...], str]) -> Sheet:
+    """A row, or several where it would be long, with a caption below each cell."""
+    ((key, labels),) = axes
+    rows = -(-len(labels) // ONE_ROW)
+    captions = tuple(f"{key} = {label}" for label in labels)
+    names = tuple(pairs.get((at,), "") for at in range(len(labels)))
+    return Sheet(draft.name + ".png", title, -(-len(labels) // rows), (), (), captions, names)
+
+
+def _table(draft: Draft, title: str, axes: Axes, pairs: Mapping[tuple[int, ...], str]) -> Sheet:
+    """The first setting down, the second across; for more, such tables below one another."""
+    (first, downwards), (second, across), *others = axes
+    row_labels: list[str] = []
+    names: list[str] = []
+    for further in product(*(range(len(labels)) for _, labels in others)):
+        said = [f"{key} = {labels[at]}" for (key, labels), at in zip(others, further, strict=True)]
+        for row, label in enumerate(downwards):
+            row_labels.append("\n".join([_headed(first, label), *said]))
+            names += [pairs.get((row, column, *further), "") for column in range(len(across))]
+    heads = tuple(f"{second} = {label}" for label in across)
+    return Sheet(draft.name + ".png", title, len(across), heads, tuple(row_labels), (), tuple(names))
+
+
+def _headed(key: str, label: str) -> str:
+    """A label of several words gets lines of its own."""
+    return f"{key} =\n{label}" if ", " in label else f"{key} = {label}"

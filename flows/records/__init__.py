@@ -1,0 +1,1 @@
+"""What is written about pairs and runs, and what it means."""

@@ -1,0 +1,153 @@
+"""The sum of a run: `report.json` beside the pictures, and the exit code that scripts read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from flows.model.pair import Outcome
+
+REPORT_NAME = "report.json"
+REPORT_VERSION = 1
+FAILURES_LISTED = 1000
+
+ALL_DONE, NOTHING_STARTED, INVALID, SOME_FAILED, STOPPED_EARLY = 0, 1, 2, 3, 4
+ALREADY_RUNNING, INTERRUPTED = 11, 130
+
+End = Literal["finished", "stopped", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A pair that has a record saying why there is no picture."""
+
+    name: str
+    kind: str
+    message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the pairs of a run ended so far. Pairs that went well are counted and cost no memory.
+
+    Attributes:
+        made: pairs that are done.
+        kinds: of every failed pair, by its name.
+        failures: the first of them, as the report lists them.
+    """
+
+    made: int = 0
+    kinds: dict[str, str] = field(default_factory=dict)
+    failures: list[Failed] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a pair that is done or failed."""
+        if outcome.status != "failed":
+            self.made += 1
+            return
+        self.kinds[outcome.name] = outcome.kind
+        if len(self.failures) < FAILURES_LISTED:
+            self.failures.append(Failed(outcome.name, outcome.kind, outcome.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did.
+
+    Attributes:
+        planned: pairs that the manifest asks for.
+        done_before: pairs that were done when the run began.
+        done: pairs that this run made.
+        failed: pairs that this run tried in vain.
+        left: pairs that this run did not get to.
+        end: why it ended; `reason` says it in a sentence where it did not simply finish.
+        failures: the first of the failed pairs.
+        failures_by_kind: how many failed for each reason.
+        storage_retries: how often storage had to be asked again, by the run and its workers.
+    """
+
+    manifest: str
+    output: str
+    planned: int
+    done_before: int
+    done: int
+    failed: int
+    left: int
+    end: End
+    reason: str
+    failures: tuple[Failed, ...]
+    failures_by_kind: Mapping[str, int]
+    devices: tuple[str, ...]
+    warnings: tuple[str, ...]
+    storage_retries: int
+    seconds: float
+    started_at: str
+    finished_at: str
+
+    @property
+    def exit_code(self) -> int:
+        """The design's exit code for this run."""
+        if self.end == "interrupted":
+            return INTERRUPTED
+        if self.end == "stopped" or self.left:
+            return STOPPED_EARLY
+        return SOME_FAILED if self.failed else ALL_DONE
+
+    def to_bytes(self) -> bytes:
+        """Stable JSON."""
+        plain = asdict(self) | {"report_version": REPORT_VERSION, "exit_code": self.exit_code}
+        return json.dumps(plain, sort_keys=True, indent=1).encode("ascii") + b"\n"
+
+    def sentence(self) -> str:
+        """The report in one line."""
+        total = self.done_before + self.done
+        parts = [f"{total} of {self.planned} done ({self.done} now, {self.done_before} before)"]
+        if self.failed:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in self.failures_by_kind.items())
+            parts.append(f"{self.failed} failed ({kinds})")
+        if self.reason:
+            parts.append(f"{self.end}: {self.reason}" if self.reason != self.end else self.end)
+        if self.left:
+            parts.append(f"{self.left} left: run the same command again to go on")
+        return "; ".join(parts)
+
+
+def summed_up(
+    *,
+    manifest: str,
+    output: str,
+    planned: int,
+    done_before: int,
+    tally: Tally,
+    end: End,
+    reason: str,
+    devices: tuple[str, ...],
+    warnings: tuple[str, ...],
+    storage_retries: int,
+    seconds: float,
+    started_at: datetime,
+) -> Report:
+    """The report of a run; every planned pair is counted once."""
+    return Report(
+        manifest=manifest,
+        output=output,
+        planned=planned,
+        done_before=done_before,
+        done=tally.made,
+        failed=len(tally.kinds),
+        left=planned - done_before - tally.made - len(tally.kinds),
+        end=end,
+        reason=reason,
+        failures=tuple(tally.failures),
+        failures_by_kind=dict(Counter(tally.kinds.values()).most_common()),
+        devices=devices,
+        warnings=warnings,
+        storage_retries=storage_retries,
+        seconds=round(seconds, 3),
+        started_at=started_at.isoformat(timespec="seconds"),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

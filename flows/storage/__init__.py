@@ -1,0 +1,1 @@
+"""Where bytes live: local folders and S3 behind one protocol."""

@@ -1,0 +1,272 @@
+"""A folder on a local (or mounted) file system as storage."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat as modes
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader
+from itertools import takewhile
+from pathlib import Path
+
+from flows.errors import Denied
+from flows.storage.base import BINARY, Listed, Stat, checked_name
+from flows.storage.errors import from_os
+from flows.storage.process_id import hostname, is_alive, place
+
+ABANDONED_AFTER_S = 24 * 3600.0
+NAME_MAX_BYTES = 255
+_TEMPORARY = re.compile(
+    r"\..*\.[A-Za-z0-9-]+-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}\.stylize-tmp", re.DOTALL
+)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}
+
+
+class LocalStorage:
+    """Files below one folder, which is made when the first file is written."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+
+    @property
+    def root(self) -> str:
+        """The absolute folder."""
+        return str(self._root)
+
+    def uri(self, name: str) -> str:
+        """The absolute path of `name`."""
+        return str(self._root / self._checked(name))
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a regular file; a link, folder, FIFO or device is refused without waiting for it."""
+        with self._opened(name) as file:
+            return file.read()
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of what `read` would return, in hex digits."""
+        with self._opened(name) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def stat(self, name: str) -> Stat | None:
+        """Size and token of a regular file, None if there is nothing; anything else is refused."""
+        path = self._path(name)
+        with self._explained(path):
+            try:
+                found = path.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            _require_regular(found, path)
+            return _stat(found)
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """Regular files whose name starts with `prefix`, sorted; links are neither listed nor entered."""
+        start = prefix.rpartition("/")[0]
+        folder = self.uri(start) if start else self.root
+        below = len(self.root.rstrip("/")) + 1
+        named = ((file.path[below:], file) for file in self._walk(folder))
+        wanted = ((n, f) for n, f in named if n.startswith(prefix) and not _TEMPORARY.fullmatch(f.name))
+        for name, file in sorted(wanted, key=lambda pair: pair[0]):
+            with suppress(FileNotFoundError):
+                yield Listed(name, _stat(file.stat(follow_symlinks=False)))
+
+    def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
+        """Replace `name` by complete and durable bytes; a link there is replaced, not followed."""
+        path = self._path(name)
+        with self._explained(path, needed=len(data)):
+            _make_folders(path.parent)
+            with _temporary(path, data) as temporary:
+                temporary.replace(path)
+            _sync_folder(path.parent)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Make `name` appear with complete and durable bytes, unless anything of that name exists."""
+        path = self._path(name)
+        with self._explained(path, needed=len(data)):
+            _make_folders(path.parent)
+            try:
+                _link_new(path, data)
+            except FileExistsError:
+                return False
+            _sync_folder(path.parent)
+            return True
+
+    def delete(self, name: str) -> None:
+        """Remove the file or link, not what a link leads to."""
+        path = self._path(name)
+        with self._explained(path, needed=0), suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+            _sync_folder(path.parent)
+
+    def sweep(self) -> int:
+        """Remove temporary files whose writer is dead on this machine, or that are older than a day."""
+        removed = 0
+        for file in self._walk(self.root):
+            with self._explained(Path(file.path), needed=0), suppress(FileNotFoundError):
+                if _is_abandoned(file):
+                    Path(file.path).unlink()
+                    removed += 1
+        return removed
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[BufferedReader]:
+        handle = _open_without_links(self.root, self._checked(name))
+        path = f"{self.root}/{name}"
+        if handle is None:
+            resolved = self._path(name)
+            with self._explained(resolved):
+                handle = os.open(resolved, _READ)
+        with self._explained(path), os.fdopen(handle, "rb", closefd=True) as file:
+            _require_regular(os.fstat(handle), path)
+            yield file
+
+    def _checked(self, name: str) -> str:
+        if "//" in name:
+            raise Denied(f"{name!r} is not a name below {self._root}; remove the empty part")
+        return checked_name(name, root=self.root)
+
+    def _path(self, name: str) -> Path:
+        """Where `name` is, with folders resolved; `Denied` if a linked folder leads out of the root."""
+        path = Path(self.uri(name))
+        with self._explained(path):
+            folder = Path(os.path.realpath(path.parent))
+        if not folder.is_relative_to(os.path.realpath(self._root)):
+            raise Denied(f"{path} leaves {self._root} through a linked folder; replace the link by a folder")
+        return folder / path.name
+
+    def _walk(self, start: str) -> Iterator[os.DirEntry[str]]:
+        """Every regular file below the folder `start`; nothing if the folder does not exist."""
+        folders = [start]
+        while folders:
+            folder = folders.pop()
+            with self._explained(folder), suppress(FileNotFoundError, NotADirectoryError):
+                with os.scandir(folder) as found:
+                    entries = list(found)
+                folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+                yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+
+    @contextmanager
+    def _explained(self, path: Path | str, *, needed: int | None = None) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise from_os(
+                error, Path(path), root=Path(os.path.realpath(self._root)), needed=needed
+            ) from error
+
+
+def _open_without_links(root: str, name: str) -> int | None:
+    """A handle of the file by a walk from folder to folder that follows no link below the root.
+
+    None where there is a link on the way, or anything else to be said about it. It is several times as fast
+    as to resolve the path first, and a plan reads a hundred thousand records.
+    """
+    *folders, last = name.split("/")
+    try:
+        folder = os.open(root, _FOLDER)
+    except OSError:
+        return None
+    try:
+        for part in folders:
+            inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(last, _READ, dir_fd=folder)
+    except OSError:
+        return None
+    finally:
+        os.close(folder)
+
+
+def _stat(found: os.stat_result) -> Stat:
+    return Stat(found.st_size, f"{found.st_mtime_ns}-{found.st_ino}")
+
+
+def _require_regular(found: os.stat_result, path: Path | str) -> None:
+    if not modes.S_ISREG(found.st_mode):
+        raise Denied(f"{path} is not a regular file (a link, folder, FIFO or device); put a plain file there")
+
+
+def _make_folders(folder: Path) -> None:
+    """Make the folder and its parents, each durable in its own parent."""
+    missing = list(takewhile(lambda parent: not parent.is_dir(), (folder, *folder.parents)))
+    for new in reversed(missing):
+        with suppress(FileExistsError):
+            new.mkdir()
+        _sync_folder(new.parent)
+
+
+@contextmanager
+def _temporary(path: Path, data: bytes) -> Iterator[Path]:
+    """A durable file with `data` beside `path`, gone afterwards unless it was renamed."""
+    temporary = _temporary_path(path)
+    try:
+        _write_new(temporary, data)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary_path(path: Path) -> Path:
+    """A new name in the same folder that says who writes; cut to what file systems take."""
+    tail = f".{hostname()}-{place()}-{os.getpid()}-{secrets.token_hex(6)}.stylize-tmp"
+    room = NAME_MAX_BYTES - 1 - len(tail.encode())
+    return path.with_name("." + os.fsencode(path.name)[:room].decode(errors="ignore") + tail)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+
+
+def _link_new(path: Path, data: bytes) -> None:
+    """Give `path` its bytes at once by a hard link; where there are none, by an exclusive create."""
+    with _temporary(path, data) as temporary:
+        try:
+            path.hardlink_to(temporary)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _write_exclusively(path, data)
+
+
+def _write_exclusively(path: Path, data: bytes) -> None:
+    try:
+        _write_new(path, data)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in the folder durable, as far as its file system can; some mounted ones cannot."""
+    handle = os.open(folder, _FOLDER)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _is_abandoned(file: os.DirEntry[str]) -> bool:
+    match = _TEMPORARY.fullmatch(file.name)
+    if match is None:
+        return False
+    if match["place"] == place() and not is_alive(int(match["pid"])):
+        return True
+    return time.time() - file.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER_S

@@ -1,0 +1,245 @@
+"""A bucket, or a prefix in one, as storage. Any S3-compatible store with `If-None-Match: *` on PUT will do.
+
+Credentials and endpoint come from the AWS default chain alone (AWS_ENDPOINT_URL_S3, AWS_PROFILE, roles, ...).
+Reads are verified against every digest that the store gives; writes are one PUT of complete bytes that the
+store verifies. The SHA-256 of the bytes and a token of the writer go into the metadata, so that a PUT whose
+answer was lost is recognised as our own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from flows.errors import NotFound, StorageTransient
+from flows.storage.base import BINARY, Listed, Patience, Stat, checked_name, s3_root
+from flows.storage.errors import code_and_status, from_s3
+from flows.storage.s3_client import patiently, s3_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        ListObjectsV2OutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+        PutObjectRequestTypeDef,
+    )
+
+DIGEST_KEY = "stylize-sha256"
+OWNER_KEY = "stylize-owner"
+# boto3 raises ValueError for an endpoint that is no URL.
+_FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, ValueError)
+_T = TypeVar("_T")
+
+
+class S3Storage:
+    """Objects whose keys start with a prefix, which is empty or ends in a slash."""
+
+    def __init__(self, bucket: str, prefix: str, *, patience: Patience) -> None:
+        self._bucket, self._prefix, self._patience = bucket, prefix, patience
+        self._bucket_exists = False
+
+    @property
+    def root(self) -> str:
+        """The `s3://` URI, as `open_storage` takes it."""
+        return s3_root(self._bucket, self._prefix)
+
+    def uri(self, name: str) -> str:
+        """The `s3://` URI of `name`."""
+        return f"s3://{self._bucket}/{self._key(name)}"
+
+    def read(self, name: str) -> bytes:
+        """All bytes, verified; a cut or altered body is fetched again before this gives up."""
+        return self._patiently(name, lambda: self._fetch(name))
+
+    def stat(self, name: str) -> Stat | None:
+        """Size and ETag, None if there is no such object in an existing bucket."""
+        try:
+            return self._patiently(name, lambda: self._head(name)[0])
+        except NotFound:
+            self._require_bucket()
+            return None
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """Objects whose name starts with `prefix`, in byte order; folder markers are left out."""
+        token: str | None = None
+        while True:
+            found, token = self._page(prefix, token)
+            yield from found
+            if token is None:
+                return
+
+    def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
+        """Store or replace `name` by one PUT; a PUT that was stored although its answer was lost counts."""
+        self._put(name, self._request(name, data, content_type))
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Store `name` unless it exists, by a conditional PUT; our own object counts as stored by us."""
+        return self._put(name, {**self._request(name, data, BINARY), "IfNoneMatch": "*"})
+
+    def delete(self, name: str) -> None:
+        """Remove the object if it is there."""
+        self._patiently(name, lambda: self._client().delete_object(Bucket=self._bucket, Key=self._key(name)))
+
+    def sweep(self) -> int:
+        """Nothing to do: one PUT leaves nothing behind."""
+        return 0
+
+    def _key(self, name: str) -> str:
+        return self._prefix + checked_name(name, root=self.root)
+
+    def _client(self) -> S3Client:
+        return s3_client(self._patience)
+
+    def _fetch(self, name: str) -> bytes:
+        answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), ChecksumMode="ENABLED")
+        with closing(answer["Body"]) as body:
+            data = body.read()
+        problem = _mismatch(data, answer, self._bucket)
+        if problem:
+            raise StorageTransient(f"{self.uri(name)}: {problem}; these are not the stored bytes, run again")
+        return data
+
+    def _head(self, name: str) -> tuple[Stat, str]:
+        """Size and token, and the token of the writer if it was one of us."""
+        try:
+            answer = self._client().head_object(Bucket=self._bucket, Key=self._key(name))
+        except ClientError as error:
+            if code_and_status(error)[1] in (400, 401, 403):
+                self._ask_why(name)
+            raise
+        return Stat(answer["ContentLength"], _etag(answer)), answer["Metadata"].get(OWNER_KEY, "")
+
+    def _ask_why(self, name: str) -> None:
+        """Raise what a GET says, because a refused HEAD has no body that tells expired from denied."""
+        self._client().get_object(Bucket=self._bucket, Key=self._key(name), Range="bytes=0-0")["Body"].close()
+
+    def _require_bucket(self) -> None:
+        """Raise `StorageFatal` if the bucket is missing; a HEAD of an object cannot tell. Asked once."""
+        if not self._bucket_exists:
+            self._page("")
+            self._bucket_exists = True
+
+    def _page(self, prefix: str, token: str | None = None) -> tuple[tuple[Listed, ...], str | None]:
+        """One page of a listing, and what to ask the next one with; None after the last."""
+        request: ListObjectsV2RequestTypeDef = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        if token is not None:
+            request["ContinuationToken"] = token
+
+        def ask() -> ListObjectsV2OutputTypeDef:
+            answer = self._client().list_objects_v2(**request)
+            if answer.get("IsTruncated") is not ("NextContinuationToken" in answer):
+                raise ResponseParserError("not a complete listing")
+            return answer
+
+        answer = self._patiently("", ask)
+        start = len(self._prefix)
+        found = tuple(
+            Listed(item["Key"][start:], Stat(item["Size"], _etag(item)))
+            for item in answer.get("Contents", ())
+            if not item["Key"].endswith("/")
+        )
+        return found, answer.get("NextContinuationToken")
+
+    def _request(self, name: str, data: bytes, content_type: str) -> PutObjectRequestTypeDef:
+        """One PUT with both digests: current stores verify SHA-256, older ones (Ceph) only Content-MD5."""
+        sha256 = hashlib.sha256(data)
+        return {
+            "Bucket": self._bucket,
+            "Key": self._key(name),
+            "Body": data,
+            "ContentType": content_type,
+            "ContentMD5": base64.b64encode(_md5(data).digest()).decode(),
+            "ChecksumSHA256": base64.b64encode(sha256.digest()).decode(),
+            "Metadata": {DIGEST_KEY: sha256.hexdigest(), OWNER_KEY: secrets.token_hex(16)},
+        }
+
+    def _put(self, name: str, request: PutObjectRequestTypeDef) -> bool:
+        """Whether the stored object is now that of this request; False only for a conditional PUT."""
+        owner = request["Metadata"][OWNER_KEY]
+
+        def attempt() -> bool:
+            try:
+                _etag(self._client().put_object(**request))
+            except ClientError as error:
+                if code_and_status(error)[1] != 412:
+                    raise
+                # The client repeats a PUT whose answer was lost, and then meets its own object.
+                return self._owner(name) == owner
+            return True
+
+        try:
+            return self._patiently(name, attempt)
+        except StorageTransient:
+            if not self._is_ours(name, owner):
+                raise
+            return True
+
+    def _is_ours(self, name: str, owner: str) -> bool:
+        try:
+            return self._owner(name) == owner
+        except _FAILURES:
+            return False
+
+    def _owner(self, name: str) -> str:
+        """The token of the writer of the stored object; empty if there is none, or another tool's."""
+        try:
+            return self._head(name)[1]
+        except ClientError as error:
+            if code_and_status(error)[1] == 404:
+                return ""
+            raise
+
+    def _patiently(self, name: str, call: Callable[[], _T]) -> _T:
+        """What `call` returns, repeated while it fails in a passing way; an empty name means the root."""
+        place = self.uri(name) if name else self.root
+
+        def explained() -> _T:
+            try:
+                return call()
+            except _FAILURES as error:
+                raise from_s3(error, place, of_root=not name) from error
+
+        return patiently(explained, place=place, patience=self._patience)
+
+
+def _etag(answer: Mapping[str, object]) -> str:
+    """The ETag, which every S3 answer about an object has; the page of some proxy on the way has none."""
+    tag = answer.get("ETag")
+    if not isinstance(tag, str) or not tag:
+        raise ResponseParserError("not an answer of an S3 store")
+    return tag.strip('"')
+
+
+def _mismatch(data: bytes, answer: GetObjectOutputTypeDef, bucket: str) -> str:
+    """What is wrong with `data`, by all that the answer's headers tell; empty if nothing.
+
+    An S3 checksum, where there is one, was already verified by the client while it read.
+    """
+    etag = _etag(answer)
+    if len(data) != answer["ContentLength"]:
+        return f"{len(data)} bytes came instead of {answer['ContentLength']}"
+    digest = answer["Metadata"].get(DIGEST_KEY)
+    if digest is not None:
+        return "" if hashlib.sha256(data).hexdigest() == digest else "the SHA-256 digest differs"
+    if _is_md5(etag, answer, bucket) and _md5(data).hexdigest() != etag:
+        return "the MD5 digest differs"
+    return ""
+
+
+def _is_md5(etag: str, answer: GetObjectOutputTypeDef, bucket: str) -> bool:
+    """Whether the ETag is the MD5 of the bytes: not for multipart, KMS encryption or directory buckets."""
+    encrypted = "SSECustomerAlgorithm" in answer or answer.get("ServerSideEncryption", "AES256") != "AES256"
+    return len(etag) == 32 and not encrypted and not bucket.endswith("--x-s3")
+
+
+def _md5(data: bytes) -> hashlib._Hash:
+    return hashlib.md5(data, usedforsecurity=False)

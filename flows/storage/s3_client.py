@@ -1,0 +1,105 @@
+"""S3 clients, one per process and environment, and how patiently they are used."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import boto3
+import tenacity
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from flows.errors import StorageTransient
+from flows.storage.base import Patience
+from flows.storage.retry import count_retry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECTIONS = 64
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+def s3_client(patience: Patience) -> S3Client:
+    """The client of this process; a new one after a fork, and when the AWS_* environment has changed."""
+    environment = tuple(sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_")))
+    return _made_client(os.getpid(), patience, environment)
+
+
+@lru_cache(maxsize=8)
+def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, str], ...]) -> S3Client:
+    # A session of its own: boto3's default session is not safe to use from several threads at once.
+    client = boto3.session.Session().client(
+        "s3",
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": patience.attempts},
+            connect_timeout=patience.connect_timeout_s,
+            read_timeout=patience.read_timeout_s,
+            max_pool_connections=CONNECTIONS,
+            request_checksum_calculation="when_required",
+            tcp_keepalive=True,
+        ),
+    )
+    client.meta.events.register("needs-retry.s3", _log_attempt)
+    client.meta.events.register("response-received.s3", _count_repeat)
+    client.meta.events.register("after-call.s3", _log_recovery)
+    client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
+    return client
+
+
+def patiently(call: Callable[[], _T], *, place: str, patience: Patience) -> _T:
+    """What `call` returns, repeated with growing random waits while it raises `StorageTransient`."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(StorageTransient),
+        stop=tenacity.stop_after_attempt(patience.rounds) | tenacity.stop_after_delay(patience.limit_s),
+        wait=tenacity.wait_random_exponential(multiplier=patience.wait_s, max=patience.longest_wait_s),
+        before_sleep=lambda state: _log_round(state, patience),
+        reraise=True,
+    )
+    result = retrying(call)
+    tries = retrying.statistics["attempt_number"]
+    if tries > 1:
+        _log.info("%s: worked in round %d", place, tries)
+    return result
+
+
+def _log_round(state: tenacity.RetryCallState, patience: Patience) -> None:
+    cause = state.outcome.exception() if state.outcome else None
+    count_retry()
+    _log.warning("round %d of %d failed, trying again: %s", state.attempt_number, patience.rounds, cause)
+
+
+def _log_attempt(
+    *, response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: object
+) -> None:
+    """One line for each failed request that the client may repeat on its own."""
+    status = response[0].status_code if response else 0
+    if caught_exception is not None or status >= 500 or status == 429:
+        cause = type(caught_exception).__name__ if caught_exception is not None else f"HTTP {status}"
+        _log.warning("attempt %d of %s failed: %s", attempts, operation.name, cause)
+
+
+def _count_repeat(*, context: Any, **_: object) -> None:
+    """Count the answers, or their absence, to requests that were not the first."""
+    if context["retries"]["attempt"] > 1:
+        count_retry()
+
+
+def _log_recovery(*, parsed: Any, model: Any, **_: object) -> None:
+    facts = parsed.get("ResponseMetadata", {})
+    if facts.get("RetryAttempts", 0) and facts.get("HTTPStatusCode", 0) < 300:
+        _log.info("%s worked after %d retries", model.name, facts["RetryAttempts"])
+
+
+def _no_region_search(**_: object) -> None:
+    """End the client's own search for a bucket's region, which repeats itself until the stack is full.
+
+    It begins where a redirect does not name the region: such a redirect does not come from AWS.
+    """
+    answer = {"Error": {"Code": "PermanentRedirect"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+    raise ClientError(cast("Any", answer), "HeadBucket")

@@ -1,0 +1,68 @@
+"""A contact sheet from the pictures of its cells, inside a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from torch import Tensor
+
+from flows.engines import process as pool
+from flows.planning.sheets import DIGEST_FACT, Cell, SheetJob
+from flows.storage.base import Storage, open_storage
+from stylize_core.image.contact_sheet import contact_sheet, thumbnail_px
+from stylize_core.image.decode import Picture, decode_picture, encode_picture, resize
+from stylize_core.settings.style import PictureSettings
+
+READING = PictureSettings(max_megapixels=4000)
+"""Results are our own, and as large as somebody has wished."""
+
+READABLE_PX = 160
+
+
+def make_sheet(job: SheetJob) -> bool:
+    """Draw the sheet and write it; False if the run ends and nothing was written.
+
+    Raises:
+        StorageError: a picture could not be read, or the sheet not written.
+        BadImage: what stands in a picture's place is none.
+    """
+    storage, sheet = open_storage(job.output), job.sheet
+    px = thumbnail_px(len(job.cells), columns=sheet.columns)
+    pictures: list[Picture | str] = []
+    for cell in job.cells:
+        if pool.should_stop():
+            return False
+        pictures.append(_thumbnail(storage, cell, px) if cell.picture else cell.words)
+    image = contact_sheet(
+        _of_one_size(pictures, px),
+        columns=sheet.columns,
+        row_labels=sheet.row_labels,
+        column_labels=sheet.column_labels,
+        captions=sheet.captions,
+        title=sheet.title,
+    )
+    data = encode_picture(image, alpha=None, settings=PictureSettings(), facts=_facts(job))
+    storage.write(sheet.name, data, content_type="image/png")
+    return True
+
+
+def _thumbnail(storage: Storage, cell: Cell, px: int) -> Picture:
+    picture = decode_picture(storage.read(cell.picture), source=storage.uri(cell.picture), settings=READING)
+    return resize(picture, long_edge=px, enlarge=False)
+
+
+def _of_one_size(pictures: Sequence[Picture | str], px: int) -> list[Tensor | str]:
+    """All as large as the largest: a swept `size` shows in the strokes; never too small to be seen."""
+    largest = max((max(one.rgb.shape) for one in pictures if not isinstance(one, str)), default=px)
+    long_edge = min(px, max(largest, READABLE_PX))
+    return [
+        one if isinstance(one, str) else resize(one, long_edge=long_edge, enlarge=True).rgb
+        for one in pictures
+    ]
+
+
+def _facts(job: SheetJob) -> dict[str, str]:
+    """What the sheet shows; sixteen digits of an identity, so that a thousand of them find room."""
+    cells = " ".join(cell.identity[:16] or "-" for cell in job.cells)
+    return {"Software": f"stylize {version('stylize')}", DIGEST_FACT: job.digest, "stylize:cells": cells}

@@ -1,0 +1,161 @@
+"""Pictures in: bytes to an upright sRGB tensor. With `image_*.py` the only code that touches Pillow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, OutOfMemory, StylizeError
+from stylize_core.image.colour import to_srgb
+from stylize_core.image.encode import embedded_facts, encode_picture
+from stylize_core.image.header import ACCEPTED, check_complete, sniff
+from stylize_core.image.pillow import Array, open_image, pillow_rules
+from stylize_core.image.policy import choose_frame, complaints, notes, orientation, upright, words
+from stylize_core.image.samples import read_samples
+from stylize_core.settings.style import PictureSettings
+
+__all__ = [
+    "MAX_SIDE_PX",
+    "MIN_SIDE_PX",
+    "Picture",
+    "decode_picture",
+    "embedded_facts",
+    "encode_picture",
+    "resize",
+]
+
+MIN_SIDE_PX = 16
+MAX_SIDE_PX = 65_535
+_TEXT_BOMBS = ("Decompressed data too large", "Too much memory used in text chunks")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded picture, upright and in sRGB.
+
+    Attributes:
+        rgb: [3, H, W] float32 0..1; transparent parts are flattened on white.
+        alpha: [1, H, W] float32 0..1, or None where every pixel is opaque.
+        source_format: JPEG, PNG, WebP, TIFF, GIF or BMP.
+        source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.
+        decisions: what was decided on the user's behalf, one sentence each.
+    """
+
+    rgb: Tensor
+    alpha: Tensor | None
+    source_format: str
+    source_mode: str
+    decisions: tuple[str, ...] = ()
+
+
+def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Picture:
+    """Decode a whole file; `source` is its name in every message.
+
+    Raises:
+        BadImage: not a complete picture of an accepted format, or an animation while `frames` is `refuse`.
+        ImageTooLarge: beyond `settings.max_megapixels` or `MAX_SIDE_PX`; nothing was decoded.
+        ImageTooSmall: a side is shorter than `MIN_SIDE_PX`.
+        OutOfMemory: decoding needs more memory than there is.
+    """
+    kind = sniff(data)
+    if kind not in ACCEPTED:
+        raise BadImage(f"{source}: this is {kind}; give a picture as {', '.join(ACCEPTED)}")
+    try:
+        with pillow_rules(settings.max_megapixels * 1e6) as caught:
+            picture = _decode(data, kind, source, settings)
+            return replace(picture, decisions=picture.decisions + complaints(caught))
+    except StylizeError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"{source}: memory does not hold it while it is decoded; give a smaller picture"
+        ) from error
+    # Pillow raises nearly every built-in type on broken files; whatever it is, the file is at fault.
+    except Exception as error:
+        raise _typed(error, kind, source, settings) from error
+
+
+def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> Picture:
+    _check_size(open_image(data, kind).size, source)
+    check_complete(data, kind)
+    decisions = choose_frame(open_image(data, kind), source, settings)
+    # Pillow turns a TIFF upright while it loads it, so that it must be asked before.
+    turned = orientation(open_image(data, kind))[1] if kind == "TIFF" else []
+    image = open_image(data, kind)
+    samples = read_samples(data, kind, image)
+    planes, coloured = to_srgb(samples, image.info.get("icc_profile"))
+    decisions += [*samples.decisions, *coloured, *notes(image)]
+    alpha = samples.alpha
+    # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
+    turn, said = orientation(image)
+    planes, alpha = upright(planes, turn), None if alpha is None else upright(alpha, turn)
+    return _flattened(planes, alpha, kind, samples.mode, [*decisions, *(turned or said)])
+
+
+def _flattened(planes: Array, alpha: Array | None, kind: str, mode: str, decisions: list[str]) -> Picture:
+    """The picture on white, so that nothing hidden under transparency shows through."""
+    if alpha is None or alpha.min() == 1:
+        return Picture(torch.from_numpy(np.ascontiguousarray(planes)), None, kind, mode, tuple(decisions))
+    rgb = torch.from_numpy(np.ascontiguousarray(planes * alpha + (1 - alpha)))
+    mask = torch.from_numpy(np.ascontiguousarray(alpha[None]))
+    return Picture(rgb, mask, kind, mode, (*decisions, "transparent parts flattened on white"))
+
+
+def _check_size(size: tuple[int, int], source: str) -> None:
+    width, height = size
+    if max(size) > MAX_SIDE_PX:
+        raise ImageTooLarge(f"{source}: {width}x{height} px; the longest side accepted is {MAX_SIDE_PX} px")
+    if min(size) < MIN_SIDE_PX:
+        raise ImageTooSmall(f"{source}: {width}x{height} px; each side must be at least {MIN_SIDE_PX} px")
+
+
+def _typed(error: Exception, kind: str, source: str, settings: PictureSettings) -> BadImage:
+    """The refusal that fits what Pillow raised."""
+    if isinstance(error, Image.DecompressionBombError):
+        pixels = re.search(r"\d+", str(error))
+        announced = f"its header announces {pixels[0] if pixels else 'too many'} pixels"
+        limit = f"the limit is {settings.max_megapixels * 1e6:.0f}"
+        return ImageTooLarge(
+            f"{source}: {announced}, {limit}; raise max_megapixels or give a smaller picture"
+        )
+    if isinstance(error, ValueError) and str(error).startswith(_TEXT_BOMBS):
+        return ImageTooLarge(f"{source}: a text or profile chunk of this PNG unpacks to too much; remove it")
+    return BadImage(f"{source}: broken {kind} picture: {words(error)}")
+
+
+def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
+    """The picture with its longer side at `long_edge` px, by Lanczos on float samples; aspect kept.
+
+    A smaller picture stays as it is unless `enlarge` is set; either way the decision is recorded.
+    """
+    height, width = picture.rgb.shape[1:]
+    longest = max(width, height)
+    if longest == long_edge:
+        return picture
+    if longest < long_edge and not enlarge:
+        kept = f"kept at {width}x{height} px, smaller than the {long_edge} px asked for"
+        return replace(picture, decisions=(*picture.decisions, kept))
+    size = _scaled(width, longest, long_edge), _scaled(height, longest, long_edge)
+    said = (f"enlarged from {width}x{height} to {size[0]}x{size[1]} px",) if longest < long_edge else ()
+    return replace(
+        picture,
+        rgb=_lanczos(picture.rgb, size),
+        alpha=None if picture.alpha is None else _lanczos(picture.alpha, size),
+        decisions=picture.decisions + said,
+    )
+
+
+def _scaled(side: int, longest: int, long_edge: int) -> int:
+    return max(1, (2 * side * long_edge + longest) // (2 * longest))
+
+
+def _lanczos(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    resized = np.empty((len(planes), size[1], size[0]), np.float32)
+    for channel, plane in enumerate(planes):
+        resized[channel] = np.asarray(Image.fromarray(plane.numpy()).resize(size, Image.Resampling.LANCZOS))
+    return torch.from_numpy(resized).clamp_(0, 1)

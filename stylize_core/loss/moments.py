@@ -1,0 +1,114 @@
+"""Style as a Gaussian: means and covariances of features, and how far two of them are apart.
+
+The distance is Wasserstein's with p = 2, which for Gaussians has a closed form (Dowson and Landau 1982, The
+Fréchet distance between multivariate normal distributions). Mroueh 2019 (Wasserstein Style Transfer,
+arXiv 1905.12828) takes it for style.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stylize_core.loss.functional import SILENT_FEATURES, gram_matrix
+
+# Both pictures are judged with so much more variance in every direction, as a share of the style's mean
+# variance: 1 % of its deviation. Flat pictures have covariances without inverse, and square roots of what
+# float32 leaves of such ones would have gradients of pure rounding.
+RIDGE = 1e-4
+
+
+def moments(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> Tensor:
+    """Raw second moments with the means beside them: `[[E ffᵀ, E f], [E fᵀ, 1]]`.
+
+    Being raw, those of a mixture of pictures are the mixture of theirs.
+
+    Args:
+        features_bchw: [B, C, H, W].
+        share_b1hw: [B, 1, H, W] in 0..1, how much each place counts.
+
+    Returns:
+        [B, C+1, C+1]; zeros where no place counts.
+    """
+    ones_b1hw = torch.ones_like(features_bchw[:, :1])
+    return gram_matrix(torch.cat([features_bchw, ones_b1hw], 1), share_b1hw=share_b1hw) * (
+        features_bchw.shape[1] + 1
+    )
+
+
+def covariance_root(target_bdd: Tensor) -> Tensor:
+    """The symmetric square root of the target's covariance with its ridge, [B, C, C] float64."""
+    _, covariance_bcc = _gaussian(target_bdd)
+    solvable_bcc, finite = _solvable(covariance_bcc + _ridge(covariance_bcc))
+    values, vectors = torch.linalg.eigh(solvable_bcc)
+    roots_bcc = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT
+    return torch.where(finite[:, None, None], roots_bcc, torch.nan)
+
+
+def wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
+    """`|m - m₂|² + tr(C + C₂ - 2 (C₂^½ C C₂^½)^½)`, [B]: 0 for equal statistics, in the features' units.
+
+    Computed in float64, both covariances with the ridge. Where a moment is not finite, neither is the loss.
+
+    Args:
+        moments_bdd: of the pictures, as `moments` packs them.
+        target_bdd: of the styles.
+        root_bcc: `covariance_root` of the styles.
+    """
+    mean_bc, covariance_bcc = _gaussian(moments_bdd)
+    target_mean_bc, target_covariance_bcc = _gaussian(target_bdd)
+    ridge_bcc = _ridge(target_covariance_bcc)
+    covariance_bcc = covariance_bcc + ridge_bcc
+    overlap = _trace_of_root(root_bcc @ covariance_bcc @ root_bcc)
+    traces = _trace(covariance_bcc) + _trace(target_covariance_bcc + ridge_bcc)
+    distance = (mean_bc - target_mean_bc).square().sum(1) + traces - 2 * overlap
+    return distance.to(moments_bdd.dtype)
+
+
+def relative_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
+    """The same divided by `|m₂|² + tr(C₂)`, [B]: free of units, the same at every size."""
+    energy = _trace(target_bdd[:, :-1, :-1])
+    floor = SILENT_FEATURES * root_bcc.shape[-1]
+    return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / energy.clamp_min(floor)
+
+
+def mean_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
+    """The same divided by the number of features, [B], as style-transfer-pytorch has it."""
+    return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / root_bcc.shape[-1]
+
+
+def _gaussian(moments_bdd: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean [B, C] and covariance [B, C, C], float64."""
+    exact = moments_bdd.double()
+    mean_bc = exact[:, -1, :-1]
+    return mean_bc, exact[:, :-1, :-1] - mean_bc[:, :, None] * mean_bc[:, None]
+
+
+def _ridge(covariance_bcc: Tensor) -> Tensor:
+    channels = covariance_bcc.shape[-1]
+    variance = (_trace(covariance_bcc) / channels).clamp_min(SILENT_FEATURES)
+    identity = torch.eye(channels, dtype=covariance_bcc.dtype, device=covariance_bcc.device)
+    return RIDGE * variance[:, None, None] * identity
+
+
+def _trace(matrix_bcc: Tensor) -> Tensor:
+    return matrix_bcc.diagonal(dim1=1, dim2=2).sum(1)
+
+
+def _trace_of_root(matrix_bcc: Tensor) -> Tensor:
+    """`tr(M^½)`, [B], of symmetric positive definite matrices; NaN for what is not finite.
+
+    The derivative needs eigenvectors but not theirs, so equal eigenvalues do no harm. Eigenvalues that
+    rounding made tiny or negative count as a tiny one and have no gradient.
+    """
+    solvable_bcc, finite = _solvable(matrix_bcc)
+    values = torch.linalg.eigvalsh(solvable_bcc)
+    roots = values.clamp_min((RIDGE * SILENT_FEATURES) ** 2 / 100).sqrt().sum(1)
+    return torch.where(finite, roots, torch.nan)
+
+
+def _solvable(matrix_bcc: Tensor) -> tuple[Tensor, Tensor]:
+    """The matrices with 1 in place of those that are not finite, which LAPACK refuses; [B] which are."""
+    finite = torch.isfinite(matrix_bcc).all(2).all(1)
+    identity = torch.eye(matrix_bcc.shape[-1], dtype=matrix_bcc.dtype, device=matrix_bcc.device)
+    return torch.where(finite[:, None, None], matrix_bcc, identity), finite

@@ -1,0 +1,1 @@
+"""The networks, their derivative and their weights."""

@@ -1,0 +1,1 @@
+"""Pictures made from coarse to fine."""

@@ -1,0 +1,119 @@
+"""A batch of pictures at one size, with what is minimised there and the margin around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.loss.colour import grey
+from stylize_core.loss.objective import Objective, Targets, content_targets
+from stylize_core.loss.regions import Area, Region, areas
+from stylize_core.networks.encoder import Encoder
+from stylize_core.settings.style import StyleSettings
+
+# The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
+SIDE_PER_MARGIN = 24
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How pictures are seen.
+
+    Attributes:
+        share: with sides so many times as long.
+        exact: in fp32, whatever the network computes in.
+    """
+
+    share: float = 1.0
+    exact: bool = False
+
+
+AS_IT_IS = View()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is stylised, at one size.
+
+    Attributes:
+        content_bchw: [B, 3, H, W], RGB in 0..1, on the device, in the shape of the result.
+        style: statistics of the styles, B rows; with regions, of that for what they leave.
+        regions: parts with styles of their own, their masks [B, 1, H, W].
+    """
+
+    content_bchw: Tensor
+    style: Targets
+    regions: Sequence[Region]
+    settings: StyleSettings
+
+    @property
+    def margin(self) -> int:
+        """How many px around the picture are optimised with it."""
+        return min(self.settings.margin, min(self.content_bchw.shape[-2:]) // SIDE_PER_MARGIN)
+
+    def objective(self, encoder: Encoder, *, margin: int = 0) -> Objective:
+        """What is minimised, for the picture with so much around it."""
+        content_bchw, settings = self.content_bchw, self.settings
+        shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
+        content = content_targets(encoder, widened(shown_bchw, margin), settings)
+        whole = {} if self.regions else self.style
+        return Objective(encoder, content, whole, settings, self._areas(margin))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is minimised: regions may leave a picture without style."""
+        return not (self.settings.uses_content or self.settings.tv_weight or self._areas(0))
+
+    def _areas(self, margin: int) -> Sequence[Area]:
+        """Where each style counts in the picture with its margin; nothing said where that is everywhere."""
+        if not self.regions:
+            return ()
+        laid_out = []
+        for region in self.regions:
+            style = {layer: target.to(self.content_bchw) for layer, target in region.style.items()}
+            mask_b1hw = widened(region.mask_b1hw.to(self.content_bchw), margin)
+            laid_out.append(Region(mask_b1hw, style, region.weight))
+        return areas(laid_out, self.style)
+
+    def carried(self, best_bchw: Tensor, start_bchw: Tensor, here_bchw: Tensor) -> Tensor:
+        """Where this scene starts after a smaller one: from its best picture, with the details of this size.
+
+        What the smaller scene changed of its own start is added to this one's, so that details too fine for
+        it are there as well; noise has none, and is left behind.
+
+        Args:
+            best_bchw: the smaller scene's result.
+            start_bchw: what that started from.
+            here_bchw: the start at this size.
+        """
+        height, width = here_bchw.shape[-2:]
+        if self.settings.start == "noise":
+            return resized(best_bchw, height, width)
+        return here_bchw + resized(best_bchw - start_bchw, height, width)
+
+
+def shrunk(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:
+    """The picture with sides so many times as long, px, but not below `least`; values stay in 0..1."""
+    if share == 1:
+        return image_bchw
+    height, width = (max(min(side, least), round(side * share)) for side in image_bchw.shape[-2:])
+    return resized(image_bchw, height, width).clamp(0, 1)
+
+
+def resized(image_bchw: Tensor, height: int, width: int) -> Tensor:
+    """The picture in another size, smooth where it grows, without aliasing where it shrinks."""
+    return functional.interpolate(image_bchw, size=(height, width), mode="bicubic", antialias=True)
+
+
+def widened(image_bchw: Tensor, margin: int) -> Tensor:
+    """The picture with its own reflection around it."""
+    return functional.pad(image_bchw, (margin,) * 4, mode="reflect") if margin else image_bchw
+
+
+def cut(image_bchw: Tensor, margin: int) -> Tensor:
+    """The picture without what is around it."""
+    height, width = image_bchw.shape[-2:]
+    return image_bchw[..., margin : height - margin, margin : width - margin].contiguous()

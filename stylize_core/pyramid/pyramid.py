@@ -1,0 +1,105 @@
+"""The way from a small picture to the full one: every size starts where the one before has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from stylize_core.loss.objective import Objective, Targets
+from stylize_core.networks.encoder import Encoder
+from stylize_core.optim.minimise import Callback, Frames, RowReport, minimise
+from stylize_core.pyramid.level import Scene, View, cut, resized, shrunk, widened
+from stylize_core.settings.schedule import Stage
+
+# The statistics of the style, and those of the regions' styles, for pictures that are seen so.
+Measured = Callable[[View], tuple[Targets, Sequence[Targets]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """A scene and how else it is seen.
+
+    Attributes:
+        final: the scene at full size.
+        measured: the statistics for other views; None where they cannot be had, then there are none.
+        start: makes the picture to start from in the shape of a content.
+    """
+
+    final: Scene
+    measured: Measured | None
+    start: Callable[[Tensor], Tensor]
+
+    def descend(
+        self, encoder: Encoder, *, callback: Callback | None, frames: Frames | None
+    ) -> tuple[Tensor, list[RowReport]]:
+        """The best pictures [B, 3, H, W], not clamped, and one report per row."""
+        reports: list[RowReport] | None = None
+        best_bchw = began_bchw = None
+        for stage in self.stages(encoder):
+            scene = self.final if stage.share == 1 else self._seen(View(stage.share), encoder)
+            here_bchw = first_bchw = self.start(scene.content_bchw)
+            if best_bchw is not None and began_bchw is not None:
+                first_bchw = scene.carried(best_bchw, began_bchw, here_bchw)
+            margin = scene.margin
+            best, reports = minimise(
+                scene.objective(encoder, margin=margin),
+                widened(first_bchw, margin),
+                settings=scene.settings,
+                callback=callback,
+                frames=self._seen_in_full(frames, margin),
+                exact=self._exact(encoder) if stage.share == 1 else None,
+                stage=stage,
+                reports=reports,
+            )
+            best_bchw, began_bchw = cut(best, margin), here_bchw
+        if best_bchw is None or reports is None:
+            raise RuntimeError("there is no stage at all")
+        return best_bchw, reports
+
+    def stages(self, encoder: Encoder) -> tuple[Stage, ...]:
+        """The sizes that the settings ask for, without those in which the network sees nothing."""
+        shape, settings = self.final.content_bchw.shape, self.final.settings
+        planned = replace(settings, scales=1) if self.measured is None else settings
+        found = planned.stages(max(shape[-2:]))
+        while min(shape[-2:]) * found[0].share < encoder.min_side:
+            found = replace(settings, scales=len(found) - 1).stages(max(shape[-2:]))
+        return found
+
+    def _exact(self, encoder: Encoder) -> Callable[[], Objective] | None:
+        """Makes the final objective in fp32; None where the network computes so anyway.
+
+        What was measured in a coarse precision is no target for fp32, so it has to be measured again.
+        """
+        if encoder.precision == "fp32" or (encoder.rounds_coarsely and self.measured is None):
+            return None
+        return lambda: self._seen(View(exact=True), encoder).objective(
+            encoder.exact(), margin=self.final.margin
+        )
+
+    def _seen(self, view: View, encoder: Encoder) -> Scene:
+        if self.measured is None:
+            return self.final
+        style, styles = self.measured(view)
+        content_bchw = shrunk(self.final.content_bchw, view.share, least=encoder.min_side)
+        height, width = content_bchw.shape[-2:]
+        regions = [
+            replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)
+            for region, targets in zip(self.final.regions, styles, strict=True)
+        ]
+        return Scene(content_bchw, style, regions, self.final.settings)
+
+    def _seen_in_full(self, frames: Frames | None, margin: int) -> Frames | None:
+        """The same onlooker, who sees every picture without its margin and in the size of the result."""
+        if frames is None:
+            return None
+        show, (height, width) = frames.show, self.final.content_bchw.shape[-2:]
+
+        def shown(step: int, seen_bchw: Tensor) -> None:
+            picture_bchw = cut(seen_bchw, margin)
+            if picture_bchw.shape[-2:] != (height, width):
+                picture_bchw = resized(picture_bchw, height, width).clamp(0, 1)
+            show(step, picture_bchw)
+
+        return Frames(frames.steps, shown)

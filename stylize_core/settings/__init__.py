@@ -1,0 +1,1 @@
+"""What a user may set: frozen, validated, free of torch, YAML and paths."""

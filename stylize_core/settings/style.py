@@ -1,0 +1,392 @@
+"""What a user may set for one picture: frozen, validated, free of torch, YAML and paths.
+
+The fields carry their own documentation, ranges and defaults; the manifest's schema and its reference are
+generated from them, so there is one place where a setting is described.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stylize_core.architecture import (
+    DEFAULT_CONTENT_LAYERS,
+    DEFAULT_DREAM_LAYERS,
+    DEFAULT_STYLE_LAYERS,
+    Architecture,
+    ConventionName,
+    layer_names,
+)
+from stylize_core.errors import SettingsError
+from stylize_core.settings.fields import Crop, check_choice, check_fields, plain
+from stylize_core.settings.fields import setting as _setting
+from stylize_core.settings.layers import UNUSED, Layers, check_channels, check_layers, normalised
+from stylize_core.settings.schedule import Stage, automatic_sizes, stages
+
+_ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
+
+WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
+
+MOST_SNAPSHOTS = 1000
+"""So many pictures of one optimisation are evolution enough; more are a mistake in the manifest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsFile:
+    """A weights file that the user staged, pinned by its digest."""
+
+    file: str = field(metadata={"about": "path or s3:// URI of a state dict (.safetensors or .pth)"})
+    sha256: str = field(metadata={"about": "the file's sha256, 64 hex digits"})
+    convention: ConventionName = _setting("torchvision", "how pictures are prepared for these weights")
+
+    def __post_init__(self) -> None:
+        """Refuse a digest that cannot be one.
+
+        Raises:
+            SettingsError: naming `weights.sha256`.
+        """
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise SettingsError("weights.sha256", self.sha256, "it must be 64 lower-case hex digits")
+        check_choice(self, "convention", "weights.convention")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StyleSettings:
+    """How one picture is optimised.
+
+    Raises:
+        SettingsError: naming the first key whose value is out of range.
+    """
+
+    encoder: Architecture = _setting(
+        "slim", "the network: the built-in `slim`, a full VGG, or `googlenet`, made for dreams"
+    )
+    weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
+    mode: Literal["transfer", "content", "texture", "dream"] = _setting(
+        "transfer",
+        "`content`: the content loss alone, which shows what layers know; `texture`: the style loss alone; "
+        "`dream`: what layers see in the content grows",
+        quiet=True,
+    )
+    dream_layers: Layers = _setting(
+        (),
+        "what grows in `mode: dream`: layers, or single channels such as `relu3_1:17`; none given: the "
+        "encoder's own",
+        quiet=True,
+    )
+    dream_rate: float = _setting(
+        0.001,
+        "how far a pixel moves in a step of a dream, on average, of the 0..1 range",
+        quiet=True,
+        gt=0,
+        le=1,
+    )
+    octaves: int = _setting(
+        4,
+        "sizes in which is dreamt, one after the other; `steps` are shared among them",
+        quiet=True,
+        ge=1,
+        le=20,
+    )
+    octave_scale: float = _setting(
+        1.4, "how much larger each of these sizes is than the one before", quiet=True, ge=1.1, le=4
+    )
+    jitter: int = _setting(
+        32,
+        "px by which a dream is shifted at random, by the seed, before each step",
+        quiet=True,
+        ge=0,
+        le=1024,
+    )
+    aspect: str = _setting(
+        "",
+        "width to height of a texture, such as `3:2`, instead of the content's or, without one, the style's",
+        quiet=True,
+    )
+    size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16383)
+    style_scale: float = _setting(
+        1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
+    )
+    style_crop: Crop = _setting(
+        WHOLE,
+        "the part of the style that is used: left, top, right and bottom in shares of its sides",
+        quiet=True,
+        ge=0,
+        le=1,
+    )
+    colour: Literal["style", "luminance", "match"] = _setting(
+        "style",
+        "`style`: the style's colours; `luminance`: the content's, only luminance is stylised; `match`: the "
+        "content's, given to the style beforehand",
+        quiet=True,
+    )
+    steps: int = _setting(200, "evaluations of the loss and its gradient", ge=1, le=100_000)
+    scales: int = _setting(
+        0,
+        "at how many sizes the picture is optimised, each twice the one before, which gives larger strokes "
+        "in less time; the last one has half of the `steps`; 0: from 256 px up, or the last one alone for "
+        "`mode: content` and `loss: gatys`",
+        quiet=True,
+        ge=0,
+        le=8,
+    )
+    plateau: float = _setting(
+        0.0,
+        "a picture that changes by less than this within 50 steps (root mean square, in steps of 8 bits) is "
+        "ready before its `steps` are used up; 0: never",
+        quiet=True,
+        ge=0,
+        le=16,
+    )
+    snapshot_every: int = _setting(
+        0,
+        "a numbered picture beside the result after every so many steps; 0: none",
+        quiet=True,
+        ge=0,
+        le=100_000,
+    )
+    optimizer: Literal["lbfgs", "adam", "gd"] = _setting("lbfgs", "the solver; `gd`: plain gradient descent")
+    learning_rate: float = _setting(
+        0.02,
+        "Adam's step, or the first one of `gd`, in units of the 0..1 pixel range; L-BFGS takes none",
+        gt=0,
+        le=10,
+    )
+    average: float = _setting(
+        0.0,
+        "how much of the average of all pictures on the way stays at each step; the average is the result; "
+        "for `adam` and `gd`; 0: none",
+        quiet=True,
+        ge=0,
+        le=0.9999,
+    )
+    history: int = _setting(10, "curvature pairs that L-BFGS remembers", ge=1, le=100)
+    init: Literal["auto", "content", "noise", "style", "image"] = _setting(
+        "auto",
+        "the picture to start from; in a manifest also a path; `auto`: the content, or noise in the modes "
+        "`content` and `texture`",
+    )
+    seed: int = _setting(0, "seed of the noise that `init: noise` starts from", ge=0, le=2**63 - 1)
+    loss: Literal["relative", "gatys", "mean"] = _setting(
+        "relative",
+        "`relative`: free of units; `gatys`: the forms of the 2015 paper; `mean`: mean squared differences, "
+        "as in most programs",
+    )
+    statistics: Literal["gram", "moments"] = _setting(
+        "gram",
+        "what of a style counts: `gram`: products of features, as in the 2015 paper; `moments`: means and "
+        "covariances, by Wasserstein's distance",
+        quiet=True,
+    )
+    content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
+    style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
+    tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
+    tv_form: Literal["mean", "half_squares", "absolute", "nine_point"] = _setting(
+        "mean",
+        "the total variation: `mean` of squared differences of neighbours; half their sum; the sum of "
+        "absolute differences; or a mean over all eight neighbours",
+        quiet=True,
+    )
+    range_weight: float = _setting(
+        100.0,
+        "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only",
+        ge=0,
+        le=1e15,
+    )
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = _setting(
+        "auto",
+        "number format inside the network: `auto` is `bf16` where the hardware multiplies it and `size` is "
+        "at least 256, else `fp32`; everything else is computed in fp32, and what bf16 is too coarse for "
+        "is finished in fp32; `tf32` on CUDA only",
+        quiet=True,
+    )
+    margin: int = _setting(
+        8,
+        "px around the picture that are optimised with it and cut off at the end, at most 1/24 of its "
+        "shorter side; without any, the network's padding leaves strips along the frame",
+        ge=0,
+        le=256,
+    )
+    content_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
+    style_layers: Layers = _setting((), "layer names, or names with weights; none given: the encoder's own")
+    pooling: Literal["average", "max"] = _setting(
+        "average", "how the network shrinks its features; in a dream, and in `googlenet`, always by maxima"
+    )
+
+    def __post_init__(self) -> None:
+        """Check every field against its own description."""
+        check_fields(self)
+        for key in ("content_layers", "style_layers"):
+            check_layers(key, getattr(self, key), self.encoder)
+        if self.encoder == "googlenet" and self.weights and self.weights.convention != "torchvision":
+            named = self.weights.convention
+            raise SettingsError("weights.convention", named, "googlenet is read as torchvision publishes it")
+        check_layers("dream_layers", self.dream_layers, self.encoder, channels=True)
+        if self.weights is None:
+            check_channels("dream_layers", self.dream_layers, self.encoder)
+        if self.mode == "dream" and self.colour == "match":
+            raise SettingsError("colour", "match", "a dream has no style whose colours could be matched")
+        if self.mode != "dream" and not (self.uses_content or self.uses_style or self.tv_weight):
+            key = "content_weight" if self.mode == "content" else "style_weight"
+            raise SettingsError(key, 0, "at least one weight must be above 0")
+        _check_aspect(self.aspect, self.mode)
+        if self.average and self.optimizer == "lbfgs":
+            advice = "L-BFGS keeps its best point; averages need `optimizer: adam` or `gd`"
+            raise SettingsError("average", self.average, advice)
+        if self.snapshot_every and self.steps // self.snapshot_every > MOST_SNAPSHOTS:
+            advice = f"at most {MOST_SNAPSHOTS} fit; with {self.steps} steps it must be at least"
+            least = -(-self.steps // MOST_SNAPSHOTS)
+            raise SettingsError("snapshot_every", self.snapshot_every, f"{advice} {least}")
+
+    @property
+    def uses_content(self) -> bool:
+        """Whether the content loss has a part in the picture."""
+        return self.mode in ("transfer", "content") and self.content_weight > 0
+
+    @property
+    def uses_style(self) -> bool:
+        """Whether the style loss has a part in the picture."""
+        return self.mode in ("transfer", "texture") and self.style_weight > 0
+
+    @property
+    def start(self) -> Literal["content", "noise", "style", "image"]:
+        """What `init` means in this mode."""
+        if self.init == "auto":
+            return "content" if self.mode in ("transfer", "dream") else "noise"
+        return self.init
+
+    @property
+    def content_needed_by(self) -> str:
+        """The setting because of which there must be a content, such as `mode: transfer`; empty if none."""
+        if self.mode != "texture":
+            return f"mode: {self.mode}"
+        if self.start == "content":
+            return "init: content"
+        return "" if self.colour == "style" else f"colour: {self.colour}"
+
+    @property
+    def style_needed_by(self) -> str:
+        """The setting because of which there must be a style; empty if none."""
+        if self.mode in ("transfer", "texture"):
+            return f"mode: {self.mode}"
+        return "init: style" if self.init == "style" else ""
+
+    def stages(self, long_edge: int) -> tuple[Stage, ...]:
+        """The sizes at which a picture of that long edge is optimised, from coarse to fine."""
+        if self.mode == "dream":  # has octaves of its own
+            return stages(1, self.steps)
+        single = self.mode == "content" or self.loss == "gatys"
+        return stages(self.scales or (1 if single else automatic_sizes(long_edge)), self.steps)
+
+    @property
+    def aspect_ratio(self) -> float | None:
+        """Width over height of a texture; None for the content's."""
+        width, _, height = self.aspect.partition(":")
+        return float(width) / float(height) if self.aspect else None
+
+    @property
+    def content_layer_weights(self) -> dict[str, float]:
+        """The content layers with weights that sum to 1."""
+        return normalised(self.content_layers or DEFAULT_CONTENT_LAYERS[self.encoder])
+
+    @property
+    def style_layer_weights(self) -> dict[str, float]:
+        """The style layers with weights that sum to 1."""
+        return normalised(self.style_layers or DEFAULT_STYLE_LAYERS[self.encoder])
+
+    @property
+    def dream_layer_weights(self) -> dict[str, float]:
+        """What grows in a dream, channels as `layer:channel`, with weights that sum to 1."""
+        return normalised(self.dream_layers or DEFAULT_DREAM_LAYERS[self.encoder])
+
+    @property
+    def network_pooling(self) -> Literal["average", "max"]:
+        """How the network shrinks its features in this mode.
+
+        A network sees eyes and spirals as it was trained, with maxima; averages show it blurs and colours.
+        """
+        return "max" if self.mode == "dream" or self.encoder == "googlenet" else self.pooling
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that has a part in the loss, from the picture inwards."""
+        used: set[str] = set()
+        if self.uses_content:
+            used |= set(self.content_layer_weights)
+        if self.uses_style:
+            used |= set(self.style_layer_weights)
+        if self.mode == "dream":
+            used |= {name.partition(":")[0] for name in self.dream_layer_weights}
+        return tuple(name for name in layer_names(self.encoder) if name in used)
+
+    def canonical(self) -> dict[str, Any]:
+        """Every value that decides how the picture looks, spelled in one way only.
+
+        The weights file is left out: its digest stands in the identity on its own. So is what the mode does
+        not use, and the number of sizes where it is one.
+        """
+        spelled = plain(self, leave_out="weights") | {
+            "init": self.start,
+            "content_layers": self.content_layer_weights,
+            "style_layers": self.style_layer_weights,
+            "dream_layers": self.dream_layer_weights,
+            "pooling": self.network_pooling,
+        }
+        sizes = len(self.stages(self.size))
+        unused = {*UNUSED[self.mode], *(() if sizes > 1 else ("scales",))}
+        return {key: value for key, value in {**spelled, "scales": sizes}.items() if key not in unused}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureSettings:
+    """How pictures are read and how the result is written.
+
+    Raises:
+        SettingsError: naming the first key whose value is out of range.
+    """
+
+    format: Literal["png", "jpeg", "webp", "tiff"] = _setting("png", "file format of the result")
+    bit_depth: Literal[8, 16] = _setting(8, "bits per channel; 16 for PNG and TIFF only")
+    quality: int = _setting(92, "JPEG and WebP quality", ge=1, le=100)
+    animation: Literal["none", "gif", "webp", "mp4"] = _setting(
+        "none",
+        "a film of the optimisation beside the result; `webp` is lossless, `mp4` needs the extra `mp4` "
+        "(`pip install av`)",
+        quiet=True,
+    )
+    frames: Literal["refuse", "first"] = _setting(
+        "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"
+    )
+    max_megapixels: float = _setting(
+        100.0, "largest input that is decoded, judged from its header", gt=0, le=4000
+    )
+
+    def __post_init__(self) -> None:
+        """Check every field, and that the format can hold the depth."""
+        check_fields(self)
+        if self.bit_depth == 16 and self.format not in ("png", "tiff"):
+            raise SettingsError("bit_depth", 16, f"{self.format} holds 8 bits per channel; use png or tiff")
+        if self.animation == self.format:
+            raise SettingsError(
+                "animation", self.animation, "the picture itself has this suffix; use gif or another format"
+            )
+
+    @property
+    def suffix(self) -> str:
+        """The file name's ending, dot included."""
+        return {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}[self.format]
+
+    def canonical(self) -> dict[str, Any]:
+        """Every value that decides the bytes of the result."""
+        return plain(self)
+
+
+def _check_aspect(aspect: Any, mode: str) -> None:
+    """Nothing, or two whole numbers like 3:2, for a texture only."""
+    expected = "it must be width:height in whole numbers, such as 3:2, and not beyond 16:1 or 1:16"
+    parts = _ASPECT.fullmatch(aspect) if isinstance(aspect, str) else None
+    if aspect != "" and (parts is None or not 1 / 16 <= int(parts[1]) / int(parts[2]) <= 16):
+        raise SettingsError("aspect", aspect, expected)
+    if aspect and mode != "texture":
+        raise SettingsError("aspect", aspect, "only `mode: texture` takes one")

@@ -1,0 +1,98 @@
+"""Winograd's filtering against the convolution that it stands for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylize_core.networks import winograd
+from stylize_core.networks.winograd import Winograd
+
+SIZES = [(1, 1), (2, 4), (3, 5), (13, 18), (32, 31)]
+
+
+def kernel(outputs: int = 5, inputs: int = 7) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.randn(outputs, inputs, 3, 3, generator=generator, dtype=torch.float64)
+    return weight / (3 * inputs**0.5), torch.randn(outputs, generator=generator, dtype=torch.float64)
+
+
+def features(batch: int, channels: int, height: int, width: int) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(batch, channels, height, width, generator=generator, dtype=torch.float64)
+
+
+def plain(given: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return torch.nn.functional.conv2d(given, weight, bias, padding=1)
+
+
+def distance(found: Tensor, expected: Tensor) -> float:
+    return float((found.double() - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.float64, 1e-14), (torch.float32, 2e-6)], ids=str)
+def test_it_is_the_convolution_up_to_rounding(
+    size: tuple[int, int], dtype: torch.dtype, rounding: float
+) -> None:
+    weight, bias = kernel()
+    given = features(2, 7, *size)
+    found = Winograd(weight, bias, dtype=dtype)(given.to(dtype))
+    assert found.shape == (2, 5, *size)
+    assert found.dtype == dtype
+    assert distance(found, plain(given, weight, bias)) < rounding
+
+
+def test_without_a_bias_nothing_is_added() -> None:
+    weight, _ = kernel()
+    given = features(1, 7, 9, 9)
+    assert distance(Winograd(weight, None, dtype=torch.float64)(given), plain(given, weight)) < 1e-14
+
+
+def test_in_bfloat16_it_rounds_at_most_ten_times_as_coarsely_as_the_plain_way() -> None:
+    weight, _ = kernel(64, 64)
+    given = features(1, 64, 32, 48).bfloat16()
+    exact = plain(given.double(), weight)
+    rounded = distance(plain(given, weight.bfloat16()), exact)
+    assert rounded < distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact) < 10 * rounded
+
+
+def test_its_points_round_by_two_fifths_less_than_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, _ = kernel(64, 64)
+    given = features(1, 64, 32, 48).bfloat16()
+    exact = plain(given.double(), weight)
+    ours = distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
+    monkeypatch.setattr(winograd, "NEAR", 1.0)
+    monkeypatch.setattr(winograd, "FAR", 2.0)
+    assert ours < 0.6 * distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
+
+
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, bias = kernel()
+    given = features(1, 7, 23, 19)
+    whole = Winograd(weight, bias, dtype=torch.float64)(given)
+    monkeypatch.setattr(winograd, "STRIP_BYTES", 1)
+    assert distance(Winograd(weight, bias, dtype=torch.float64)(given), whole) < 1e-15
+
+
+def test_a_batch_is_bit_for_bit_its_pictures() -> None:
+    weight, bias = kernel(16, 16)
+    given = features(3, 16, 20, 24).bfloat16()
+    filtered = Winograd(weight, bias, dtype=torch.bfloat16)
+    assert torch.equal(filtered(given), torch.cat([filtered(row[None]) for row in given]))
+
+
+def test_features_are_left_as_they_were() -> None:
+    weight, bias = kernel()
+    given = features(1, 7, 8, 8)
+    before = given.clone()
+    Winograd(weight, bias, dtype=torch.float64)(given)
+    assert torch.equal(given, before)
+
+
+def test_what_is_not_finite_stays_visible() -> None:
+    weight, bias = kernel()
+    given = features(1, 7, 8, 8)
+    given[0, 3, 4, 4] = torch.nan
+    assert Winograd(weight, bias, dtype=torch.float64)(given).isnan().any()

@@ -1,0 +1,416 @@
+"""Worker processes that are used, crashed, killed, interrupted and abandoned."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from processes import eventually, family, needs_proc
+
+from flows.engines.process import DeviceChild, Progress, report, should_stop, timed
+from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.storage.process_id import is_alive
+
+# ---- what the children do
+
+_prepared: list[str] = []
+
+
+def prepare(word: str) -> None:
+    _prepared.append(word)
+
+
+def prepared_with() -> list[str]:
+    return _prepared
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def make(count: int) -> bytes:
+    return bytes(count)
+
+
+def refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+class TwoFacts(Exception):
+    """Cannot be rebuilt from its text, as pickle would try."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def refuse_with_two_facts() -> None:
+    raise TwoFacts("one", "two")
+
+
+def make_something_that_cannot_travel() -> object:
+    return threading.Lock()
+
+
+def kill_myself(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def leave(code: int) -> None:
+    os._exit(code)
+
+
+def optimise(pair: str, steps: int) -> str:
+    for step in range(steps):
+        report(Progress(pair, step, 1.0 / (step + 1)))
+        if should_stop():
+            return f"stopped at {step}"
+        time.sleep(0.01)
+    return "done"
+
+
+def stand_still() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def compute_without_letting_other_threads_run() -> None:
+    re.match("(a+)+b", "a" * 64)  # one call into native code, which keeps the interpreter's lock for ages
+
+
+def overstay(pair: str, timeout_s: float) -> None:
+    with timed(pair, timeout_s):
+        time.sleep(1000)
+
+
+def take_time(pair: str, timeout_s: float) -> float:
+    with timed(pair, timeout_s) as watch:
+        time.sleep(1.5)
+        return watch.spent_s
+
+
+def work_without_listening() -> None:
+    report(Progress("deaf", 0, 0.0))
+    while True:
+        time.sleep(1)
+
+
+# ---- serving
+
+
+def test_one_process_serves_call_after_call() -> None:
+    with DeviceChild("cpu") as child:
+        assert child.call(add, 1, 2) == 3
+        first = child.call(os.getpid)
+        assert child.call(os.getpid) == first == child.pid != os.getpid()
+
+
+def test_the_initializer_runs_once_and_before_everything_else() -> None:
+    with DeviceChild("cpu", initializer=prepare, initargs=("weights",)) as child:
+        assert child.call(prepared_with) == ["weights"]
+        assert child.call(prepared_with) == ["weights"]
+
+
+def test_an_initializer_that_fails_is_the_callers_error_every_time() -> None:
+    with DeviceChild("cpu", initializer=refuse, initargs=("no such device",)) as child:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no such device"):
+                child.call(add, 1, 2)
+
+
+def test_large_arguments_and_results_pass() -> None:
+    with DeviceChild("cpu") as child:
+        assert child.call(len, bytes(5_000_000)) == 5_000_000
+        assert child.call(make, 5_000_000) == bytes(5_000_000)
+
+
+def test_an_exception_arrives_with_its_type_and_the_childs_traceback() -> None:
+    with DeviceChild("cpu") as child:
+        with pytest.raises(ValueError, match="not this picture") as caught:
+            child.call(refuse, "not this picture")
+        assert "in refuse" in caught.value.__notes__[0]
+        assert child.call(add, 1, 2) == 3
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [(refuse_with_two_facts, "TwoFacts: one and two"), (make_something_that_cannot_travel, "cannot pickle")],
+)
+def test_what_cannot_travel_arrives_as_an_error_with_its_text(
+    function: Callable[[], object], words: str
+) -> None:
+    with DeviceChild("cpu") as child:
+        with pytest.raises(Exception, match=words):
+            child.call(function)
+        assert child.call(add, 1, 2) == 3
+
+
+def test_progress_arrives_in_order_before_the_call_returns() -> None:
+    seen: list[Progress] = []
+    with DeviceChild("cpu", on_progress=seen.append) as child:
+        assert child.call(optimise, "a", 20) == "done"
+        assert seen == [Progress("a", step, 1.0 / (step + 1)) for step in range(20)]
+
+
+def test_a_stop_while_a_request_goes_out_does_not_garble_it() -> None:
+    """Such as that of many pairs, which needs more than one write."""
+    with DeviceChild("cpu") as child:
+        child.call(len, b"warm")
+
+        def strike() -> None:
+            while not child._busy:
+                pass
+            time.sleep(0.01)
+            child.stop()
+
+        with ThreadPoolExecutor(1) as threads, suppress(WorkerStopped):  # where it came before the request
+            threads.submit(strike)
+            assert child.call(len, bytes(100_000_000)) == 100_000_000
+        with pytest.raises(WorkerStopped):
+            child.call(len, b"once more")
+
+
+def test_outside_a_worker_process_nobody_listens_and_nobody_stops_us() -> None:
+    assert optimise("here", 2) == "done"
+
+
+# ---- crashing
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "words"),
+    [
+        (
+            kill_myself,
+            signal.SIGKILL,
+            r"cuda:7 was killed by SIGKILL \(often the machine ran out of memory\)",
+        ),
+        (kill_myself, signal.SIGSEGV, r"was killed by SIGSEGV \(a fault in native code"),
+        (kill_myself, signal.SIGRTMIN + 3, r"was killed by signal \d+ while"),
+        (leave, 3, "ended with exit code 3 while it ran leave"),
+    ],
+)
+def test_a_crash_names_its_cause_and_the_next_call_finds_a_fresh_child(
+    function: Callable[[int], None], argument: int, words: str
+) -> None:
+    with DeviceChild("cuda:7", initializer=prepare, initargs=("again",)) as child:
+        before = child.call(os.getpid)
+        with pytest.raises(WorkerCrashed, match=words):
+            child.call(function, argument)
+        assert child.call(prepared_with) == ["again"]
+        assert child.pid != before
+
+
+def test_a_child_killed_in_mid_progress_costs_one_call_and_no_other_child() -> None:
+    moving, other_moving = threading.Event(), threading.Event()
+    with (
+        ThreadPoolExecutor() as threads,
+        DeviceChild("cuda:0", on_progress=lambda _: moving.set()) as doomed,
+        DeviceChild("cuda:1", on_progress=lambda _: other_moving.set()) as other,
+    ):
+        lost, kept = (
+            threads.submit(doomed.call, optimise, "a", 10**6),
+            threads.submit(other.call, optimise, "b", 100),
+        )
+        assert moving.wait(30)
+        assert other_moving.wait(30)
+        assert doomed.pid
+        os.kill(doomed.pid, signal.SIGKILL)
+        with pytest.raises(WorkerCrashed, match="cuda:0 was killed by SIGKILL"):
+            lost.result(30)
+        assert doomed.call(add, 1, 2) == 3
+        assert kept.result(30) == "done"
+
+
+def test_a_child_that_died_while_idle_is_replaced_in_silence() -> None:
+    with DeviceChild("cpu") as child:
+        os.kill(child.call(os.getpid), signal.SIGKILL)
+        assert eventually(lambda: child.pid is None)
+        assert child.call(add, 1, 2) == 3
+
+
+def test_a_child_that_does_not_heed_the_timeout_of_a_pair_is_killed() -> None:
+    with DeviceChild("cuda:7") as child:
+        with pytest.raises(TimedOut, match="cuda:7 was killed: it did not notice the timeout of a") as late:
+            child.call(overstay, "a", 1.0)
+        assert late.value.pair == "a"
+        assert child.call(add, 1, 2) == 3
+
+
+def test_the_time_of_a_pair_is_counted_from_its_own_beginning_to_its_end() -> None:
+    with DeviceChild("cpu") as child:
+        for _ in range(3):
+            assert 0 < child.call(take_time, "a", 2.5) < 2.5
+
+
+def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() -> None:
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with DeviceChild("cpu", on_progress=interrupt) as child:
+        with pytest.raises(KeyboardInterrupt):
+            child.call(optimise, "a", 3)
+        assert child.call(add, 1, 2) == 3
+
+
+# ---- hanging
+
+
+@pytest.mark.parametrize("work", [stand_still, compute_without_letting_other_threads_run])
+def test_a_child_that_gives_no_sign_of_life_is_killed_and_replaced(work: Callable[[], None]) -> None:
+    with DeviceChild("cuda:7", silence_s=3) as child:
+        before = child.call(os.getpid)
+        with pytest.raises(
+            WorkerWedged, match=f"cuda:7 gave no sign of life for 3 s while it ran {work.__name__}"
+        ):
+            child.call(work)
+        assert child.call(os.getpid) != before
+        assert not is_alive(before)
+
+
+def test_a_child_that_lives_but_gets_nowhere_is_killed_and_replaced() -> None:
+    with DeviceChild("cpu", silence_s=30) as child:
+        with pytest.raises(WorkerWedged, match=r"made no progress for 2\.5 s while it ran work_without_list"):
+            child.call(work_without_listening, stuck_s=2.5)
+        assert child.call(add, 1, 2) == 3
+
+
+def test_work_that_makes_progress_may_take_longer_than_the_limit_for_getting_stuck() -> None:
+    with DeviceChild("cpu") as child:
+        assert child.call(optimise, "a", 350, stuck_s=3) == "done"
+
+
+def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
+    moving = threading.Event()
+    with (
+        ThreadPoolExecutor() as threads,
+        DeviceChild("cpu", stop_s=0.5, on_progress=lambda _: moving.set()) as child,
+    ):
+        outcome = threads.submit(child.call, work_without_listening)
+        assert moving.wait(30)
+        child.stop()
+        with pytest.raises(WorkerStopped):
+            outcome.result(30)
+        assert child.pid is None
+
+
+# ---- stopping
+
+
+def test_stop_reaches_a_call_between_two_steps() -> None:
+    moving = threading.Event()
+    with ThreadPoolExecutor() as threads, DeviceChild("cpu", on_progress=lambda _: moving.set()) as child:
+        outcome = threads.submit(child.call, optimise, "a", 10**6)
+        assert moving.wait(30)
+        child.stop()
+        assert outcome.result(30).startswith("stopped at")
+
+
+def test_closing_kills_a_child_that_does_not_listen_and_blames_nobody() -> None:
+    moving = threading.Event()
+    with ThreadPoolExecutor() as threads, DeviceChild("cpu", on_progress=lambda _: moving.set()) as child:
+        outcome = threads.submit(child.call, work_without_listening)
+        assert moving.wait(30)
+        child.close(grace_s=0.1)
+        with pytest.raises(WorkerStopped, match="cpu was stopped"):
+            outcome.result(30)
+        assert child.pid is None
+
+
+def test_no_call_starts_after_the_end() -> None:
+    child = DeviceChild("cpu")
+    child.close()
+    with pytest.raises(WorkerStopped):
+        child.call(add, 1, 2)
+    assert child.pid is None
+
+
+WORKING = """
+import time
+from flows.engines.process import DeviceChild, Progress, report, should_stop
+
+def work():
+    report(Progress("a", 0, 0.0))
+    while not should_stop():
+        time.sleep(0.01)
+
+def work_without_listening():
+    report(Progress("a", 0, 0.0))
+    time.sleep(1000)
+
+def work_quietly():
+    report(Progress("a", 0, 0.0))
+    time.sleep(3)
+    return "done"
+"""
+# A child imports functions by name, so they must come from a module that it can find.
+START = """
+import runpy, sys
+sys.path.insert(0, {folder!r})
+import working
+from flows.engines.process import DeviceChild
+child = DeviceChild("cpu", silence_s=6, on_progress=lambda _: print("working", flush=True))
+try:
+    print("ended:", child.call(working.{function}), flush=True)
+finally:
+    child.close(grace_s=1.0)
+"""
+
+
+@pytest.fixture
+def program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "working.py").write_text(WORKING)
+    return lambda function: START.format(folder=str(folder), function=function)
+
+
+@needs_proc
+@pytest.mark.parametrize("function", ["work", "work_without_listening"])
+def test_ctrl_c_ends_parent_and_child(program: Callable[[str], str], function: str) -> None:
+    with family(program(function)) as ours:
+        ours.wait_for("working")
+        ours.signal(signal.SIGINT)
+        assert ours.errors().strip().endswith("KeyboardInterrupt")
+        assert ours.end() == -signal.SIGINT
+        assert eventually(lambda: not ours.members())
+
+
+@needs_proc
+@pytest.mark.parametrize("function", ["work", "work_without_listening"])
+def test_a_killed_parent_takes_the_child_along(program: Callable[[str], str], function: str) -> None:
+    with family(program(function)) as ours:
+        ours.wait_for("working")
+        assert len(ours.members("spawn_main")) == 1
+        os.kill(ours.program.pid, signal.SIGKILL)
+        assert eventually(lambda: not ours.members())
+
+
+@needs_proc
+def test_time_in_which_the_whole_family_is_stopped_is_held_against_nobody(
+    program: Callable[[str], str],
+) -> None:
+    with family(program("work_quietly")) as ours:
+        ours.wait_for("working")
+        ours.signal(signal.SIGSTOP)
+        time.sleep(8)
+        os.kill(ours.program.pid, signal.SIGCONT)
+        time.sleep(0.5)  # the parent goes on first and must not be in a hurry
+        ours.signal(signal.SIGCONT)
+        assert ours.wait_for("ended:") == "done"
+        assert ours.end() == 0
+
+
+@needs_proc
+def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
+    script = (
+        'from flows.engines.process import DeviceChild; c = DeviceChild("cpu"); print("got", c.call(abs, -1))'
+    )
+    with family(script) as ours:
+        assert ours.wait_for("got") == "1"
+        assert ours.end() == 0
+        assert eventually(lambda: not ours.members())

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from flows.model.identity import Ingredients, canonical_settings, differences, identity, weights_digest
+from stylize_core.settings.style import PictureSettings, StyleSettings, WeightsFile
+
+CONTENT, STYLE, INIT, WEIGHTS = "a" * 64, "b" * 64, "c" * 64, "d" * 64
+
+
+def ingredients(style: StyleSettings | None = None, picture: PictureSettings | None = None) -> Ingredients:
+    settings = canonical_settings(style or StyleSettings(), picture or PictureSettings())
+    return Ingredients(CONTENT, STYLE, "", WEIGHTS, settings)
+
+
+def test_an_identity_is_the_sha256_of_the_canonical_json() -> None:
+    plain = Ingredients("a", "b", "", "w", {"zeta": 1.0, "alpha": {"relu1_1": 0.1}, "é": 2})
+    canonical = (
+        '{"algorithm":1,"content":"a","init":"","settings":'
+        '{"alpha":{"relu1_1":0.1},"zeta":1.0,"\\u00e9":2},"style":"b","weights":"w"}'
+    )
+    assert identity(plain) == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_settings_of_both_kinds_have_a_part_in_the_identity_and_the_weights_file_has_none() -> None:
+    known = canonical_settings(StyleSettings(), PictureSettings())
+    assert (known["size"], known["format"]) == (512, "png")
+    assert "weights" not in known
+
+
+def test_settings_that_mean_the_same_have_one_identity() -> None:
+    spelled = ingredients(StyleSettings(style_weight=10, style_layers=["relu2_1", "relu1_1"]))
+    other = ingredients(StyleSettings(style_weight=10.0, style_layers={"relu1_1": 3, "relu2_1": 3}))
+    assert identity(spelled) == identity(other)
+
+
+def test_ingredients_that_come_back_from_json_keep_their_identity() -> None:
+    made = ingredients(StyleSettings(style_weight=1 / 3, tv_weight=1e-7))
+    settings = json.loads(json.dumps(made.settings))
+    assert identity(replace(made, settings=settings)) == identity(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"content": "e"}, "content changed"),
+        ({"style": "e"}, "style changed"),
+        ({"init": INIT}, "init changed"),
+        ({"weights": "e"}, "weights changed"),
+        ({"algorithm": 2}, "algorithm 1 -> 2"),
+        ({"content": "e", "algorithm": 2}, "content changed; algorithm 1 -> 2"),
+    ],
+)
+def test_every_ingredient_changes_the_identity_and_is_named(change: dict[str, object], reason: str) -> None:
+    old = ingredients()
+    new = replace(old, **change)  # type: ignore[arg-type]
+    assert identity(new) != identity(old)
+    assert differences(old, new) == reason
+
+
+def test_equal_ingredients_have_no_differences() -> None:
+    assert differences(ingredients(), ingredients()) == ""
+
+
+def test_changed_settings_are_named_with_both_values() -> None:
+    old = ingredients(StyleSettings(style_weight=1, steps=100), PictureSettings())
+    new = ingredients(StyleSettings(style_weight=2, steps=200), PictureSettings(format="webp"))
+    assert differences(old, new) == "settings: format png -> webp, steps 100 -> 200, style_weight 1.0 -> 2.0"
+
+
+def test_a_setting_that_one_side_does_not_know_is_unset() -> None:
+    old, new = Ingredients("", "", "", "", {"gone": True}), Ingredients("", "", "", "", {"fresh": None})
+    assert differences(old, new) == "settings: fresh unset -> null, gone true -> unset"
+
+
+def test_a_hostile_record_cannot_reach_the_terminal_through_its_settings() -> None:
+    old = Ingredients("", "", "", "", {"a\x1b[2J": "b\x9b31m\n"})
+    assert differences(old, Ingredients("", "", "", "", {})).isprintable()
+
+
+@pytest.mark.parametrize("convention", ["torchvision", "caffe", "features"])
+def test_a_staged_file_counts_with_its_convention(convention: str) -> None:
+    file = WeightsFile(file="w.pth", sha256=WEIGHTS, convention=convention)  # type: ignore[arg-type]
+    settings = StyleSettings(encoder="vgg19", weights=file)
+    assert weights_digest(settings) == f"{WEIGHTS}:{convention}"
+
+
+def test_a_staged_file_may_move_without_changing_the_picture() -> None:
+    here = StyleSettings(encoder="vgg19", weights=WeightsFile(file="/here/w.pth", sha256=WEIGHTS))
+    there = StyleSettings(encoder="vgg19", weights=WeightsFile(file="s3://there/w.pth", sha256=WEIGHTS))
+    assert weights_digest(here) == weights_digest(there)
+    assert canonical_settings(here, PictureSettings()) == canonical_settings(there, PictureSettings())
+
+
+def test_published_weights_count_by_their_published_digits() -> None:
+    assert weights_digest(StyleSettings(encoder="vgg19")) == "published:dcbb9e9d"
+    assert weights_digest(StyleSettings(encoder="vgg16")) == "published:88682ab5"
+
+
+def test_the_built_in_weights_count_by_the_packaged_file() -> None:
+    from importlib import resources
+
+    data = resources.files("stylize_core").joinpath("networks/pretrained/slim.safetensors").read_bytes()
+    assert weights_digest(StyleSettings()) == hashlib.sha256(data).hexdigest()
+
+
+def test_identities_need_no_torch() -> None:
+    code = (
+        "import sys, flows.model.identity, flows.records.store; print({*sys.modules} & {'torch', 'prefect'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

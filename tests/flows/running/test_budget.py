@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from small_batch import Audience, manifest, report, run_here, small_batch, stylize, tree
+
+from flows.errors import BadArguments
+from flows.running import budget
+from flows.running.budget import UNLIMITED, Budget, budget_of, watched
+from flows.running.run import Run
+
+
+def given(**options: str | float) -> Budget:
+    """The budget of a command line with these options and no others."""
+    return budget_of(**{"max_time": None, "max_cost": None, "cost_per_hour": None, **options})  # type: ignore[arg-type]
+
+
+# ---- what a budget is
+
+
+def test_without_options_there_is_no_limit() -> None:
+    assert given() == UNLIMITED
+
+
+def test_a_budget_of_money_is_time_at_a_price() -> None:
+    limit = given(max_cost=12.5, cost_per_hour=2.5)
+    assert limit.limit_s == 5 * 3600
+    assert limit.spent == "the cost budget of 12.5, which is 5h at 2.5 per hour, is used up"
+
+
+@pytest.mark.parametrize(("max_time", "first"), [("1h", "time budget of 1h"), ("9h", "cost budget of 10")])
+def test_of_two_budgets_the_one_that_is_used_up_first_counts(max_time: str, first: str) -> None:
+    assert first in given(max_time=max_time, max_cost=10.0, cost_per_hour=2.0).spent
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_time": "soon"}, "--max-time: 'soon' is not accepted; it must be a length of time"),
+        ({"max_time": "0"}, "--max-time: '0' is not accepted"),
+        ({"max_cost": 5.0}, "--max-cost and --cost-per-hour belong together"),
+        ({"cost_per_hour": 5.0}, "--max-cost and --cost-per-hour belong together"),
+        ({"max_cost": 0.0, "cost_per_hour": 1.0}, "--max-cost: 0 is not accepted; it must be above 0"),
+        ({"max_cost": 1.0, "cost_per_hour": -1.0}, "--cost-per-hour: -1 is not accepted"),
+        ({"max_cost": float("nan"), "cost_per_hour": 1.0}, "--max-cost: nan is not accepted"),
+        ({"max_cost": 1e308, "cost_per_hour": 1e-5}, "--max-cost: 1e+308 pays for more than a year"),
+        ({"max_cost": 1.0, "cost_per_hour": 10000.0}, "--max-cost: 1 pays for less than a second"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(options: dict[str, str | float], words: str) -> None:
+    with pytest.raises(BadArguments) as refused:
+        given(**options)
+    assert words in str(refused.value)
+
+
+# ---- what is done when it is used up
+
+
+def test_a_used_up_budget_winds_down_first_and_stops_what_does_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "GRACE_S", 0.2)
+    told: list[tuple[str, str]] = []
+    stopped = threading.Event()
+
+    def stop(words: str) -> None:
+        told.append(("stop", words))
+        stopped.set()
+
+    with watched(Budget(5.0, "gone"), spent_s=5.0, wind_down=lambda w: told.append(("end", w)), stop=stop):
+        assert stopped.wait(30)
+    assert told == [("end", "gone"), ("stop", "gone")]
+
+
+@pytest.mark.parametrize("limit_s", [1000.0, float("inf")])
+def test_a_run_within_its_budget_hears_nothing_of_it(limit_s: float) -> None:
+    told: list[str] = []
+    with watched(Budget(limit_s, "gone"), spent_s=0.0, wind_down=told.append, stop=told.append):
+        pass
+    assert told == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "budget"]
+
+
+@pytest.mark.slow
+def test_a_run_that_winds_down_ends_the_pair_in_flight_and_begins_no_other(tmp_path: Path) -> None:
+    small_batch(tmp_path)
+    runs: list[Run] = []
+
+    def enough(progress: object) -> None:
+        if not runs[0]._enough:
+            runs[0].wind_down("the purse is empty")
+
+    audience = Audience(enough)
+    ended = run_here(manifest(tmp_path), audience, at_start=runs.append)
+    assert (ended.done, ended.failed, ended.left, ended.end, ended.exit_code) == (1, 0, 3, "stopped", 4)
+    assert ended.reason == "the purse is empty"
+    assert "3 left: run the same command again" in ended.sentence()
+    assert audience.statuses()["p0__s0"] == "done"
+    assert "the purse is empty; no further pair begins" in audience.notes
+    assert sorted(tree(tmp_path / "out")) == ["p0__s0.json", "p0__s0.png"]
+
+
+@pytest.mark.slow
+def test_a_budget_that_is_used_up_by_the_last_pair_stops_nothing(tmp_path: Path) -> None:
+    small_batch(tmp_path, photos=1, paintings=1)
+    runs: list[Run] = []
+    audience = Audience(lambda _: runs[0].wind_down("the purse is empty"))
+    ended = run_here(manifest(tmp_path), audience, at_start=runs.append)
+    assert (ended.done, ended.left, ended.end, ended.exit_code) == (1, 0, "finished", 0)
+
+
+@pytest.mark.slow
+def test_the_command_stops_for_its_budget_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    path = small_batch(tmp_path, photos=1)
+    first = stylize("run", path, "--device", "cpu", "--max-cost", "0.01", "--cost-per-hour", "36")
+    assert first.returncode == 4, first.stderr
+    assert "the cost budget of 0.01, which is 1s at 36 per hour, is used up" in first.stdout
+    assert report(tmp_path)["left"] == 2, "a worker alone takes longer to start"
+    second = stylize("run", path, "--device", "cpu", "--max-time", "1h")
+    assert second.returncode == 0, second.stderr
+    assert "2 of 2 done" in second.stdout

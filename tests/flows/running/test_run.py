@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+from processes import eventually
+from small_batch import FAST, Audience, manifest, record, report, run_here, small_batch, tree, written_at
+
+from flows.engines.process import Progress
+from flows.engines.supervisor import MAX_ATTEMPTS
+from flows.errors import AlreadyRunning
+from flows.manifest.load import load_manifest
+from flows.model.pair import Outcome
+from flows.running.run import Run, open_run
+from flows.storage.process_id import hostname, is_alive, place
+from flows.worker.devices import slots
+from stylize_core.errors import BadWeights, DeviceUnavailable
+
+LONG = "encoder: slim, size: 64, steps: 60"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    small_batch(tmp_path)
+    return tmp_path
+
+
+class Spy:
+    """Knows a run and the pids of its workers, to harm them from outside."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.harmed: list[str] = []
+
+    def pids(self) -> list[int]:
+        return [child.pid for child in self.runs[0]._children if child.pid]
+
+    def kill_on(self, pair: str, times: int) -> Audience:
+        """An audience that kills the only worker when the pair makes progress."""
+
+        def kill(progress: Progress) -> None:
+            if progress.pair == pair and len(self.harmed) < times and progress.step >= 2:
+                self.harmed.append(pair)
+                for pid in self.pids():
+                    os.kill(pid, signal.SIGKILL)
+
+        return Audience(kill)
+
+
+def test_a_worker_killed_under_a_pair_costs_one_attempt_and_nothing_else(home: Path) -> None:
+    path = manifest(home, output="calm")
+    run_here(path, Audience())
+    spy = Spy()
+    audience = spy.kill_on("p1__s0", times=1)
+    ended = run_here(manifest(home), audience, at_start=spy.runs.append)
+    assert spy.harmed == ["p1__s0"]
+    assert set(audience.statuses().values()) == {"done"}
+    assert (ended.done, ended.failed, ended.exit_code) == (4, 0, 0)
+    assert any("p1__s0" in note and "SIGKILL" in note and "attempt 1 of 3" in note for note in audience.notes)
+    assert tree(home / "out") == tree(home / "calm")
+
+
+def test_all_pairs_that_a_dead_worker_had_in_hand_are_named_and_tried_alone(home: Path) -> None:
+    spy = Spy()
+    audience = spy.kill_on("p0__s0", times=1)
+    assert run_here(manifest(home), audience, at_start=spy.runs.append).done == 4
+    (note,) = audience.notes
+    assert note.startswith("p0__s0, p1__s0: the worker process on cpu was killed by SIGKILL")
+    assert note.endswith("attempt 1 of 3; each goes on alone")
+
+
+def test_a_pair_is_computed_while_the_one_before_it_is_written(home: Path) -> None:
+    """It is in progress before the other one is known to have ended."""
+    events: list[str] = []
+
+    class Diary(Audience):
+        def pair_ended(self, outcome: Outcome) -> None:
+            events.append(f"{outcome.name} ended")
+
+    diary = Diary(lambda progress: events.append(f"{progress.pair} goes on"))
+    run_here(manifest(home, "pairs: [{content: photos/p0.png, style: paintings/s0.png, name: a},"
+             " {content: photos/p1.png, style: paintings/s0.png, name: b}]"), diary)  # fmt: skip
+    assert events == ["a goes on", "b goes on", "a ended", "b ended"]
+
+
+def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_done(home: Path) -> None:
+    run_here(manifest(home), Audience())
+    newer = manifest(home, settings="encoder: slim, size: 64, steps: 6")
+    for runs, done in ((1, 3), (2, 0)):
+        spy = Spy()
+        ended = run_here(newer, spy.kill_on("p1__s0", times=MAX_ATTEMPTS), at_start=spy.runs.append)
+        assert (ended.done, ended.failed, ended.exit_code) == (done, 1, 3)
+        assert ended.failures_by_kind == {"crashed": 1}
+        told = record(home, "p1__s0")
+        assert told.failure is not None
+        assert (told.failure.kind, told.failure.attempts) == ("crashed", runs * MAX_ATTEMPTS)
+        assert "SIGKILL" in told.failure.message
+        assert not (home / "out/p1__s0.png").exists(), "the picture of older settings"
+
+
+def test_two_workers_share_the_pairs_and_make_the_same_pictures(home: Path) -> None:
+    run_here(manifest(home, output="one"), Audience())
+    ended = run_here(manifest(home, output="two"), Audience(), workers=2)
+    assert len(ended.devices) == 2
+    assert ended.done == 4
+    pictures = [
+        {name: data for name, data in tree(home / output).items() if name.endswith(".png")}
+        for output in ("one", "two")
+    ]
+    assert pictures[0] == pictures[1]
+
+
+def test_a_chunk_that_is_delivered_twice_is_done_once(home: Path) -> None:
+    audience = Audience()
+    with open_run(load_manifest(manifest(home)), device="cpu", workers=1, listener=audience) as run:
+        run.start_workers()
+        assert run.run_chunk(0) == {"done": len(run.chunks[0].jobs)}
+        assert run.run_chunk(0) == {}
+        assert 0 not in run.unbegun
+    assert len(audience.outcomes) == len(run.chunks[0].jobs)
+
+
+def test_every_chunk_is_named_and_together_they_are_the_plan(home: Path) -> None:
+    with open_run(load_manifest(manifest(home)), device="cpu", workers=2, listener=Audience()) as run:
+        names = [job.pair.name for chunk in run.chunks for job in chunk.jobs]
+        assert names == [planned.pair.name for planned in run.plan.todo]
+        assert run.unbegun == [chunk.number for chunk in run.chunks]
+
+
+def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Path) -> None:
+    runs: list[Run] = []
+    pids: list[int] = []
+
+    def stop(progress: Progress) -> None:
+        if progress.pair == "p0__s1":
+            pids.extend(child.pid for child in runs[0]._children if child.pid)
+            runs[0].stop("interrupted", "interrupted")
+
+    audience = Audience(stop)
+    ended = run_here(manifest(home, settings=LONG), audience, at_start=runs.append)
+    assert (ended.end, ended.exit_code, ended.done, ended.left) == ("interrupted", 130, 2, 2)
+    assert report(home)["left"] == 2
+    assert sorted(tree(home / "out")) == ["p0__s0.json", "p0__s0.png", "p1__s0.json", "p1__s0.png"]
+    assert pids
+    assert eventually(lambda: not any(map(is_alive, pids)))
+    before = written_at(home / "out")
+    again = run_here(manifest(home, settings=LONG), Audience())
+    assert (again.done_before, again.done, again.exit_code) == (2, 2, 0)
+    assert before.items() <= written_at(home / "out").items()
+
+
+def test_a_full_disk_stops_the_run_says_so_and_is_no_fault_of_the_pair(home: Path) -> None:
+    runs: list[Run] = []
+
+    def fill_up(progress: Progress) -> None:
+        if progress.pair == "p0__s1":
+            # the pair before may still be on its way to the disk
+            assert eventually((home / "out/p1__s0.json").exists)
+            (pid,) = [child.pid for child in runs[0]._children if child.pid]
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, 100))
+
+    ended = run_here(manifest(home), Audience(fill_up), at_start=runs.append)
+    assert (ended.end, ended.exit_code, ended.done, ended.left) == ("stopped", 4, 2, 2)
+    assert "p0__s1.png" in ended.reason
+    assert ended.reason in ended.sentence()
+    assert sorted(tree(home / "out")) == ["p0__s0.json", "p0__s0.png", "p1__s0.json", "p1__s0.png"]
+    assert run_here(manifest(home), Audience()).exit_code == 0
+
+
+def test_weights_that_are_not_the_promised_ones_end_the_run_before_any_pair(home: Path) -> None:
+    (home / "w.safetensors").write_bytes(b"not the weights")
+    audience = Audience()
+    path = manifest(home, settings=f"{FAST}, weights: {{file: w.safetensors, sha256: {'ab' * 32}}}")
+    with pytest.raises(BadWeights, match="abab"):
+        run_here(path, audience)
+    assert audience.outcomes == []
+    assert tree(home / "out") == {}
+
+
+@pytest.mark.skipif(slots("auto") != ("cpu",), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_named_before_anything_starts(home: Path) -> None:
+    with (
+        pytest.raises(DeviceUnavailable, match="cuda"),
+        open_run(load_manifest(manifest(home)), device="cuda", workers=None, listener=Audience()),
+    ):
+        pass
+    assert tree(home / "out") == {}
+
+
+def test_an_output_that_is_held_is_refused_and_left_alone(home: Path) -> None:
+    loaded = load_manifest(manifest(home))
+    with open_run(loaded, device="cpu", workers=1, listener=Audience()):
+        with (
+            pytest.raises(AlreadyRunning, match=f"process {os.getpid()} on"),
+            open_run(loaded, device="cpu", workers=1, listener=Audience()),
+        ):
+            pass
+        assert [path.name for path in (home / "out").iterdir()] == [".stylize.lock"]
+    assert list((home / "out").iterdir()) == []
+
+
+def test_temporary_files_of_dead_runs_are_swept_and_said(home: Path) -> None:
+    dead = home / f"out/.p0__s0.png.{hostname()}-{place()}-999999999-0123456789ab.stylize-tmp"
+    dead.parent.mkdir()
+    dead.write_bytes(b"half a picture")
+    audience = Audience()
+    run_here(manifest(home), audience)
+    assert not dead.exists()
+    assert any("1 temporary file" in note for note in audience.notes)
+
+
+def test_a_report_that_cannot_be_written_is_said(home: Path) -> None:
+    run_here(manifest(home), Audience())
+    (home / "out/report.json").unlink()
+    (home / "out/report.json").mkdir()
+    audience = Audience()
+    with open_run(load_manifest(manifest(home)), device="cpu", workers=1, listener=audience) as run:
+        assert (run.slots, run.chunks, run.unbegun) == ((), (), [])
+        assert run.finish().exit_code == 0
+    assert any("report could not be written" in note for note in audience.notes)

@@ -1,0 +1,66 @@
+"""What PyTorch and the C library find in a process that computes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+
+import pytest
+
+from flows.engines.process import DeviceChild
+from flows.worker import calls as worker_calls
+from flows.worker.torch_environment import WANTED
+
+NAMES = (*WANTED, "OMP_WAIT_POLICY")
+
+
+def surroundings() -> dict[str, str]:
+    return {name: os.environ[name] for name in NAMES if name in os.environ}
+
+
+def pages_for_features_made_anew() -> int:
+    """How many pages the system hands over for 100 MB that were in use a moment ago.
+
+    The best of some times: now and then a small object comes to lie where they were.
+    """
+    import torch
+
+    faults = []
+    for _ in range(6):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(25_000_000)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return min(faults[1:])
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which the user has set nothing."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def worker() -> DeviceChild:
+    return DeviceChild("cpu", initializer=worker_calls.start, initargs=("cpu", 1, 1, logging.WARNING))
+
+
+@pytest.mark.usefixtures("bare")
+def test_workers_set_what_torch_needs() -> None:
+    with worker() as child:
+        assert child.call(surroundings) == WANTED
+
+
+def test_workers_leave_alone_what_the_user_set_of_waiting(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    with worker() as child:
+        assert child.call(surroundings) == {"OMP_WAIT_POLICY": "ACTIVE", "THP_MEM_ALLOC_ENABLE": "1"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc is asked on Linux only")
+def test_features_made_anew_need_no_new_pages(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("THP_MEM_ALLOC_ENABLE", "0")
+    with worker() as child:
+        assert child.call(pages_for_features_made_anew) < 1000  # 24,000 pages of 4 KiB otherwise

@@ -1,0 +1,187 @@
+"""Pairs that are computed together: each as if it were alone, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_batch import FAST, Audience, draw, manifest, record, run_here, small_batch
+
+from flows.engines.supervisor import GROUP_PAIRS, in_groups
+from flows.manifest.load import load_manifest
+from flows.model.pair import Job, Outcome
+from flows.planning.plan import make_plan
+from flows.records.record import Record
+from flows.worker import main as worker
+from flows.worker.device_cache import Studio
+from flows.worker.timeouts import stuck_after_s
+from stylize_core.errors import OutOfMemory
+
+TEN = "encoder: slim, size: 64, steps: 10"
+
+
+@pytest.fixture(autouse=True)
+def _device() -> None:
+    worker.start("cpu", batch=4)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Two photos and two paintings."""
+    small_batch(tmp_path)
+    return tmp_path
+
+
+def jobs(path: Path) -> list[Job]:
+    plan = make_plan(load_manifest(path))
+    return [Job(p.pair, plan.output, p.identity) for p in plan.todo]
+
+
+def statuses(outcomes: tuple[Outcome, ...]) -> dict[str, str]:
+    return {outcome.name: outcome.status for outcome in outcomes}
+
+
+def pixels(home: Path, output: str, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    with Image.open(home / output / f"{name}.png") as image:
+        return np.asarray(image).astype(int)
+
+
+@pytest.mark.parametrize("settings", [TEN, TEN + ", optimizer: adam, init: noise", TEN + ", init: style"])
+def test_pairs_of_a_batch_are_made_as_if_each_were_alone(home: Path, settings: str) -> None:
+    """To one level of 255 after ten steps: convolutions of several pictures round differently on a CPU."""
+    together = worker.run_pairs(jobs(manifest(home, settings=settings)))
+    assert set(statuses(together).values()) == {"done"}
+    told = {name: record(home, name) for name in statuses(together)}
+    assert {one.batch for one in told.values()} == {4}
+    worker.start("cpu")
+    for job in jobs(manifest(home, settings=settings, output="alone")):
+        worker.run_pair(job)
+        name = job.pair.name
+        assert np.abs(pixels(home, "out", name) - pixels(home, "alone", name)).max() <= 1, name
+        same_record(told[name], Record.parse((home / f"alone/{name}.json").read_bytes()))
+
+
+def same_record(one: Record, alone: Record) -> None:
+    """Equal but for the batch and for rounding."""
+    assert alone.batch == 1
+    assert (one.identity, one.ingredients, one.content) == (alone.identity, alone.ingredients, alone.content)
+    assert (one.style, one.init, one.seed) == (alone.style, alone.init, alone.seed)
+    assert one.optimisation
+    assert alone.optimisation
+    ours, theirs = one.optimisation, alone.optimisation
+    assert (ours.evaluations, ours.stop_reason) == (theirs.evaluations, theirs.stop_reason)
+    np.testing.assert_allclose(ours.loss_curve, theirs.loss_curve, rtol=1e-3)
+    assert ours.loss_terms == pytest.approx(theirs.loss_terms, rel=1e-3)
+
+
+def test_a_broken_photo_in_a_batch_costs_nobody_else_anything(home: Path) -> None:
+    (home / "photos/p1.png").write_bytes(b"no photo")
+    ended = statuses(worker.run_pairs(jobs(home / "m.yaml")))
+    assert ended == {"p0__s0": "done", "p1__s0": "failed", "p0__s1": "done", "p1__s1": "failed"}
+    assert record(home, "p0__s0").batch == 2
+
+
+def test_pictures_of_other_shapes_and_settings_are_not_mixed(home: Path) -> None:
+    draw(home / "photos/p1.png", 1, width=48, height=64)
+    entries = (
+        "contents: ['photos/*']\n"
+        "styles: [paintings/s0.png, {image: paintings/s1.png, settings: {style_weight: 7}}]"
+    )
+    made = worker.run_pairs(jobs(manifest(home, entries)))
+    assert set(statuses(made).values()) == {"done"}
+    assert {record(home, name).batch for name in statuses(made)} == {1}
+
+
+def test_pairs_that_are_watched_or_limited_in_time_go_alone(home: Path) -> None:
+    worker.run_pairs(jobs(manifest(home, settings=FAST + ", snapshot_every: 2")))
+    worker.run_pairs([replace(job, timeout_s=60.0) for job in jobs(manifest(home, output="limited"))])
+    for output in ("out", "limited"):
+        names = [path.name for path in (home / output).glob("*.json")]
+        assert len(names) == 4
+        assert all('"batch": 1,' in (home / output / name).read_text() for name in names)
+    assert worker._line
+    assert not worker._line._pace._known, "it would grow with every pair"
+
+
+@pytest.mark.parametrize(("room", "batches"), [(3, {2}), (2, {2}), (1, {1})])
+def test_a_batch_that_does_not_fit_is_halved(
+    home: Path, monkeypatch: pytest.MonkeyPatch, room: int, batches: set[int]
+) -> None:
+    upload = Studio.upload
+
+    def small(studio: Studio, pictures: list[torch.Tensor]) -> torch.Tensor:
+        """A device with room for so many pictures."""
+        if len(pictures) > room:
+            raise OutOfMemory(f"no room for {len(pictures)} pictures")
+        return upload(studio, pictures)
+
+    monkeypatch.setattr(Studio, "upload", small)
+    ended = statuses(worker.run_pairs(jobs(home / "m.yaml")))
+    assert set(ended.values()) == {"done"}
+    assert {record(home, name).batch for name in ended} == batches
+
+
+def test_a_batch_that_fails_as_a_whole_fails_pair_by_pair(home: Path) -> None:
+    """The first painting is too small for the deepest layer."""
+    draw(home / "paintings/s0.png", 10, width=4, height=4)
+    ended = statuses(worker.run_pairs(jobs(home / "m.yaml")))
+    assert ended == {"p0__s0": "failed", "p1__s0": "failed", "p0__s1": "done", "p1__s1": "done"}
+
+
+def test_a_batch_whose_rows_stall_in_bf16_is_finished_as_a_batch(home: Path) -> None:
+    """Nothing is better than the content where the style does not count."""
+    settings = "encoder: slim, size: 64, steps: 30, precision: bf16, style_weight: 0"
+    ended = statuses(worker.run_pairs(jobs(manifest(home, settings=settings))))
+    assert set(ended.values()) == {"done"}
+    told = [record(home, name) for name in ended]
+    assert {one.batch for one in told} == {4}
+    assert all("fp32 took over after 10 evaluations" in one.decisions[0] for one in told)
+
+
+def test_weights_that_are_gone_fail_the_pairs_of_a_batch_and_not_the_worker(home: Path) -> None:
+    """What no batch expects is told by each pair, as what it is."""
+    settings = f"encoder: slim, size: 64, steps: 5, weights: {{file: w.safetensors, sha256: {'ab' * 32}}}"
+    outcomes = worker.run_pairs(jobs(manifest(home, settings=settings)))
+    assert {(outcome.status, outcome.kind) for outcome in outcomes} == {("failed", "not_found")}
+    assert all("w.safetensors" in outcome.message for outcome in outcomes)
+
+
+def test_pairs_of_a_batch_have_their_times_between_two_reports_one_after_another(home: Path) -> None:
+    pair = jobs(home / "m.yaml")[0].pair
+    none, one, four = (stuck_after_s([pair] * count, "cpu") for count in (0, 1, 4))
+    assert one > none
+    assert four - none == pytest.approx(4 * (one - none))
+
+
+def test_a_worker_gets_groups_of_equal_settings_in_the_plans_order(home: Path) -> None:
+    entries = (
+        "contents: ['photos/*']\n"
+        "styles: [paintings/s0.png, {image: paintings/s1.png, settings: {style_weight: 7}}]"
+    )
+    given = jobs(manifest(home, entries))
+    assert [len(group) for group in in_groups(given, "cpu", 3)] == [2, 2]
+    assert [len(group) for group in in_groups(given, "cpu", None)] == [1, 1, 1, 1]
+    assert [len(group) for group in in_groups(given, "cuda:0", None)] == [2, 2]
+    assert [job for group in in_groups(given, "cpu", 3) for job in group] == given
+
+
+@pytest.mark.parametrize(("size", "most"), [(64, GROUP_PAIRS), (1024, 4), (4096, 1)])
+def test_a_gpus_groups_hold_fewer_large_pictures(home: Path, size: int, most: int) -> None:
+    (job, *_) = jobs(manifest(home, settings=f"encoder: slim, size: {size}, steps: 5"))
+    assert max(len(group) for group in in_groups([job] * 40, "cuda:0", None)) == most
+
+
+def test_a_run_takes_its_batch_from_the_manifest(home: Path) -> None:
+    path = home / "m.yaml"
+    path.write_text(path.read_text() + "batch: 2\n")
+    assert run_here(path, Audience()).done == 4
+    assert {record(home, f"p{p}__s{s}").batch for p in (0, 1) for s in (0, 1)} == {2}
+
+
+def test_no_pair_has_a_time_limit_unless_the_manifest_says_so(home: Path) -> None:
+    assert {job.timeout_s for job in jobs(home / "m.yaml")} == {math.inf}
