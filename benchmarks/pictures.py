@@ -13,7 +13,8 @@ from stylize_core.image.decode import decode_picture, resize
 from stylize_core.loss.objective import Objective, content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, weights_from_bytes
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
 WIDTHS = (64, 128, 256, 512, 512)

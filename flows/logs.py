@@ -13,7 +13,7 @@ from copy import copy
 from types import TracebackType
 
 from flows.errors import StorageError
-from flows.records.record import safe_text
+from flows.text import safe_text
 
 ERRORS_IN_A_CHAIN = 10
 _FORMAT = "%(levelname)s %(name)s %(message)s"

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stylize_core.errors import StylizeError as StylizeError
     from stylize_core.networks.encoder import Encoder as Encoder
-    from stylize_core.settings.style import PictureSettings as PictureSettings
+    from stylize_core.settings.picture import PictureSettings as PictureSettings
     from stylize_core.settings.style import StyleSettings as StyleSettings
     from stylize_core.transfer import Stylized as Stylized
     from stylize_core.transfer import stylize as stylize
 
 _HOMES = {
     "Encoder": "networks.encoder",
-    "PictureSettings": "settings.style",
+    "PictureSettings": "settings.picture",
     "StyleSettings": "settings.style",
     "Stylized": "transfer",
     "StylizeError": "errors",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylize_core.image.decode import Picture, decode_picture
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 Array = NDArray[Any]
 

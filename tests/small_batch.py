@@ -18,8 +18,8 @@ from commands import ROOT
 from PIL import Image
 from processes import Family, family
 
-from flows.engines.process import Progress
 from flows.manifest.load import load_manifest
+from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 from flows.records.record import Record, timeless
 from flows.records.report import REPORT_NAME, Report
@@ -89,11 +89,11 @@ def _scrubbed() -> dict[str, str]:
 class Audience:
     """A listener that remembers everything, and may act on a pair's progress."""
 
-    on_progress: Callable[[Progress], None] = lambda _: None
+    on_progress: Callable[[PairProgress], None] = lambda _: None
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def pair_progress(self, progress: Progress) -> None:
+    def pair_progress(self, progress: PairProgress) -> None:
         self.on_progress(progress)
 
     def pair_ended(self, outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stylize_core.architecture import convolutions
 from stylize_core.image.encode import encode_picture
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 TeacherFile = Callable[[int], Path]
 

@@ -18,7 +18,8 @@ from torch.nn import functional
 from stylize_core.image.encode import encode_picture
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 from training.pictures import read_pictures
 from training.teacher import read_teacher

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from stylize_core.errors import BadImage
 from stylize_core.image.decode import decode_picture
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 from training.variety import with_flat_colours, with_noise, with_other_colours, with_other_picture
 
 LONG_EDGE = 1024

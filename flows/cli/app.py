@@ -25,8 +25,8 @@ from flows.manifest.model import BATCH, BATCH_EXPECTED
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts, sheet_line
 from flows.records import report as ends
-from flows.records.record import safe_text
 from flows.running.budget import budget_of
+from flows.text import safe_text
 from stylize_core.errors import SettingsError, StylizeError
 
 app = typer.Typer(

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.engines.process import Progress as PairProgress
+from flows.model.events import PairProgress
 from flows.model.pair import Outcome
-from flows.records.record import safe_text
+from flows.text import safe_text
 
 
 class Display(Protocol):

@@ -10,8 +10,8 @@ from typing import Any, cast
 from rich.console import Console
 
 from flows.errors import BadArguments
-from flows.records.record import safe_text
 from flows.storage.base import read_uri
+from flows.text import safe_text
 from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
 from stylize_core.errors import SettingsError
 

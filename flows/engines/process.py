@@ -18,11 +18,13 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, cast
 
-from flows.engines.process_child import Progress, Raised, Stopwatch, report, should_stop, timed
+from flows.engines.process_child import Raised
 from flows.engines.process_handle import Child, Late, Limits, Lost, Stuck
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.model.events import PairProgress
+from flows.worker.link import Stopwatch, report, should_stop, timed
 
-__all__ = ["DeviceChild", "Progress", "Stopwatch", "report", "should_stop", "timed"]
+__all__ = ["DeviceChild", "PairProgress", "Stopwatch", "report", "should_stop", "timed"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -54,7 +56,7 @@ class DeviceChild:
         *,
         initializer: Callable[[*Ts], object] | None = None,
         initargs: tuple[*Ts] = (),  # type: ignore[assignment]  # the default goes with no initializer
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[PairProgress], None] | None = None,
         silence_s: float = SILENCE_S,
         stop_s: float = STOP_S,
     ) -> None:

@@ -12,17 +12,9 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import cast
 
-from flows.engines.process_child import (
-    LOST_DEVICE,
-    PARENT_DECIDES,
-    STOP,
-    Beat,
-    Overdue,
-    Progress,
-    Raised,
-    Returned,
-    serve,
-)
+from flows.engines.process_child import PARENT_DECIDES, STOP, Beat, Overdue, Raised, Returned, serve
+from flows.model.events import PairProgress
+from flows.worker.link import LOST_DEVICE
 
 KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
 TICK_S = 0.25
@@ -35,7 +27,7 @@ HINTS = {
     "SIGABRT": "native code gave up, often for lack of memory",
 }
 
-Message = Beat | Overdue | Progress | Returned | Raised
+Message = Beat | Overdue | PairProgress | Returned | Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class Child:
         request: bytes,
         *,
         limits: Limits,
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[PairProgress], None],
         stopped: Callable[[], bool],
     ) -> Returned | Raised:
         """The answer to a pickled request.
@@ -108,7 +100,7 @@ class Child:
                 return message
             if isinstance(message, Overdue):
                 raise Late(message.pair)
-            if isinstance(message, Progress):
+            if isinstance(message, PairProgress):
                 on_progress(message)
 
     def stop(self) -> None:
@@ -164,7 +156,7 @@ class _Watch:
         waited_s = min(time.monotonic() - began, TICK_S)
         self.stop_s += waited_s * stopped
         self.silent_s = 0.0 if message else self.silent_s + waited_s
-        self.stuck_s = 0.0 if isinstance(message, Progress) else self.stuck_s + waited_s
+        self.stuck_s = 0.0 if isinstance(message, PairProgress) else self.stuck_s + waited_s
         if not isinstance(message, Returned | Raised):
             self._judge()
         return message

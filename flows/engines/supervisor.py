@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from flows.engines.process import DeviceChild
 from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.pair import Job, Outcome
-from flows.records.record import safe_text
+from flows.text import safe_text
 from flows.worker import calls as worker_calls
 from flows.worker.timeouts import stuck_after_s
 from stylize_core.errors import StylizeError

@@ -13,7 +13,8 @@ from flows.manifest.settings import build, merged
 from flows.manifest.yaml_tree import MAX_BYTES, read_yaml
 from flows.model.names import SHEET, check_name, fill_name, with_sweep
 from flows.storage.base import read_uri
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 __all__ = [
     "SHEET",

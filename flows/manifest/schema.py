@@ -24,7 +24,7 @@ from flows.model.durations import FORM
 from stylize_core.architecture import ARCHITECTURES, layer_names
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
-from stylize_core.settings.style import WeightsFile
+from stylize_core.settings.weights_file import WeightsFile
 
 _TEXT = {"type": "string", "minLength": 1}
 _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}

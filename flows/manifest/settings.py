@@ -10,8 +10,10 @@ from typing import Any, Literal, get_args, get_origin
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop, setting_fields
 from stylize_core.settings.layers import Layers
+from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.presets import PRESETS, PresetName
-from stylize_core.settings.style import PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings.style import StyleSettings
+from stylize_core.settings.weights_file import WeightsFile
 
 INIT_WORDS = ("auto", "content", "noise", "style")
 

@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import PurePosixPath
 
 from flows.manifest.settings import Merged
-from stylize_core.settings.style import WeightsFile
+from stylize_core.settings.weights_file import WeightsFile
 
 Sweep = Mapping[str, tuple[object, ...]]
 Layer = tuple[Mapping[str, object], Sweep]

@@ -26,7 +26,7 @@ from flows.manifest.yaml_tree import Items, Node, Refused, Table, Text, shown
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
-from stylize_core.settings.style import WeightsFile
+from stylize_core.settings.weights_file import WeightsFile
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})")
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")

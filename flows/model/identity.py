@@ -18,7 +18,8 @@ from flows.model.pair import Pair
 from flows.model.regions import spelled_regions
 from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 ALGORITHM_VERSION = 1
 """Raised whenever the same inputs and settings would give another picture."""

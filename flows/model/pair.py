@@ -8,7 +8,8 @@ from typing import Literal
 
 from flows.model.blend import Blend
 from flows.model.regions import Regions, roles
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 
 @dataclass(frozen=True, slots=True)

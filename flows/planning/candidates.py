@@ -9,8 +9,9 @@ from typing import Any
 from flows.manifest.sweep import Axes, Variant
 from flows.model.blend import Blend
 from flows.model.regions import Regions, roles
-from flows.records.record import safe_text
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from flows.text import safe_text
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

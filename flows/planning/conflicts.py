@@ -11,8 +11,8 @@ from flows.planning.candidates import Draft, sheet_drafts
 from flows.planning.inputs import Found
 from flows.planning.naming import name_key, writer_of
 from flows.planning.pairing import Pairing
-from flows.records.record import safe_text
 from flows.storage.globs import literal
+from flows.text import safe_text
 
 
 def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) -> None:

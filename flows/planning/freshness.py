@@ -10,9 +10,10 @@ from flows.errors import NotFound, StorageError
 from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import Recipe
-from flows.records.record import Record, Source, UnreadableRecord, safe_text
+from flows.records.record import Record, Source, UnreadableRecord
 from flows.records.store import why_not_done
 from flows.storage.base import Storage
+from flows.text import safe_text
 
 Status = Literal["todo", "done"]
 

@@ -12,9 +12,10 @@ from flows.manifest.load import Entry
 from flows.manifest.paths import one_spelling
 from flows.model.pair import Input
 from flows.planning.threads import in_threads
-from flows.records.record import Record, UnreadableRecord, safe_text
+from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import digest_of_file, open_storage, read_uri, stat_uri
 from flows.storage.globs import find_files, literal, literal_start, path_matches, split_pattern
+from flows.text import safe_text
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 """What is taken from a folder that is named without a pattern. Content alone decides when a file is read."""

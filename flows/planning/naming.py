@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from flows.errors import Problem
 from flows.manifest.load import check_name
 from flows.planning.candidates import Draft, sheet_drafts
-from flows.records.record import safe_text
+from flows.text import safe_text
 
 _NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
 

@@ -24,7 +24,7 @@ from flows.model.names import DEFAULT_TEMPLATE, template_fields
 from flows.planning.candidates import Draft, Recipe
 from flows.planning.inputs import Found, stem
 from flows.planning.naming import name_problems
-from flows.records.record import safe_text
+from flows.text import safe_text
 from stylize_core.errors import SettingsError
 
 NOTHING = Found("", "", Entry("", None, {}, 0))

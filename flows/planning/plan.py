@@ -18,12 +18,13 @@ from flows.model.blend import converted
 from flows.model.identity import ingredients_of
 from flows.model.pair import Input, Pair
 from flows.model.regions import converted_regions, roles
+from flows.model.sheet import Sheet
 from flows.planning.candidates import Draft
 from flows.planning.conflicts import keep_inputs_apart
 from flows.planning.freshness import Status, Verdict, judge, take_stock
 from flows.planning.inputs import REMOTE_THREADS, Expansion, expand, look_up
 from flows.planning.pairing import Pairing, pair_up
-from flows.planning.sheets import Sheet, sheets_of
+from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
 from flows.storage.base import open_storage
 from flows.storage.globs import literal

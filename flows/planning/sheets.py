@@ -6,72 +6,19 @@ has to be remembered, and a sheet that somebody deletes comes back.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import product
 
 from flows.errors import NotFound
 from flows.manifest.sweep import Axes
+from flows.model.sheet import DIGEST_FACT, Sheet, SheetJob
 from flows.planning.candidates import Draft, sheet_drafts
 from flows.planning.inputs import stem
 from flows.storage.base import Storage
 
-SHEET_VERSION = 1
-"""Raised whenever the same cells would be drawn otherwise."""
-
-DIGEST_FACT = "stylize:sheet"
 ONE_ROW = 6
 """Values of a single swept setting that stand in one row; more are broken into rows of even length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A contact sheet as planned.
-
-    Attributes:
-        name: its file below the output.
-        title: the pair that it is about.
-        columns: how many cells stand in a row.
-        column_labels: one for each column, or none.
-        row_labels: one for each row, or none.
-        captions: one below each cell, or none.
-        pairs: the name of the pair in each cell, row by row; empty where the manifest leaves one out.
-    """
-
-    name: str
-    title: str
-    columns: int
-    column_labels: tuple[str, ...]
-    row_labels: tuple[str, ...]
-    captions: tuple[str, ...]
-    pairs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What stands in a cell: the picture of that identity, or words where there is none."""
-
-    identity: str = ""
-    picture: str = ""
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SheetJob:
-    """A sheet on its way to a worker, with what stands in its cells."""
-
-    output: str
-    sheet: Sheet
-    cells: tuple[Cell, ...]
-
-    @property
-    def digest(self) -> str:
-        """What tells this sheet, as it is to be, from any other."""
-        shown = [SHEET_VERSION, asdict(self.sheet), [asdict(cell) for cell in self.cells]]
-        text = json.dumps(shown, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def sheets_of(drafts: Iterable[Draft]) -> tuple[Sheet, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flows.errors import StorageError
+from flows.model.sheet import Cell, Sheet, SheetJob
 from flows.planning.plan import EXAMPLES, Plan, PlannedPair
-from flows.planning.sheets import Cell, Sheet, SheetJob, is_current
+from flows.planning.sheets import is_current
 from flows.storage.base import Storage, open_storage
 
 

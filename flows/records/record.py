@@ -25,11 +25,9 @@ from pydantic import (
 )
 
 from flows.model.identity import Ingredients
+from flows.text import safe_text
 
 RECORD_VERSION = 1
-MESSAGE_BYTES = 2000
-"""The longest text, in bytes of UTF-8, that a failure may leave in a record."""
-
 _TIMES_AND_PLACES = ("timings_s", "finished_at", "peak_memory_bytes", "batch", "device", "versions")
 
 
@@ -49,19 +47,6 @@ def versions() -> dict[str, str]:
     """The programs that make a picture, for its record."""
     packages = ("stylize", "torch", "torchvision", "pillow", "numpy")
     return {name: version(name) for name in packages} | {"python": python_version()}
-
-
-def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
-    """`text` on one line, fit for a terminal and a record: nothing unprintable, at most `limit` bytes.
-
-    >>> safe_text("red \\x1b[31m\\nnext")
-    'red \\\\x1b[31m\\\\nnext'
-    """
-    # One character becomes at least one byte, so nothing past `limit` characters can be needed.
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
-    if len(shown.encode()) <= limit:
-        return shown
-    return shown.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def _finite(value: float | None) -> float | None:

@@ -18,21 +18,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from flows.engines.process import DeviceChild, Progress
+from flows.engines.process import DeviceChild
 from flows.engines.supervisor import Feed, in_groups
 from flows.errors import BatchError, StorageError, WorkerCrashed, WorkerStopped
 from flows.manifest.load import Manifest
+from flows.model.events import PairProgress
 from flows.model.pair import Job, Outcome
+from flows.model.sheet import Cell, Sheet, SheetJob
 from flows.planning.plan import Plan, PlannedPair, make_plan
-from flows.planning.sheets import Cell, Sheet, SheetJob, is_current
+from flows.planning.sheets import is_current
 from flows.planning.sheets_due import cell_of
-from flows.records.record import Failure, Record, safe_text, versions
+from flows.records.record import Failure, Record, versions
 from flows.records.report import REPORT_NAME, End, Report, Tally, summed_up
 from flows.records.store import read_record, replace_record
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.storage.base import Storage, open_storage
 from flows.storage.lock import hold_output
 from flows.storage.retry import retries_so_far
+from flows.text import safe_text
 from flows.worker import calls as worker_calls
 from flows.worker.devices import cpu_workers, slots, usable_cores
 
@@ -46,7 +49,7 @@ CHUNKS_PER_SLOT = 4
 class Listener(Protocol):
     """Who wants to know how a run goes; called from several threads."""
 
-    def pair_progress(self, progress: Progress) -> None:
+    def pair_progress(self, progress: PairProgress) -> None:
         """A pair in flight got further."""
 
     def pair_ended(self, outcome: Outcome) -> None:

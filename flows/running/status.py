@@ -15,10 +15,11 @@ from flows.manifest.load import Manifest
 from flows.model.durations import LONGEST_S, in_words
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts, sheet_line
-from flows.records.record import Record, UnreadableRecord, safe_text
+from flows.records.record import Record, UnreadableRecord
 from flows.records.report import REPORT_NAME, Failed
 from flows.storage.base import Storage, open_storage
 from flows.storage.lock import Holder, current_holder
+from flows.text import safe_text
 
 ROWS_SHOWN = 20
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
 
-from flows.engines import process as pool
+from flows.model.events import PairProgress
+from flows.worker import link
 from flows.worker.batch_sizer import Pace
 from flows.worker.device_cache import Seen, Studio
 from flows.worker.errors import Stopped
@@ -82,7 +83,7 @@ def _compute(batch: Sequence[Work], studio: Studio, pace: Pace) -> None:
     job = batch[0].job
     before = studio.forget_peak()
     size_px = job.pair.style_settings.size
-    with studio.threads(size_px) as device, pool.timed(job.pair.name, job.timeout_s) as watch:
+    with studio.threads(size_px) as device, link.timed(job.pair.name, job.timeout_s) as watch:
         for work in batch:
             work.device = device
         began = time.monotonic()
@@ -96,7 +97,7 @@ def _compute(batch: Sequence[Work], studio: Studio, pace: Pace) -> None:
     pace.learn(kind, len(batch), speed=speed, used_bytes=used, free_bytes=studio.free_bytes())
 
 
-def _optimise(batch: Sequence[Work], studio: Studio, watch: pool.Stopwatch) -> None:
+def _optimise(batch: Sequence[Work], studio: Studio, watch: link.Stopwatch) -> None:
     first, settings = batch[0], batch[0].job.pair.style_settings
     encoder = studio.encoder(settings)
     contents = [_seen(work.content) for work in batch]
@@ -154,9 +155,9 @@ def _style(work: Work, content: Seen, studio: Studio, view: View = AS_IT_IS) -> 
     return parts[0] if parts else {}
 
 
-def _report(batch: Sequence[Work], progress: Progress, watch: pool.Stopwatch) -> None:
-    if pool.should_stop():
+def _report(batch: Sequence[Work], progress: Progress, watch: link.Stopwatch) -> None:
+    if link.should_stop():
         raise Stopped
     refuse_if_late(batch[0].job, spent_s=watch.spent_s, step=progress.step)
     for work, loss in zip(batch, progress.loss, strict=True):
-        pool.report(pool.Progress(work.job.pair.name, progress.step, loss))
+        link.report(PairProgress(work.job.pair.name, progress.step, loss))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from flows.logs import log_to_stderr
 from flows.model.pair import Job, Outcome
-from flows.planning.sheets import SheetJob
+from flows.model.sheet import SheetJob
 from flows.worker.torch_environment import prepare_for_torch
 from stylize_core.settings.style import StyleSettings
 

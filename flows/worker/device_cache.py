@@ -24,8 +24,9 @@ from stylize_core.loss.objective import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, published_weights, weights_from_bytes
 from stylize_core.pyramid.level import AS_IT_IS, View, shrunk
-from stylize_core.settings.fields import Crop
-from stylize_core.settings.style import WHOLE, PictureSettings, StyleSettings
+from stylize_core.settings.fields import WHOLE, Crop
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.errors import BatchError
-from flows.records.record import safe_text
+from flows.text import safe_text
 from stylize_core.device import is_out_of_memory
 from stylize_core.errors import StylizeError
 

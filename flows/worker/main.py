@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import torch
 
-from flows.engines.process_child import LOST_DEVICE
 from flows.model.pair import Job, Outcome
 from flows.storage.retry import retries_so_far
 from flows.worker.batch import compute
 from flows.worker.batch_sizer import Pace
 from flows.worker.device_cache import Studio
+from flows.worker.link import LOST_DEVICE
 from flows.worker.pair_task import Work
 from stylize_core.device import describe_device
 from stylize_core.dream import check_channels

@@ -21,9 +21,10 @@ from flows.model.identity import Ingredients, identity
 from flows.model.pair import Input, Job, Outcome
 from flows.model.regions import roles
 from flows.planning.plan import ingredients_of
-from flows.records.record import Failure, Output, Record, Source, safe_text, versions
+from flows.records.record import Failure, Output, Record, Source, versions
 from flows.records.store import read_record, replace_record, why_not_done, withdraw_unfinished
 from flows.storage.base import Storage, open_storage
+from flows.text import safe_text
 from flows.worker.device_cache import Seen, Studio
 from flows.worker.errors import Stopped, described, without_frames
 from flows.worker.optimized import Made
@@ -33,8 +34,7 @@ from stylize_core.device import describe_device
 from stylize_core.errors import Diverged
 from stylize_core.image.decode import encode_picture
 from stylize_core.optim.minimise import Frames
-from stylize_core.settings.fields import Crop
-from stylize_core.settings.style import WHOLE
+from stylize_core.settings.fields import WHOLE, Crop
 
 log = logging.getLogger("stylize.worker")
 

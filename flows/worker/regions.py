@@ -18,8 +18,7 @@ from stylize_core.image.mask import mask_from
 from stylize_core.loss import regions as core
 from stylize_core.loss.objective import Targets, mean_targets
 from stylize_core.pyramid.level import AS_IT_IS, View
-from stylize_core.settings.fields import Crop
-from stylize_core.settings.style import WHOLE
+from stylize_core.settings.fields import WHOLE, Crop
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from importlib.metadata import version
 
 from torch import Tensor
 
-from flows.engines import process as pool
-from flows.planning.sheets import DIGEST_FACT, Cell, SheetJob
+from flows.model.sheet import DIGEST_FACT, Cell, SheetJob
 from flows.storage.base import Storage, open_storage
+from flows.worker import link
 from stylize_core.image.contact_sheet import contact_sheet, thumbnail_px
 from stylize_core.image.decode import Picture, decode_picture, encode_picture, resize
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 READING = PictureSettings(max_megapixels=4000)
 """Results are our own, and as large as somebody has wished."""
@@ -31,7 +31,7 @@ def make_sheet(job: SheetJob) -> bool:
     px = thumbnail_px(len(job.cells), columns=sheet.columns)
     pictures: list[Picture | str] = []
     for cell in job.cells:
-        if pool.should_stop():
+        if link.should_stop():
             return False
         pictures.append(_thumbnail(storage, cell, px) if cell.picture else cell.words)
     image = contact_sheet(

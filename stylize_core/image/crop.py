@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from stylize_core.errors import ImageTooSmall
 from stylize_core.image.decode import MIN_SIDE_PX, Picture
-from stylize_core.settings.fields import Crop
-from stylize_core.settings.style import WHOLE
+from stylize_core.settings.fields import WHOLE, Crop
 
 
 def crop(picture: Picture, region: Crop, *, source: str) -> Picture:

@@ -17,7 +17,7 @@ from stylize_core.image.header import ACCEPTED, check_complete, sniff
 from stylize_core.image.pillow import Array, open_image, pillow_rules
 from stylize_core.image.policy import choose_frame, complaints, notes, orientation, upright, words
 from stylize_core.image.samples import read_samples
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 __all__ = [
     "MAX_SIDE_PX",

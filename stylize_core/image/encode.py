@@ -15,7 +15,7 @@ from stylize_core.image.colour import srgb_profile
 from stylize_core.image.deep_files import png16_bytes, tiff_bytes
 from stylize_core.image.header import sniff
 from stylize_core.image.pillow import Array, open_image, pillow_rules
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 FACTS_KEY = "stylize"
 MAX_FACTS_BYTES = 60_000

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from stylize_core.errors import BadImage
 from stylize_core.image.pillow import Array
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 _ORIENTATION = 0x0112
 _REDUCED_COPY = 0x00FE  # TIFF's NewSubfileType, whose lowest bit marks a thumbnail of another page

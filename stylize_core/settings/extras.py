@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from stylize_core.errors import MissingExtra
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 
 def check_extras(settings: PictureSettings) -> None:

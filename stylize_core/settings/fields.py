@@ -12,6 +12,9 @@ from typing import Any, Literal
 from stylize_core.errors import SettingsError
 
 Crop = tuple[float, float, float, float]
+"""Left, top, right and bottom, in shares of a picture's sides."""
+
+WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 
 
 def setting(default: Any, about: str, *, quiet: bool = False, **limits: float) -> Any:

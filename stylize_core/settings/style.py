@@ -7,7 +7,7 @@ generated from them, so there is one place where a setting is described.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from stylize_core.architecture import (
@@ -15,40 +15,19 @@ from stylize_core.architecture import (
     DEFAULT_DREAM_LAYERS,
     DEFAULT_STYLE_LAYERS,
     Architecture,
-    ConventionName,
     layer_names,
 )
 from stylize_core.errors import SettingsError
-from stylize_core.settings.fields import Crop, check_choice, check_fields, plain
+from stylize_core.settings.fields import WHOLE, Crop, check_fields, plain
 from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import UNUSED, Layers, check_channels, check_layers, normalised
 from stylize_core.settings.schedule import Stage, automatic_sizes, stages
+from stylize_core.settings.weights_file import WeightsFile
 
 _ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 
-WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
-
 MOST_SNAPSHOTS = 1000
 """So many pictures of one optimisation are evolution enough; more are a mistake in the manifest."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WeightsFile:
-    """A weights file that the user staged, pinned by its digest."""
-
-    file: str = field(metadata={"about": "path or s3:// URI of a state dict (.safetensors or .pth)"})
-    sha256: str = field(metadata={"about": "the file's sha256, 64 hex digits"})
-    convention: ConventionName = _setting("torchvision", "how pictures are prepared for these weights")
-
-    def __post_init__(self) -> None:
-        """Refuse a digest that cannot be one.
-
-        Raises:
-            SettingsError: naming `weights.sha256`.
-        """
-        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
-            raise SettingsError("weights.sha256", self.sha256, "it must be 64 lower-case hex digits")
-        check_choice(self, "convention", "weights.convention")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -336,50 +315,6 @@ class StyleSettings:
         sizes = len(self.stages(self.size))
         unused = {*UNUSED[self.mode], *(() if sizes > 1 else ("scales",))}
         return {key: value for key, value in {**spelled, "scales": sizes}.items() if key not in unused}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PictureSettings:
-    """How pictures are read and how the result is written.
-
-    Raises:
-        SettingsError: naming the first key whose value is out of range.
-    """
-
-    format: Literal["png", "jpeg", "webp", "tiff"] = _setting("png", "file format of the result")
-    bit_depth: Literal[8, 16] = _setting(8, "bits per channel; 16 for PNG and TIFF only")
-    quality: int = _setting(92, "JPEG and WebP quality", ge=1, le=100)
-    animation: Literal["none", "gif", "webp", "mp4"] = _setting(
-        "none",
-        "a film of the optimisation beside the result; `webp` is lossless, `mp4` needs the extra `mp4` "
-        "(`pip install av`)",
-        quiet=True,
-    )
-    frames: Literal["refuse", "first"] = _setting(
-        "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"
-    )
-    max_megapixels: float = _setting(
-        100.0, "largest input that is decoded, judged from its header", gt=0, le=4000
-    )
-
-    def __post_init__(self) -> None:
-        """Check every field, and that the format can hold the depth."""
-        check_fields(self)
-        if self.bit_depth == 16 and self.format not in ("png", "tiff"):
-            raise SettingsError("bit_depth", 16, f"{self.format} holds 8 bits per channel; use png or tiff")
-        if self.animation == self.format:
-            raise SettingsError(
-                "animation", self.animation, "the picture itself has this suffix; use gif or another format"
-            )
-
-    @property
-    def suffix(self) -> str:
-        """The file name's ending, dot included."""
-        return {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}[self.format]
-
-    def canonical(self) -> dict[str, Any]:
-        """Every value that decides the bytes of the result."""
-        return plain(self)
 
 
 def _check_aspect(aspect: Any, mode: str) -> None:

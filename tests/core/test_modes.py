@@ -15,7 +15,8 @@ from stylize_core.errors import SettingsError
 from stylize_core.image.decode import decode_picture, resize
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, starting_picture, stylize
 
 

@@ -21,7 +21,8 @@ from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights
 from stylize_core.optim.minimise import CHECK_EVERY, minimise
 from stylize_core.pyramid.level import View
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
 CPU = torch.device("cpu")

@@ -26,7 +26,7 @@ from image_mutants import mutant
 
 from stylize_core.errors import BadImage
 from stylize_core.image.decode import Picture, decode_picture, resize
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 LONGEST_S = 10.0
 ROOM_BYTES = 256 * 2**20

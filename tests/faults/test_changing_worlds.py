@@ -28,12 +28,14 @@ from small_batch import (
     written_at,
 )
 
-from flows.engines.process import DeviceChild, Progress
+from flows.engines.process import DeviceChild
 from flows.manifest.load import load_manifest
+from flows.model.events import PairProgress
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
-from flows.records.record import MESSAGE_BYTES, Record
+from flows.records.record import Record
 from flows.running.run import Run
+from flows.text import MESSAGE_BYTES
 from flows.worker import calls as worker_calls
 
 pytestmark = pytest.mark.slow
@@ -99,7 +101,7 @@ def test_row_41_changed_settings_are_said_before_and_old_pictures_never_pass_for
     assert re.search(r"p1__s1 +.*steps.* 5.* 6", planned.stdout), planned.stdout
     runs: list[Run] = []
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: PairProgress) -> None:
         if progress.pair == "p0__s1":
             runs[0].stop("stopped", "enough")
 

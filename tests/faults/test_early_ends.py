@@ -11,7 +11,7 @@ from object_store import ObjectStore
 from processes import Family, eventually, needs_proc
 from small_batch import Audience, manifest, report, run_here, small_batch, stylize_family, tree
 
-from flows.engines.process import Progress
+from flows.model.events import PairProgress
 
 pytestmark = [pytest.mark.slow, needs_proc]
 LONG = "encoder: slim, size: 64, steps: 300"
@@ -153,7 +153,7 @@ def test_row_15_a_place_that_vanishes_stops_the_run_and_blames_no_pair(
 ) -> None:
     harmed: list[str] = []
 
-    def vanish(progress: Progress) -> None:
+    def vanish(progress: PairProgress) -> None:
         if progress.pair != "p0__s0" and not harmed:
             harmed.append(progress.pair)
             harm(home, object_store)

@@ -15,7 +15,7 @@ from test_stormy_storage import HASTY, PHOTO
 
 from flows.errors import StorageTransient
 from flows.logs import PlainFormatter, described
-from flows.records.record import MESSAGE_BYTES
+from flows.text import MESSAGE_BYTES
 
 SECRETS = (
     "secret-for-tests",

@@ -12,8 +12,8 @@ import pytest
 import torch
 from small_batch import Audience, manifest, record, run_here, small_batch, tree
 
-from flows.engines.process import Progress
 from flows.engines.supervisor import MAX_ATTEMPTS
+from flows.model.events import PairProgress
 from flows.running.run import Run
 from flows.worker import batch as worker_batch
 from flows.worker import calls as worker_calls
@@ -42,7 +42,7 @@ class Hypnotist:
         for child in run._children:
             child._silence_s = 3.0
 
-    def _stop(self, progress: Progress) -> None:
+    def _stop(self, progress: PairProgress) -> None:
         if progress.pair == self.pair and len(self.victims) < self.times:
             pids = [child.pid for child in self.runs[0]._children if child.pid]
             if pids[0] not in self.victims:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from stylize_core.image.decode import decode_picture
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 from training.compare import GAP, main
 
 TeacherFile = Callable[[int], Path]

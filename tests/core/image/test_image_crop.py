@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stylize_core.errors import ImageTooSmall
 from stylize_core.image.crop import crop
 from stylize_core.image.decode import Picture
-from stylize_core.settings.style import WHOLE
+from stylize_core.settings.fields import WHOLE
 
 
 def picture(height: int = 40, width: int = 60, *, alpha: bool = False) -> Picture:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from stylize_core.image.colour import srgb_profile
 from stylize_core.image.decode import decode_picture, embedded_facts, encode_picture
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 
 FACTS = {"content": "photos/a.jpg", "steps": "200", "words": 'naïve "∮" \n\0 end'}
 OUTPUTS = [("png", 8), ("png", 16), ("jpeg", 8), ("webp", 8), ("tiff", 8), ("tiff", 16)]
@@ -101,7 +101,7 @@ def test_the_file_says_that_it_is_srgb_and_nothing_of_a_camera(file_format: str,
 DIGESTS = """
 import hashlib, torch
 from stylize_core.image.decode import encode_picture
-from stylize_core.settings.style import PictureSettings
+from stylize_core.settings.picture import PictureSettings
 rgb = torch.arange(3 * 30 * 40).reshape(3, 30, 40) / 3600
 for name, depth in [("png", 8), ("png", 16), ("jpeg", 8), ("webp", 8), ("tiff", 8), ("tiff", 16)]:
     settings = PictureSettings(format=name, bit_depth=depth)

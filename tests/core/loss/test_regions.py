@@ -25,7 +25,8 @@ from stylize_core.loss.regions import Region, areas, guidance, shared_out
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.optim.minimise import Frames
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
 IMAGES = ROOT / "manifests" / "images"

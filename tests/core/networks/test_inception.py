@@ -21,7 +21,8 @@ from stylize_core.loss.objective import style_targets
 from stylize_core.loss.regions import Region, guidance
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, weights_from_bytes
-from stylize_core.settings.style import StyleSettings, WeightsFile
+from stylize_core.settings.style import StyleSettings
+from stylize_core.settings.weights_file import WeightsFile
 from stylize_core.transfer import stylize
 
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import setting_fields
-from stylize_core.settings.style import PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
+from stylize_core.settings.weights_file import WeightsFile
 
 CLASSES: tuple[Any, ...] = (StyleSettings, PictureSettings)
 DIGEST = "0123456789abcdef" * 4

@@ -6,7 +6,7 @@ import re
 from rich.console import Console
 
 from flows.cli.display import BarDisplay, LineDisplay, choose_display
-from flows.engines.process import Progress
+from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 
 HOSTILE = "a\nb\x1b[2J\x07\r[red]c[/red]\u202e"
@@ -33,7 +33,7 @@ def test_a_log_has_one_line_per_pair() -> None:
     display, text = lines()
     with display:
         display.expect(2)
-        display.pair_progress(Progress("a", 1, 0.5))
+        display.pair_progress(PairProgress("a", 1, 0.5))
         display.pair_ended(Outcome("a", "done", seconds=1.26))
         display.pair_ended(Outcome("b", "failed", "bad_image", "b.png is no picture"))
     assert text.getvalue() == "[1/2] a: done in 1.3 s\n[2/2] b: failed: bad_image: b.png is no picture\n"
@@ -69,7 +69,7 @@ def test_hostile_names_neither_break_nor_colour_the_bar() -> None:
     display, text = bar()
     with display:
         display.expect(1)
-        display.pair_progress(Progress(HOSTILE, 3, 0.25))
+        display.pair_progress(PairProgress(HOSTILE, 3, 0.25))
         display._bar.refresh()
         display.pair_ended(Outcome(HOSTILE, "failed", "bad_image", HOSTILE))
     shown = seen(text).replace("\r", "").replace("\n", "")
@@ -84,7 +84,7 @@ def test_the_bar_shows_the_pair_in_flight_and_how_many_are_done() -> None:
     with display:
         display.expect(3)
         display.pair_ended(Outcome("a", "done"))
-        display.pair_progress(Progress("waves", 42, 1.25))
+        display.pair_progress(PairProgress("waves", 42, 1.25))
         display._bar.refresh()
     assert "1/3" in seen(text)
     assert "waves step 42 loss 1.25" in seen(text)

@@ -14,9 +14,11 @@ from contextlib import suppress
 import pytest
 from processes import eventually, family, needs_proc
 
-from flows.engines.process import DeviceChild, Progress, report, should_stop, timed
+from flows.engines.process import DeviceChild
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.model.events import PairProgress
 from flows.storage.process_id import is_alive
+from flows.worker.link import report, should_stop, timed
 
 # ---- what the children do
 
@@ -68,7 +70,7 @@ def leave(code: int) -> None:
 
 def optimise(pair: str, steps: int) -> str:
     for step in range(steps):
-        report(Progress(pair, step, 1.0 / (step + 1)))
+        report(PairProgress(pair, step, 1.0 / (step + 1)))
         if should_stop():
             return f"stopped at {step}"
         time.sleep(0.01)
@@ -95,7 +97,7 @@ def take_time(pair: str, timeout_s: float) -> float:
 
 
 def work_without_listening() -> None:
-    report(Progress("deaf", 0, 0.0))
+    report(PairProgress("deaf", 0, 0.0))
     while True:
         time.sleep(1)
 
@@ -151,10 +153,10 @@ def test_what_cannot_travel_arrives_as_an_error_with_its_text(
 
 
 def test_progress_arrives_in_order_before_the_call_returns() -> None:
-    seen: list[Progress] = []
+    seen: list[PairProgress] = []
     with DeviceChild("cpu", on_progress=seen.append) as child:
         assert child.call(optimise, "a", 20) == "done"
-        assert seen == [Progress("a", step, 1.0 / (step + 1)) for step in range(20)]
+        assert seen == [PairProgress("a", step, 1.0 / (step + 1)) for step in range(20)]
 
 
 def test_a_stop_while_a_request_goes_out_does_not_garble_it() -> None:
@@ -249,7 +251,7 @@ def test_the_time_of_a_pair_is_counted_from_its_own_beginning_to_its_end() -> No
 
 
 def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() -> None:
-    def interrupt(_: Progress) -> None:
+    def interrupt(_: PairProgress) -> None:
         raise KeyboardInterrupt
 
     with DeviceChild("cpu", on_progress=interrupt) as child:
@@ -332,19 +334,21 @@ def test_no_call_starts_after_the_end() -> None:
 
 WORKING = """
 import time
-from flows.engines.process import DeviceChild, Progress, report, should_stop
+from flows.engines.process import DeviceChild
+from flows.model.events import PairProgress
+from flows.worker.link import report, should_stop
 
 def work():
-    report(Progress("a", 0, 0.0))
+    report(PairProgress("a", 0, 0.0))
     while not should_stop():
         time.sleep(0.01)
 
 def work_without_listening():
-    report(Progress("a", 0, 0.0))
+    report(PairProgress("a", 0, 0.0))
     time.sleep(1000)
 
 def work_quietly():
-    report(Progress("a", 0, 0.0))
+    report(PairProgress("a", 0, 0.0))
     time.sleep(3)
     return "done"
 """

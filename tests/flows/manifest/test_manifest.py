@@ -12,7 +12,9 @@ from docs.manifest_reference import EXPECT, ROOT, invalid_examples
 from flows.errors import ManifestError
 from flows.manifest import yaml_tree as manifest_yaml
 from flows.manifest.load import MAX_PROBLEMS, Manifest, load_manifest, resolve_settings
-from stylize_core.settings.style import PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
+from stylize_core.settings.weights_file import WeightsFile
 
 BASE = "version: 1\noutput: out\ncontents: [photos/*.jpg]\nstyles: [paintings/*.jpg]\n"
 PAIRS = "version: 1\noutput: out\npairs:\n"

@@ -8,8 +8,9 @@ from flows.errors import ManifestError
 from flows.manifest.load import load_manifest, resolve_settings
 from flows.model.identity import canonical_settings
 from flows.planning.plan import make_plan
+from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.presets import PRESETS
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.style import StyleSettings
 
 HEAD = "version: 1\noutput: out\ncontents: [a.jpg]\n"
 

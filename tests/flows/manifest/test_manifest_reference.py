@@ -25,7 +25,8 @@ from flows.manifest.settings import PICTURE_SETTINGS, SETTINGS, STYLE_SETTINGS, 
 from flows.manifest.values import read_value
 from flows.manifest.yaml_tree import Refused, Text
 from stylize_core.errors import SettingsError
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 PAIR = "version: 1\noutput: out\npairs: [{content: a.jpg, style: b.jpg, settings: {%s}}]\n"
 

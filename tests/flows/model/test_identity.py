@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from flows.model.identity import Ingredients, canonical_settings, differences, identity, weights_digest
-from stylize_core.settings.style import PictureSettings, StyleSettings, WeightsFile
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
+from stylize_core.settings.weights_file import WeightsFile
 
 CONTENT, STYLE, INIT, WEIGHTS = "a" * 64, "b" * 64, "c" * 64, "d" * 64
 

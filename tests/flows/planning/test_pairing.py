@@ -13,7 +13,8 @@ from flows.planning.candidates import Draft, Recipe
 from flows.planning.inputs import Found
 from flows.planning.naming import name_problems
 from flows.planning.pairing import Pairing, pair_up
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 RECIPE = Recipe(StyleSettings(), PictureSettings(), None, {}, "w")
 

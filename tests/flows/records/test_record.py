@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flows.model.identity import Ingredients, identity
-from flows.records.record import (
-    Failure,
-    Optimisation,
-    Output,
-    Record,
-    Source,
-    UnreadableRecord,
-    safe_text,
-    timeless,
-)
+from flows.records.record import Failure, Optimisation, Output, Record, Source, UnreadableRecord, timeless
+from flows.text import safe_text
 
 MADE_OF = Ingredients("a" * 64, "b" * 64, "", "c" * 64, {"steps": 100, "style_layers": {"relu1_1": 0.25}})
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ import pytest
 from processes import eventually
 from small_batch import FAST, Audience, manifest, record, report, run_here, small_batch, tree, written_at
 
-from flows.engines.process import Progress
 from flows.engines.supervisor import MAX_ATTEMPTS
 from flows.errors import AlreadyRunning
 from flows.manifest.load import load_manifest
+from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 from flows.running.run import Run, open_run
 from flows.storage.process_id import hostname, is_alive, place
@@ -41,7 +41,7 @@ class Spy:
     def kill_on(self, pair: str, times: int) -> Audience:
         """An audience that kills the only worker when the pair makes progress."""
 
-        def kill(progress: Progress) -> None:
+        def kill(progress: PairProgress) -> None:
             if progress.pair == pair and len(self.harmed) < times and progress.step >= 2:
                 self.harmed.append(pair)
                 for pid in self.pids():
@@ -134,7 +134,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Pa
     runs: list[Run] = []
     pids: list[int] = []
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: PairProgress) -> None:
         if progress.pair == "p0__s1":
             pids.extend(child.pid for child in runs[0]._children if child.pid)
             runs[0].stop("interrupted", "interrupted")
@@ -155,7 +155,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Pa
 def test_a_full_disk_stops_the_run_says_so_and_is_no_fault_of_the_pair(home: Path) -> None:
     runs: list[Run] = []
 
-    def fill_up(progress: Progress) -> None:
+    def fill_up(progress: PairProgress) -> None:
         if progress.pair == "p0__s1":
             # the pair before may still be on its way to the disk
             assert eventually((home / "out/p1__s0.json").exists)

@@ -17,7 +17,8 @@ from flows.worker.device_cache import Recent, Seen, Studio
 from stylize_core.errors import BadImage, DeviceUnavailable
 from stylize_core.loss.objective import Targets
 from stylize_core.pyramid.level import View
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 SETTINGS = StyleSettings(size=64, steps=5)
 PLAIN = PictureSettings()

@@ -21,7 +21,8 @@ from flows.planning.plan import make_plan
 from flows.worker import main as worker
 from stylize_core.architecture import convolutions
 from stylize_core.settings.fields import setting_fields
-from stylize_core.settings.style import PictureSettings, StyleSettings
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
 
 FAST = {"size": 64, "steps": 5}
 DREAM = {"mode": "dream", "octaves": 2}

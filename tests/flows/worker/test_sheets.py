@@ -9,8 +9,9 @@ from PIL import Image
 from small_batch import Audience, draw, manifest, record, run_here, small_batch, stylize, tree, written_at
 
 from flows.manifest.load import load_manifest
+from flows.model.sheet import DIGEST_FACT, Cell, Sheet, SheetJob
 from flows.planning.plan import make_plan
-from flows.planning.sheets import DIGEST_FACT, Cell, Sheet, SheetJob, embedded_digest
+from flows.planning.sheets import embedded_digest
 from flows.planning.sheets_due import sheet_facts, sheet_line
 from stylize_core.image.decode import embedded_facts
 

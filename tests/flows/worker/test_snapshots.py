@@ -22,8 +22,8 @@ from small_batch import Audience, draw, manifest, record, run_here, small_batch,
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from flows.engines.process import Progress
 from flows.manifest.load import load_manifest
+from flows.model.events import PairProgress
 from flows.model.pair import Job, Outcome, Pair
 from flows.planning.plan import make_plan
 from flows.records.record import Extra, Record
@@ -204,7 +204,7 @@ def test_a_pair_that_fails_leaves_no_snapshot_behind(home: Path) -> None:
 
 
 def test_a_pair_that_is_stopped_leaves_nothing_behind(home: Path) -> None:
-    def stop_late(progress: Progress) -> None:
+    def stop_late(progress: PairProgress) -> None:
         if progress.step >= 20:
             assert "p0__s0.0007.png" in files(home)
             running[0].stop("interrupted", "test")

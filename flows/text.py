@@ -1,0 +1,19 @@
+"""Foreign text made fit for terminals, logs and records."""
+
+from __future__ import annotations
+
+MESSAGE_BYTES = 2000
+"""The longest text, in bytes of UTF-8, that a failure may leave in a record."""
+
+
+def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
+    """`text` on one line, fit for a terminal and a record: nothing unprintable, at most `limit` bytes.
+
+    >>> safe_text("red \\x1b[31m\\nnext")
+    'red \\\\x1b[31m\\\\nnext'
+    """
+    # One character becomes at least one byte, so nothing past `limit` characters can be needed.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    if len(shown.encode()) <= limit:
+        return shown
+    return shown.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
