@@ -15,14 +15,14 @@ from rich.table import Table
 
 from benchmarks.batch import PAIRS, write_manifest
 from benchmarks.pictures import IMAGES
-from flows.engines.process import DeviceChild
-from flows.engines.supervisor import Feed, Group, in_groups
-from flows.errors import WorkerCrashed
+from flows.engines.base import WorkerSpec
+from flows.engines.groups import Group, SharedGroups, in_groups
+from flows.engines.process_worker import ProcessWorker
+from flows.engines.supervisor import Supervisor
 from flows.manifest.load import load_manifest
-from flows.model.pair import Job, Outcome
+from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
-from flows.worker import calls as worker_calls
 from flows.worker.devices import slots
 
 Seconds = dict[str, float]
@@ -35,14 +35,14 @@ def pipeline_table(*, size: int, steps: int, rounds: int) -> Table:
     ways = {"one pair after another": False, "reading ahead, writing behind": True}
     device = slots("auto")[0]
     found: dict[str, list[tuple[float, Seconds]]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory() as name, _warm_worker(device) as child:
+    with tempfile.TemporaryDirectory() as name, _warm_worker(device) as worker:
         for number in range(rounds + 1):
             for way, overlapping in ways.items():
                 output = f"{'ahead' if overlapping else 'alone'}{number}"
                 images = Path(name) / f"images_{output}"  # new ones, which no worker has in its memory
                 shutil.copytree(IMAGES, images)
                 manifest = write_manifest(Path(name), output=output, size=size, steps=steps, images=images)
-                measured = _run(manifest, child, overlapping=overlapping)
+                measured = _run(manifest, worker, overlapping=overlapping)
                 if number:  # the first round warms the worker up
                     found[way].append(measured)
     table = Table(
@@ -59,22 +59,24 @@ def pipeline_table(*, size: int, steps: int, rounds: int) -> Table:
 
 
 @contextmanager
-def _warm_worker(device: str) -> Iterator[DeviceChild]:
-    child = DeviceChild(device, initializer=worker_calls.start, initargs=(device, None, None, 30))
-    with child:
-        child.call(worker_calls.describe)
-        yield child
+def _warm_worker(device: str) -> Iterator[ProcessWorker]:
+    worker = ProcessWorker(device, WorkerSpec((device,)), lambda _: None)
+    try:
+        worker.describe()
+        yield worker
+    finally:
+        worker.close()
 
 
-def _run(manifest: Path, child: DeviceChild, *, overlapping: bool) -> tuple[float, Seconds]:
+def _run(manifest: Path, worker: ProcessWorker, *, overlapping: bool) -> tuple[float, Seconds]:
     """Wall seconds of all pairs, and the seconds of each phase as the records have them."""
     plan = make_plan(load_manifest(str(manifest)))
     jobs = [Job(planned.pair, plan.output, planned.identity) for planned in plan.todo]
-    groups = in_groups(jobs, child.device, None)
-    feeds: list[list[Group]] = [list(groups)] if overlapping else [[group] for group in groups]
+    groups = list(in_groups(jobs, worker.device, None))
+    calls: list[list[Group]] = [groups] if overlapping else [[group] for group in groups]
     began = time.perf_counter()
-    for fed in feeds:
-        for outcome in Feed(child, print, _never, lambda: False).outcomes(fed):
+    for given in calls:
+        for outcome in Supervisor(worker, print, lambda: False).outcomes(SharedGroups(iter(given)).take):
             if outcome.status != "done":
                 raise RuntimeError(f"{outcome.name}: {outcome.status} {outcome.message}")
     wall = time.perf_counter() - began
@@ -84,7 +86,3 @@ def _run(manifest: Path, child: DeviceChild, *, overlapping: bool) -> tuple[floa
         for name, seconds in record.timings_s.items():
             phases[name] += seconds / (record.batch if name == "optimise" else 1)
     return wall, phases
-
-
-def _never(job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
-    raise crash

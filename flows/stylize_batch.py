@@ -1,91 +1,90 @@
-"""The Prefect flow: it submits chunks of pairs and is a view of their records, never the truth."""
+"""The Prefect flow: what deployments, schedules and pools start. A view of the records, never the truth."""
 
 from __future__ import annotations
 
-from collections import deque
-from contextvars import ContextVar
+import time
 from typing import Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 from prefect.client.schemas import State
-from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.cli.display import LineDisplay
+from flows.engines.prefect.view_process import FLOW_NAME
+from flows.errors import BatchError
 from flows.manifest.load import load_manifest
+from flows.model.events import PairProgress
+from flows.model.pair import Outcome
 from flows.records.report import Report
 from flows.running.budget import budget_of
-from flows.running.run import Run, open_run
+from flows.running.options import with_batch
+from flows.running.run import run_shard
+from stylize_core.errors import StylizeError
 
-CHUNKS_IN_FLIGHT_PER_SLOT = 2
-
-# The command prepares its run before it starts Prefect; a deployment leaves that to the flow.
-_prepared: ContextVar[Run | None] = ContextVar("_prepared", default=None)
-
-
-@task(name="stylize-chunk", task_run_name="chunk-{number}", cache_policy=NO_CACHE, persist_result=False)
-def stylize_chunk(number: int, run: Any) -> dict[str, int]:
-    """One chunk of pairs on one worker; how many pairs ended in which way."""
-    return dict(run.run_chunk(number))
+COUNT_EVERY_S = 30.0
 
 
-@flow(name="stylize-batch", persist_result=False, validate_parameters=False)
+# Why so many: a deployment's parameters are the command's options, one for one.
+@flow(name=FLOW_NAME, persist_result=False, validate_parameters=False)
 def stylize_batch(
     manifest: str,
-    device: str = "auto",
+    device: str | None = None,
     workers: int | None = None,
+    batch: str | None = None,
     max_time: str | None = None,
     max_cost: float | None = None,
     cost_per_hour: float | None = None,
 ) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
-    The flow ends as `PartialFailure` when pairs failed or were left, so that automations fire; running it
-    again does what is missing.
+    The flow ends as `PartialFailure` when pairs failed or were left, and as `NothingStarted` when no pair
+    could be tried, so that automations fire; running it again does what is missing.
 
     Args:
-        manifest: path of the manifest.
-        device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
+        manifest: path or `s3://` URI of the manifest.
+        device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`; None for the manifest's.
         workers: worker processes; None for one per device.
+        batch: pairs computed together, `auto` or a number; None for the manifest's.
         max_time: no further pair begins after this time, such as `2h30m`.
         max_cost: no further pair begins after this cost, at `cost_per_hour` of the whole machine.
     """
-    run = _prepared.get()
-    if run is not None:
-        submit_chunks(run)
-        return _state(run.report())
-    budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
-    loaded, display = load_manifest(manifest), LineDisplay()
-    with open_run(loaded, device=device, workers=workers, listener=display, budget=budget) as run:
-        if run.chunks:
-            run.start_workers()
-            submit_chunks(run)
-        run.make_sheets()
-        return _state(run.finish())
+    log = FlowRunLog()
+    try:
+        budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
+        loaded = with_batch(load_manifest(manifest), batch)
+        report = run_shard(loaded, device=device, workers=workers, budget=budget, listener=log)
+    except (BatchError, StylizeError) as error:
+        return Failed(name="NothingStarted", message=str(error))
+    return _state(report)
 
 
-def run_in_prefect(run: Run) -> None:
-    """Let the flow do the chunks of a run that is prepared already."""
-    _prepared.set(run)
-    stylize_batch(run.manifest.source, return_state=True)
+class FlowRunLog:
+    """A listener that writes failures, and a count every half minute, into the log of the flow run."""
 
+    def __init__(self) -> None:
+        self._log = get_run_logger()
+        self._expected = self._ended = 0
+        self._counted_at = time.monotonic()
 
-def submit_chunks(run: Run) -> None:
-    """Keep a bounded number of chunks submitted until all are done or the run is stopped."""
-    window = CHUNKS_IN_FLIGHT_PER_SLOT * len(run.slots)
-    in_flight: deque[PrefectFuture[Any]] = deque()
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=len(run.slots))
-    with runner:
-        for chunk in run.chunks:
-            if run.stopped:
-                break
-            if len(in_flight) == window:
-                in_flight.popleft().wait()
-            in_flight.append(runner.submit(stylize_chunk, {"number": chunk.number, "run": run}))
-        for future in in_flight:
-            future.wait()
+    def expect(self, pairs: int) -> None:
+        """So many pairs are to do."""
+        self._expected = pairs
+        self._log.info("%d pairs to do", pairs)
+
+    def pair_progress(self, progress: PairProgress) -> None:
+        """A log has no use for every step."""
+
+    def pair_ended(self, outcome: Outcome) -> None:
+        """Count it; a failure gets a line of its own."""
+        self._ended += 1
+        if outcome.status == "failed":
+            self._log.warning("%s: %s: %s", outcome.name, outcome.kind, outcome.message)
+        if time.monotonic() - self._counted_at > COUNT_EVERY_S:
+            self._counted_at = time.monotonic()
+            self._log.info("%d of %d pairs have ended", self._ended, self._expected)
+
+    def note(self, text: str) -> None:
+        """One line."""
+        self._log.info("%s", text)
 
 
 def _state(report: Report) -> State[Any]:

@@ -77,7 +77,7 @@ def family(script: str, **environment: str) -> Iterator[Family]:
     scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT", "COV"))}
     with subprocess.Popen(
         [sys.executable, "-u", "-c", script],
-        env={**scrubbed, "PYTHONPATH": str(ROOT), **environment, MARK: mark},
+        env={**scrubbed, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **environment, MARK: mark},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,16 @@ from commands import ROOT
 from PIL import Image
 from processes import Family, family
 
+from flows.engines.base import WorkerSpec
+from flows.engines.local import LocalEngine
+from flows.engines.process import WorkerProcess
+from flows.engines.process_worker import ProcessWorker
 from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 from flows.records.record import Record, timeless
 from flows.records.report import REPORT_NAME, Report
-from flows.running.run import Run, open_run
+from flows.running.run import run_shard
 
 FAST = "encoder: slim, size: 64, steps: 5"
 
@@ -93,6 +96,9 @@ class Audience:
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def expect(self, pairs: int) -> None:
+        pass
+
     def pair_progress(self, progress: PairProgress) -> None:
         self.on_progress(progress)
 
@@ -107,18 +113,39 @@ class Audience:
 
 
 def run_here(
-    path: Path, audience: Audience, *, workers: int = 1, at_start: Callable[[Run], None] | None = None
+    path: Path,
+    audience: Audience,
+    *,
+    workers: int = 1,
+    at_start: Callable[[LocalEngine], None] | None = None,
 ) -> Report:
-    """A whole run with real workers, driven by threads of this process instead of Prefect."""
-    with open_run(load_manifest(path), device="cpu", workers=workers, listener=audience) as run:
-        if run.chunks:
-            run.start_workers()
-            if at_start:
-                at_start(run)
-            with ThreadPoolExecutor(max_workers=workers) as threads:
-                list(threads.map(run.run_chunk, run.unbegun))
-        run.make_sheets()
-        return run.finish()
+    """A whole run, started in this process; `at_start` gets the engine when its workers are ready."""
+    engine = _Watched(audience, at_start)
+    return run_shard(load_manifest(path), device="cpu", workers=workers, listener=audience, engine=engine)
+
+
+class _Watched(LocalEngine):
+    """An engine that shows itself to a test between its start and its first pair."""
+
+    def __init__(self, audience: Audience, at_start: Callable[[LocalEngine], None] | None) -> None:
+        super().__init__(on_progress=audience.pair_progress, note=audience.note)
+        self._at_start = at_start
+
+    def start(self, spec: WorkerSpec) -> tuple[str, ...]:
+        devices = super().start(spec)
+        if self._at_start:
+            self._at_start(self)
+        return devices
+
+
+def processes_of(engine: LocalEngine) -> list[WorkerProcess]:
+    """The processes of an engine's workers, which tests harm."""
+    return [worker.process for worker in engine.workers if isinstance(worker, ProcessWorker)]
+
+
+def pids_of(engine: LocalEngine) -> list[int]:
+    """The process ids of an engine's living workers."""
+    return [process.pid for process in processes_of(engine) if process.pid]
 
 
 def record(home: Path, name: str) -> Record:

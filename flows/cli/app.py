@@ -1,33 +1,27 @@
-"""The command `stylize`. Exit codes are an API; they stand in `flows/records/report.py` and the README."""
+"""The command `stylize`. Its exit codes are an API: `flows/records/exit_codes.py`."""
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from flows.cli.display import choose_display
-from flows.errors import AlreadyRunning, BadArguments, BatchError, ManifestError
+from flows.cli.exits import errors_become_exit_codes
+from flows.cli.tables import plan_facts, print_plan
 from flows.logs import described, log_to_stderr
 from flows.manifest.load import load_manifest
-from flows.manifest.model import BATCH, BATCH_EXPECTED
-from flows.planning.plan import Plan, make_plan
-from flows.planning.sheets_due import sheet_facts, sheet_line
-from flows.records import report as ends
+from flows.planning.plan import make_plan
+from flows.records import exit_codes as codes
 from flows.running.budget import budget_of
+from flows.running.options import with_batch
 from flows.text import safe_text
-from stylize_core.errors import SettingsError, StylizeError
 
 app = typer.Typer(
     name="stylize",
@@ -36,7 +30,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-ROWS_SHOWN = 20
 
 ManifestPath = Annotated[
     str, typer.Argument(help="The manifest, a YAML file: a path or s3:// URI.", show_default=False)
@@ -76,14 +69,15 @@ def _logging(
 @app.command()
 def plan(manifest: ManifestPath, as_json: Json = False) -> None:
     """Say what a run would do, and why, without doing it."""
-    with _exit_codes():
+    with errors_become_exit_codes():
         planned = make_plan(load_manifest(manifest))
         if as_json:
-            _print_json(_plan_facts(planned))
+            _print_json(plan_facts(planned))
         else:
-            _print_plan(planned)
+            print_plan(planned)
 
 
+# Why so many: each is an option of the command line.
 @app.command()
 def run(
     manifest: ManifestPath,
@@ -119,17 +113,12 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Do everything that the manifest asks for and is not done yet."""
-    from flows.running.command import run_manifest
+    from flows.cli.run import run_here
 
-    with _exit_codes():
+    with errors_become_exit_codes():
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
-        loaded = load_manifest(manifest)
-        if batch is not None:
-            loaded = replace(loaded, batch=_batch(batch))
-        display = choose_display(Console(stderr=True))
-        report = run_manifest(
-            loaded, device=device or loaded.device, workers=workers, display=display, budget=budget
-        )
+        loaded = with_batch(load_manifest(manifest), batch)
+        report = run_here(loaded, device=device, workers=workers, budget=budget)
         if as_json:
             sys.stdout.write(report.to_bytes().decode())
         else:
@@ -140,9 +129,10 @@ def run(
 @app.command()
 def status(manifest: ManifestPath, as_json: Json = False) -> None:
     """Say how far a manifest is: done, failed and to do, and who is working on it."""
-    from flows.running.status import look, print_status
+    from flows.cli.tables import print_status
+    from flows.running.status import look
 
-    with _exit_codes():
+    with errors_become_exit_codes():
         found = look(load_manifest(manifest))
         if as_json:
             _print_json(found.facts())
@@ -150,6 +140,7 @@ def status(manifest: ManifestPath, as_json: Json = False) -> None:
             print_status(found, Console())
 
 
+# Why so many: each is an argument or an option of the command line.
 @app.command()
 def one(
     content: Annotated[str, typer.Argument(help="The photograph: a path or s3:// URI.", show_default=False)],
@@ -170,13 +161,13 @@ def one(
     verbose: Verbose = False,
 ) -> None:
     """Stylise one picture here and now, with its record beside it; no Prefect."""
-    from flows.running.command import run_one
+    from flows.running.one import run_one
 
-    with _exit_codes():
-        outcome = run_one(
-            content, style, output=output, settings=settings or [], device=device,
-            display=choose_display(Console(stderr=True)),
-        )  # fmt: skip
+    with errors_become_exit_codes():
+        with choose_display(Console(stderr=True)) as display:
+            outcome = run_one(
+                content, style, output=output, settings=settings or [], device=device, listener=display
+            )
         if as_json:
             _print_json(
                 {
@@ -188,9 +179,8 @@ def one(
             )
         elif outcome.status in ("done", "skipped"):
             Console(soft_wrap=True).print(safe_text(str(output)), markup=False, highlight=False)
-        raise typer.Exit(
-            {"done": 0, "skipped": 0, "failed": ends.SOME_FAILED, "stopped": ends.INTERRUPTED}[outcome.status]
-        )
+        ends = {"failed": codes.SOME_FAILED, "stopped": codes.INTERRUPTED}
+        raise typer.Exit(ends.get(outcome.status, codes.ALL_DONE))
 
 
 @app.command()
@@ -207,7 +197,7 @@ def weights(
     """List the known weights, download published ones, or print what a manifest needs to name a file."""
     from flows.cli.weights import describe_weights, print_weights
 
-    with _exit_codes():
+    with errors_become_exit_codes():
         found = describe_weights(name, architecture=architecture, fetch=fetch)
         if as_json:
             _print_json(found)
@@ -219,85 +209,10 @@ def main() -> None:
     """Run the command."""
     try:
         app()
-    except SystemExit as end:
-        _leave(end.code if isinstance(end.code, int) else ends.NOTHING_STARTED)
-        raise
     except Exception as error:  # a fault of this program: all that is known, but nothing secret
         sys.stderr.write(f"internal error; please report it:\n{described(error)}\n")
-        _leave(ends.NOTHING_STARTED)
-        raise SystemExit(ends.NOTHING_STARTED) from None
-
-
-def _leave(code: int) -> None:
-    """End the process at once where waiting for its end would take long."""
-    if "flows.running.command" in sys.modules:
-        from flows.running.command import leave
-
-        leave(code)
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Errors that users can mend become one clear text and the design's exit code; others stay tracebacks."""
-    try:
-        yield
-    except (ManifestError, BadArguments, SettingsError) as error:
-        raise typer.Exit(_refuse(str(error), ends.INVALID)) from error
-    except AlreadyRunning as error:
-        raise typer.Exit(_refuse(str(error), ends.ALREADY_RUNNING)) from error
-    except (BatchError, StylizeError) as error:
-        raise typer.Exit(_refuse(str(error), ends.NOTHING_STARTED)) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(_refuse("interrupted", ends.INTERRUPTED)) from None
-
-
-def _refuse(text: str, code: int) -> int:
-    lines = [safe_text(line) for line in text.splitlines()]
-    Console(stderr=True, soft_wrap=True).print("\n".join(lines), markup=False, highlight=False)
-    return code
-
-
-def _batch(given: str) -> int | None:
-    if given != "auto" and not re.fullmatch(BATCH, given):
-        raise BadArguments(f"--batch: {given[:80]!r} is not accepted; it must be {BATCH_EXPECTED}")
-    return None if given == "auto" else int(given)
+        raise SystemExit(codes.NOTHING_STARTED) from None
 
 
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
-
-
-def _plan_facts(planned: Plan) -> dict[str, Any]:
-    return {
-        "output": planned.output,
-        "counts": planned.counts,
-        "sheets": sheet_facts(planned),
-        "reasons": planned.reasons,
-        "warnings": list(planned.warnings),
-        "todo": [{"name": p.pair.name, "reason": p.reason} for p in planned.todo],
-    }
-
-
-def _print_plan(planned: Plan) -> None:
-    console = Console(soft_wrap=True)
-    for warning in planned.warnings:
-        console.print(safe_text(f"warning: {warning}"), markup=False, highlight=False)
-    counts = planned.counts
-    pairs = "pair" if counts["planned"] == 1 else "pairs"
-    line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
-    console.print(safe_text(line), markup=False, highlight=False)
-    if planned.sheets:
-        console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)
-    if planned.todo:
-        # without soft wrapping, for which a table would be cut off at the console's width
-        console.print(_todo_table(planned), markup=False, highlight=False, soft_wrap=False)
-    if (left := len(planned.todo) - ROWS_SHOWN) > 0:
-        console.print(f"and {left} more; --json lists all", highlight=False)
-
-
-def _todo_table(planned: Plan) -> Table:
-    columns = [Column(header, overflow="fold") for header in ("pair", "why")]
-    table = Table(*columns, box=None, pad_edge=False)
-    for item in planned.todo[:ROWS_SHOWN]:
-        table.add_row(safe_text(item.pair.name), safe_text(item.reason))
-    return table

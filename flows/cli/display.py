@@ -10,33 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.model.events import PairProgress
+from flows.model.events import Listener, PairProgress
 from flows.model.pair import Outcome
 from flows.text import safe_text
 
 
-class Display(Protocol):
-    """A listener of a run that shows what it hears while its block lasts."""
+class Display(Listener, Protocol):
+    """A listener of a run that shows what it hears until its block ends."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Be ready to show."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Show no more."""
-
-    def expect(self, pairs: int) -> None:
-        """So many pairs are to do."""
-
-    def pair_progress(self, progress: PairProgress) -> None:
-        """See `Listener`."""
-
-    def pair_ended(self, outcome: Outcome) -> None:
-        """See `Listener`."""
-
-    def note(self, text: str) -> None:
-        """See `Listener`."""
 
 
 class LineDisplay:
@@ -93,7 +81,6 @@ class BarDisplay:
         self._all = self._bar.add_task("pairs", total=None, detail="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(
@@ -102,8 +89,9 @@ class BarDisplay:
         self._bar.stop()
 
     def expect(self, pairs: int) -> None:
-        """So many pairs are to do."""
+        """Begin to show: so many pairs are to do."""
         self._bar.update(self._all, total=pairs)
+        self._bar.start()
 
     def pair_progress(self, progress: PairProgress) -> None:
         """Show the pair in flight beside the bar."""

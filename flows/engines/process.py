@@ -1,4 +1,4 @@
-"""One warm worker process per device: it serves call after call, and ends with its parent at the latest.
+"""A warm process for a worker: it serves call after call, and ends with its parent at the latest.
 
 The two processes share one socket pair and no lock, semaphore or queue, so a process that is killed at any
 instant leaves nothing behind that could block the other: the socket reports its end. Requests and the wish to
@@ -19,12 +19,9 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, cast
 
 from flows.engines.process_child import Raised
-from flows.engines.process_handle import Child, Late, Limits, Lost, Stuck
-from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.engines.process_handle import Died, Limits, ProcessHandle
+from flows.errors import TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.events import PairProgress
-from flows.worker.link import Stopwatch, report, should_stop, timed
-
-__all__ = ["DeviceChild", "PairProgress", "Stopwatch", "report", "should_stop", "timed"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -34,7 +31,7 @@ SILENCE_S = 120.0  # native code that lets no other thread run, on a machine tha
 STOP_S = 30.0
 
 
-class DeviceChild:
+class WorkerProcess:
     """A worker process for one device, started by the first call and again after a crash.
 
     Calls run one at a time. Use it as a context manager, or `close()` it: a thread that waits in `call` keeps
@@ -65,7 +62,7 @@ class DeviceChild:
         self._on_progress = on_progress or (lambda _: None)
         self._one_call = threading.Lock()
         self._silence_s, self._stop_s = silence_s, stop_s
-        self._child: Child | None = None
+        self._child: ProcessHandle | None = None
         self._busy = False  # stays true where an exception broke off the wait for an answer
         self._stopped = False
         atexit.register(self.close)
@@ -123,14 +120,16 @@ class DeviceChild:
             child.end(grace_s)
         atexit.unregister(self.close)
 
-    def _ready_child(self) -> Child:
+    def _ready_child(self) -> ProcessHandle:
         if self._child and (self._busy or not self._child.process.is_alive()):
             self._discard(self._child)
         self._refuse_if_stopped()
         return self._child or self._start()
 
-    def _start(self) -> Child:
-        child = self._child = Child(self.device)  # before it starts, so that close() finds it in any case
+    def _start(self) -> ProcessHandle:
+        child = self._child = ProcessHandle(
+            self.device
+        )  # before it starts, so that close() finds it in any case
         try:
             child.start()
             self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
@@ -142,33 +141,32 @@ class DeviceChild:
             raise
         return child
 
-    def _discard(self, child: Child) -> None:
+    def _discard(self, child: ProcessHandle) -> None:
         child.end()
         self._child, self._busy = None, False
 
-    def _ask(self, child: Child, request: partial[T], limits: Limits) -> T:
+    def _ask(self, child: ProcessHandle, request: partial[T], limits: Limits) -> T:
         data = pickle.dumps(request)
         self._busy = True
         try:
             answer = child.ask(
                 data, limits=limits, on_progress=self._on_progress, stopped=lambda: self._stopped
             )
-        except Lost as lost:
-            end = str(lost) or child.obituary()
+        except Died as died:
+            end = died.how or child.exit_reason()
             self._discard(child)
             self._refuse_if_stopped()
-            raise self._crash(lost, end, getattr(request.func, "__name__", "its work")) from lost
+            raise self._failure(died, end, getattr(request.func, "__name__", "its work")) from died
         self._busy = False
         if isinstance(answer, Raised):
             raise answer.error
         return cast("T", answer.value)
 
-    def _crash(self, lost: Lost, end: str, work: str) -> WorkerCrashed:
-        if isinstance(lost, Late):
-            missed = f"it did not notice the timeout of {lost.pair}"
-            return TimedOut(f"the worker process on {self.device} was killed: {missed}", lost.pair)
-        kind = WorkerWedged if isinstance(lost, Stuck) else WorkerCrashed
-        return kind(f"the worker process on {self.device} {end} while it ran {work}")
+    def _failure(self, died: Died, end: str, work: str) -> WorkerCrashed:
+        text = f"the worker process on {self.device} {end}"
+        return (
+            TimedOut(text, died.pair) if died.kind is TimedOut else died.kind(f"{text} while it ran {work}")
+        )
 
     def _refuse_if_stopped(self) -> None:
         if self._stopped:

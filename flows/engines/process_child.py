@@ -30,8 +30,8 @@ class Beat(NamedTuple):
     """The process lives, whatever its work does."""
 
 
-class Overdue(NamedTuple):
-    """A pair has taken much longer than it may, and its work has not noticed."""
+class TimeoutMissed(NamedTuple):
+    """A pair has taken much longer than its timeout, and its work has not noticed."""
 
     pair: str
 
@@ -93,11 +93,11 @@ def _watch(link: Connection) -> None:
         os._exit(1)
 
 
-def _sign_of_life(seconds: float) -> Beat | Overdue:
+def _sign_of_life(seconds: float) -> Beat | TimeoutMissed:
     if watch := current_stopwatch():
         watch.beat(seconds)
         if watch.overdue:
-            return Overdue(watch.pair)
+            return TimeoutMissed(watch.pair)
     return Beat()
 
 

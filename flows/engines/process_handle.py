@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import cast
 
-from flows.engines.process_child import PARENT_DECIDES, STOP, Beat, Overdue, Raised, Returned, serve
+from flows.engines.process_child import PARENT_DECIDES, STOP, Beat, Raised, Returned, TimeoutMissed, serve
+from flows.errors import TimedOut, WorkerCrashed, WorkerWedged
 from flows.model.events import PairProgress
 from flows.worker.link import LOST_DEVICE
 
@@ -27,7 +28,7 @@ HINTS = {
     "SIGABRT": "native code gave up, often for lack of memory",
 }
 
-Message = Beat | Overdue | PairProgress | Returned | Raised
+Message = Beat | TimeoutMissed | PairProgress | Returned | Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +46,21 @@ class Limits:
     stop_s: float
 
 
-class Lost(Exception):
-    """No answer will come; the text says why where it is not the process's own end."""
+class Died(Exception):
+    """No answer will come.
+
+    Attributes:
+        kind: which failure of a worker that is.
+        how: what it did, as the middle of a sentence; empty where its process ended by itself.
+        pair: the pair whose timeout it missed, if it is that.
+    """
+
+    def __init__(self, kind: type[WorkerCrashed] = WorkerCrashed, how: str = "", pair: str = "") -> None:
+        super().__init__(how)
+        self.kind, self.how, self.pair = kind, how, pair
 
 
-class Stuck(Lost):
-    """The process is there and gets nowhere."""
-
-
-class Late(Stuck):
-    """The process says that a pair takes much longer than it may."""
-
-    def __init__(self, pair: str) -> None:
-        super().__init__(pair)
-        self.pair = pair
-
-
-class Child:
+class ProcessHandle:
     """One process and our end of its socket pair, which closes when nobody uses it any more."""
 
     def __init__(self, device: str) -> None:
@@ -71,7 +70,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process; it heeds no signal that its parent is to decide about."""
-        with _signals_held_back():
+        with signals_held_back():
             self.process.start()
         self._theirs.close()
 
@@ -86,20 +85,20 @@ class Child:
         """The answer to a pickled request.
 
         Raises:
-            Stuck: a limit was exceeded, or, as `Late`, that of a pair; the process is still there.
-            Lost: the process ended.
+            Died: the process ended; or a limit was exceeded, and then it is still there.
         """
-        with _losses(), self._sending:
+        with _deaths(), self._sending:
             self.link.send_bytes(request)
         if stopped():  # while the request went out, perhaps, and then nobody has told
             self.stop()
-        watch = _Watch(limits)
+        patience = _Patience(limits)
         while True:
-            message = watch.wait(lambda: self._hear(TICK_S), stopped=stopped())
+            message = patience.wait(lambda: self._hear(TICK_S), stopped=stopped())
             if isinstance(message, Returned | Raised):
                 return message
-            if isinstance(message, Overdue):
-                raise Late(message.pair)
+            if isinstance(message, TimeoutMissed):
+                how = f"was killed: it did not notice the timeout of {message.pair}"
+                raise Died(TimedOut, how, message.pair)
             if isinstance(message, PairProgress):
                 on_progress(message)
 
@@ -119,7 +118,7 @@ class Child:
             self.process.kill()
             self.process.join(KILL_TIMEOUT_S)
 
-    def obituary(self) -> str:
+    def exit_reason(self) -> str:
         """How the process ended, as the middle of a sentence."""
         self.process.join(KILL_TIMEOUT_S)  # the socket closes a little earlier
         code = self.process.exitcode
@@ -133,12 +132,12 @@ class Child:
         return f"was killed by {name} ({HINTS[name]})" if name in HINTS else f"was killed by {name}"
 
     def _hear(self, timeout_s: float) -> Message | None:
-        with _losses():
+        with _deaths():
             return cast("Message", self.link.recv()) if self.link.poll(timeout_s) else None
 
 
 @dataclass(slots=True)
-class _Watch:
+class _Patience:
     """Counts the seconds that this process itself spent waiting.
 
     No clock is compared with an older one: while this process is stopped, or the machine asleep, its workers
@@ -158,29 +157,29 @@ class _Watch:
         self.silent_s = 0.0 if message else self.silent_s + waited_s
         self.stuck_s = 0.0 if isinstance(message, PairProgress) else self.stuck_s + waited_s
         if not isinstance(message, Returned | Raised):
-            self._judge()
+            self._hold_against_limits()
         return message
 
-    def _judge(self) -> None:
+    def _hold_against_limits(self) -> None:
         limits = self.limits
         if self.stop_s > limits.stop_s:
-            raise Stuck(f"went on for {limits.stop_s:g} s after it was told to stop")
+            raise Died(WorkerWedged, f"went on for {limits.stop_s:g} s after it was told to stop")
         if self.silent_s > limits.silent_s:
-            raise Stuck(f"gave no sign of life for {limits.silent_s:g} s")
+            raise Died(WorkerWedged, f"gave no sign of life for {limits.silent_s:g} s")
         if self.stuck_s > limits.stuck_s:
-            raise Stuck(f"made no progress for {limits.stuck_s:g} s")
+            raise Died(WorkerWedged, f"made no progress for {limits.stuck_s:g} s")
 
 
 @contextmanager
-def _losses() -> Iterator[None]:
+def _deaths() -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as error:
-        raise Lost from error
+        raise Died from error
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Let a process start with SIGINT and SIGTERM blocked, until it has decided to ignore them."""
     resource_tracker.ensure_running()  # its own start would unblock them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)

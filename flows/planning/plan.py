@@ -18,6 +18,7 @@ from flows.model.blend import converted
 from flows.model.identity import ingredients_of
 from flows.model.pair import Input, Pair
 from flows.model.regions import converted_regions, roles
+from flows.model.shard import WHOLE, Shard
 from flows.model.sheet import Sheet
 from flows.planning.candidates import Draft
 from flows.planning.conflicts import keep_inputs_apart
@@ -83,8 +84,10 @@ class Plan:
         return dict(Counter(planned.reason for planned in self.todo).most_common())
 
 
-def make_plan(manifest: Manifest) -> Plan:
-    """Expand, pair, name and judge everything that `manifest` asks for.
+def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
+    """Expand, pair, name and judge everything that `manifest` asks for in a shard.
+
+    Names are checked over the whole manifest; pictures and records are looked at for the shard's pairs alone.
 
     Raises:
         ManifestError: a pattern matches nothing, names collide, or results would replace inputs;
@@ -98,6 +101,7 @@ def make_plan(manifest: Manifest) -> Plan:
     pairing = pair_up(manifest, contents.found, styles.found)
     keep_inputs_apart(pairing, [*contents.found, *styles.found], manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems])
+    pairing.drafts = [draft for draft in pairing.drafts if shard.holds(draft.name)]
     inputs, missing = look_up(
         _places(contents, styles, pairing), bounds=_bounds(manifest, contents, styles, pairing)
     )

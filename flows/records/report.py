@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Literal
 
 from flows.model.pair import Outcome
+from flows.records.exit_codes import ALL_DONE, INTERRUPTED, SOME_FAILED, STOPPED_EARLY
 
 REPORT_NAME = "report.json"
 REPORT_VERSION = 1
 FAILURES_LISTED = 1000
-
-ALL_DONE, NOTHING_STARTED, INVALID, SOME_FAILED, STOPPED_EARLY = 0, 1, 2, 3, 4
-ALREADY_RUNNING, INTERRUPTED = 11, 130
 
 End = Literal["finished", "stopped", "interrupted"]
 
@@ -43,6 +41,11 @@ class Tally:
     made: int = 0
     kinds: dict[str, str] = field(default_factory=dict)
     failures: list[Failed] = field(default_factory=list)
+
+    @property
+    def ended(self) -> int:
+        """How many pairs are done or failed."""
+        return self.made + len(self.kinds)
 
     def add(self, outcome: Outcome) -> None:
         """Count a pair that is done or failed."""
@@ -116,38 +119,36 @@ class Report:
         return "; ".join(parts)
 
 
-def summed_up(
-    *,
-    manifest: str,
-    output: str,
-    planned: int,
-    done_before: int,
-    tally: Tally,
-    end: End,
-    reason: str,
-    devices: tuple[str, ...],
-    warnings: tuple[str, ...],
-    storage_retries: int,
-    seconds: float,
-    started_at: datetime,
-) -> Report:
-    """The report of a run; every planned pair is counted once."""
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a report says of a run beside the pairs that it tried; see `Report` for the words."""
+
+    manifest: str
+    output: str
+    planned: int
+    done_before: int
+    end: End
+    reason: str
+    devices: tuple[str, ...]
+    warnings: tuple[str, ...]
+    storage_retries: int
+    seconds: float
+    started_at: datetime
+
+
+def summed_up(facts: RunFacts, tally: Tally) -> Report:
+    """The report of a run that ends now; every planned pair is counted once."""
+    plain = {field.name: getattr(facts, field.name) for field in fields(facts)}
     return Report(
-        manifest=manifest,
-        output=output,
-        planned=planned,
-        done_before=done_before,
-        done=tally.made,
-        failed=len(tally.kinds),
-        left=planned - done_before - tally.made - len(tally.kinds),
-        end=end,
-        reason=reason,
-        failures=tuple(tally.failures),
-        failures_by_kind=dict(Counter(tally.kinds.values()).most_common()),
-        devices=devices,
-        warnings=warnings,
-        storage_retries=storage_retries,
-        seconds=round(seconds, 3),
-        started_at=started_at.isoformat(timespec="seconds"),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        **plain
+        | {
+            "done": tally.made,
+            "failed": len(tally.kinds),
+            "left": facts.planned - facts.done_before - tally.ended,
+            "failures": tuple(tally.failures),
+            "failures_by_kind": dict(Counter(tally.kinds.values()).most_common()),
+            "seconds": round(facts.seconds, 3),
+            "started_at": facts.started_at.isoformat(timespec="seconds"),
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
     )

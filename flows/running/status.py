@@ -7,21 +7,15 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Column, Table
-
 from flows.errors import BatchError, NotFound
 from flows.manifest.load import Manifest
-from flows.model.durations import LONGEST_S, in_words
+from flows.model.durations import LONGEST_S
 from flows.planning.plan import Plan, make_plan
-from flows.planning.sheets_due import sheet_facts, sheet_line
+from flows.planning.sheets_due import sheet_facts
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import REPORT_NAME, Failed
 from flows.storage.base import Storage, open_storage
 from flows.storage.lock import Holder, current_holder
-from flows.text import safe_text
-
-ROWS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +80,6 @@ def look(manifest: Manifest) -> Status:
         and (failure := _failure(storage, planned.pair.record_name))
     )
     return Status(plan, failed, current_holder(storage), _last_report(storage))
-
-
-def print_status(found: Status, console: Console) -> None:
-    """The status for people: counts, who is at work, and the failures."""
-    counts = found.facts()["counts"]
-    line = f"{counts['done']} of {counts['planned']} done, {counts['failed']} failed, in {found.plan.output}"
-    console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
-    if found.plan.sheets:
-        console.print(safe_text(sheet_line(found.plan)), markup=False, highlight=False, soft_wrap=True)
-    if found.seconds_left is not None:
-        pace = f"about {in_words(found.seconds_left)} for the rest at the pace of the last run"
-        console.print(pace, markup=False, highlight=False)
-    if found.holder:
-        holder = found.holder
-        console.print(
-            f"running on {holder.host}, pid {holder.pid}, since {holder.started:%Y-%m-%d %H:%M:%S %Z}"
-        )
-    elif found.plan.todo and found.last_report.get("end") in ("stopped", "interrupted"):
-        last = f"the last run ended early: {found.last_report.get('reason')}"
-        console.print(safe_text(last), markup=False, highlight=False, soft_wrap=True)
-    if found.failed:
-        headers = [Column(header, overflow="fold") for header in ("failed pair", "kind", "message")]
-        table = Table(*headers, box=None, pad_edge=False)
-        for failure in found.failed[:ROWS_SHOWN]:
-            table.add_row(*map(safe_text, (failure.name, failure.kind, failure.message)))
-        console.print(table, markup=False, highlight=False)
-    if (left := len(found.failed) - ROWS_SHOWN) > 0:
-        console.print(f"and {left} more; --json lists all", highlight=False)
 
 
 def _failure(storage: Storage, name: str) -> Failed | None:

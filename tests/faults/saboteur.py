@@ -80,7 +80,7 @@ class _AfterImport(MetaPathFinder):
 
     def __init__(self, striker: _Striker) -> None:
         self._wraps: dict[str, Callable[[Any], None]] = {
-            "flows.engines.process": striker.wrap_pool,
+            "flows.worker.link": striker.wrap_link,
             "flows.storage.local": striker.wrap_local,
             "flows.storage.s3": striker.wrap_s3,
         }
@@ -111,8 +111,8 @@ class _Striker:
         """What this thread is reading or writing."""
         return getattr(self._here, "name", "")
 
-    def wrap_pool(self, pool: Any) -> None:
-        pool.report = self._before("optimise", pool.report)
+    def wrap_link(self, link: Any) -> None:
+        link.report = self._before("optimise", link.report)
 
     def wrap_local(self, module: Any) -> None:
         storage = module.LocalStorage

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -28,13 +29,12 @@ from small_batch import (
     written_at,
 )
 
-from flows.engines.process import DeviceChild
+from flows.engines.process import WorkerProcess
 from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
-from flows.running.run import Run
 from flows.text import MESSAGE_BYTES
 from flows.worker import calls as worker_calls
 
@@ -74,7 +74,7 @@ def test_row_19_what_counts_is_the_bytes_that_were_used(home: Path) -> None:
     photo, path = home / "photos/p0.png", home / "m.yaml"
     before = hashlib.sha256(photo.read_bytes()).hexdigest()
 
-    def replace_photo(_: Run) -> None:
+    def replace_photo(_: object) -> None:
         draw(photo, 77)
 
     run_here(path, Audience(), at_start=replace_photo)
@@ -99,13 +99,12 @@ def test_row_41_changed_settings_are_said_before_and_old_pictures_never_pass_for
     assert planned.returncode == 0
     assert "4 pairs, 0 done, 4 to do" in planned.stdout
     assert re.search(r"p1__s1 +.*steps.* 5.* 6", planned.stdout), planned.stdout
-    runs: list[Run] = []
 
     def stop(progress: PairProgress) -> None:
         if progress.pair == "p0__s1":
-            runs[0].stop("stopped", "enough")
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    run_here(path, Audience(stop), at_start=runs.append)
+    run_here(path, Audience(stop))
     for pair in ("p0__s0", "p1__s0", "p0__s1", "p1__s1"):
         made = record(home, pair)
         picture = (home / f"out/{pair}.png").read_bytes()
@@ -124,14 +123,14 @@ def test_row_45_a_pair_delivered_to_two_workers_at_once_is_made_as_if_once(home:
     jobs = [Job(one.pair, plan.output, one.identity) for one in plan.todo]
 
     def deliver_all(name: str) -> list[str]:
-        with DeviceChild(name, initializer=worker_calls.start, initargs=("cpu", 1, None, 30)) as child:
+        with WorkerProcess(name, initializer=worker_calls.start, initargs=("cpu", 1, None, 30)) as child:
             return [child.call(worker_calls.run_pairs, [job], ())[0].status for job in jobs]
 
     with ThreadPoolExecutor(2) as threads:
         statuses = list(threads.map(deliver_all, ("one", "two")))
     assert {status for ended in statuses for status in ended} <= {"done", "skipped"}
     assert tree(home / "out") == tree(home / "calm")
-    with DeviceChild("again", initializer=worker_calls.start, initargs=("cpu", 1, None, 30)) as child:
+    with WorkerProcess("again", initializer=worker_calls.start, initargs=("cpu", 1, None, 30)) as child:
         kept = written_at(home / "out")
         assert [child.call(worker_calls.run_pairs, [job], ())[0].status for job in jobs] == ["skipped"] * 4
     assert written_at(home / "out") == kept

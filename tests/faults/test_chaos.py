@@ -160,7 +160,7 @@ def _prefect() -> AbstractContextManager[Family]:
     """A server such as a user may have; prints `url` and where it is."""
     script = (
         "import signal\n"
-        "from flows.engines.prefect.server import prefect_server\n"
+        "from prefect_server import prefect_server\n"
         "with prefect_server() as url:\n"
         "    print('url', url, flush=True)\n"
         "    signal.pause()\n"

@@ -133,7 +133,7 @@ def test_row_44_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Pa
     path = manifest(calm, settings=LONG, output="serverless")
     began = (
         "import signal\n"
-        "from flows.engines.prefect.server import prefect_server\n"
+        "from prefect_server import prefect_server\n"
         "with prefect_server() as url:\n"
         "    print('url', url, flush=True)\n"
         "    signal.pause()\n"
@@ -156,7 +156,7 @@ def test_row_44_a_server_that_is_down_at_the_start_is_said_in_one_sentence(calm:
     assert done.returncode == 1
     (said,) = done.stderr.splitlines()
     assert "no Prefect server answers there" in said
-    assert "unset PREFECT_API_URL to run with a private one" in said
+    assert "unset PREFECT_API_URL to run without one" in said
     assert "hunter2" not in said
     assert tree(calm / "no-server") == {}
 
@@ -188,7 +188,7 @@ def test_row_09_an_output_on_a_file_system_without_writing_is_refused(tmp_path: 
 def _as_nobody(manifest_path: Path) -> subprocess.CompletedProcess[str]:
     """A run by a user whom permissions bind; root is not. A plan loads all modules while they may be read."""
     script = (
-        "import contextlib, os, sys, flows.cli.app, flows.running.command\n"
+        "import contextlib, os, sys, flows.cli.app, flows.cli.run\n"
         f"sys.argv = ['stylize', 'plan', {str(manifest_path)!r}]\n"
         "with contextlib.suppress(SystemExit): flows.cli.app.main()\n"
         f"if os.geteuid() == 0: os.seteuid({NOBODY})\n"

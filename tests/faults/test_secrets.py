@@ -26,7 +26,7 @@ SECRETS = (
 )
 SERVER = """
 import signal
-from flows.engines.prefect.server import prefect_server
+from prefect_server import prefect_server
 with prefect_server() as url:
     print("url", url, flush=True)
     signal.pause()

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from small_batch import Audience, manifest, record, run_here, small_batch, tree
+from small_batch import Audience, manifest, pids_of, processes_of, record, run_here, small_batch, tree
 
+from flows.engines.local import LocalEngine
 from flows.engines.supervisor import MAX_ATTEMPTS
 from flows.model.events import PairProgress
-from flows.running.run import Run
 from flows.worker import batch as worker_batch
 from flows.worker import calls as worker_calls
 
@@ -33,18 +33,18 @@ class Hypnotist:
     def __init__(self, pair: str, times: int) -> None:
         self.pair, self.times = pair, times
         self.victims: list[int] = []
-        self.runs: list[Run] = []
+        self.engines: list[LocalEngine] = []
         self.audience = Audience(self._stop)
 
-    def watch(self, run: Run) -> None:
+    def watch(self, engine: LocalEngine) -> None:
         """From now on; a run would usually wait two minutes for a sign of life."""
-        self.runs.append(run)
-        for child in run._children:
-            child._silence_s = 3.0
+        self.engines.append(engine)
+        for process in processes_of(engine):
+            process._silence_s = 3.0
 
     def _stop(self, progress: PairProgress) -> None:
         if progress.pair == self.pair and len(self.victims) < self.times:
-            pids = [child.pid for child in self.runs[0]._children if child.pid]
+            pids = pids_of(self.engines[0])
             if pids[0] not in self.victims:
                 self.victims += pids
                 os.kill(pids[0], signal.SIGSTOP)
@@ -63,8 +63,8 @@ def start_on_a_device_that_fails_once(latch: Path, *how: Any) -> None:
 
 
 def test_a_worker_that_lost_its_device_gives_way_to_one_that_has_it(home: Path) -> None:
-    def doom(run: Run) -> None:
-        for child in run._children:
+    def doom(engine: LocalEngine) -> None:
+        for child in processes_of(engine):
             assert child._child
             assert child._initializer
             child._discard(child._child)
@@ -105,10 +105,10 @@ def test_a_pair_that_takes_longer_than_its_timeout_fails_and_its_worker_goes_on(
     endless = "{content: photos/p1.png, style: paintings/s0.png, settings: {steps: 10000}}"
     others = [f"{{content: photos/p0.png, style: paintings/s{number}.png}}" for number in range(2)]
     path = manifest(home, f"timeout: 6s\npairs: [{endless}, {', '.join(others)}]")
-    pids: set[int | None] = set()
-    runs: list[Run] = []
-    audience = Audience(lambda _: pids.add(runs[0]._children[0].pid))
-    ended = run_here(path, audience, at_start=runs.append)
+    pids: set[int] = set()
+    engines: list[LocalEngine] = []
+    audience = Audience(lambda _: pids.update(pids_of(engines[0])))
+    ended = run_here(path, audience, at_start=engines.append)
     assert (ended.done, ended.failures_by_kind, ended.exit_code) == (2, {"timeout": 1}, 3)
     assert len(pids) == 1, "the worker noticed by itself"
     told = record(home, "p1__s0").failure

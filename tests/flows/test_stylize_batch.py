@@ -9,7 +9,7 @@ from small_batch import report, small_batch, tree
 
 DEPLOYED = """
 import json, sys
-from flows.engines.prefect.server import prefect_server
+from prefect_server import prefect_server
 
 if __name__ == "__main__":
     with prefect_server():

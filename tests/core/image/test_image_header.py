@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -173,7 +174,7 @@ def test_damage_is_refused_by_name_or_does_no_harm(name: str, data: st.DataObjec
         picture = decoded(bytes(damaged))
     except BadImage as error:
         assert str(error).startswith("photos/a.jpg: ")  # noqa: PT017
-        assert "0x" not in str(error).replace("unknown data", "")  # noqa: PT017
+        assert not re.search(r"\b0x", str(error))  # noqa: PT017
     else:
         assert bool(picture.rgb.isfinite().all())
 

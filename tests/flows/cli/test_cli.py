@@ -247,7 +247,7 @@ def test_a_batch_on_the_command_line_wins_over_the_manifests(
         seen.append(loaded.batch)
         raise typer.Exit
 
-    monkeypatch.setattr("flows.running.command.run_manifest", told)
+    monkeypatch.setattr("flows.cli.run.run_here", told)
     for options in ((), ("--batch", "auto"), ("--batch", "7")):
         assert command("run", "m.yaml", *options).exit_code == 0
     assert seen == [4, None, 7]

@@ -14,7 +14,7 @@ from contextlib import suppress
 import pytest
 from processes import eventually, family, needs_proc
 
-from flows.engines.process import DeviceChild
+from flows.engines.process import WorkerProcess
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
 from flows.model.events import PairProgress
 from flows.storage.process_id import is_alive
@@ -106,33 +106,33 @@ def work_without_listening() -> None:
 
 
 def test_one_process_serves_call_after_call() -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         assert child.call(add, 1, 2) == 3
         first = child.call(os.getpid)
         assert child.call(os.getpid) == first == child.pid != os.getpid()
 
 
 def test_the_initializer_runs_once_and_before_everything_else() -> None:
-    with DeviceChild("cpu", initializer=prepare, initargs=("weights",)) as child:
+    with WorkerProcess("cpu", initializer=prepare, initargs=("weights",)) as child:
         assert child.call(prepared_with) == ["weights"]
         assert child.call(prepared_with) == ["weights"]
 
 
 def test_an_initializer_that_fails_is_the_callers_error_every_time() -> None:
-    with DeviceChild("cpu", initializer=refuse, initargs=("no such device",)) as child:
+    with WorkerProcess("cpu", initializer=refuse, initargs=("no such device",)) as child:
         for _ in range(2):
             with pytest.raises(ValueError, match="no such device"):
                 child.call(add, 1, 2)
 
 
 def test_large_arguments_and_results_pass() -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         assert child.call(len, bytes(5_000_000)) == 5_000_000
         assert child.call(make, 5_000_000) == bytes(5_000_000)
 
 
 def test_an_exception_arrives_with_its_type_and_the_childs_traceback() -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         with pytest.raises(ValueError, match="not this picture") as caught:
             child.call(refuse, "not this picture")
         assert "in refuse" in caught.value.__notes__[0]
@@ -146,7 +146,7 @@ def test_an_exception_arrives_with_its_type_and_the_childs_traceback() -> None:
 def test_what_cannot_travel_arrives_as_an_error_with_its_text(
     function: Callable[[], object], words: str
 ) -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         with pytest.raises(Exception, match=words):
             child.call(function)
         assert child.call(add, 1, 2) == 3
@@ -154,14 +154,14 @@ def test_what_cannot_travel_arrives_as_an_error_with_its_text(
 
 def test_progress_arrives_in_order_before_the_call_returns() -> None:
     seen: list[PairProgress] = []
-    with DeviceChild("cpu", on_progress=seen.append) as child:
+    with WorkerProcess("cpu", on_progress=seen.append) as child:
         assert child.call(optimise, "a", 20) == "done"
         assert seen == [PairProgress("a", step, 1.0 / (step + 1)) for step in range(20)]
 
 
 def test_a_stop_while_a_request_goes_out_does_not_garble_it() -> None:
     """Such as that of many pairs, which needs more than one write."""
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         child.call(len, b"warm")
 
         def strike() -> None:
@@ -200,7 +200,7 @@ def test_outside_a_worker_process_nobody_listens_and_nobody_stops_us() -> None:
 def test_a_crash_names_its_cause_and_the_next_call_finds_a_fresh_child(
     function: Callable[[int], None], argument: int, words: str
 ) -> None:
-    with DeviceChild("cuda:7", initializer=prepare, initargs=("again",)) as child:
+    with WorkerProcess("cuda:7", initializer=prepare, initargs=("again",)) as child:
         before = child.call(os.getpid)
         with pytest.raises(WorkerCrashed, match=words):
             child.call(function, argument)
@@ -212,8 +212,8 @@ def test_a_child_killed_in_mid_progress_costs_one_call_and_no_other_child() -> N
     moving, other_moving = threading.Event(), threading.Event()
     with (
         ThreadPoolExecutor() as threads,
-        DeviceChild("cuda:0", on_progress=lambda _: moving.set()) as doomed,
-        DeviceChild("cuda:1", on_progress=lambda _: other_moving.set()) as other,
+        WorkerProcess("cuda:0", on_progress=lambda _: moving.set()) as doomed,
+        WorkerProcess("cuda:1", on_progress=lambda _: other_moving.set()) as other,
     ):
         lost, kept = (
             threads.submit(doomed.call, optimise, "a", 10**6),
@@ -230,14 +230,14 @@ def test_a_child_killed_in_mid_progress_costs_one_call_and_no_other_child() -> N
 
 
 def test_a_child_that_died_while_idle_is_replaced_in_silence() -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         os.kill(child.call(os.getpid), signal.SIGKILL)
         assert eventually(lambda: child.pid is None)
         assert child.call(add, 1, 2) == 3
 
 
 def test_a_child_that_does_not_heed_the_timeout_of_a_pair_is_killed() -> None:
-    with DeviceChild("cuda:7") as child:
+    with WorkerProcess("cuda:7") as child:
         with pytest.raises(TimedOut, match="cuda:7 was killed: it did not notice the timeout of a") as late:
             child.call(overstay, "a", 1.0)
         assert late.value.pair == "a"
@@ -245,7 +245,7 @@ def test_a_child_that_does_not_heed_the_timeout_of_a_pair_is_killed() -> None:
 
 
 def test_the_time_of_a_pair_is_counted_from_its_own_beginning_to_its_end() -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         for _ in range(3):
             assert 0 < child.call(take_time, "a", 2.5) < 2.5
 
@@ -254,7 +254,7 @@ def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() ->
     def interrupt(_: PairProgress) -> None:
         raise KeyboardInterrupt
 
-    with DeviceChild("cpu", on_progress=interrupt) as child:
+    with WorkerProcess("cpu", on_progress=interrupt) as child:
         with pytest.raises(KeyboardInterrupt):
             child.call(optimise, "a", 3)
         assert child.call(add, 1, 2) == 3
@@ -265,7 +265,7 @@ def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() ->
 
 @pytest.mark.parametrize("work", [stand_still, compute_without_letting_other_threads_run])
 def test_a_child_that_gives_no_sign_of_life_is_killed_and_replaced(work: Callable[[], None]) -> None:
-    with DeviceChild("cuda:7", silence_s=3) as child:
+    with WorkerProcess("cuda:7", silence_s=3) as child:
         before = child.call(os.getpid)
         with pytest.raises(
             WorkerWedged, match=f"cuda:7 gave no sign of life for 3 s while it ran {work.__name__}"
@@ -276,14 +276,14 @@ def test_a_child_that_gives_no_sign_of_life_is_killed_and_replaced(work: Callabl
 
 
 def test_a_child_that_lives_but_gets_nowhere_is_killed_and_replaced() -> None:
-    with DeviceChild("cpu", silence_s=30) as child:
+    with WorkerProcess("cpu", silence_s=30) as child:
         with pytest.raises(WorkerWedged, match=r"made no progress for 2\.5 s while it ran work_without_list"):
             child.call(work_without_listening, stuck_s=2.5)
         assert child.call(add, 1, 2) == 3
 
 
 def test_work_that_makes_progress_may_take_longer_than_the_limit_for_getting_stuck() -> None:
-    with DeviceChild("cpu") as child:
+    with WorkerProcess("cpu") as child:
         assert child.call(optimise, "a", 350, stuck_s=3) == "done"
 
 
@@ -291,7 +291,7 @@ def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
     moving = threading.Event()
     with (
         ThreadPoolExecutor() as threads,
-        DeviceChild("cpu", stop_s=0.5, on_progress=lambda _: moving.set()) as child,
+        WorkerProcess("cpu", stop_s=0.5, on_progress=lambda _: moving.set()) as child,
     ):
         outcome = threads.submit(child.call, work_without_listening)
         assert moving.wait(30)
@@ -306,7 +306,7 @@ def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
 
 def test_stop_reaches_a_call_between_two_steps() -> None:
     moving = threading.Event()
-    with ThreadPoolExecutor() as threads, DeviceChild("cpu", on_progress=lambda _: moving.set()) as child:
+    with ThreadPoolExecutor() as threads, WorkerProcess("cpu", on_progress=lambda _: moving.set()) as child:
         outcome = threads.submit(child.call, optimise, "a", 10**6)
         assert moving.wait(30)
         child.stop()
@@ -315,7 +315,7 @@ def test_stop_reaches_a_call_between_two_steps() -> None:
 
 def test_closing_kills_a_child_that_does_not_listen_and_blames_nobody() -> None:
     moving = threading.Event()
-    with ThreadPoolExecutor() as threads, DeviceChild("cpu", on_progress=lambda _: moving.set()) as child:
+    with ThreadPoolExecutor() as threads, WorkerProcess("cpu", on_progress=lambda _: moving.set()) as child:
         outcome = threads.submit(child.call, work_without_listening)
         assert moving.wait(30)
         child.close(grace_s=0.1)
@@ -325,7 +325,7 @@ def test_closing_kills_a_child_that_does_not_listen_and_blames_nobody() -> None:
 
 
 def test_no_call_starts_after_the_end() -> None:
-    child = DeviceChild("cpu")
+    child = WorkerProcess("cpu")
     child.close()
     with pytest.raises(WorkerStopped):
         child.call(add, 1, 2)
@@ -334,7 +334,7 @@ def test_no_call_starts_after_the_end() -> None:
 
 WORKING = """
 import time
-from flows.engines.process import DeviceChild
+from flows.engines.process import WorkerProcess
 from flows.model.events import PairProgress
 from flows.worker.link import report, should_stop
 
@@ -357,8 +357,8 @@ START = """
 import runpy, sys
 sys.path.insert(0, {folder!r})
 import working
-from flows.engines.process import DeviceChild
-child = DeviceChild("cpu", silence_s=6, on_progress=lambda _: print("working", flush=True))
+from flows.engines.process import WorkerProcess
+child = WorkerProcess("cpu", silence_s=6, on_progress=lambda _: print("working", flush=True))
 try:
     print("ended:", child.call(working.{function}), flush=True)
 finally:
@@ -411,9 +411,7 @@ def test_time_in_which_the_whole_family_is_stopped_is_held_against_nobody(
 
 @needs_proc
 def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
-    script = (
-        'from flows.engines.process import DeviceChild; c = DeviceChild("cpu"); print("got", c.call(abs, -1))'
-    )
+    script = 'from flows.engines.process import WorkerProcess as W; print("got", W("cpu").call(abs, -1))'
     with family(script) as ours:
         assert ours.wait_for("got") == "1"
         assert ours.end() == 0

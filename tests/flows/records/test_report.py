@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flows.model.pair import Outcome
-from flows.records.report import FAILURES_LISTED, Report, Tally, summed_up
+from flows.records.report import FAILURES_LISTED, Report, RunFacts, Tally, summed_up
 
 
 def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
@@ -19,7 +19,6 @@ def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
         "output": "/out",
         "planned": len(outcomes),
         "done_before": 0,
-        "tally": tally,
         "end": "finished",
         "reason": "",
         "devices": ("cpu",),
@@ -28,7 +27,7 @@ def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
         "seconds": 1.23456,
         "started_at": datetime(2026, 1, 2, tzinfo=UTC),
     }
-    return summed_up(**(facts | changes))
+    return summed_up(RunFacts(**(facts | changes)), tally)
 
 
 DONE = Outcome("a", "done")

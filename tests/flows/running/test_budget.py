@@ -4,12 +4,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from small_batch import Audience, manifest, report, run_here, small_batch, stylize, tree
+from small_batch import Audience, manifest, report, small_batch, stylize, tree
 
+from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
+from flows.manifest.load import load_manifest
+from flows.planning.plan import make_plan
+from flows.records.report import Report
 from flows.running import budget
 from flows.running.budget import UNLIMITED, Budget, budget_of, watched
-from flows.running.run import Run
+from flows.running.run import Beginning, Run
 
 
 def given(**options: str | float) -> Budget:
@@ -83,17 +87,29 @@ def test_a_run_within_its_budget_hears_nothing_of_it(limit_s: float) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "budget"]
 
 
+def wound_down_at_the_first_step(path: Path) -> tuple[Audience, Report]:
+    """A run that is told to wind down while its first pair is in flight."""
+    loaded, told = load_manifest(path), list[object]()
+
+    def enough(progress: object) -> None:
+        if not told:
+            told.append(progress)
+            run.wind_down("the purse is empty")
+
+    audience = Audience(enough)
+    engine = LocalEngine(on_progress=audience.pair_progress, note=audience.note)
+    run = Run(make_plan(loaded), engine, audience)
+    try:
+        run.make_pairs(loaded, device="cpu", workers=1)
+    finally:
+        engine.close()
+    return audience, run.report(loaded, Beginning())
+
+
 @pytest.mark.slow
 def test_a_run_that_winds_down_ends_the_pair_in_flight_and_begins_no_other(tmp_path: Path) -> None:
     small_batch(tmp_path)
-    runs: list[Run] = []
-
-    def enough(progress: object) -> None:
-        if not runs[0]._enough:
-            runs[0].wind_down("the purse is empty")
-
-    audience = Audience(enough)
-    ended = run_here(manifest(tmp_path), audience, at_start=runs.append)
+    audience, ended = wound_down_at_the_first_step(manifest(tmp_path))
     assert (ended.done, ended.failed, ended.left, ended.end, ended.exit_code) == (1, 0, 3, "stopped", 4)
     assert ended.reason == "the purse is empty"
     assert "3 left: run the same command again" in ended.sentence()
@@ -105,9 +121,7 @@ def test_a_run_that_winds_down_ends_the_pair_in_flight_and_begins_no_other(tmp_p
 @pytest.mark.slow
 def test_a_budget_that_is_used_up_by_the_last_pair_stops_nothing(tmp_path: Path) -> None:
     small_batch(tmp_path, photos=1, paintings=1)
-    runs: list[Run] = []
-    audience = Audience(lambda _: runs[0].wind_down("the purse is empty"))
-    ended = run_here(manifest(tmp_path), audience, at_start=runs.append)
+    _, ended = wound_down_at_the_first_step(manifest(tmp_path))
     assert (ended.done, ended.left, ended.end, ended.exit_code) == (1, 0, "finished", 0)
 
 

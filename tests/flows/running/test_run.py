@@ -7,14 +7,29 @@ from pathlib import Path
 
 import pytest
 from processes import eventually
-from small_batch import FAST, Audience, manifest, record, report, run_here, small_batch, tree, written_at
+from small_batch import (
+    FAST,
+    Audience,
+    manifest,
+    pids_of,
+    record,
+    report,
+    run_here,
+    small_batch,
+    tree,
+    written_at,
+)
 
+from flows.engines.local import LocalEngine
 from flows.engines.supervisor import MAX_ATTEMPTS
 from flows.errors import AlreadyRunning
 from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
-from flows.running.run import Run, open_run
+from flows.model.shard import Shard
+from flows.running.run import run_shard
+from flows.storage.base import open_storage
+from flows.storage.lock import hold_output
 from flows.storage.process_id import hostname, is_alive, place
 from flows.worker.devices import slots
 from stylize_core.errors import BadWeights, DeviceUnavailable
@@ -29,14 +44,11 @@ def home(tmp_path: Path) -> Path:
 
 
 class Spy:
-    """Knows a run and the pids of its workers, to harm them from outside."""
+    """Knows the workers of a run, to harm them from outside."""
 
     def __init__(self) -> None:
-        self.runs: list[Run] = []
+        self.engines: list[LocalEngine] = []
         self.harmed: list[str] = []
-
-    def pids(self) -> list[int]:
-        return [child.pid for child in self.runs[0]._children if child.pid]
 
     def kill_on(self, pair: str, times: int) -> Audience:
         """An audience that kills the only worker when the pair makes progress."""
@@ -44,7 +56,7 @@ class Spy:
         def kill(progress: PairProgress) -> None:
             if progress.pair == pair and len(self.harmed) < times and progress.step >= 2:
                 self.harmed.append(pair)
-                for pid in self.pids():
+                for pid in pids_of(self.engines[0]):
                     os.kill(pid, signal.SIGKILL)
 
         return Audience(kill)
@@ -55,7 +67,7 @@ def test_a_worker_killed_under_a_pair_costs_one_attempt_and_nothing_else(home: P
     run_here(path, Audience())
     spy = Spy()
     audience = spy.kill_on("p1__s0", times=1)
-    ended = run_here(manifest(home), audience, at_start=spy.runs.append)
+    ended = run_here(manifest(home), audience, at_start=spy.engines.append)
     assert spy.harmed == ["p1__s0"]
     assert set(audience.statuses().values()) == {"done"}
     assert (ended.done, ended.failed, ended.exit_code) == (4, 0, 0)
@@ -66,7 +78,7 @@ def test_a_worker_killed_under_a_pair_costs_one_attempt_and_nothing_else(home: P
 def test_all_pairs_that_a_dead_worker_had_in_hand_are_named_and_tried_alone(home: Path) -> None:
     spy = Spy()
     audience = spy.kill_on("p0__s0", times=1)
-    assert run_here(manifest(home), audience, at_start=spy.runs.append).done == 4
+    assert run_here(manifest(home), audience, at_start=spy.engines.append).done == 4
     (note,) = audience.notes
     assert note.startswith("p0__s0, p1__s0: the worker process on cpu was killed by SIGKILL")
     assert note.endswith("attempt 1 of 3; each goes on alone")
@@ -91,7 +103,7 @@ def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_done(home
     newer = manifest(home, settings="encoder: slim, size: 64, steps: 6")
     for runs, done in ((1, 3), (2, 0)):
         spy = Spy()
-        ended = run_here(newer, spy.kill_on("p1__s0", times=MAX_ATTEMPTS), at_start=spy.runs.append)
+        ended = run_here(newer, spy.kill_on("p1__s0", times=MAX_ATTEMPTS), at_start=spy.engines.append)
         assert (ended.done, ended.failed, ended.exit_code) == (done, 1, 3)
         assert ended.failures_by_kind == {"crashed": 1}
         told = record(home, "p1__s0")
@@ -113,34 +125,29 @@ def test_two_workers_share_the_pairs_and_make_the_same_pictures(home: Path) -> N
     assert pictures[0] == pictures[1]
 
 
-def test_a_chunk_that_is_delivered_twice_is_done_once(home: Path) -> None:
-    audience = Audience()
-    with open_run(load_manifest(manifest(home)), device="cpu", workers=1, listener=audience) as run:
-        run.start_workers()
-        assert run.run_chunk(0) == {"done": len(run.chunks[0].jobs)}
-        assert run.run_chunk(0) == {}
-        assert 0 not in run.unbegun
-    assert len(audience.outcomes) == len(run.chunks[0].jobs)
-
-
-def test_every_chunk_is_named_and_together_they_are_the_plan(home: Path) -> None:
-    with open_run(load_manifest(manifest(home)), device="cpu", workers=2, listener=Audience()) as run:
-        names = [job.pair.name for chunk in run.chunks for job in chunk.jobs]
-        assert names == [planned.pair.name for planned in run.plan.todo]
-        assert run.unbegun == [chunk.number for chunk in run.chunks]
+def test_a_run_over_shards_makes_each_pair_once_and_all_of_them(home: Path) -> None:
+    made = []
+    for index in range(3):
+        audience = Audience()
+        report = run_shard(load_manifest(manifest(home)), Shard(index, 3), device="cpu", listener=audience)
+        assert report.exit_code == 0
+        assert report.planned == report.done == len(audience.outcomes)
+        made += [outcome.name for outcome in audience.outcomes]
+    assert sorted(made) == ["p0__s0", "p0__s1", "p1__s0", "p1__s1"]
+    assert run_here(manifest(home), Audience()).done_before == 4
 
 
 def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Path) -> None:
-    runs: list[Run] = []
+    engines: list[LocalEngine] = []
     pids: list[int] = []
 
-    def stop(progress: PairProgress) -> None:
-        if progress.pair == "p0__s1":
-            pids.extend(child.pid for child in runs[0]._children if child.pid)
-            runs[0].stop("interrupted", "interrupted")
+    def press_ctrl_c(progress: PairProgress) -> None:
+        if progress.pair == "p0__s1" and not pids:
+            pids.extend(pids_of(engines[0]))
+            os.kill(os.getpid(), signal.SIGINT)
 
-    audience = Audience(stop)
-    ended = run_here(manifest(home, settings=LONG), audience, at_start=runs.append)
+    audience = Audience(press_ctrl_c)
+    ended = run_here(manifest(home, settings=LONG), audience, at_start=engines.append)
     assert (ended.end, ended.exit_code, ended.done, ended.left) == ("interrupted", 130, 2, 2)
     assert report(home)["left"] == 2
     assert sorted(tree(home / "out")) == ["p0__s0.json", "p0__s0.png", "p1__s0.json", "p1__s0.png"]
@@ -153,16 +160,16 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Pa
 
 
 def test_a_full_disk_stops_the_run_says_so_and_is_no_fault_of_the_pair(home: Path) -> None:
-    runs: list[Run] = []
+    engines: list[LocalEngine] = []
 
     def fill_up(progress: PairProgress) -> None:
         if progress.pair == "p0__s1":
             # the pair before may still be on its way to the disk
             assert eventually((home / "out/p1__s0.json").exists)
-            (pid,) = [child.pid for child in runs[0]._children if child.pid]
+            (pid,) = pids_of(engines[0])
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, 100))
 
-    ended = run_here(manifest(home), Audience(fill_up), at_start=runs.append)
+    ended = run_here(manifest(home), Audience(fill_up), at_start=engines.append)
     assert (ended.end, ended.exit_code, ended.done, ended.left) == ("stopped", 4, 2, 2)
     assert "p0__s1.png" in ended.reason
     assert ended.reason in ended.sentence()
@@ -182,22 +189,16 @@ def test_weights_that_are_not_the_promised_ones_end_the_run_before_any_pair(home
 
 @pytest.mark.skipif(slots("auto") != ("cpu",), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_named_before_anything_starts(home: Path) -> None:
-    with (
-        pytest.raises(DeviceUnavailable, match="cuda"),
-        open_run(load_manifest(manifest(home)), device="cuda", workers=None, listener=Audience()),
-    ):
-        pass
+    with pytest.raises(DeviceUnavailable, match="cuda"):
+        run_shard(load_manifest(manifest(home)), device="cuda", listener=Audience())
     assert tree(home / "out") == {}
 
 
 def test_an_output_that_is_held_is_refused_and_left_alone(home: Path) -> None:
     loaded = load_manifest(manifest(home))
-    with open_run(loaded, device="cpu", workers=1, listener=Audience()):
-        with (
-            pytest.raises(AlreadyRunning, match=f"process {os.getpid()} on"),
-            open_run(loaded, device="cpu", workers=1, listener=Audience()),
-        ):
-            pass
+    with hold_output(open_storage(loaded.output)):
+        with pytest.raises(AlreadyRunning, match=f"process {os.getpid()} on"):
+            run_shard(loaded, device="cpu", listener=Audience())
         assert [path.name for path in (home / "out").iterdir()] == [".stylize.lock"]
     assert list((home / "out").iterdir()) == []
 
@@ -217,7 +218,6 @@ def test_a_report_that_cannot_be_written_is_said(home: Path) -> None:
     (home / "out/report.json").unlink()
     (home / "out/report.json").mkdir()
     audience = Audience()
-    with open_run(load_manifest(manifest(home)), device="cpu", workers=1, listener=audience) as run:
-        assert (run.slots, run.chunks, run.unbegun) == ((), (), [])
-        assert run.finish().exit_code == 0
+    ended = run_here(manifest(home), audience, at_start=lambda _: pytest.fail("a worker was started"))
+    assert ended.exit_code == 0
     assert any("report could not be written" in note for note in audience.notes)

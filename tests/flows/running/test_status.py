@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 from small_batch import manifest, small_batch
 
+from flows.cli.tables import ROWS_SHOWN, print_status
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
-from flows.running.status import ROWS_SHOWN, Status, look, print_status
+from flows.running.status import Status, look
 from flows.storage.base import open_storage
 from flows.storage.lock import hold_output
 from flows.worker import main as worker

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
+import signal
 import sys
 import threading
 import weakref
@@ -27,7 +29,6 @@ from flows.model.events import PairProgress
 from flows.model.pair import Job, Outcome, Pair
 from flows.planning.plan import make_plan
 from flows.records.record import Extra, Record
-from flows.running.run import Run
 from flows.storage.base import BINARY, open_storage
 from flows.storage.local import LocalStorage
 from flows.worker import main as worker
@@ -207,12 +208,11 @@ def test_a_pair_that_is_stopped_leaves_nothing_behind(home: Path) -> None:
     def stop_late(progress: PairProgress) -> None:
         if progress.step >= 20:
             assert "p0__s0.0007.png" in files(home)
-            running[0].stop("interrupted", "test")
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    running: list[Run] = []
     audience = Audience(on_progress=stop_late)
     path = manifest(home, settings=WATCHED.replace("30", "3000"))
-    run_here(path, audience, at_start=running.append)
+    run_here(path, audience)
     assert audience.statuses() == {"p0__s0": "stopped"}
     assert {name for name in files(home) if not name.startswith("report")} <= {".stylize.lock"}
 

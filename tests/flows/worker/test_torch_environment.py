@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from flows.engines.process import DeviceChild
+from flows.engines.process import WorkerProcess
 from flows.worker import calls as worker_calls
 from flows.worker.torch_environment import WANTED
 
@@ -43,8 +43,8 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def worker() -> DeviceChild:
-    return DeviceChild("cpu", initializer=worker_calls.start, initargs=("cpu", 1, 1, logging.WARNING))
+def worker() -> WorkerProcess:
+    return WorkerProcess("cpu", initializer=worker_calls.start, initargs=("cpu", 1, 1, logging.WARNING))
 
 
 @pytest.mark.usefixtures("bare")

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from small_batch import FAST, Audience, draw, manifest, record, run_here, small_batch
 
-from flows.engines.supervisor import GROUP_PAIRS, in_groups
+from flows.engines.groups import GROUP_PAIRS, in_groups
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan

@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from flows.engines.prefect import template as server_template
 from flows.errors import ServerUnavailable
+from prefect_server import template as server_template
 
 LOOPBACK = "127.0.0.1"
 PROGRAM = Path(__file__).with_name("server_process.py")
@@ -128,7 +128,7 @@ class _Server:
     def _launch(self) -> subprocess.Popen[bytes]:
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         with (self._home / LOG).open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - our own program
+            return subprocess.Popen(
                 [sys.executable, "-P", str(PROGRAM), str(self._listener.fileno())],
                 stdin=subprocess.PIPE,  # ends when this process does
                 stdout=output,

@@ -1,4 +1,4 @@
-"""Private Prefect servers that start, die, are interrupted and orphaned, and servers that do not answer."""
+"""The tests' own Prefect servers: they start, die, are interrupted and orphaned, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ import os
 import shutil
 import signal
 import sqlite3
-import threading
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from processes import eventually, family, needs_proc
 
-from flows.engines.prefect import template as server_template
-from flows.engines.prefect.private_server import HOLDER, HOME_PREFIX
-from flows.engines.prefect.server import answers, prefect_server
-from flows.errors import ServerUnavailable
+from prefect_server import template as server_template
+from prefect_server.private_server import HOLDER, HOME_PREFIX
 
 SERVER = "server_process"
 RUN = """
 import os, time
-from flows.engines.prefect.server import answers, prefect_server
+from prefect_server import prefect_server
 
 with prefect_server() as url:
     home = os.environ["PREFECT_HOME"]
@@ -251,65 +246,3 @@ def test_without_a_usable_cache_folder_there_is_no_template_and_no_error(
     _database(tmp_path / "home" / server_template.DATABASE)
     server_template.keep(tmp_path / "home")
     assert not server_template.install(tmp_path / "home")
-
-
-# ---- the user's server
-
-
-class _Health(BaseHTTPRequestHandler):
-    """`/<status>/health` answers with that status."""
-
-    def do_GET(self) -> None:
-        _, status, name = self.path.split("/")
-        self.send_response(int(status) if name == "health" else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-@pytest.fixture(scope="module")
-def users_server() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), _Health) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.parametrize("status", [200, 401, 403])
-def test_a_users_server_that_answers_is_used_as_it_is(
-    users_server: str, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", f"{users_server}/{status}")
-    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
-    monkeypatch.setenv("PREFECT_HOME", "mine")
-    with prefect_server() as url:
-        assert url == os.environ["PREFECT_API_URL"] == f"{users_server}/{status}"
-        assert (os.environ["PREFECT_LOGGING_LEVEL"], os.environ["PREFECT_HOME"]) == ("DEBUG", "mine")
-        assert os.environ["DO_NOT_TRACK"] == "1"
-        assert answers(url)
-
-
-@pytest.mark.parametrize("path", ["/404", "/500"])
-def test_a_server_that_answers_but_is_not_well_is_refused(
-    users_server: str, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", users_server + path)
-    with pytest.raises(ServerUnavailable, match=path), prefect_server():
-        pytest.fail("entered")
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/api", "prefect.example", "http://[::1", "ftp:/x"])
-def test_a_server_that_does_not_answer_is_named_with_the_way_round(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", url)
-    with pytest.raises(ServerUnavailable) as caught, prefect_server():
-        pytest.fail("entered")
-    assert not answers(url)
-    assert url in str(caught.value)
-    assert "unset PREFECT_API_URL" in str(caught.value)
-    assert "\n" not in str(caught.value)

@@ -1,0 +1,33 @@
+"""The command `stylize run`: a run on this machine that people can watch."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from flows.cli.display import choose_display
+from flows.engines.prefect.server import users_server
+from flows.engines.prefect.view import PrefectView
+from flows.manifest.model import Manifest
+from flows.records.report import Report
+from flows.running.budget import Budget
+from flows.running.listeners import Listeners
+from flows.running.run import run_shard
+
+
+def run_here(manifest: Manifest, *, device: str | None, workers: int | None, budget: Budget) -> Report:
+    """Do what the manifest asks for, with a display, and in view on a Prefect server if one is named.
+
+    Raises:
+        ServerUnavailable: `PREFECT_API_URL` names a server that does not answer; nothing was started.
+        BatchError: nothing could start.
+        StylizeError: the device or the weights are not there.
+    """
+    with choose_display(Console(stderr=True)) as display:
+        if not users_server():
+            return run_shard(manifest, device=device, workers=workers, budget=budget, listener=display)
+        shown = {"manifest": manifest.source, "device": device, "workers": workers}
+        with PrefectView(shown, display.note) as view:
+            both = Listeners(display, view)
+            report = run_shard(manifest, device=device, workers=workers, budget=budget, listener=both)
+            view.ended(report)
+            return report

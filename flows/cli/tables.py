@@ -1,0 +1,82 @@
+"""Plans and states for people and scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from flows.model.durations import in_words
+from flows.planning.plan import Plan
+from flows.planning.sheets_due import sheet_facts, sheet_line
+from flows.running.status import Status
+from flows.text import safe_text
+
+ROWS_SHOWN = 20
+
+
+def plan_facts(planned: Plan) -> dict[str, Any]:
+    """A plan as `stylize plan --json` prints it."""
+    return {
+        "output": planned.output,
+        "counts": planned.counts,
+        "sheets": sheet_facts(planned),
+        "reasons": planned.reasons,
+        "warnings": list(planned.warnings),
+        "todo": [{"name": p.pair.name, "reason": p.reason} for p in planned.todo],
+    }
+
+
+def print_plan(planned: Plan) -> None:
+    """A plan for people: warnings, counts, and the first of the pairs to do, each with its reason."""
+    console = Console(soft_wrap=True)
+    for warning in planned.warnings:
+        console.print(safe_text(f"warning: {warning}"), markup=False, highlight=False)
+    counts = planned.counts
+    pairs = "pair" if counts["planned"] == 1 else "pairs"
+    line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
+    console.print(safe_text(line), markup=False, highlight=False)
+    if planned.sheets:
+        console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)
+    if planned.todo:
+        # without soft wrapping, for which a table would be cut off at the console's width
+        console.print(_todo_table(planned), markup=False, highlight=False, soft_wrap=False)
+    if (left := len(planned.todo) - ROWS_SHOWN) > 0:
+        console.print(f"and {left} more; --json lists all", highlight=False)
+
+
+def _todo_table(planned: Plan) -> Table:
+    columns = [Column(header, overflow="fold") for header in ("pair", "why")]
+    table = Table(*columns, box=None, pad_edge=False)
+    for item in planned.todo[:ROWS_SHOWN]:
+        table.add_row(safe_text(item.pair.name), safe_text(item.reason))
+    return table
+
+
+def print_status(found: Status, console: Console) -> None:
+    """The status for people: counts, who is at work, and the failures."""
+    counts = found.facts()["counts"]
+    line = f"{counts['done']} of {counts['planned']} done, {counts['failed']} failed, in {found.plan.output}"
+    console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
+    if found.plan.sheets:
+        console.print(safe_text(sheet_line(found.plan)), markup=False, highlight=False, soft_wrap=True)
+    if found.seconds_left is not None:
+        pace = f"about {in_words(found.seconds_left)} for the rest at the pace of the last run"
+        console.print(pace, markup=False, highlight=False)
+    if found.holder:
+        holder = found.holder
+        console.print(
+            f"running on {holder.host}, pid {holder.pid}, since {holder.started:%Y-%m-%d %H:%M:%S %Z}"
+        )
+    elif found.plan.todo and found.last_report.get("end") in ("stopped", "interrupted"):
+        last = f"the last run ended early: {found.last_report.get('reason')}"
+        console.print(safe_text(last), markup=False, highlight=False, soft_wrap=True)
+    if found.failed:
+        headers = [Column(header, overflow="fold") for header in ("failed pair", "kind", "message")]
+        table = Table(*headers, box=None, pad_edge=False)
+        for failure in found.failed[:ROWS_SHOWN]:
+            table.add_row(*map(safe_text, (failure.name, failure.kind, failure.message)))
+        console.print(table, markup=False, highlight=False)
+    if (left := len(found.failed) - ROWS_SHOWN) > 0:
+        console.print(f"and {left} more; --json lists all", highlight=False)

@@ -1,0 +1,22 @@
+"""What a run is told when it is started, by a command or by a deployment, over what its manifest says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from flows.errors import BadArguments
+from flows.manifest.model import BATCH, BATCH_EXPECTED, Manifest
+
+
+def with_batch(manifest: Manifest, given: str | None) -> Manifest:
+    """The manifest with another `batch`, written as in a manifest: `auto` or a number; None leaves its own.
+
+    Raises:
+        BadArguments: it is neither.
+    """
+    if given is None:
+        return manifest
+    if given != "auto" and not re.fullmatch(BATCH, given):
+        raise BadArguments(f"--batch: {given[:80]!r} is not accepted; it must be {BATCH_EXPECTED}")
+    return replace(manifest, batch=None if given == "auto" else int(given))
