@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from flows.engines.groups import Group
 from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.pair import Job, Outcome
-from flows.records.record import Failure, Record, versions
+from flows.records.record import Failure, failed_record
 from flows.records.store import replace_record
 from flows.storage.base import open_storage
 from flows.text import safe_text
@@ -115,9 +115,7 @@ def _given_up(job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
     """Record that the pair crashed its worker as often as it was tried."""
     message = safe_text(f"{crash}; given up after {attempts} attempt{'s' * (attempts > 1)}")
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
-    record = Record(
-        status="failed", name=job.pair.name, identity=job.identity, failure=failure, versions=versions()
-    )
+    record = failed_record(job.pair.name, job.identity, failure)
     try:
         replace_record(open_storage(job.output), job.pair.record_name, record)
     except BatchError as error:

@@ -101,6 +101,9 @@ class Job:
     timeout_s: float = math.inf
 
 
+OutcomeStatus = Literal["done", "skipped", "failed", "stopped"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a job ended.
@@ -115,7 +118,7 @@ class Outcome:
     """
 
     name: str
-    status: Literal["done", "skipped", "failed", "stopped"]
+    status: OutcomeStatus
     kind: str = ""
     message: str = ""
     fatal: bool = False

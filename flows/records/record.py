@@ -214,6 +214,11 @@ class Record(_Part):
         return json.dumps(plain, sort_keys=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
 
 
+def failed_record(name: str, identity: str, failure: Failure) -> Record:
+    """The record of a pair without a picture, with no more than that; whoever knows more adds it."""
+    return Record(status="failed", name=name, identity=identity, failure=failure, versions=versions())
+
+
 class _Version(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
     record_version: int

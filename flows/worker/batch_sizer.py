@@ -19,7 +19,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Pace:
+class BatchSizer:
     """Learns from every batch how large the next one of its kind may be.
 
     Args:

@@ -1,52 +1,63 @@
-"""What a parent asks of its worker processes: the worker's functions by names that cost the parent no torch.
+"""What a parent asks of its worker processes: functions by names that cost the parent no torch.
 
-A function travels to the child as its name; the import below happens where it is called.
+A function travels to the child as its name; the imports below happen where it is called.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from flows.logs import log_to_stderr
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
+from flows.worker.link import LOST_DEVICE
 from flows.worker.torch_environment import prepare_for_torch
 from stylize_core.settings.style import StyleSettings
 
+if TYPE_CHECKING:
+    from flows.worker.main import DeviceWorker
+
+_worker: DeviceWorker | None = None
+
 
 def start(device: str, threads: int | None, batch: int | None, log_level: int) -> None:
-    """See `flows.worker.main.start`; the worker logs as its parent does."""
+    """Make this process a worker for `device`, which logs as its parent does; see `DeviceWorker`."""
+    global _worker
     log_to_stderr(log_level)
     prepare_for_torch()
-    from flows.worker import main as worker
+    from flows.worker.main import DeviceWorker
 
-    worker.start(device, threads, batch)
+    _worker = DeviceWorker(device, threads=threads, batch=batch)
 
 
 def describe() -> str:
-    """See `flows.worker.main.describe`."""
-    from flows.worker import main as worker
-
-    return worker.describe()
+    """See `Worker.describe`."""
+    return _ready().describe()
 
 
 def check_weights(settings: StyleSettings) -> str:
-    """See `flows.worker.main.check_weights`."""
-    from flows.worker import main as worker
-
-    return worker.check_weights(settings)
+    """See `Worker.check_weights`."""
+    return _ready().check_weights(settings)
 
 
 def run_pairs(jobs: Sequence[Job], ahead: Sequence[Job]) -> tuple[Outcome, ...]:
-    """See `flows.worker.main.run_pairs`."""
-    from flows.worker import main as worker
+    """See `Worker.run_pairs`; a process that has lost its device ends at once."""
+    from flows.worker.pipeline import DeviceLost
 
-    return worker.run_pairs(jobs, ahead)
+    try:
+        return _ready().run_pairs(jobs, ahead)
+    except DeviceLost:
+        os._exit(LOST_DEVICE)
 
 
 def make_sheet(job: SheetJob) -> bool:
-    """See `flows.worker.sheets.make_sheet`; needs no `start`."""
-    prepare_for_torch()
-    from flows.worker import sheets as worker_sheets
+    """See `Worker.make_sheet`."""
+    return _ready().make_sheet(job)
 
-    return worker_sheets.make_sheet(job)
+
+def _ready() -> DeviceWorker:
+    if _worker is None:
+        raise RuntimeError("call start() first: this process has no device yet")
+    return _worker

@@ -46,6 +46,12 @@ def connect(report: Callable[[PairProgress], None], should_stop: Callable[[], bo
     _report, _should_stop = report, should_stop
 
 
+def stop_here() -> None:
+    """From now on this process's worker is to end; for a worker without a process of its own."""
+    global _should_stop
+    _should_stop = lambda: True  # noqa: E731
+
+
 def report(progress: PairProgress) -> None:
     """Tell the supervisor, if there is one, how far a pair is."""
     _report(progress)

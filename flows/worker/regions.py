@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,19 +9,16 @@ from flows.model.blend import Part
 from flows.model.pair import Input, Pair
 from flows.model.regions import Region
 from flows.records.record import Source
-from flows.storage.base import read_uri
-from flows.worker.device_cache import Seen, SeenMask, Studio
-from stylize_core.image.crop import crop
-from stylize_core.image.decode import decode_picture
-from stylize_core.image.mask import mask_from
-from stylize_core.loss import regions as core
+from flows.worker.device_cache import DeviceCache
+from flows.worker.read import LoadedMask, LoadedPicture, Reading
 from stylize_core.loss.objective import Targets, mean_targets
+from stylize_core.loss.regions import Region as StyledRegion
 from stylize_core.pyramid.level import AS_IT_IS, View
 from stylize_core.settings.fields import WHOLE, Crop
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRegion:
+class LoadedRegion:
     """A region whose pictures are read.
 
     Attributes:
@@ -32,9 +28,9 @@ class SeenRegion:
     """
 
     region: Region[Input]
-    mask: SeenMask
-    styles: tuple[Seen, ...]
-    style_mask: SeenMask | None
+    mask: LoadedMask
+    styles: tuple[LoadedPicture, ...]
+    style_mask: LoadedMask | None
 
     @property
     def sources(self) -> Region[Source]:
@@ -42,61 +38,61 @@ class SeenRegion:
         parts = zip(self.styles, self.region.styles, strict=True)
         return Region(
             self.mask.source,
-            tuple(Part(seen.source, part.share) for seen, part in parts),
+            tuple(Part(loaded.source, part.share) for loaded, part in parts),
             self.style_mask.source if self.style_mask else None,
             self.region.weight,
         )
 
 
-def see_regions(pair: Pair, content: Seen, studio: Studio) -> tuple[SeenRegion, ...]:
+def load_regions(pair: Pair, content: LoadedPicture, cache: DeviceCache) -> tuple[LoadedRegion, ...]:
     """Read every region of the pair.
 
     Raises:
         BadImage: a mask or a style is not what it should be; the message names it.
         StorageError: one could not be read.
     """
-    return tuple(_see(region, pair, content, studio) for region in pair.regions)
+    return tuple(_load(region, pair, content, cache) for region in pair.regions)
 
 
-def core_regions(
-    seen: Sequence[SeenRegion], pair: Pair, content: Seen, studio: Studio, *, view: View = AS_IT_IS
-) -> tuple[core.Region, ...]:
+def styled_regions(
+    loaded: Sequence[LoadedRegion],
+    pair: Pair,
+    content: LoadedPicture,
+    cache: DeviceCache,
+    *,
+    view: View = AS_IT_IS,
+) -> tuple[StyledRegion, ...]:
     """The regions as the optimisation wants them; the styles' statistics for that view."""
     return tuple(
-        core.Region(one.mask.mask[None], _targets(one, pair, content, studio, view), one.region.weight)
-        for one in seen
+        StyledRegion(one.mask.mask[None], _targets(one, pair, content, cache, view), one.region.weight)
+        for one in loaded
     )
 
 
-def _see(region: Region[Input], pair: Pair, content: Seen, studio: Studio) -> SeenRegion:
-    mask = _see_mask(region.mask, pair, like=content)
-    styles = tuple(studio.style_picture(part.picture, pair) for part in region.styles)
+def _load(region: Region[Input], pair: Pair, content: LoadedPicture, cache: DeviceCache) -> LoadedRegion:
+    mask = _mask(region.mask, pair, cache, like=content)
+    styles = tuple(cache.style_picture(part.picture, pair) for part in region.styles)
     if region.style_mask is None:
-        return SeenRegion(region, mask, styles, None)
+        return LoadedRegion(region, mask, styles, None)
     part = pair.style_settings.style_crop
-    return SeenRegion(region, mask, styles, _see_mask(region.style_mask, pair, like=styles[0], part=part))
-
-
-def _see_mask(source: Input, pair: Pair, *, like: Seen, part: Crop = WHOLE) -> SeenMask:
-    """The mask, cut to the same part as the picture that it belongs to and brought to its size."""
-    data = read_uri(source.uri, within=source.within)
-    decoded = decode_picture(data, source=source.uri, settings=pair.picture_settings)
-    height, width = like.picture.rgb.shape[-2:]
-    cut = crop(decoded, part, source=source.uri)
-    mask, decisions = mask_from(cut, height=height, width=width, source=source.uri)
-    found = Source(
-        uri=source.uri,
-        sha256=hashlib.sha256(data).hexdigest(),
-        token=source.token,
-        width=decoded.rgb.shape[-1],
-        height=decoded.rgb.shape[-2],
-        decisions=decisions,
+    return LoadedRegion(
+        region, mask, styles, _mask(region.style_mask, pair, cache, like=styles[0], part=part)
     )
-    return SeenMask(found, mask)
 
 
-def _targets(seen: SeenRegion, pair: Pair, content: Seen, studio: Studio, view: View) -> Targets:
-    parts = [studio.style(pair, style, content, mask=seen.style_mask, view=view) for style in seen.styles]
+def _mask(
+    given: Input, pair: Pair, cache: DeviceCache, *, like: LoadedPicture, part: Crop = WHOLE
+) -> LoadedMask:
+    """The mask, cut to the same part as the picture that it belongs to and brought to its size."""
+    height, width = like.picture.rgb.shape[-2:]
+    return cache.mask(Reading(given, pair.picture_settings, part), height=height, width=width)
+
+
+def _targets(
+    loaded: LoadedRegion, pair: Pair, content: LoadedPicture, cache: DeviceCache, view: View
+) -> Targets:
+    mask = loaded.style_mask
+    parts = [cache.style(pair, style, content, mask=mask, view=view) for style in loaded.styles]
     if len(parts) > 1:
-        return mean_targets(parts, [part.share for part in seen.region.styles])
+        return mean_targets(parts, [part.share for part in loaded.region.styles])
     return parts[0] if parts else {}

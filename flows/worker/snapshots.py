@@ -36,7 +36,8 @@ USUAL_FRAMES = 60  # five seconds
 FRAMES_WAITING = 2
 
 
-class Evolution:
+# Why so many: a thread, the queue before it and the film and snapshots that it fills end together.
+class SnapshotWriter:
     """Everything that is made of a pair before it is finished. A context manager: the thread ends with it.
 
     Args:
@@ -66,7 +67,7 @@ class Evolution:
         self._waiting: queue.Queue[tuple[int, Tensor] | None] = queue.Queue(FRAMES_WAITING)
         self._error: Exception | None = None
         self._given_up = False
-        self._thread = threading.Thread(target=self._work, name="evolution", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="snapshots", daemon=True)
 
     @property
     def wanted(self) -> bool:
@@ -87,6 +88,10 @@ class Evolution:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.give_up()
+
+    def give_up(self) -> None:
+        """End the thread; what waits is not written any more."""
         self._given_up = True
         self._end_thread()
 

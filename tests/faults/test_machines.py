@@ -77,7 +77,7 @@ def _durable_steps(trace: str) -> list[str]:
 TOO_LARGE = """
 import hashlib, json, resource, sys
 from pathlib import Path
-from flows.worker import main as worker
+import worker_here as worker
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
@@ -85,7 +85,8 @@ from flows.planning.plan import make_plan
 plan = make_plan(load_manifest(sys.argv[1]))
 jobs = {one.pair.name: Job(one.pair, plan.output, one.identity) for one in plan.pairs}
 out = Path(plan.output)
-worker.start("cpu", 1)
+worker.start("cpu")
+torch.set_num_threads(1)
 def made(name):
     outcome = worker.run_pair(jobs[name])
     assert outcome.status == "done", outcome
@@ -134,10 +135,11 @@ def test_row_20_memory_that_ends_costs_one_pair_and_the_next_is_as_if_alone(tmp_
     not torch.cuda.is_available(), reason="needs a CUDA device; the CPU's twin runs everywhere"
 )
 def test_row_20_gpu_memory_that_ends_costs_one_pair_and_the_next_is_as_if_alone(tmp_path: Path) -> None:
+    import worker_here as worker
+
     from flows.manifest.load import load_manifest
     from flows.model.pair import Job
     from flows.planning.plan import make_plan
-    from flows.worker import main as worker
 
     draw(tmp_path / "p.png", 1)
     entries = """pairs:

@@ -15,8 +15,8 @@ from small_batch import Audience, manifest, pids_of, processes_of, record, run_h
 from flows.engines.local import LocalEngine
 from flows.engines.supervisor import MAX_ATTEMPTS
 from flows.model.events import PairProgress
-from flows.worker import batch as worker_batch
 from flows.worker import calls as worker_calls
+from flows.worker import optimize
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def start_on_a_device_that_fails_once(latch: Path, *how: Any) -> None:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     if not latch.exists():
-        vars(worker_batch)["stylize"] = fail
+        vars(optimize)["stylize"] = fail
 
 
 def test_a_worker_that_lost_its_device_gives_way_to_one_that_has_it(home: Path) -> None:

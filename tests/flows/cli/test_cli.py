@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import worker_here as worker
 from PIL import Image
 from small_batch import FAST, draw, manifest, small_batch
 from typer.testing import CliRunner, Result
@@ -17,7 +18,6 @@ from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
 from flows.records.report import Report
-from flows.worker import main as worker
 
 QUICK = ("-s", "size=64", "-s", "steps=5", "--device", "cpu")
 

@@ -1,4 +1,4 @@
-"""What a run shows on the user's Prefect server, and what becomes of the run where the server does not listen."""
+"""What a run shows on the user's Prefect server, and what becomes of the run where that does not listen."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import worker_here as worker
 from hypothesis import given
 from hypothesis import strategies as st
 from object_store import ObjectStore
@@ -15,7 +16,6 @@ from flows.manifest.load import load_manifest
 from flows.model.blend import Blend, Part, shares_of
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
-from flows.worker import main as worker
 
 BOTH = "blend: {paintings/s0.png: 3, paintings/s1.png: 1}"
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import worker_here as worker
 from rich.console import Console
 from small_batch import manifest, small_batch
 
@@ -17,7 +18,6 @@ from flows.planning.plan import make_plan
 from flows.running.status import Status, look
 from flows.storage.base import open_storage
 from flows.storage.lock import hold_output
-from flows.worker import main as worker
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from small_batch import draw
 from flows.model.pair import Input, Pair
 from flows.records.record import Source
 from flows.storage.base import stat_uri
-from flows.worker.device_cache import Recent, Seen, Studio
+from flows.worker.device import Device
+from flows.worker.device_cache import DeviceCache, Recent
+from flows.worker.read import LoadedPicture, Reading
 from stylize_core.errors import BadImage, DeviceUnavailable
 from stylize_core.loss.objective import Targets
 from stylize_core.pyramid.level import View
@@ -25,8 +27,8 @@ PLAIN = PictureSettings()
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return Studio("cpu")
+def cache() -> DeviceCache:
+    return DeviceCache(Device("cpu"))
 
 
 def given(path: Path) -> Input:
@@ -41,15 +43,15 @@ def pair(home: Path, settings: StyleSettings = SETTINGS) -> Pair:
     return Pair("a", given(content), given(style), settings, PLAIN)
 
 
-def content(studio: Studio, of: Pair) -> Seen:
+def content(cache: DeviceCache, of: Pair) -> LoadedPicture:
     assert of.content is not None
-    return studio.picture(of.content, PLAIN, long_edge=of.style_settings.size, enlarge=True)
+    return cache.picture(Reading(of.content, PLAIN), long_edge=of.style_settings.size, enlarge=True)
 
 
-def style(studio: Studio, of: Pair) -> tuple[Source, Targets]:
+def style(cache: DeviceCache, of: Pair) -> tuple[Source, Targets]:
     assert of.style
-    seen = studio.style_picture(of.style, of)
-    return seen.source, studio.style(of, seen, content(studio, of))
+    loaded = cache.style_picture(of.style, of)
+    return loaded.source, cache.style(of, loaded, content(cache, of))
 
 
 def test_the_values_used_last_are_kept() -> None:
@@ -79,135 +81,139 @@ def test_what_cannot_be_made_is_not_kept() -> None:
     assert recent.get("a", lambda: 7) == 7
 
 
-def test_a_picture_is_read_once_and_named_by_the_bytes_that_were_used(studio: Studio, tmp_path: Path) -> None:
+def test_a_picture_is_read_once_and_named_by_the_bytes_that_were_used(
+    cache: DeviceCache, tmp_path: Path
+) -> None:
     path = draw(tmp_path / "photo.png", 1)
     source, digest = given(path), sha256(path.read_bytes()).hexdigest()
-    seen = studio.picture(source, PLAIN, long_edge=64, enlarge=True)
+    loaded = cache.picture(Reading(source, PLAIN), long_edge=64, enlarge=True)
     path.unlink()
-    again = studio.picture(source, PLAIN, long_edge=64, enlarge=True)
-    assert again is seen
-    assert (seen.source.sha256, seen.source.width, seen.source.height) == (digest, 64, 48)
+    again = cache.picture(Reading(source, PLAIN), long_edge=64, enlarge=True)
+    assert again is loaded
+    assert (loaded.source.sha256, loaded.source.width, loaded.source.height) == (digest, 64, 48)
 
 
-def test_a_changed_picture_is_read_again(studio: Studio, tmp_path: Path) -> None:
+def test_a_changed_picture_is_read_again(cache: DeviceCache, tmp_path: Path) -> None:
     path = draw(tmp_path / "photo.png", 1)
-    before = studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+    before = cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
     path.unlink()
     draw(path, 2)
-    after = studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+    after = cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
     assert before.source.sha256 != after.source.sha256
 
 
 def test_sizes_are_told_as_the_file_has_them_and_pictures_come_as_they_are_used(
-    studio: Studio, tmp_path: Path
+    cache: DeviceCache, tmp_path: Path
 ) -> None:
     path = draw(tmp_path / "photo.png", 1, width=100, height=50)
-    seen = studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
-    assert (seen.source.width, seen.source.height) == (100, 50)
-    assert tuple(seen.picture.rgb.shape) == (3, 32, 64)
+    loaded = cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
+    assert (loaded.source.width, loaded.source.height) == (100, 50)
+    assert tuple(loaded.picture.rgb.shape) == (3, 32, 64)
 
 
-def test_only_contents_are_enlarged(studio: Studio, tmp_path: Path) -> None:
+def test_only_contents_are_enlarged(cache: DeviceCache, tmp_path: Path) -> None:
     source = given(draw(tmp_path / "photo.png", 1, width=50, height=40))
-    assert studio.picture(source, PLAIN, long_edge=100, enlarge=True).picture.rgb.shape[-1] == 100
-    assert studio.picture(source, PLAIN, long_edge=100, enlarge=False).picture.rgb.shape[-1] == 50
+    assert cache.picture(Reading(source, PLAIN), long_edge=100, enlarge=True).picture.rgb.shape[-1] == 100
+    assert cache.picture(Reading(source, PLAIN), long_edge=100, enlarge=False).picture.rgb.shape[-1] == 50
 
 
-def test_a_bad_picture_stays_bad_and_a_mended_one_is_read(studio: Studio, tmp_path: Path) -> None:
+def test_a_bad_picture_stays_bad_and_a_mended_one_is_read(cache: DeviceCache, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(b"no picture")
     for _ in range(2):
         with pytest.raises(BadImage):
-            studio.picture(given(path), PLAIN, long_edge=64, enlarge=True)
+            cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
     path.unlink()
-    assert studio.picture(given(draw(path, 1)), PLAIN, long_edge=64, enlarge=True)
+    assert cache.picture(Reading(given(draw(path, 1)), PLAIN), long_edge=64, enlarge=True)
 
 
-def test_the_statistics_of_a_style_are_measured_once(studio: Studio, tmp_path: Path) -> None:
+def test_the_statistics_of_a_style_are_measured_once(cache: DeviceCache, tmp_path: Path) -> None:
     first = pair(tmp_path)
-    source, targets = style(studio, first)
+    source, targets = style(cache, first)
     (tmp_path / "painting.png").unlink()
-    assert style(studio, first)[1] is targets
+    assert style(cache, first)[1] is targets
     assert source.sha256
 
 
-def test_settings_that_change_a_style_measure_it_anew(studio: Studio, tmp_path: Path) -> None:
-    _, targets = style(studio, pair(tmp_path))
+def test_settings_that_change_a_style_measure_it_anew(cache: DeviceCache, tmp_path: Path) -> None:
+    _, targets = style(cache, pair(tmp_path))
     for change in (
         StyleSettings(size=64, statistics="moments"),
         StyleSettings(size=64, steps=5, style_scale=0.5),
         StyleSettings(size=64, steps=5, pooling="max"),
         StyleSettings(size=64, steps=5, style_layers={"relu1_1": 1.0}),
     ):
-        assert style(studio, pair(tmp_path, change))[1] is not targets
+        assert style(cache, pair(tmp_path, change))[1] is not targets
 
 
 @pytest.mark.parametrize("colour", ["luminance", "match"])
 def test_a_style_that_follows_the_colours_of_its_content_is_measured_for_each_content(
-    studio: Studio, tmp_path: Path, colour: Any
+    cache: DeviceCache, tmp_path: Path, colour: Any
 ) -> None:
     first = pair(tmp_path, StyleSettings(size=64, colour=colour))
     other = replace(first, content=given(draw(tmp_path / "other.png", 5)))
-    targets, others = style(studio, first)[1], style(studio, other)[1]
-    assert style(studio, first)[1] is targets
+    targets, others = style(cache, first)[1], style(cache, other)[1]
+    assert style(cache, first)[1] is targets
     assert all(not torch.equal(targets[layer], others[layer]) for layer in targets)
-    fresh = style(Studio("cpu"), other)[1]
+    fresh = style(DeviceCache(Device("cpu")), other)[1]
     assert all(torch.equal(fresh[layer], others[layer]) for layer in fresh)
 
 
-def test_a_style_in_its_own_colours_is_measured_once_for_all_contents(studio: Studio, tmp_path: Path) -> None:
+def test_a_style_in_its_own_colours_is_measured_once_for_all_contents(
+    cache: DeviceCache, tmp_path: Path
+) -> None:
     first = pair(tmp_path)
     other = replace(first, content=given(draw(tmp_path / "other.png", 5)))
-    assert style(studio, other)[1] is style(studio, first)[1]
+    assert style(cache, other)[1] is style(cache, first)[1]
 
 
 def test_a_region_of_a_style_is_measured_as_if_it_were_the_whole_picture(
-    studio: Studio, tmp_path: Path
+    cache: DeviceCache, tmp_path: Path
 ) -> None:
     painting = draw(tmp_path / "painting.png", 2, width=96, height=80)
     with Image.open(painting) as image:
         image.crop((24, 20, 96, 60)).save(tmp_path / "part.png")
     settings = StyleSettings(size=64, style_crop=(0.25, 0.25, 1, 0.75))
     photo = given(draw(tmp_path / "photo.png", 1))
-    source, targets = style(studio, Pair("a", photo, given(painting), settings, PLAIN))
+    source, targets = style(cache, Pair("a", photo, given(painting), settings, PLAIN))
     part = Pair("a", photo, given(tmp_path / "part.png"), SETTINGS, PLAIN)
-    for layer, expected in style(studio, part)[1].items():
+    for layer, expected in style(cache, part)[1].items():
         assert torch.equal(targets[layer], expected)
     assert "cropped to 72x40 px from x 24, y 20" in source.decisions
-    whole = style(studio, Pair("a", photo, given(painting), SETTINGS, PLAIN))[1]
+    whole = style(cache, Pair("a", photo, given(painting), SETTINGS, PLAIN))[1]
     assert all(not torch.equal(whole[layer], targets[layer]) for layer in targets)
 
 
-def test_one_network_serves_all_pairs_that_use_the_same_layers(studio: Studio) -> None:
-    encoder = studio.encoder(SETTINGS)
-    assert studio.encoder(StyleSettings(size=128, steps=9)) is encoder
-    assert studio.encoder(StyleSettings(style_layers={"relu2_1": 1.0})) is not encoder
+def test_one_network_serves_all_pairs_that_use_the_same_layers(cache: DeviceCache) -> None:
+    encoder = cache.encoder(SETTINGS)
+    assert cache.encoder(StyleSettings(size=128, steps=9)) is encoder
+    assert cache.encoder(StyleSettings(style_layers={"relu2_1": 1.0})) is not encoder
 
 
-def test_each_precision_has_a_network_and_statistics_of_its_own(studio: Studio, tmp_path: Path) -> None:
+def test_each_precision_has_a_network_and_statistics_of_its_own(cache: DeviceCache, tmp_path: Path) -> None:
     exact, small = (replace(SETTINGS, precision=name) for name in ("fp32", "bf16"))
-    assert studio.encoder(exact).precision == "fp32"
-    assert studio.encoder(small).precision == "bf16"
-    one, other = (style(studio, pair(tmp_path, settings))[1] for settings in (exact, small))
+    assert cache.encoder(exact).precision == "fp32"
+    assert cache.encoder(small).precision == "bf16"
+    one, other = (style(cache, pair(tmp_path, settings))[1] for settings in (exact, small))
     assert not all(torch.equal(one[layer], other[layer]) for layer in one)
 
 
-def test_a_style_seen_exactly_is_what_a_network_in_fp32_sees(studio: Studio, tmp_path: Path) -> None:
+def test_a_style_loaded_exactly_is_what_a_network_in_fp32_sees(cache: DeviceCache, tmp_path: Path) -> None:
     coarse, exact = (pair(tmp_path, replace(SETTINGS, precision=precision)) for precision in ("bf16", "fp32"))
     assert coarse.style
-    seen = studio.style_picture(coarse.style, coarse)
-    again = studio.style(coarse, seen, content(studio, coarse), view=View(exact=True))
-    for layer, statistics in style(studio, exact)[1].items():
+    loaded = cache.style_picture(coarse.style, coarse)
+    again = cache.style(coarse, loaded, content(cache, coarse), view=View(exact=True))
+    for layer, statistics in style(cache, exact)[1].items():
         assert torch.equal(again[layer], statistics)
-    assert any(not torch.equal(again[layer], value) for layer, value in style(studio, coarse)[1].items())
+    assert any(not torch.equal(again[layer], value) for layer, value in style(cache, coarse)[1].items())
 
 
-def test_a_precision_that_the_device_lacks_is_refused(studio: Studio) -> None:
+def test_a_precision_that_the_device_lacks_is_refused(cache: DeviceCache) -> None:
     with pytest.raises(DeviceUnavailable, match="precision 'tf32' needs a CUDA device"):
-        studio.encoder(replace(SETTINGS, precision="tf32"))
+        cache.encoder(replace(SETTINGS, precision="tf32"))
 
 
-def test_a_cpu_cannot_tell_its_peak_memory(studio: Studio) -> None:
-    studio.forget_peak()
-    assert studio.device == torch.device("cpu")
-    assert studio.peak_memory_bytes() is None
+def test_a_cpu_cannot_tell_its_peak_memory(cache: DeviceCache) -> None:
+    cache.device.forget_peak()
+    assert cache.device.torch == torch.device("cpu")
+    assert cache.device.peak_memory_bytes() is None

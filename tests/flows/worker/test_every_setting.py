@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+import worker_here as worker
 from commands import ROOT
 from PIL import Image
 from safetensors.torch import save
@@ -18,7 +19,6 @@ from small_batch import draw, waves
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
-from flows.worker import main as worker
 from stylize_core.architecture import convolutions
 from stylize_core.settings.fields import setting_fields
 from stylize_core.settings.picture import PictureSettings

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import worker_here as worker
 from object_store import ObjectStore
 from PIL import Image
 from small_batch import FAST, draw, manifest, record, small_batch, tree, waves
@@ -18,7 +19,6 @@ from flows.model.blend import Part
 from flows.model.pair import Job, Outcome
 from flows.model.regions import Region
 from flows.planning.plan import make_plan
-from flows.worker import main as worker
 
 SKY = "mask: masks/left.png, style: paintings/s1.png"
 

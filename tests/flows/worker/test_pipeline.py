@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import worker_here as worker
 from small_batch import draw, manifest, record, small_batch, tree
 
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
-from flows.worker import main as worker
 from flows.worker.devices import SMALL_PX
 
 
@@ -29,8 +29,7 @@ def jobs(tmp_path: Path) -> list[Job]:
 
 def read_ahead() -> None:
     """Wait until the pairs ahead are in memory."""
-    assert worker._line
-    for future in worker._line._ahead.values():
+    for future in worker.worker._pipeline._ahead.values():
         future.result()
 
 

@@ -17,6 +17,7 @@ import av
 import numpy as np
 import pytest
 import torch
+import worker_here as worker
 from object_store import ObjectStore
 from PIL import Image
 from processes import eventually
@@ -31,8 +32,7 @@ from flows.planning.plan import make_plan
 from flows.records.record import Extra, Record
 from flows.storage.base import BINARY, open_storage
 from flows.storage.local import LocalStorage
-from flows.worker import main as worker
-from flows.worker.snapshots import FRAMES_WAITING, Evolution, film_steps
+from flows.worker.snapshots import FRAMES_WAITING, SnapshotWriter, film_steps
 from stylize_core.errors import MissingExtra
 from stylize_core.image.decode import embedded_facts
 
@@ -232,8 +232,8 @@ class Failing(LocalStorage):
         super().write(name, data, content_type=content_type)
 
 
-def evolution(pair: Pair, storage: LocalStorage, announced: list[tuple[str, ...]]) -> Evolution:
-    return Evolution(pair, storage, alpha=None, facts={}, announce=announced.append)
+def writer(pair: Pair, storage: LocalStorage, announced: list[tuple[str, ...]]) -> SnapshotWriter:
+    return SnapshotWriter(pair, storage, alpha=None, facts={}, announce=announced.append)
 
 
 def watched_pair(home: Path, **settings: object) -> Pair:
@@ -242,7 +242,7 @@ def watched_pair(home: Path, **settings: object) -> Pair:
 
 
 def show_everything(pair: Pair, storage: LocalStorage) -> None:
-    with evolution(pair, storage, []) as made:
+    with writer(pair, storage, []) as made:
         assert made.frames is not None
         for step in range(pair.style_settings.steps):
             made.frames.offer(step, torch.rand(1, 3, 48, 64))
@@ -259,7 +259,7 @@ def test_a_failed_write_reaches_the_optimiser_with_its_own_words(home: Path) -> 
 
 def test_all_names_are_announced_before_the_first_file_is_there(home: Path) -> None:
     announced: list[tuple[str, ...]] = []
-    with evolution(watched_pair(home), LocalStorage(str(home / "out")), announced) as made:
+    with writer(watched_pair(home), LocalStorage(str(home / "out")), announced) as made:
         assert made.frames is not None
         made.frames.offer(7, torch.rand(1, 3, 48, 64))
         made.finish(torch.rand(3, 48, 64))
@@ -270,7 +270,7 @@ def test_only_a_few_pictures_are_ever_in_memory(home: Path) -> None:
     pair = watched_pair(home, steps=1000, snapshot_every=5)
     alive: list[weakref.ref[torch.Tensor]] = []
     most = 0
-    with evolution(pair, LocalStorage(str(home / "out")), []) as made:
+    with writer(pair, LocalStorage(str(home / "out")), []) as made:
         assert made.frames is not None
         for step in range(1, 1001):
             image = torch.rand(1, 3, 48, 64)
@@ -289,7 +289,7 @@ def test_only_a_few_pictures_are_ever_in_memory(home: Path) -> None:
 
 def test_nothing_is_started_where_nothing_is_wanted(home: Path) -> None:
     pair = job_of(home, PLAIN).pair
-    with evolution(pair, LocalStorage(str(home / "out")), []) as made:
+    with writer(pair, LocalStorage(str(home / "out")), []) as made:
         assert made.frames is None
         assert not [thread for thread in threading.enumerate() if thread.name == "evolution"]
         assert made.finish(torch.rand(3, 48, 64)) == ((), None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import worker_here as worker
 from object_store import ObjectStore
 from PIL import Image
 from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, written_at
@@ -14,7 +15,6 @@ from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, 
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
-from flows.worker import main as worker
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image.decode import embedded_facts
 
@@ -378,7 +378,7 @@ def test_weights_that_are_not_the_promised_ones_are_refused_with_both_digests(ho
     settings = f"{FAST}, weights: {{file: w.safetensors, sha256: {'ab' * 32}}}"
     (job,) = jobs(manifest(home, settings=settings))
     with pytest.raises(BadWeights, match="abab") as refusal:
-        worker.check_weights(job.pair.style_settings)
+        worker.worker.check_weights(job.pair.style_settings)
     assert "w.safetensors" in str(refusal.value)
     assert hashlib.sha256(b"not the weights").hexdigest() in str(refusal.value)
 
@@ -474,4 +474,4 @@ def test_a_channel_that_a_staged_network_does_not_have_stops_a_run_before_it_sta
     settings = DREAM + f", {staged}, dream_layers: ['relu2_1:999']"
     (job,) = jobs(manifest(home, "contents: ['photos/*']", settings=settings))
     with pytest.raises(SettingsError, match=r"relu2_1 has the channels 0 to \d+"):
-        worker.check_weights(job.pair.style_settings)
+        worker.worker.check_weights(job.pair.style_settings)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import worker_here as worker
 from PIL import Image
 from small_batch import FAST, Audience, draw, manifest, record, run_here, small_batch
 
@@ -17,8 +18,7 @@ from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
 from flows.records.record import Record
-from flows.worker import main as worker
-from flows.worker.device_cache import Studio
+from flows.worker.device import Device
 from flows.worker.timeouts import stuck_after_s
 from stylize_core.errors import OutOfMemory
 
@@ -104,23 +104,22 @@ def test_pairs_that_are_watched_or_limited_in_time_go_alone(home: Path) -> None:
         names = [path.name for path in (home / output).glob("*.json")]
         assert len(names) == 4
         assert all('"batch": 1,' in (home / output / name).read_text() for name in names)
-    assert worker._line
-    assert not worker._line._pace._known, "it would grow with every pair"
+    assert not worker.worker._pipeline._sizer._known, "it would grow with every pair"
 
 
 @pytest.mark.parametrize(("room", "batches"), [(3, {2}), (2, {2}), (1, {1})])
 def test_a_batch_that_does_not_fit_is_halved(
     home: Path, monkeypatch: pytest.MonkeyPatch, room: int, batches: set[int]
 ) -> None:
-    upload = Studio.upload
+    upload = Device.upload
 
-    def small(studio: Studio, pictures: list[torch.Tensor]) -> torch.Tensor:
+    def small(device: Device, pictures: list[torch.Tensor]) -> torch.Tensor:
         """A device with room for so many pictures."""
         if len(pictures) > room:
             raise OutOfMemory(f"no room for {len(pictures)} pictures")
-        return upload(studio, pictures)
+        return upload(device, pictures)
 
-    monkeypatch.setattr(Studio, "upload", small)
+    monkeypatch.setattr(Device, "upload", small)
     ended = statuses(worker.run_pairs(jobs(home / "m.yaml")))
     assert set(ended.values()) == {"done"}
     assert {record(home, name).batch for name in ended} == batches

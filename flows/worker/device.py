@@ -1,0 +1,71 @@
+"""One device as a worker sees it: its memory, its threads, and pictures on their way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from flows.worker.devices import SMALL_PX
+from stylize_core.device import choose_device, describe_device
+
+
+class Device:
+    """A device that is there.
+
+    Args:
+        name: `auto`, `cpu`, `cuda:<n>` or `mps`.
+
+    Raises:
+        DeviceUnavailable: there is no such device.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.torch = choose_device(name)
+
+    @property
+    def kind(self) -> str:
+        """`cpu`, `cuda` or `mps`."""
+        return self.torch.type
+
+    def describe(self) -> str:
+        """The device as records name it."""
+        return describe_device(self.torch)
+
+    @contextmanager
+    def threads(self, size_px: int) -> Iterator[str]:
+        """Compute with as many CPU threads as pay for that size; gives the device as records name it."""
+        before = torch.get_num_threads()
+        if self.kind == "cpu" and size_px <= SMALL_PX:
+            torch.set_num_threads(1)
+        try:
+            yield self.describe()
+        finally:
+            torch.set_num_threads(before)
+
+    def upload(self, pictures: Sequence[Tensor]) -> Tensor:
+        """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""
+        return torch.stack([picture.to(self.torch, non_blocking=True) for picture in pictures])
+
+    def peak_memory_bytes(self) -> int | None:
+        """Most memory that the device held since `forget_peak`; None where the device cannot tell."""
+        if self.kind != "cuda":
+            return None
+        return int(torch.cuda.max_memory_allocated(self.torch))
+
+    def forget_peak(self) -> int:
+        """Begin to measure the peak anew; what the device holds already, 0 where it cannot tell."""
+        if self.kind != "cuda":
+            return 0
+        torch.cuda.reset_peak_memory_stats(self.torch)
+        return int(torch.cuda.memory_allocated(self.torch))
+
+    def free_bytes(self) -> int:
+        """What the device has left, torch's own reserve included; 0 where it cannot tell."""
+        if self.kind != "cuda":
+            return 0
+        free, _ = torch.cuda.mem_get_info(self.torch)
+        reserve = torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
+        return int(free + reserve)

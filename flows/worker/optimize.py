@@ -1,0 +1,193 @@
+"""The device's part: pairs that are read become pictures, several at a time where they are alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import ExitStack
+
+from torch import Tensor
+
+from flows.model.events import PairProgress
+from flows.records.record import Optimisation
+from flows.worker import link
+from flows.worker.batch_sizer import BatchSizer
+from flows.worker.device_cache import DeviceCache
+from flows.worker.errors import Stopped
+from flows.worker.publish import snapshot_writer
+from flows.worker.regions import styled_regions
+from flows.worker.snapshots import SnapshotWriter
+from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
+from flows.worker.timeouts import refuse_if_late
+from stylize_core.errors import Diverged, OutOfMemory
+from stylize_core.loss.objective import Targets, mean_targets, stack_targets
+from stylize_core.optim.minimise import Frames, Progress
+from stylize_core.pyramid.level import AS_IT_IS, View
+from stylize_core.transfer import Stylized, stylize
+
+Batch = Sequence[Prepared]
+Ended = list[Optimized | Broken]
+
+
+def optimize(pairs: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
+    """What the device makes of each pair, or the reason why not; in the order in which they were computed."""
+    ended: Ended = []
+    for batch in _batches(pairs, sizer):
+        ended += _together(batch, cache, sizer)
+    return ended
+
+
+def _batches(pairs: Batch, sizer: BatchSizer) -> Iterator[Batch]:
+    """The pairs in batches of one kind each; every batch is asked for after the one before it is done."""
+    kinds: dict[Hashable, list[Prepared]] = {}
+    for pair in pairs:
+        kinds.setdefault(_kind(pair), []).append(pair)
+    for kind, alike in kinds.items():
+        while alike:
+            count = sizer.limit(kind) if kind else 1
+            yield alike[:count]
+            del alike[:count]
+
+
+def _kind(prepared: Prepared) -> Hashable:
+    """One value for all pairs that may be computed together: all settings and all shapes agree.
+
+    None for a pair that goes alone: one that somebody watches, whose time is limited or that has regions.
+    """
+    job, content, init = prepared.task.job, prepared.content, prepared.init
+    watched = bool(job.pair.snapshot_steps) or job.pair.picture_settings.animation != "none"
+    if watched or prepared.regions or math.isfinite(job.timeout_s):
+        return None
+    return repr(job.pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
+
+
+def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
+    """Compute the batch; where it fails, its parts, so that every failure is some pair's own."""
+    if len(batch) == 1:
+        ended = guarded(batch[0].task, lambda: _computed(batch, cache, sizer))
+        return ended if isinstance(ended, list) else [ended]
+    try:
+        return _computed(batch, cache, sizer)
+    except Stopped:
+        return [Abandoned(prepared.task) for prepared in batch]
+    except OutOfMemory:
+        sizer.too_many(_kind(batch[0]), len(batch))
+        size = -(-len(batch) // 2)
+    except Exception:  # whose, and what, is seen when each is alone
+        size = 1
+    parts = (batch[at : at + size] for at in range(0, len(batch), size))
+    return [one for part in parts for one in _together(part, cache, sizer)]
+
+
+def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
+    job, device = batch[0].task.job, cache.device
+    before = device.forget_peak()
+    size_px = job.pair.style_settings.size
+    with device.threads(size_px) as name, link.timed(job.pair.name, job.timeout_s) as watch:
+        for prepared in batch:
+            prepared.task.log.device = name
+        began = time.monotonic()
+        ended = _optimized(batch, cache, watch)
+    seconds, kind = time.monotonic() - began, _kind(batch[0])
+    if kind is None:  # nothing to learn for another one
+        return ended
+    logs = (prepared.task.log for prepared in batch)
+    evaluations = sum(log.optimisation.evaluations for log in logs if log.optimisation)
+    used = (device.peak_memory_bytes() or 0) - before
+    speed = evaluations / max(seconds, 1e-9)
+    sizer.learn(kind, len(batch), speed=speed, used_bytes=used, free_bytes=device.free_bytes())
+    return ended
+
+
+def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch) -> Ended:
+    targets = []
+    for prepared in batch:
+        prepared.task.log.precision = cache.encoder(prepared.task.job.pair.style_settings).precision
+        with prepared.task.log.timed("targets"):
+            targets.append(_style(prepared, cache))
+    with ExitStack() as writers:
+        snapshots = [writers.enter_context(snapshot_writer(prepared)) for prepared in batch]
+        frames = snapshots[0].frames if len(batch) == 1 else None
+        with ExitStack() as phases:
+            for prepared in batch:
+                phases.enter_context(prepared.task.log.timed("optimise"))
+            made = _stylized(batch, cache, targets, frames, watch)
+            images = made.image_bchw.cpu()
+        writers.pop_all()  # from here on each is ended with its own pair
+    peak = cache.device.peak_memory_bytes()
+    rows = enumerate(zip(batch, snapshots, strict=True))
+    return [_row(one, writer, made, images[row], row, peak) for row, (one, writer) in rows]
+
+
+def _stylized(
+    batch: Batch,
+    cache: DeviceCache,
+    targets: Sequence[Targets],
+    frames: Frames | None,
+    watch: link.Stopwatch,
+) -> Stylized:
+    first, settings = batch[0], batch[0].task.job.pair.style_settings
+    inits = [prepared.init.picture.rgb for prepared in batch if prepared.init]
+    return stylize(
+        cache.device.upload([prepared.content.picture.rgb for prepared in batch]),
+        stack_targets(targets),
+        settings=settings,
+        encoder=cache.encoder(settings),
+        regions=styled_regions(first.regions, first.task.job.pair, first.content, cache),
+        measured=lambda view: _measured(batch, cache, view),
+        init_bchw=cache.device.upload(inits) if inits else None,
+        callback=lambda progress: _report(batch, progress, watch),
+        frames=frames,
+    )
+
+
+def _row(
+    prepared: Prepared, writer: SnapshotWriter, made: Stylized, image: Tensor, row: int, peak: int | None
+) -> Optimized | Broken:
+    """One row of what was made, written down; a picture that could not be kept finite is a failure."""
+    log, report = prepared.task.log, made.reports[row]
+    log.peak_memory_bytes = peak
+    if report.stop_reason == "diverged":
+        writer.give_up()
+        message = (
+            f"the loss was not finite after {report.evaluations} evaluations and no remedy helped; "
+            f"last finite loss {report.best_loss:.6g}; try smaller weights or another init"
+        )
+        return Failed(prepared.task, Diverged(message))
+    log.batch, log.decisions = len(made.reports), tuple(report.decisions)
+    log.optimisation = Optimisation(
+        evaluations=report.evaluations,
+        accepted_steps=report.accepted_steps,
+        stop_reason=report.stop_reason,
+        first_loss=report.loss_curve[0],
+        last_loss=report.best_loss,
+        loss_curve=report.loss_curve,
+        loss_terms={name: values[row] for name, values in made.terms.items()},
+    )
+    return Optimized(prepared, image, writer)
+
+
+def _measured(batch: Batch, cache: DeviceCache, view: View) -> tuple[Targets, list[Targets]]:
+    """What the styles and those of the regions show where pictures are seen so."""
+    styles = stack_targets([_style(prepared, cache, view) for prepared in batch])
+    first = batch[0]
+    regions = styled_regions(first.regions, first.task.job.pair, first.content, cache, view=view)
+    return styles, [dict(region.style) for region in regions]
+
+
+def _style(prepared: Prepared, cache: DeviceCache, view: View = AS_IT_IS) -> Targets:
+    """The statistics of the style, or the mean of those of a blend; none where there is no style."""
+    pair = prepared.task.job.pair
+    parts = [cache.style(pair, loaded, prepared.content, view=view) for loaded in prepared.styles]
+    if pair.blend:
+        return mean_targets(parts, [part.share for part in pair.blend])
+    return parts[0] if parts else {}
+
+
+def _report(batch: Batch, progress: Progress, watch: link.Stopwatch) -> None:
+    if link.should_stop():
+        raise Stopped
+    refuse_if_late(batch[0].task.job, spent_s=watch.spent_s, step=progress.step)
+    for prepared, loss in zip(batch, progress.loss, strict=True):
+        link.report(PairProgress(prepared.task.job.pair.name, progress.step, loss))

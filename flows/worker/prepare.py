@@ -1,0 +1,98 @@
+"""The first stage of a pair: everything that it is made of is read, and it turns out whether it is done."""
+
+from __future__ import annotations
+
+from flows.model.identity import Ingredients, identity, ingredients_of
+from flows.model.pair import Input, Job
+from flows.model.regions import roles
+from flows.records.record import Record
+from flows.records.store import read_record, why_not_done
+from flows.storage.base import open_storage
+from flows.worker.device_cache import DeviceCache
+from flows.worker.read import LoadedPicture, Reading
+from flows.worker.regions import load_regions
+from flows.worker.stages import Broken, DoneBefore, PairLog, PairTask, Prepared, guarded
+from stylize_core.settings.fields import WHOLE, Crop
+
+
+def prepare(job: Job, cache: DeviceCache) -> Prepared | DoneBefore | Broken:
+    """Read and decode everything that the pair is made of."""
+    task = PairTask(job, PairLog(device=cache.device.describe()))
+    return guarded(task, lambda: _prepared(task, cache))
+
+
+def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
+    pair, log = task.job.pair, task.log
+    with log.timed("read"):
+        content = _canvas(task, cache)
+        init = _init_picture(task, cache)
+        styles = _styles(task, cache)
+        regions = load_regions(pair, content, cache)
+        log.others |= roles(tuple(region.sources for region in regions))
+    log.ingredients = ingredients = _ingredients(task)
+    if made_before := _record_of_this_picture(task.job, ingredients):
+        return DoneBefore(task, made_before)
+    return Prepared(task, content, styles, regions, init, ingredients)
+
+
+def _canvas(task: PairTask, cache: DeviceCache) -> LoadedPicture:
+    """The content; for a texture without one the style, of which nothing but the shape counts here."""
+    pair = task.job.pair
+    if pair.content is not None:
+        return _logged(task, cache, "content", pair.content)
+    if pair.style is None:
+        raise ValueError("a pair has a content, a style or both")
+    return _at_full_size(task, cache, pair.style, pair.style_settings.style_crop)
+
+
+def _init_picture(task: PairTask, cache: DeviceCache) -> LoadedPicture | None:
+    pair = task.job.pair
+    if pair.style_settings.init == "style" and pair.style is not None:
+        return _logged(task, cache, "init", pair.style, pair.style_settings.style_crop)
+    return None if pair.init is None else _logged(task, cache, "init", pair.init)
+
+
+def _styles(task: PairTask, cache: DeviceCache) -> tuple[LoadedPicture, ...]:
+    """The style, and the others of a blend; nothing where there is no style."""
+    pair, log = task.job.pair, task.log
+    if pair.style is None:
+        return ()
+    styles = [cache.style_picture(pair.style, pair)]
+    log.sources["style"] = styles[0].source
+    for at, part in enumerate(pair.blend[1:], start=1):
+        styles.append(cache.style_picture(part.picture, pair))
+        log.others[f"style[{at}]"] = styles[-1].source
+    return tuple(styles)
+
+
+def _logged(task: PairTask, cache: DeviceCache, role: str, given: Input, part: Crop = WHOLE) -> LoadedPicture:
+    loaded = _at_full_size(task, cache, given, part)
+    task.log.sources[role] = loaded.source
+    return loaded
+
+
+def _at_full_size(task: PairTask, cache: DeviceCache, given: Input, part: Crop) -> LoadedPicture:
+    """A picture in the size of the result."""
+    pair = task.job.pair
+    reading = Reading(given, pair.picture_settings, part)
+    return cache.picture(reading, long_edge=pair.style_settings.size, enlarge=True)
+
+
+def _ingredients(task: PairTask) -> Ingredients:
+    pair = task.job.pair
+    digests = {role: source.sha256 for role, source in task.log.sources.items()}
+    others = {role: source.sha256 for role, source in task.log.others.items()}
+    init = digests.get("init", "") if pair.style_settings.init == "image" else ""
+    return ingredients_of(pair, digests.get("content", ""), digests.get("style", ""), init, others=others)
+
+
+def _record_of_this_picture(job: Job, ingredients: Ingredients) -> Record | None:
+    """The record that makes the pair done; None if it is to be made."""
+    storage, pair = open_storage(job.output), job.pair
+    record = read_record(storage, pair.record_name)
+    if record is None:
+        return None
+    stat = storage.stat(pair.output_name)
+    size = None if stat is None else stat.size
+    reason = why_not_done(record, pair, identity(ingredients), ingredients=ingredients, size=size)
+    return None if reason else record

@@ -1,0 +1,199 @@
+"""The last stage of a pair: the picture, then its record; or the record that says why there is no picture."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from importlib.metadata import version
+
+from torch import Tensor
+
+from flows.errors import BatchError
+from flows.model.identity import Ingredients, identity
+from flows.model.pair import Outcome, OutcomeStatus
+from flows.records.record import Failure, Output, Record, failed_record, versions
+from flows.records.store import replace_record, withdraw_unfinished
+from flows.storage.base import Storage, open_storage
+from flows.text import safe_text
+from flows.worker.errors import described
+from flows.worker.snapshots import CONTENT_TYPES, SnapshotWriter
+from flows.worker.stages import (
+    Abandoned,
+    Broken,
+    DoneBefore,
+    Failed,
+    Optimized,
+    PairTask,
+    Prepared,
+    guarded,
+)
+from stylize_core.image.encode import encode_picture
+
+
+def snapshot_writer(prepared: Prepared) -> SnapshotWriter:
+    """Whoever wants to see the picture on its way; the block that enters it must end it."""
+    task = prepared.task
+    return SnapshotWriter(
+        task.job.pair,
+        open_storage(task.job.output),
+        alpha=_alpha(prepared),
+        facts=_facts(task, prepared.ingredients),
+        announce=lambda names: _announce(task, names),
+    )
+
+
+def publish(step: Optimized | DoneBefore | Broken) -> Outcome:
+    """Write what has become of a pair; how it has ended, once that is durable."""
+    ended: Record | Broken
+    if isinstance(step, Optimized):
+        try:
+            ended = guarded(step.task, lambda: _published(step))
+        finally:
+            step.snapshots.give_up()
+    elif isinstance(step, DoneBefore):
+        ended = guarded(step.task, lambda: _with_sources_of_today(step))
+    else:
+        ended = step
+    task = step.task
+    if isinstance(ended, Failed):
+        return _record_failure(task, ended.error)
+    if isinstance(ended, Abandoned):
+        _withdraw(task)
+        return _outcome(task, "stopped")
+    return _outcome(task, "skipped" if isinstance(step, DoneBefore) else "done")
+
+
+def _published(made: Optimized) -> Record:
+    """The picture first, durable; then the record that makes it count; then what the old one left."""
+    task, pair, image = made.task, made.task.job.pair, made.image
+    kind = pair.picture_settings.format
+    with task.log.timed("encode"):
+        facts = _facts(task, made.prepared.ingredients)
+        alpha = _alpha(made.prepared)
+        data = encode_picture(image, alpha=alpha, settings=pair.picture_settings, facts=facts)
+    output = Output(
+        name=pair.output_name,
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=image.shape[-1],
+        height=image.shape[-2],
+        format=kind,
+    )
+    with task.log.timed("write"):
+        storage = open_storage(task.job.output)
+        snapshots, animation = made.snapshots.finish(image)
+        storage.write(pair.output_name, data, content_type=CONTENT_TYPES[kind])
+        done = _known(task, Record(
+            status="done",
+            name=pair.name,
+            identity=identity(made.prepared.ingredients),
+            ingredients=made.prepared.ingredients,
+            output=output,
+            snapshots=snapshots,
+            animation=animation,
+        ))  # fmt: skip
+        replace_record(storage, pair.record_name, done)
+    return done
+
+
+def _with_sources_of_today(step: DoneBefore) -> Record:
+    """Let the record name the inputs as they are called now, or every plan asks for the pair again."""
+    task = step.task
+    fresh = step.record.model_copy(update=task.log.sources | {"others": task.log.others})
+    if fresh != step.record:
+        replace_record(_storage(task), task.job.pair.record_name, fresh)
+    return fresh
+
+
+def _record_failure(task: PairTask, error: Exception) -> Outcome:
+    """Record the failure, unless it would hit every pair alike or storage itself is the trouble."""
+    kind, message = described(error)
+    if isinstance(error, BatchError) and error.fatal:
+        return _outcome(task, "failed", kind, message, fatal=True)
+    failure = Failure(kind=kind, message=message, attempts=task.job.attempts + 1, phase=task.log.phase)
+    try:
+        replace_record(_storage(task), task.job.pair.record_name, _failed(task, failure))
+    except BatchError as second:
+        return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
+    return _outcome(task, "failed", kind, message)
+
+
+def _announce(task: PairTask, names: tuple[str, ...]) -> None:
+    """A record of the files to come, so that whoever replaces it knows what a dead run left."""
+    failure = Failure(
+        kind="unfinished",
+        message="the run ended, or still goes on, while snapshots were written; run it again",
+        attempts=task.job.attempts + 1,
+        phase=task.log.phase,
+    )
+    record = _failed(task, failure).model_copy(update={"unfinished": names})
+    replace_record(_storage(task), task.job.pair.record_name, record)
+
+
+def _withdraw(task: PairTask) -> None:
+    """Leave nothing of a pair that was stopped; where storage does not let us, its record stays."""
+    with suppress(BatchError):
+        withdraw_unfinished(_storage(task), task.job.pair.record_name)
+
+
+def _failed(task: PairTask, failure: Failure) -> Record:
+    """The record of a failure with all that is known of the pair.
+
+    Its identity is what the plan expected where it did not come to ingredients, so that tries are counted.
+    """
+    ingredients = task.log.ingredients
+    found = identity(ingredients) if ingredients else task.job.identity
+    record = failed_record(task.job.pair.name, found, failure)
+    return _known(task, record.model_copy(update={"ingredients": ingredients}))
+
+
+def _known(task: PairTask, record: Record) -> Record:
+    """The record with what the pair's log and settings say, whatever became of it."""
+    log = task.log
+    return record.model_copy(
+        update={
+            **log.sources,
+            "others": log.others,
+            "device": log.device,
+            "precision": log.precision,
+            "versions": versions(),
+            "seed": task.job.pair.style_settings.seed,
+            "timings_s": {name: round(value, 4) for name, value in log.timings_s.items()},
+            "peak_memory_bytes": log.peak_memory_bytes,
+            "optimisation": log.optimisation,
+            "batch": log.batch,
+            "decisions": log.decisions,
+        }
+    )
+
+
+def _facts(task: PairTask, ingredients: Ingredients) -> dict[str, str]:
+    """The record's key facts, for inside the picture; no times, so equal runs give equal bytes."""
+    pair = task.job.pair
+    facts = {
+        "Software": f"stylize {version('stylize')}",
+        "stylize:name": pair.name,
+        "stylize:identity": identity(ingredients),
+        "stylize:content": ingredients.content,
+        "stylize:style": ingredients.style,
+        "stylize:encoder": pair.style_settings.encoder,
+        "stylize:steps": str(pair.style_settings.steps),
+        "stylize:seed": str(pair.style_settings.seed),
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _alpha(prepared: Prepared) -> Tensor | None:
+    """The transparency that the result has."""
+    mode = prepared.task.job.pair.style_settings.mode
+    return None if mode == "texture" else prepared.content.picture.alpha
+
+
+def _outcome(
+    task: PairTask, status: OutcomeStatus, kind: str = "", message: str = "", *, fatal: bool = False
+) -> Outcome:
+    return Outcome(task.job.pair.name, status, kind, message, fatal, task.log.seconds)
+
+
+def _storage(task: PairTask) -> Storage:
+    return open_storage(task.job.output)

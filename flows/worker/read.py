@@ -1,0 +1,93 @@
+"""Pictures and masks from their bytes: read, decoded, cut and scaled, with what records say of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from flows.model.pair import Input
+from flows.records.record import Source
+from flows.storage.base import read_uri
+from stylize_core.image.crop import crop
+from stylize_core.image.decode import Picture, decode_picture, resize
+from stylize_core.image.mask import mask_from
+from stylize_core.settings.fields import WHOLE, Crop
+from stylize_core.settings.picture import PictureSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPicture:
+    """A picture in the size that it is used in, with its source as records name it."""
+
+    source: Source
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedMask:
+    """A mask, [1, H, W] in 0..1, in the frame of the picture that it belongs to."""
+
+    source: Source
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which picture is read, and which part of it is used.
+
+    Attributes:
+        settings: of the pair; only those of decoding count.
+    """
+
+    given: Input
+    settings: PictureSettings
+    part: Crop = WHOLE
+
+    @property
+    def key(self) -> Hashable:
+        """The same for two readings that give the same pixels as long as the stored bytes are the same."""
+        return self.given.uri, self.given.token, decoding(self.settings), self.part
+
+
+def decoding(settings: PictureSettings) -> Hashable:
+    """The settings that have a part in decoding."""
+    return settings.frames, settings.max_megapixels
+
+
+def load_picture(reading: Reading, *, long_edge: int, enlarge: bool) -> LoadedPicture:
+    """Read a picture and scale the part that is used.
+
+    Raises:
+        BadImage: it is not a picture that we accept.
+        StorageError: it could not be read.
+    """
+    source, cut = _read(reading)
+    picture = resize(cut, long_edge=long_edge, enlarge=enlarge)
+    source = source.model_copy(update={"decisions": tuple(picture.decisions)})
+    return LoadedPicture(source, replace(picture, decisions=()))
+
+
+def load_mask(reading: Reading, *, height: int, width: int) -> LoadedMask:
+    """Read a mask and bring the part that is used to the size of the picture that it belongs to.
+
+    Raises:
+        BadImage: it is not a picture that we accept, or marks nothing.
+        StorageError: it could not be read.
+    """
+    source, cut = _read(reading)
+    mask, decisions = mask_from(cut, height=height, width=width, source=reading.given.uri)
+    return LoadedMask(source.model_copy(update={"decisions": decisions}), mask)
+
+
+def _read(reading: Reading) -> tuple[Source, Picture]:
+    """The part that is used, and the whole file as records name it, less the decisions."""
+    given = reading.given
+    data = read_uri(given.uri, within=given.within)
+    decoded = decode_picture(data, source=given.uri, settings=reading.settings)
+    height, width = decoded.rgb.shape[-2:]
+    digest = hashlib.sha256(data).hexdigest()
+    source = Source(uri=given.uri, sha256=digest, token=given.token, width=width, height=height)
+    return source, crop(decoded, reading.part, source=given.uri)
