@@ -14,8 +14,8 @@ from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
 from stylize_core.loss.objective import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import Progress
-from stylize_core.pyramid.level import Scene, View, shrunk
+from stylize_core.optim.minimise import StepProgress
+from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.pyramid.pyramid import Pyramid
 from stylize_core.settings.style import StyleSettings
 
@@ -63,17 +63,17 @@ def _until(
 ) -> tuple[int, float, bool]:
     """Evaluations and seconds until the smallest loss at full size is at most `goal`, and whether it was."""
 
-    def measured(view: View) -> tuple[Targets, Sequence[Targets]]:
+    def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         network = encoder.exact() if view.exact else encoder
         return style_targets(network, shrunk(style, view.share), settings), ()
 
     began = time.perf_counter()
-    final = Scene(content, measured(View())[0], (), replace(settings, margin=0))
+    final = Level(content, measured(ViewSpec())[0], (), replace(settings, margin=0))
     pyramid = Pyramid(final, measured, torch.clone)
     last = pyramid.stages(encoder)[-1]
     step = 0
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: StepProgress) -> None:
         nonlocal step
         step = progress.step
         if step > last.first and progress.loss[0] <= goal:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from stylize_core.errors import DeviceUnavailable
 
@@ -112,3 +113,8 @@ def _missing(device: torch.device) -> str:
     if device.type == "mps":
         return "" if torch.backends.mps.is_available() else "torch sees no Apple GPU"
     return "" if device.type == "cpu" else f"stylize does not run on {device.type}"
+
+
+def wide(values: Tensor) -> Tensor:
+    """The values in float32, or in what is finer; those are not copied."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

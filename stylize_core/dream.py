@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.device import wide
 from stylize_core.errors import SettingsError
-from stylize_core.loss.functional import wide
 from stylize_core.loss.total_variation import VARIATIONS
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import CHECK_EVERY, Callback, Frames, Progress, RowReport
+from stylize_core.optim.minimise import CHECK_EVERY, Callback, Frames, RowReport, StepProgress
 from stylize_core.settings.style import StyleSettings
 
 SMALLEST_OCTAVE = 32
@@ -45,7 +45,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class DreamObjective:
     """How strongly the parts respond to pictures, in units of their response to the pictures to dream on.
 
     Attributes:
@@ -94,7 +94,7 @@ class Aim:
         return gradient
 
 
-def aim_at(encoder: Encoder, image_bchw: Tensor, settings: StyleSettings) -> Aim:
+def dream_objective(encoder: Encoder, image_bchw: Tensor, settings: StyleSettings) -> DreamObjective:
     """What the settings want to grow, measured against pictures [B, 3, H, W].
 
     Raises:
@@ -106,7 +106,7 @@ def aim_at(encoder: Encoder, image_bchw: Tensor, settings: StyleSettings) -> Aim
         torch.maximum(_mean_square(part.of(features)), FAINTEST * _mean_square(features[part.layer]))
         for part in parts
     ]
-    return Aim(encoder, settings, parts, torch.stack(before).clamp_min(1e-12))
+    return DreamObjective(encoder, settings, parts, torch.stack(before).clamp_min(1e-12))
 
 
 def check_channels(encoder: Encoder, settings: StyleSettings) -> None:
@@ -115,7 +115,9 @@ def check_channels(encoder: Encoder, settings: StyleSettings) -> None:
     Raises:
         SettingsError: naming the channel and those that there are.
     """
-    aim_at(encoder, torch.zeros(1, 3, encoder.min_side, encoder.min_side, device=encoder.device), settings)
+    dream_objective(
+        encoder, torch.zeros(1, 3, encoder.min_side, encoder.min_side, device=encoder.device), settings
+    )
 
 
 @torch.no_grad()
@@ -183,7 +185,7 @@ class _Run:
 
     def octave(self, base: Tensor, image: Tensor, steps: int) -> Tensor:
         """Dream for so many steps; `base` is the picture in this size, `image` what was dreamt so far."""
-        aim = aim_at(self._encoder, base, self._settings)
+        aim = dream_objective(self._encoder, base, self._settings)
         losses = []
         sound = torch.ones(len(image), dtype=torch.bool, device=image.device)
         for _ in range(steps):
@@ -195,7 +197,7 @@ class _Run:
         self._note(losses, sound)
         return image
 
-    def _ascend(self, aim: Aim, image: Tensor) -> tuple[Tensor, Tensor]:
+    def _ascend(self, aim: DreamObjective, image: Tensor) -> tuple[Tensor, Tensor]:
         """One step along the gradient in units of its mean size.
 
         The network sees the picture at a random place within its own reflection: shifted, but neither wrapped
@@ -221,7 +223,7 @@ class _Run:
         if self._callback is not None and (
             self._step % CHECK_EVERY == 0 or self._step == self._settings.steps
         ):
-            self._callback(Progress(self._step, self._settings.steps, tuple(loss.tolist())))
+            self._callback(StepProgress(self._step, self._settings.steps, tuple(loss.tolist())))
 
     def _note(self, losses: list[Tensor], sound: Tensor) -> None:
         if not losses:

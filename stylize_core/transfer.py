@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.device import is_out_of_memory
-from stylize_core.dream import Aim, aim_at, dream
+from stylize_core.dream import DreamObjective, dream, dream_objective
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.loss.colour import finished, grey, recoloured
 from stylize_core.loss.objective import Objective, Targets, style_targets
-from stylize_core.loss.regions import Region
+from stylize_core.loss.regions import StyledRegion
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.minimise import Callback, Frames, RowReport
-from stylize_core.pyramid.level import Scene, View, shrunk
+from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.pyramid.pyramid import Measured, Pyramid
 from stylize_core.settings.style import StyleSettings
 
@@ -50,7 +50,7 @@ def stylize(
     settings: StyleSettings,
     encoder: Encoder,
     init_bchw: Tensor | None = None,
-    regions: Sequence[Region] = (),
+    regions: Sequence[StyledRegion] = (),
     measured: Measured | None = None,
     callback: Callback | None = None,
     frames: Frames | None = None,
@@ -102,7 +102,7 @@ def _stylize(
     settings: StyleSettings,
     encoder: Encoder,
     init_bchw: Tensor | None,
-    regions: Sequence[Region],
+    regions: Sequence[StyledRegion],
     measured: Measured | None,
     callback: Callback | None,
     frames: Frames | None,
@@ -115,7 +115,7 @@ def _stylize(
         replace(region, mask_b1hw=_canvas(region.mask_b1hw.to(content_bchw), settings)) for region in regions
     ]
     targets = _as_targets(style, encoder, settings, content_bchw)
-    final = Scene(content_bchw, targets, regions, settings)
+    final = Level(content_bchw, targets, regions, settings)
     if regions and final.is_empty:
         raise SettingsError(
             "mode", settings.mode, "the regions leave no place with a style, and no content counts"
@@ -140,11 +140,11 @@ def _dreamt(
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
     frames = _finished_frames(frames, content_bchw, settings)
     image, reports = dream(encoder, start, settings=settings, callback=callback, frames=frames)
-    return _completed(image, reports, aim_at(encoder, start, settings), content_bchw)
+    return _completed(image, reports, dream_objective(encoder, start, settings), content_bchw)
 
 
 def _completed(
-    image_bchw: Tensor, reports: Sequence[RowReport], final: Objective | Aim, content_bchw: Tensor
+    image_bchw: Tensor, reports: Sequence[RowReport], final: Objective | DreamObjective, content_bchw: Tensor
 ) -> Stylized:
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
@@ -157,7 +157,7 @@ def _views_of(
 ) -> Measured:
     """What a style's picture shows at smaller sizes and in fp32."""
 
-    def measured(view: View) -> tuple[Targets, Sequence[Targets]]:
+    def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         seen_bchw = shrunk(style_bchw, view.share, least=encoder.min_side)
         network = encoder.exact() if view.exact else encoder
         return style_targets(network, seen_bchw, settings, content_bchw=content_bchw), ()

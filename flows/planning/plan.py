@@ -29,7 +29,7 @@ from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
 from flows.storage.base import open_storage
 from flows.storage.globs import literal
-from stylize_core.settings.extras import check_extras
+from stylize_core.image.extras import check_extras
 
 __all__ = ["Plan", "PlannedPair", "ingredients_of", "make_plan"]
 

@@ -68,13 +68,13 @@ NamedNumbers = Annotated[dict[str, float], AfterValidator(_finite_entries)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     """Part of a record: immutable, exact about types, patient with keys of a newer minor version."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-class Source(_Part):
+class Source(_Section):
     """A picture that was read: what and which version; sizes in px as decoded."""
 
     uri: str
@@ -85,7 +85,7 @@ class Source(_Part):
     decisions: tuple[str, ...] = ()
 
 
-class Output(_Part):
+class Output(_Section):
     """The picture that was made; `name` is its place below the output, suffix included."""
 
     name: str
@@ -96,7 +96,7 @@ class Output(_Part):
     format: str
 
 
-class Extra(_Part):
+class Extra(_Section):
     """A file beside the picture; `name` is its place below the output."""
 
     name: str
@@ -104,7 +104,7 @@ class Extra(_Part):
     sha256: str
 
 
-class Failure(_Part):
+class Failure(_Section):
     """Why there is no picture.
 
     Attributes:
@@ -120,7 +120,7 @@ class Failure(_Part):
     phase: str | None = None
 
 
-class Optimisation(_Part):
+class Optimisation(_Section):
     """How the optimisation went; `loss_terms` are the weighted terms at the result."""
 
     evaluations: int
@@ -132,7 +132,7 @@ class Optimisation(_Part):
     loss_terms: NamedNumbers = Field(default_factory=dict)
 
 
-class Record(_Part):
+class Record(_Section):
     """All that is known about one pair. A failed one lacks whatever was not reached.
 
     Attributes:

@@ -20,7 +20,7 @@ from stylize_core.device import Precision, choose_precision
 from stylize_core.loss.objective import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, published_weights, weights_from_bytes
-from stylize_core.pyramid.level import AS_IT_IS, View, shrunk
+from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, shrunk
 from stylize_core.settings.style import StyleSettings
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ class DeviceCache:
         content: LoadedPicture,
         *,
         mask: LoadedMask | None = None,
-        view: View = AS_IT_IS,
+        view: ViewSpec = AS_IT_IS,
     ) -> Targets:
         """One of the pair's styles in statistics; where their colours depend on the content, for this one.
 

@@ -22,8 +22,8 @@ from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, 
 from flows.worker.timeouts import refuse_if_late
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.objective import Targets, mean_targets, stack_targets
-from stylize_core.optim.minimise import Frames, Progress
-from stylize_core.pyramid.level import AS_IT_IS, View
+from stylize_core.optim.minimise import Frames, StepProgress
+from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
 Batch = Sequence[Prepared]
@@ -168,7 +168,7 @@ def _row(
     return Optimized(prepared, image, writer)
 
 
-def _measured(batch: Batch, cache: DeviceCache, view: View) -> tuple[Targets, list[Targets]]:
+def _measured(batch: Batch, cache: DeviceCache, view: ViewSpec) -> tuple[Targets, list[Targets]]:
     """What the styles and those of the regions show where pictures are seen so."""
     styles = stack_targets([_style(prepared, cache, view) for prepared in batch])
     first = batch[0]
@@ -176,7 +176,7 @@ def _measured(batch: Batch, cache: DeviceCache, view: View) -> tuple[Targets, li
     return styles, [dict(region.style) for region in regions]
 
 
-def _style(prepared: Prepared, cache: DeviceCache, view: View = AS_IT_IS) -> Targets:
+def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec = AS_IT_IS) -> Targets:
     """The statistics of the style, or the mean of those of a blend; none where there is no style."""
     pair = prepared.task.job.pair
     parts = [cache.style(pair, loaded, prepared.content, view=view) for loaded in prepared.styles]
@@ -185,7 +185,7 @@ def _style(prepared: Prepared, cache: DeviceCache, view: View = AS_IT_IS) -> Tar
     return parts[0] if parts else {}
 
 
-def _report(batch: Batch, progress: Progress, watch: link.Stopwatch) -> None:
+def _report(batch: Batch, progress: StepProgress, watch: link.Stopwatch) -> None:
     if link.should_stop():
         raise Stopped
     refuse_if_late(batch[0].task.job, spent_s=watch.spent_s, step=progress.step)

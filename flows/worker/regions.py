@@ -12,8 +12,8 @@ from flows.records.record import Source
 from flows.worker.device_cache import DeviceCache
 from flows.worker.read import LoadedMask, LoadedPicture, Reading
 from stylize_core.loss.objective import Targets, mean_targets
-from stylize_core.loss.regions import Region as StyledRegion
-from stylize_core.pyramid.level import AS_IT_IS, View
+from stylize_core.loss.regions import StyledRegion
+from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
 from stylize_core.settings.fields import WHOLE, Crop
 
 
@@ -60,7 +60,7 @@ def styled_regions(
     content: LoadedPicture,
     cache: DeviceCache,
     *,
-    view: View = AS_IT_IS,
+    view: ViewSpec = AS_IT_IS,
 ) -> tuple[StyledRegion, ...]:
     """The regions as the optimisation wants them; the styles' statistics for that view."""
     return tuple(
@@ -89,7 +89,7 @@ def _mask(
 
 
 def _targets(
-    loaded: LoadedRegion, pair: Pair, content: LoadedPicture, cache: DeviceCache, view: View
+    loaded: LoadedRegion, pair: Pair, content: LoadedPicture, cache: DeviceCache, view: ViewSpec
 ) -> Targets:
     mask = loaded.style_mask
     parts = [cache.style(pair, style, content, mask=mask, view=view) for style in loaded.styles]

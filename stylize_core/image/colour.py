@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from stylize_core.image.icc import apply_shaper, read_shaper
-from stylize_core.image.pillow import Array, Samples
+from stylize_core.image.opening import Array, Samples
 
 _PILLOW_MODES = {"grey": "L", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 _PROFILE_SPACES = {"grey": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}

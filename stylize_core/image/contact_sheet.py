@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from stylize_core.image.pillow import Array
+from stylize_core.image.opening import Array
 
 LARGEST_THUMBNAIL_PX = 512
 SMALLEST_THUMBNAIL_PX = 16

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stylize_core.image.pillow import (
+from stylize_core.image.opening import (
     CHANNELS,
     Array,
     Samples,

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from stylize_core.errors import BadImage
-from stylize_core.image.pillow import Array
+from stylize_core.image.opening import Array
 from stylize_core.settings.picture import PictureSettings
 
 _ORIENTATION = 0x0112

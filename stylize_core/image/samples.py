@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from stylize_core.image.depth import DEEP, read_deep, read_grey, refuse_deep_planes
-from stylize_core.image.pillow import CHANNELS, Array, Samples, Space, keyed_alpha, raw_mode
+from stylize_core.image.opening import CHANNELS, Array, Samples, Space, keyed_alpha, raw_mode
 
 _SPACES: dict[str, Space] = {
     "L": "grey",

@@ -10,6 +10,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from stylize_core.device import wide
+
 # A layer that is (almost) silent on the target would divide by nothing. These floors are mean squares, far
 # below those of any picture with something in it.
 SILENT_FEATURES = 1e-6
@@ -40,11 +42,6 @@ def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> T
     places = share_b1hw.sum((2, 3), keepdim=True).clamp_min(1e-6)
     shared = wide(features_bchw) * (share_b1hw / (channels * places)).sqrt()
     return cast("Tensor", _Products.apply(shared))
-
-
-def wide(values: Tensor) -> Tensor:
-    """The same in float32 or better."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class _Products(torch.autograd.Function):

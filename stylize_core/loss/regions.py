@@ -23,7 +23,7 @@ LEAST_INSIDE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class StyledRegion:
     """A part of pictures with a style of its own.
 
     Attributes:
@@ -92,7 +92,7 @@ def shared_out(masks: Sequence[Tensor]) -> list[Tensor]:
     return [*(mask / total.clamp_min(1) for mask in masks), 1 - total.clamp_max(1)]
 
 
-def areas(regions: Sequence[Region], rest: Mapping[str, Tensor]) -> tuple[Area, ...]:
+def areas(regions: Sequence[StyledRegion], rest: Mapping[str, Tensor]) -> tuple[Area, ...]:
     """Every style with where it counts; `rest` are the statistics for what the regions leave.
 
     A style's weight is its share of the picture, so that a place is pushed as hard as it would be if all of

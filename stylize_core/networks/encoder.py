@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest, layer_names, smallest_side
-from stylize_core.device import Precision, convolutions_in
+from stylize_core.device import Precision, convolutions_in, wide
 from stylize_core.errors import BadWeights, ImageTooSmall
-from stylize_core.loss.functional import wide
 from stylize_core.networks.inception import Inception
-from stylize_core.networks.vgg import AVERAGE_POOL_GAIN, Chain, Trace
+from stylize_core.networks.vgg import AVERAGE_POOL_GAIN, Trace, VggChain
 from stylize_core.networks.weights import Weights
 
 
@@ -65,11 +64,11 @@ class Encoder:
         self._channels = list(convention.channels)
         self._mean = torch.tensor(convention.mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(convention.std, device=device).view(1, 3, 1, 1)
-        self._chain: Chain | Inception
+        self._chain: VggChain | Inception
         if weights.architecture == "googlenet":
             self._chain = Inception(weights.parameters, layers=layers, device=device, dtype=dtype)
         else:
-            self._chain = Chain(
+            self._chain = VggChain(
                 weights.parameters,
                 architecture=weights.architecture,
                 layers=layers,
@@ -81,7 +80,7 @@ class Encoder:
     @property
     def rounds_coarsely(self) -> bool:
         """Whether its gradients are too coarse for the last steps of a descent, as Winograd's way is."""
-        return isinstance(self._chain, Chain) and self._chain.rounds_coarsely
+        return isinstance(self._chain, VggChain) and self._chain.rounds_coarsely
 
     def exact(self) -> Encoder:
         """The same network in fp32, built when it is first asked for; itself if it computes so."""

@@ -40,7 +40,7 @@ class Trace:
     chosen: dict[int, Tensor] = field(default_factory=dict)
 
 
-class Chain:
+class VggChain:
     """The convolutions of a VGG up to the deepest layer in use, frozen.
 
     Args:

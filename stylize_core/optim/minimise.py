@@ -27,7 +27,7 @@ RESCUE_RATE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StepProgress:
     """How far an optimisation is.
 
     Attributes:
@@ -41,7 +41,7 @@ class Progress:
     loss: tuple[float, ...]
 
 
-Callback = Callable[[Progress], None]
+Callback = Callable[[StepProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class _Run:
         if tell is None:
             return self
 
-        def tell_all(progress: Progress) -> None:
+        def tell_all(progress: StepProgress) -> None:
             losses = [report.best_loss for report in reports]
             losses[row] = progress.loss[0]
             tell(replace(progress, loss=tuple(losses)))
@@ -244,7 +244,7 @@ class _Run:
             for row, value in zip(rows, (solver.best_loss / scale).tolist(), strict=True):
                 smallest[row] = value
             if self.callback is not None:
-                self.callback(Progress(step, self.settings.steps, tuple(smallest)))
+                self.callback(StepProgress(step, self.settings.steps, tuple(smallest)))
             still = plateau.reached(step - done, solver.best)
             over = (solver.stalled | solver.broken | still).tolist()
             if any(over) or step == self.last:

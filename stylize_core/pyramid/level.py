@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from stylize_core.loss.colour import grey
 from stylize_core.loss.objective import Objective, Targets, content_targets
-from stylize_core.loss.regions import Area, Region, areas
+from stylize_core.loss.regions import Area, StyledRegion, areas
 from stylize_core.networks.encoder import Encoder
 from stylize_core.settings.style import StyleSettings
 
@@ -19,7 +19,7 @@ SIDE_PER_MARGIN = 24
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ViewSpec:
     """How pictures are seen.
 
     Attributes:
@@ -31,11 +31,11 @@ class View:
     exact: bool = False
 
 
-AS_IT_IS = View()
+AS_IT_IS = ViewSpec()
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Level:
     """What is stylised, at one size.
 
     Attributes:
@@ -46,7 +46,7 @@ class Scene:
 
     content_bchw: Tensor
     style: Targets
-    regions: Sequence[Region]
+    regions: Sequence[StyledRegion]
     settings: StyleSettings
 
     @property
@@ -75,17 +75,17 @@ class Scene:
         for region in self.regions:
             style = {layer: target.to(self.content_bchw) for layer, target in region.style.items()}
             mask_b1hw = widened(region.mask_b1hw.to(self.content_bchw), margin)
-            laid_out.append(Region(mask_b1hw, style, region.weight))
+            laid_out.append(StyledRegion(mask_b1hw, style, region.weight))
         return areas(laid_out, self.style)
 
     def carried(self, best_bchw: Tensor, start_bchw: Tensor, here_bchw: Tensor) -> Tensor:
-        """Where this scene starts after a smaller one: from its best picture, with the details of this size.
+        """Where this level starts after a smaller one: from its best picture, with the details of this size.
 
-        What the smaller scene changed of its own start is added to this one's, so that details too fine for
+        What the smaller level changed of its own start is added to this one's, so that details too fine for
         it are there as well; noise has none, and is left behind.
 
         Args:
-            best_bchw: the smaller scene's result.
+            best_bchw: the smaller level's result.
             start_bchw: what that started from.
             here_bchw: the start at this size.
         """

@@ -10,24 +10,24 @@ from torch import Tensor
 from stylize_core.loss.objective import Objective, Targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.minimise import Callback, Frames, RowReport, minimise
-from stylize_core.pyramid.level import Scene, View, cut, resized, shrunk, widened
+from stylize_core.pyramid.level import Level, ViewSpec, cut, resized, shrunk, widened
 from stylize_core.settings.schedule import Stage
 
 # The statistics of the style, and those of the regions' styles, for pictures that are seen so.
-Measured = Callable[[View], tuple[Targets, Sequence[Targets]]]
+Measured = Callable[[ViewSpec], tuple[Targets, Sequence[Targets]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pyramid:
-    """A scene and how else it is seen.
+    """A level and how else it is seen.
 
     Attributes:
-        final: the scene at full size.
+        final: the level at full size.
         measured: the statistics for other views; None where they cannot be had, then there are none.
         start: makes the picture to start from in the shape of a content.
     """
 
-    final: Scene
+    final: Level
     measured: Measured | None
     start: Callable[[Tensor], Tensor]
 
@@ -38,15 +38,15 @@ class Pyramid:
         reports: list[RowReport] | None = None
         best_bchw = began_bchw = None
         for stage in self.stages(encoder):
-            scene = self.final if stage.share == 1 else self._seen(View(stage.share), encoder)
-            here_bchw = first_bchw = self.start(scene.content_bchw)
+            level = self.final if stage.share == 1 else self._seen(ViewSpec(stage.share), encoder)
+            here_bchw = first_bchw = self.start(level.content_bchw)
             if best_bchw is not None and began_bchw is not None:
-                first_bchw = scene.carried(best_bchw, began_bchw, here_bchw)
-            margin = scene.margin
+                first_bchw = level.carried(best_bchw, began_bchw, here_bchw)
+            margin = level.margin
             best, reports = minimise(
-                scene.objective(encoder, margin=margin),
+                level.objective(encoder, margin=margin),
                 widened(first_bchw, margin),
-                settings=scene.settings,
+                settings=level.settings,
                 callback=callback,
                 frames=self._seen_in_full(frames, margin),
                 exact=self._exact(encoder) if stage.share == 1 else None,
@@ -74,11 +74,11 @@ class Pyramid:
         """
         if encoder.precision == "fp32" or (encoder.rounds_coarsely and self.measured is None):
             return None
-        return lambda: self._seen(View(exact=True), encoder).objective(
+        return lambda: self._seen(ViewSpec(exact=True), encoder).objective(
             encoder.exact(), margin=self.final.margin
         )
 
-    def _seen(self, view: View, encoder: Encoder) -> Scene:
+    def _seen(self, view: ViewSpec, encoder: Encoder) -> Level:
         if self.measured is None:
             return self.final
         style, styles = self.measured(view)
@@ -88,7 +88,7 @@ class Pyramid:
             replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)
             for region, targets in zip(self.final.regions, styles, strict=True)
         ]
-        return Scene(content_bchw, style, regions, self.final.settings)
+        return Level(content_bchw, style, regions, self.final.settings)
 
     def _seen_in_full(self, frames: Frames | None, margin: int) -> Frames | None:
         """The same onlooker, who sees every picture without its margin and in the size of the result."""

@@ -6,7 +6,6 @@ generated from them, so there is one place where a setting is described.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,17 +16,12 @@ from stylize_core.architecture import (
     Architecture,
     layer_names,
 )
-from stylize_core.errors import SettingsError
+from stylize_core.settings.checks import check_style
 from stylize_core.settings.fields import WHOLE, Crop, check_fields, plain
 from stylize_core.settings.fields import setting as _setting
-from stylize_core.settings.layers import UNUSED, Layers, check_channels, check_layers, normalised
+from stylize_core.settings.layers import UNUSED, Layers, normalised
 from stylize_core.settings.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings.weights_file import WeightsFile
-
-_ASPECT = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
-
-MOST_SNAPSHOTS = 1000
-"""So many pictures of one optimisation are evolution enough; more are a mistake in the manifest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,29 +188,9 @@ class StyleSettings:
     )
 
     def __post_init__(self) -> None:
-        """Check every field against its own description."""
+        """Check every field against its own description, and all of them together."""
         check_fields(self)
-        for key in ("content_layers", "style_layers"):
-            check_layers(key, getattr(self, key), self.encoder)
-        if self.encoder == "googlenet" and self.weights and self.weights.convention != "torchvision":
-            named = self.weights.convention
-            raise SettingsError("weights.convention", named, "googlenet is read as torchvision publishes it")
-        check_layers("dream_layers", self.dream_layers, self.encoder, channels=True)
-        if self.weights is None:
-            check_channels("dream_layers", self.dream_layers, self.encoder)
-        if self.mode == "dream" and self.colour == "match":
-            raise SettingsError("colour", "match", "a dream has no style whose colours could be matched")
-        if self.mode != "dream" and not (self.uses_content or self.uses_style or self.tv_weight):
-            key = "content_weight" if self.mode == "content" else "style_weight"
-            raise SettingsError(key, 0, "at least one weight must be above 0")
-        _check_aspect(self.aspect, self.mode)
-        if self.average and self.optimizer == "lbfgs":
-            advice = "L-BFGS keeps its best point; averages need `optimizer: adam` or `gd`"
-            raise SettingsError("average", self.average, advice)
-        if self.snapshot_every and self.steps // self.snapshot_every > MOST_SNAPSHOTS:
-            advice = f"at most {MOST_SNAPSHOTS} fit; with {self.steps} steps it must be at least"
-            least = -(-self.steps // MOST_SNAPSHOTS)
-            raise SettingsError("snapshot_every", self.snapshot_every, f"{advice} {least}")
+        check_style(self)
 
     @property
     def uses_content(self) -> bool:
@@ -315,13 +289,3 @@ class StyleSettings:
         sizes = len(self.stages(self.size))
         unused = {*UNUSED[self.mode], *(() if sizes > 1 else ("scales",))}
         return {key: value for key, value in {**spelled, "scales": sizes}.items() if key not in unused}
-
-
-def _check_aspect(aspect: Any, mode: str) -> None:
-    """Nothing, or two whole numbers like 3:2, for a texture only."""
-    expected = "it must be width:height in whole numbers, such as 3:2, and not beyond 16:1 or 1:16"
-    parts = _ASPECT.fullmatch(aspect) if isinstance(aspect, str) else None
-    if aspect != "" and (parts is None or not 1 / 16 <= int(parts[1]) / int(parts[2]) <= 16):
-        raise SettingsError("aspect", aspect, expected)
-    if aspect and mode != "texture":
-        raise SettingsError("aspect", aspect, "only `mode: texture` takes one")

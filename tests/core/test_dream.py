@@ -9,11 +9,11 @@ import torch
 from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
-from stylize_core.dream import aim_at, check_channels, dream, octave_sizes
+from stylize_core.dream import check_channels, dream, dream_objective, octave_sizes
 from stylize_core.errors import Diverged, SettingsError
 from stylize_core.loss.functional import total_variation
 from stylize_core.networks.encoder import Encoder, vgg_features
-from stylize_core.optim.minimise import Frames, Progress
+from stylize_core.optim.minimise import Frames, StepProgress
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
@@ -48,7 +48,7 @@ def test_layers_respond_more_and_more_to_a_dream() -> None:
 def test_the_terms_are_those_of_the_finished_picture() -> None:
     made = dreamt(PICTURE, tv_weight=2.0)
     assert set(made.terms) == {"dream", "tv"}
-    aim = aim_at(encoder_of(settings_of()), PICTURE, settings_of())
+    aim = dream_objective(encoder_of(settings_of()), PICTURE, settings_of())
     torch.testing.assert_close(aim.terms(made.image_bchw)["dream"], torch.tensor(made.terms["dream"]))
 
 
@@ -74,7 +74,7 @@ def test_the_direction_is_that_of_automatic_differentiation() -> None:
     growth = torch.stack([w / 8 * after[name] / before[name] for name, w in layers.items()]).sum()
     rough = total_variation(image).sum()
     (expected,) = torch.autograd.grad(growth - 3 * rough, image)
-    loss, direction = aim_at(encoder, original, settings)(image.detach())
+    loss, direction = dream_objective(encoder, original, settings)(image.detach())
     torch.testing.assert_close(direction, expected, rtol=1e-6, atol=1e-12)
     torch.testing.assert_close(loss[0], 3 * rough - growth)
 
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_dream_and_leaves_the_picture_alone() -> No
 def test_a_channel_grows_more_than_in_a_dream_of_another_one() -> None:
     def response(channel: int, made: Stylized) -> float:
         settings = settings_of(dream_layers=[f"relu2_1:{channel}"])
-        return float(aim_at(encoder_of(settings), PICTURE, settings).terms(made.image_bchw)["dream"])
+        return float(dream_objective(encoder_of(settings), PICTURE, settings).terms(made.image_bchw)["dream"])
 
     dreams = {channel: dreamt(PICTURE, dream_layers=[f"relu2_1:{channel}"], steps=20) for channel in (1, 4)}
     for channel, made in dreams.items():
@@ -205,9 +205,9 @@ def test_frames_have_the_size_of_the_picture_and_end_with_it() -> None:
 
 
 def test_a_dream_can_be_watched_and_ended() -> None:
-    told: list[Progress] = []
+    told: list[StepProgress] = []
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: StepProgress) -> None:
         told.append(progress)
         if progress.step == 20:
             raise KeyboardInterrupt

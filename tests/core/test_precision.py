@@ -20,7 +20,7 @@ from stylize_core.loss.objective import Objective, Targets, content_targets, sty
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights
 from stylize_core.optim.minimise import CHECK_EVERY, minimise
-from stylize_core.pyramid.level import View
+from stylize_core.pyramid.level import ViewSpec
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
@@ -170,9 +170,9 @@ def test_what_bf16_measured_is_no_target_for_fp32(wide_weights: Weights) -> None
     small = Encoder(wide_weights, layers=WIDE.layers, dtype=torch.bfloat16)
     content, style = waves(0.3, height=32, width=32), waves(1.7, height=32, width=32)
     targets = style_targets(small, style, WIDE)
-    views: list[View] = []
+    views: list[ViewSpec] = []
 
-    def measured(view: View) -> tuple[Targets, tuple[Targets, ...]]:
+    def measured(view: ViewSpec) -> tuple[Targets, tuple[Targets, ...]]:
         views.append(view)
         return style_targets(small.exact(), style, WIDE), ()
 
@@ -180,7 +180,7 @@ def test_what_bf16_measured_is_no_target_for_fp32(wide_weights: Weights) -> None
     alone = stylize(content, targets, settings=settings, encoder=small)
     with_views = stylize(content, targets, settings=settings, encoder=small, measured=measured)
     assert alone.reports[0].decisions == []
-    assert views == [View(exact=True)]
+    assert views == [ViewSpec(exact=True)]
     assert len(with_views.reports[0].decisions) == 1
 
 

@@ -15,7 +15,7 @@ from stylize_core.loss.objective import Objective, content_targets, style_target
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import Trace
 from stylize_core.networks.weights import builtin_weights
-from stylize_core.optim.minimise import Progress
+from stylize_core.optim.minimise import StepProgress
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, cover, starting_picture, stylize
 
@@ -222,12 +222,12 @@ def test_memory_that_does_not_suffice_is_told_with_the_size() -> None:
 
 
 def test_progress_reaches_the_listener_and_its_exceptions_the_caller() -> None:
-    settings, told = StyleSettings(steps=20), list[Progress]()
+    settings, told = StyleSettings(steps=20), list[StepProgress]()
     encoder = tiny_encoder(settings)
     stylize(content(), style(), settings=settings, encoder=encoder, callback=told.append)
     assert [progress.step for progress in told] == [10, 20]
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: StepProgress) -> None:
         raise InterruptedError(f"{progress.step} of {progress.steps}")
 
     with pytest.raises(InterruptedError, match="10 of 20"):

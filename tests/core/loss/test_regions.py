@@ -21,7 +21,7 @@ from stylize_core.errors import SettingsError
 from stylize_core.image.decode import decode_picture, resize
 from stylize_core.loss.functional import gram_matrix, relative_style_loss
 from stylize_core.loss.objective import Objective, content_targets, stack_targets, style_targets
-from stylize_core.loss.regions import Region, areas, guidance, shared_out
+from stylize_core.loss.regions import StyledRegion, areas, guidance, shared_out
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.optim.minimise import Frames
@@ -54,7 +54,7 @@ def guided(content: Tensor, masks: list[Tensor], styles: list[Tensor], **chosen:
     settings = StyleSettings(**chosen)
     encoder = tiny_encoder(settings, dtype=content.dtype)
     *own, rest = targets(encoder, settings, *styles)
-    regions = [Region(mask.to(content), target) for mask, target in zip(masks, own, strict=True)]
+    regions = [StyledRegion(mask.to(content), target) for mask, target in zip(masks, own, strict=True)]
     content_target = content_targets(encoder, content, settings)
     return Objective(encoder, content_target, {}, settings, areas(regions, rest))
 
@@ -166,11 +166,15 @@ def test_pictures_with_different_masks_are_a_batch_of_the_pictures_alone(statist
     own = targets(encoder, settings, waves(0.2), waves(1.0))
     rest = targets(encoder, settings, waves(2.0), speckles(9))
     together = Objective(
-        encoder, {}, {}, settings, areas([Region(torch.cat(masks), stack_targets(own))], stack_targets(rest))
+        encoder,
+        {},
+        {},
+        settings,
+        areas([StyledRegion(torch.cat(masks), stack_targets(own))], stack_targets(rest)),
     )
     losses, gradients = together(images)
     for row in range(2):
-        alone = Objective(encoder, {}, {}, settings, areas([Region(masks[row], own[row])], rest[row]))
+        alone = Objective(encoder, {}, {}, settings, areas([StyledRegion(masks[row], own[row])], rest[row]))
         for objective in (alone, together.rows([row])):
             loss, gradient = objective(images[row : row + 1])
             torch.testing.assert_close(loss[0], losses[row], rtol=1e-4, atol=0)
@@ -184,7 +188,7 @@ def test_a_regions_weight_multiplies_its_part_of_the_loss() -> None:
     mask, image = left_half(24, 32), speckles(0)
 
     def loss(weight: float) -> float:
-        found = areas([Region(mask, style, weight)], rest)
+        found = areas([StyledRegion(mask, style, weight)], rest)
         return float(Objective(encoder, {}, {}, settings, found).terms(image)["style"])
 
     assert loss(3) - loss(1) == pytest.approx(2 * (loss(1) - loss(0)), rel=1e-4)
@@ -196,11 +200,11 @@ def test_a_region_without_a_style_has_the_content_alone() -> None:
     encoder = tiny_encoder(settings)
     style = style_targets(encoder, speckles(3), settings)
     made = stylize(
-        picture, style, settings=settings, encoder=encoder, regions=[Region(left_half(48, 64), {})]
+        picture, style, settings=settings, encoder=encoder, regions=[StyledRegion(left_half(48, 64), {})]
     )
     change = (made.image_bchw - picture).abs().mean((0, 1, 2))
     assert float(change[:12].max()) < 0.1 * float(change[40:].min())
-    everything = [Region(torch.ones(1, 1, 48, 64), {})]
+    everything = [StyledRegion(torch.ones(1, 1, 48, 64), {})]
     untouched = stylize(picture, style, settings=settings, encoder=encoder, regions=everything)
     assert set(untouched.terms) == {"content"}
     assert float((untouched.image_bchw - picture).abs().max()) < 1e-3
@@ -209,7 +213,7 @@ def test_a_region_without_a_style_has_the_content_alone() -> None:
 def test_a_picture_that_nothing_is_asked_of_is_refused() -> None:
     settings = StyleSettings(steps=2, mode="texture")
     encoder = tiny_encoder(settings)
-    everything = [Region(torch.ones(1, 1, 24, 32), {})]
+    everything = [StyledRegion(torch.ones(1, 1, 24, 32), {})]
     with pytest.raises(SettingsError, match="the regions leave no place with a style"):
         stylize(waves(0.1), waves(1.0), settings=settings, encoder=encoder, regions=everything)
 
@@ -235,7 +239,7 @@ def test_regions_work_with_every_kind_of_setting(chosen: dict[str, Any]) -> None
     frames = Frames([10], seen.__setitem__)
 
     def made(mask: Tensor, frames: Frames | None = None) -> Stylized:
-        regions = [Region(mask, styles[0])]
+        regions = [StyledRegion(mask, styles[0])]
         return stylize(picture, styles[1], settings=settings, encoder=encoder, regions=regions, frames=frames)
 
     result = made(left_half(48, 64), frames)
@@ -282,7 +286,7 @@ def test_each_region_takes_its_own_style_and_not_the_others(init: Any) -> None:
     )
     mask = left_half(height, width)
     made = stylize(
-        content, right, settings=settings, encoder=encoder, regions=[Region(mask, left)]
+        content, right, settings=settings, encoder=encoder, regions=[StyledRegion(mask, left)]
     ).image_bchw
     whole = stylize(content, left, settings=settings, encoder=encoder).image_bchw
 

@@ -15,10 +15,10 @@ from torch import Tensor
 from torchvision.models import GoogLeNet, GoogLeNet_Weights
 
 from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, smallest_side
-from stylize_core.dream import aim_at
+from stylize_core.dream import dream_objective
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.loss.objective import style_targets
-from stylize_core.loss.regions import Region, guidance
+from stylize_core.loss.regions import StyledRegion, guidance
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, weights_from_bytes
 from stylize_core.settings.style import StyleSettings
@@ -120,7 +120,7 @@ def test_regions_have_styles_of_their_own() -> None:
     left = torch.zeros(1, 1, 64, 90)
     left[..., :45] = 1
     one, other = (style_targets(encoder, style, settings) for style in styles)
-    made = stylize(content, other, settings=settings, encoder=encoder, regions=[Region(left, one)])
+    made = stylize(content, other, settings=settings, encoder=encoder, regions=[StyledRegion(left, one)])
     assert made.reports[0].loss_curve[-1] < made.reports[0].loss_curve[0]
 
 
@@ -164,6 +164,6 @@ def test_it_dreams_of_layers_and_of_single_channels() -> None:
         settings = StyleSettings(mode="dream", encoder="googlenet", **given)
         encoder = Encoder(loaded(), layers=settings.layers)
         made = stylize(picture, {}, settings=settings, encoder=encoder)
-        before = float(aim_at(encoder, picture, settings).terms(picture)["dream"])
+        before = float(dream_objective(encoder, picture, settings).terms(picture)["dream"])
         assert made.terms["dream"][0] < 1.02 * before < 0
         assert made.reports[0].evaluations == 6

@@ -8,7 +8,7 @@ from small_networks import tiny_weights
 
 from stylize_core.architecture import Architecture, convolutions, down_to_deepest
 from stylize_core.networks.encoder import vgg_features
-from stylize_core.networks.vgg import Chain
+from stylize_core.networks.vgg import VggChain
 
 LAYERS: dict[str, tuple[Architecture, tuple[str, ...]]] = {
     "slim": ("slim", ("relu1_1", "relu2_2", "relu3_4")),
@@ -39,7 +39,7 @@ def test_features_and_gradient_are_those_of_automatic_differentiation(
     total = torch.stack([(expected[layer] * seeds[layer]).sum() for layer in layers]).sum()
     (gradient,) = torch.autograd.grad(total, image)
 
-    chain = Chain(
+    chain = VggChain(
         weights.parameters,
         architecture=architecture,
         layers=layers,
@@ -54,8 +54,8 @@ def test_features_and_gradient_are_those_of_automatic_differentiation(
     assert distance(found, gradient) <= TOLERANCE[dtype]
 
 
-def chain_of(*layers: str, architecture: Architecture = "vgg19") -> Chain:
-    return Chain(
+def chain_of(*layers: str, architecture: Architecture = "vgg19") -> VggChain:
+    return VggChain(
         tiny_weights(architecture).parameters,
         architecture=architecture,
         layers=layers,
@@ -94,7 +94,7 @@ def test_a_network_as_wide_as_vgg_has_the_gradient_of_automatic_differentiation(
     expected = vgg_features(image, parameters, layers=("relu2_2",), architecture="vgg19")["relu2_2"]
     seed = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
     (gradient,) = torch.autograd.grad((expected * seed).sum(), image)
-    chain = Chain(
+    chain = VggChain(
         parameters, architecture="vgg19", layers=("relu2_2",), pooling="average", device="cpu", dtype=dtype
     )
     trace = chain.forward(image.detach().to(dtype))

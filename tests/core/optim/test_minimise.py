@@ -14,7 +14,7 @@ from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
 from stylize_core.loss.objective import Objective, content_targets, style_targets
-from stylize_core.optim.minimise import CHECK_EVERY, Frames, Progress, RowReport, minimise
+from stylize_core.optim.minimise import CHECK_EVERY, Frames, RowReport, StepProgress, minimise
 from stylize_core.settings.style import StyleSettings
 
 Trouble = Callable[[Tensor, Tensor], Tensor]
@@ -173,7 +173,7 @@ def test_a_row_that_has_ended_is_not_computed_any_more(optimizer: Any) -> None:
         computed.append(len(image))
         return hopeless(image)
 
-    told: list[Progress] = []
+    told: list[StepProgress] = []
     contents, styles = pairs()
     objective = changed(objective_of(contents, styles, settings), watched)
     _, reports = minimise(objective, contents, settings=settings, callback=told.append)
@@ -235,7 +235,7 @@ def test_a_row_that_never_was_finite_is_diverged_after_both_solvers() -> None:
 
 @pytest.mark.parametrize(("steps", "expected"), [(1, [1]), (10, [10]), (25, [10, 20, 25])])
 def test_progress_is_told_at_every_look_and_at_the_end(steps: int, expected: list[int]) -> None:
-    settings, told = StyleSettings(steps=steps), list[Progress]()
+    settings, told = StyleSettings(steps=steps), list[StepProgress]()
     contents, styles = pairs()
     _, reports = minimise(
         objective_of(contents, styles, settings), contents, settings=settings, callback=told.append
@@ -252,7 +252,7 @@ def test_an_exception_from_the_listener_ends_the_work_at_once() -> None:
     contents, styles = pairs()
     objective = Changed(objective_of(contents, styles, settings), lambda image: torch.ones(len(image)))
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: StepProgress) -> None:
         raise KeyboardInterrupt(f"after {progress.step}")
 
     with pytest.raises(KeyboardInterrupt, match="after 10"):

@@ -12,10 +12,10 @@ from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
 from stylize_core.loss.objective import Targets, style_targets
-from stylize_core.loss.regions import Region
+from stylize_core.loss.regions import StyledRegion
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import Frames, Progress
-from stylize_core.pyramid.level import Scene, View, shrunk
+from stylize_core.optim.minimise import Frames, StepProgress
+from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.settings.schedule import FEWEST_STEPS, stages
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
@@ -89,7 +89,7 @@ def test_large_pictures_have_several_sizes_and_an_identity_that_says_so(
 
 def test_every_size_gets_its_steps_and_the_report_counts_them_all() -> None:
     settings = StyleSettings(steps=80, scales=3, margin=0)
-    encoder, told = looking(settings), list[Progress]()
+    encoder, told = looking(settings), list[StepProgress]()
     result = made(settings, encoder, callback=told.append)
     assert encoder.seen == [(12, 16)] * 20 + [(24, 32)] * 20 + [(48, 64)] * 40
     (report,) = result.reports
@@ -116,10 +116,10 @@ def test_a_larger_size_begins_nearer_to_its_end_than_the_content_does() -> None:
 @pytest.mark.parametrize("init", ["content", "noise", "image"])
 def test_each_start_is_carried_to_the_next_size(init: Any) -> None:
     settings = StyleSettings(init=init)
-    scene = Scene(content(), {}, (), settings)
+    level = Level(content(), {}, (), settings)
     began, here = shrunk(content(), 0.5), content()
     changed = began + 0.1
-    carried = scene.carried(changed, began, here)
+    carried = level.carried(changed, began, here)
     if init == "noise":
         assert float((carried - here).abs().mean()) == pytest.approx(0.1, abs=0.02)
         assert not torch.allclose(carried, here + 0.1, atol=1e-4), "the start's own details came along"
@@ -171,22 +171,22 @@ def test_statistics_without_those_of_smaller_pictures_leave_one_size() -> None:
 
 def test_regions_have_their_styles_at_every_size() -> None:
     settings = StyleSettings(steps=40, scales=2, margin=0)
-    encoder, asked = looking(settings), list[View]()
+    encoder, asked = looking(settings), list[ViewSpec]()
 
     def measured(picture: Tensor, share: float = 1) -> Targets:
         return style_targets(encoder, shrunk(picture, share, least=encoder.min_side), settings)
 
-    def in_view(view: View) -> tuple[Targets, Sequence[Targets]]:
+    def in_view(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         asked.append(view)
         return measured(style(), view.share), [measured(speckles(1), view.share)]
 
     mask = torch.zeros(1, 1, 48, 64)
     mask[..., :32] = 1
-    region = Region(mask, measured(speckles(1)))
+    region = StyledRegion(mask, measured(speckles(1)))
     result = stylize(
         content(), measured(style()), settings=settings, encoder=encoder, regions=[region], measured=in_view
     )
-    assert asked == [View(0.5)]
+    assert asked == [ViewSpec(0.5)]
     assert encoder.seen == [(24, 32)] * 20 + [(48, 64)] * 20
     assert result.reports[0].best_loss < result.reports[0].loss_curve[20]
 

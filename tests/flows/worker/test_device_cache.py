@@ -18,7 +18,7 @@ from flows.worker.device_cache import DeviceCache, Recent
 from flows.worker.read import LoadedPicture, Reading
 from stylize_core.errors import BadImage, DeviceUnavailable
 from stylize_core.loss.objective import Targets
-from stylize_core.pyramid.level import View
+from stylize_core.pyramid.level import ViewSpec
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
@@ -202,7 +202,7 @@ def test_a_style_loaded_exactly_is_what_a_network_in_fp32_sees(cache: DeviceCach
     coarse, exact = (pair(tmp_path, replace(SETTINGS, precision=precision)) for precision in ("bf16", "fp32"))
     assert coarse.style
     loaded = cache.style_picture(coarse.style, coarse)
-    again = cache.style(coarse, loaded, content(cache, coarse), view=View(exact=True))
+    again = cache.style(coarse, loaded, content(cache, coarse), view=ViewSpec(exact=True))
     for layer, statistics in style(cache, exact)[1].items():
         assert torch.equal(again[layer], statistics)
     assert any(not torch.equal(again[layer], value) for layer, value in style(cache, coarse)[1].items())
