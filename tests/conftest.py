@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 
 # Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times.
@@ -37,3 +38,9 @@ def object_store(_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) ->
     _object_store.lead_clients_here(monkeypatch)
     yield _object_store
     _object_store.heal()
+
+
+@pytest.fixture
+def memory_root() -> str:
+    """The root of a fresh store in this process, for tests that need no disk."""
+    return f"memory://{uuid.uuid4().hex}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from rich.console import Console
 
 from flows.errors import BadArguments
-from flows.storage.base import read_uri
+from flows.storage.location import absolute_path
+from flows.storage.opening import read_uri
 from flows.text import safe_text
 from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
 from stylize_core.errors import SettingsError
@@ -68,7 +68,7 @@ def _known(name: str, *, fetch: bool) -> dict[str, Any]:
 def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
     from stylize_core.networks.weights import declared_convention, weights_from_bytes
 
-    place = uri if uri.startswith("s3://") else str(Path(uri).absolute())
+    place = absolute_path(uri)
     data = read_uri(place)
     convention = declared_convention(data, source=uri)
     digest = hashlib.sha256(data).hexdigest()

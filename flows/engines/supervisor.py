@@ -15,7 +15,7 @@ from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.pair import Job, Outcome
 from flows.records.record import Failure, failed_record
 from flows.records.store import replace_record
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 from flows.text import safe_text
 from flows.worker.api import Worker
 from stylize_core.errors import StylizeError

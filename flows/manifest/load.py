@@ -8,11 +8,11 @@ from pathlib import Path
 from flows.errors import ManifestError, Problem, StorageError
 from flows.manifest.check import check_manifest
 from flows.manifest.model import Entry, Manifest, PairEntry
-from flows.manifest.paths import place
 from flows.manifest.settings import build, merged
 from flows.manifest.yaml_tree import MAX_BYTES, read_yaml
 from flows.model.names import SHEET, check_name, fill_name, with_sweep
-from flows.storage.base import read_uri
+from flows.storage.location import absolute_path, is_remote
+from flows.storage.opening import read_uri
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
@@ -37,7 +37,7 @@ def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
     Raises:
         ManifestError: carrying every problem found, in the order of their lines.
     """
-    source = place(str(path))
+    source = absolute_path(str(path))
     problems: list[Problem] = []
     data = _read_file(source, problems) if text is None else text.encode("utf-8", "surrogatepass")
     root = None if data is None else read_yaml(data, problems)
@@ -59,7 +59,7 @@ def resolve_settings(
 
 def _read_file(source: str, problems: list[Problem]) -> bytes | None:
     try:
-        if source.startswith("s3://"):
+        if is_remote(source):
             return read_uri(source)
         with Path(source).open("rb") as file:
             return file.read(MAX_BYTES + 1)

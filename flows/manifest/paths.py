@@ -5,17 +5,14 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-import re
 from pathlib import Path, PurePath
 from typing import Literal
 
 from flows.model.names import CONTROL
 from flows.storage.globs import literal
+from flows.storage.location import S3, is_bucket, is_remote, scheme_of
 
 Kind = Literal["picture", "pattern", "output"]
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 
 
 def absolute(text: str, folder: str, *, kind: Kind) -> str:
@@ -28,27 +25,22 @@ def absolute(text: str, folder: str, *, kind: Kind) -> str:
         ValueError: saying what is wrong, fit for a user.
     """
     _check_text(text, kind)
-    if text.startswith("s3://"):
+    if is_remote(text):
         return _checked_s3(text, kind)
     start = glob.escape(folder) if kind == "pattern" else folder
-    if folder.startswith("s3://") and not text.startswith("/"):
+    if is_remote(folder) and not text.startswith("/"):
         return _checked_s3(_below(start, text), kind)
     return str(PurePath(start, text))
 
 
-def place(path: str) -> str:
-    """A manifest's own place: an `s3://` URI as it is, anything else as an absolute path."""
-    return path if path.startswith("s3://") else str(Path(path).absolute())
-
-
 def one_spelling(uri: str) -> str:
     """A local path without `.`, `..` and doubled slashes; an S3 URI as it is, where these are letters."""
-    return uri if uri.startswith("s3://") else os.path.normpath(uri)
+    return uri if is_remote(uri) else os.path.normpath(uri)
 
 
 def folder_of(source: str) -> str:
     """Where the relative paths of the manifest at `source` start."""
-    return source.rpartition("/")[0] if source.startswith("s3://") else str(Path(source).parent)
+    return source.rpartition("/")[0] if is_remote(source) else str(Path(source).parent)
 
 
 def _below(folder: str, text: str) -> str:
@@ -75,9 +67,9 @@ def _check_text(text: str, kind: Kind) -> None:
         raise ValueError("it is empty; name a path or an s3:// URI")
     if bad := CONTROL.search(text):
         raise ValueError(f"the control character {bad.group()!r} is not allowed in a path")
-    scheme = _SCHEME.match(text)
-    if scheme and not text.startswith("s3://"):
-        raise ValueError(f"'{scheme[1]}:' is not supported; name a local path or s3://bucket/key")
+    scheme = scheme_of(text)
+    if scheme and not text.startswith(f"{S3}://"):
+        raise ValueError(f"'{scheme}:' is not supported; name a local path or s3://bucket/key")
     if kind == "picture" and text.endswith("/"):
         raise ValueError("it names a folder; name one picture")
     if kind == "picture" and set(text) & set("*?"):
@@ -88,7 +80,7 @@ def _check_text(text: str, kind: Kind) -> None:
 
 def _checked_s3(uri: str, kind: Kind) -> str:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not _BUCKET.fullmatch(bucket):
+    if not is_bucket(bucket):
         raise ValueError("write s3://bucket/key; the bucket's name is missing or not one that S3 allows")
     if kind == "output":
         return f"s3://{bucket}/{key}".rstrip("/")

@@ -12,6 +12,7 @@ from flows.planning.inputs import Found
 from flows.planning.naming import name_key, writer_of
 from flows.planning.pairing import Pairing
 from flows.storage.globs import literal
+from flows.storage.location import is_remote
 from flows.text import safe_text
 
 
@@ -51,7 +52,7 @@ def _problem(uri: str, writer: Draft) -> Problem:
 
 def _real(uri: str, resolved: Callable[[str], str]) -> str:
     """A place with links in its folders resolved, so that two ways to one file are seen as one."""
-    if uri.startswith("s3://"):
+    if is_remote(uri):
         return uri
     folder, name = os.path.split(uri)
     return os.path.join(resolved(folder), name)  # noqa: PTH118  a trailing slash counts

@@ -13,8 +13,9 @@ from flows.manifest.paths import one_spelling
 from flows.model.pair import Input
 from flows.planning.threads import in_threads
 from flows.records.record import Record, UnreadableRecord
-from flows.storage.base import digest_of_file, open_storage, read_uri, stat_uri
 from flows.storage.globs import find_files, literal, literal_start, path_matches, split_pattern
+from flows.storage.location import is_remote, is_text
+from flows.storage.opening import digest_of_file, open_storage, read_uri, stat_uri
 from flows.text import safe_text
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
@@ -103,7 +104,7 @@ def look_up(
     tokens: dict[str, str] = {}
     for uri, token in places:
         tokens[uri] = tokens.get(uri) or token
-    remote = any(uri.startswith("s3://") for uri in tokens)
+    remote = any(is_remote(uri) for uri in tokens)
     inputs, warnings = {}, []
     threads = REMOTE_THREADS if remote else LOCAL_THREADS
     wanted = (Input(uri, token, within=(bounds or {}).get(uri, "")) for uri, token in tokens.items())
@@ -136,9 +137,9 @@ def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Itera
         result.warnings.append(
             safe_text(f"{entry.image}: left out {len(matches) - len(kept)} earlier result(s) in the output")
         )
-    within = "" if pattern.startswith("s3://") else _searched(pattern)
+    within = "" if is_remote(pattern) else _searched(pattern)
     for uri in kept:
-        if _is_text(uri):
+        if is_text(uri):
             yield Found(uri, entry.name or stem(uri), entry, matches[uri], within)
         else:
             message = f"the file name {safe_text(uri)} is not UTF-8; rename the file"
@@ -147,7 +148,7 @@ def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Itera
 
 def _is_local_folder(path: str) -> bool:
     try:
-        return not path.startswith("s3://") and Path(path).is_dir()
+        return not is_remote(path) and Path(path).is_dir()
     except OSError:  # whatever it is, reading it will tell
         return False
 
@@ -155,7 +156,7 @@ def _is_local_folder(path: str) -> bool:
 def _listed(pattern: str) -> dict[str, str]:
     """URI and token of everything that matches, in the order of the URIs."""
     folder, parts = split_pattern(pattern)
-    if not pattern.startswith("s3://"):
+    if not is_remote(pattern):
         return dict.fromkeys(sorted(set(find_files(_searched(pattern), parts))), "")
     below = open_storage(folder).list(literal_start(parts[0]))
     matching = (item for item in below if path_matches(parts, item.name.split("/")))
@@ -171,14 +172,6 @@ def _looks_like_a_picture(uri: str) -> bool:
     return PurePosixPath(uri).suffix.lower() in PICTURE_SUFFIXES
 
 
-def _is_text(uri: str) -> bool:
-    try:
-        uri.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _nothing(image: str, is_folder: bool) -> str:
     shown = safe_text(image)
     if is_folder:
@@ -190,7 +183,7 @@ def _nothing(image: str, is_folder: bool) -> str:
 def _without_results(matches: dict[str, str], output: str) -> list[str]:
     """The matches without earlier results: a picture below the output with its record beside it is one."""
     below = [uri for uri in matches if uri.startswith(output.rstrip("/") + "/")]
-    threads = REMOTE_THREADS if output.startswith("s3://") else LOCAL_THREADS
+    threads = REMOTE_THREADS if is_remote(output) else LOCAL_THREADS
     results = {
         uri for uri, ours in zip(below, in_threads(_is_result, below, threads=threads), strict=True) if ours
     }
@@ -214,7 +207,7 @@ def _present(wanted: Input) -> tuple[Input, str]:
         stat = stat_uri(uri, within=within)
         if stat is None:
             return wanted, f"{uri} does not exist; its pairs will fail"
-        digest = "" if uri.startswith("s3://") else digest_of_file(uri, within=within)
+        digest = "" if is_remote(uri) else digest_of_file(uri, within=within)
         return Input(uri, stat.token, digest, within), ""
     except StorageError as error:
         if error.fatal:

@@ -27,8 +27,9 @@ from flows.planning.inputs import REMOTE_THREADS, Expansion, expand, look_up
 from flows.planning.pairing import Pairing, pair_up
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
-from flows.storage.base import open_storage
 from flows.storage.globs import literal
+from flows.storage.location import is_remote
+from flows.storage.opening import open_storage
 from stylize_core.image.extras import check_extras
 
 __all__ = ["Plan", "PlannedPair", "ingredients_of", "make_plan"]
@@ -163,7 +164,7 @@ def _verdicts(output: str, pairs: Sequence[Pair], drafts: Sequence[Draft]) -> li
     names = {name for pair in pairs for name in (pair.output_name, pair.record_name)}
     stock = take_stock(open_storage(output), names)
     # Small local files are read fastest one after the other: more threads only queue for Python's lock.
-    threads = REMOTE_THREADS if output.startswith("s3://") else 1
+    threads = REMOTE_THREADS if is_remote(output) else 1
 
     def verdict(at: int) -> Verdict:
         return judge(pairs[at], drafts[at].recipe, stock)

@@ -9,7 +9,8 @@ from flows.errors import StorageError
 from flows.model.sheet import Cell, Sheet, SheetJob
 from flows.planning.plan import EXAMPLES, Plan, PlannedPair
 from flows.planning.sheets import is_current
-from flows.storage.base import Storage, open_storage
+from flows.storage.base import Storage
+from flows.storage.opening import open_storage
 
 
 def sheets_due(plan: Plan) -> tuple[Sheet, ...]:

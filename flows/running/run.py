@@ -24,8 +24,9 @@ from flows.records.report import REPORT_NAME, End, Report, RunFacts, Tally, summ
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
-from flows.storage.base import Storage, open_storage
+from flows.storage.base import Storage
 from flows.storage.lock import hold_output
+from flows.storage.opening import open_storage
 from flows.storage.retry import retries_so_far
 from flows.worker.devices import cpu_workers, slots, usable_cores
 from stylize_core.settings.style import StyleSettings
@@ -76,7 +77,7 @@ def run_shard(
             engine.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
                 with suppress(StorageError):
-                    storage.sweep()
+                    storage.remove_abandoned()
 
 
 class Run:
@@ -186,7 +187,7 @@ class Beginning:
 def _held(storage: Storage, listener: Listener) -> Iterator[Storage]:
     """Hold the output, rid of what killed runs left in it."""
     with hold_output(storage):
-        if removed := storage.sweep():
+        if removed := storage.remove_abandoned():
             listener.note(f"{removed} temporary file(s) of a killed run removed")
         yield storage
 

@@ -14,8 +14,9 @@ from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import REPORT_NAME, Failed
-from flows.storage.base import Storage, open_storage
+from flows.storage.base import Storage
 from flows.storage.lock import Holder, current_holder
+from flows.storage.opening import open_storage
 
 
 @dataclass(frozen=True, slots=True)

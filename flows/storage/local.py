@@ -18,7 +18,7 @@ from pathlib import Path
 from flows.errors import Denied
 from flows.storage.base import BINARY, Listed, Stat, checked_name
 from flows.storage.errors import from_os
-from flows.storage.process_id import hostname, is_alive, place
+from flows.storage.process_id import hostname, is_alive, pid_namespace_id
 
 ABANDONED_AFTER_S = 24 * 3600.0
 NAME_MAX_BYTES = 255
@@ -106,7 +106,7 @@ class LocalStorage:
             path.unlink()
             _sync_folder(path.parent)
 
-    def sweep(self) -> int:
+    def remove_abandoned(self) -> int:
         """Remove temporary files whose writer is dead on this machine, or that are older than a day."""
         removed = 0
         for file in self._walk(self.root):
@@ -217,7 +217,7 @@ def _temporary(path: Path, data: bytes) -> Iterator[Path]:
 
 def _temporary_path(path: Path) -> Path:
     """A new name in the same folder that says who writes; cut to what file systems take."""
-    tail = f".{hostname()}-{place()}-{os.getpid()}-{secrets.token_hex(6)}.stylize-tmp"
+    tail = f".{hostname()}-{pid_namespace_id()}-{os.getpid()}-{secrets.token_hex(6)}.stylize-tmp"
     room = NAME_MAX_BYTES - 1 - len(tail.encode())
     return path.with_name("." + os.fsencode(path.name)[:room].decode(errors="ignore") + tail)
 
@@ -267,6 +267,6 @@ def _is_abandoned(file: os.DirEntry[str]) -> bool:
     match = _TEMPORARY.fullmatch(file.name)
     if match is None:
         return False
-    if match["place"] == place() and not is_alive(int(match["pid"])):
+    if match["place"] == pid_namespace_id() and not is_alive(int(match["pid"])):
         return True
     return time.time() - file.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER_S

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import AlreadyRunning, NotFound, StorageError
 from flows.storage.base import Storage
-from flows.storage.process_id import birth, hostname, is_alive, place
+from flows.storage.process_id import hostname, is_alive, pid_namespace_id, process_start_time
 
 LOCK_NAME = ".stylize.lock"
 REFRESH_S = 60.0
@@ -38,7 +38,7 @@ class Holder(BaseModel):
     """Who holds a lock.
 
     Attributes:
-        place: tells machines and containers apart (`process_id.place`); `pid` means something only there.
+        place: tells machines and containers apart (`pid_namespace_id`); `pid` means something only there.
         birth: when the process began, against reuse of its number.
         started: when the run began, UTC, ISO 8601.
         refreshed: last sign of life, seconds since 1970.
@@ -100,9 +100,9 @@ def current_holder(storage: Storage) -> Holder | None:
 def _this_process() -> Holder:
     return Holder(
         host=hostname(),
-        place=place(),
+        place=pid_namespace_id(),
         pid=os.getpid(),
-        birth=birth(os.getpid()),
+        birth=process_start_time(os.getpid()),
         started=datetime.now(UTC).replace(microsecond=0),
         refreshed=time.time(),
         token=secrets.token_hex(16),
@@ -188,8 +188,8 @@ def _unknown(data: bytes) -> Holder:
 
 def _why_stale(holder: Holder) -> str | None:
     """Why the holder can no longer be at work, None if it may be."""
-    if holder.place == place():
-        gone = not is_alive(holder.pid) or birth(holder.pid) != holder.birth
+    if holder.place == pid_namespace_id():
+        gone = not is_alive(holder.pid) or process_start_time(holder.pid) != holder.birth
         return "that process is gone" if gone else None
     silent_s = time.time() - holder.refreshed
     return f"no sign of life for {silent_s / 60:.0f} minutes" if silent_s > STALE_AFTER_S else None

@@ -1,7 +1,7 @@
 """Who we are among processes: names a process so that others can tell later whether it still lives.
 
 A process number means something only inside one boot of one machine and one process namespace; two containers
-with the same host name each have a process 7. `place()` tells such places apart.
+with the same host name each have a process 7. `pid_namespace_id()` tells such places apart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def hostname() -> str:
 
 
 @cache
-def place() -> str:
+def pid_namespace_id() -> str:
     """Eight hex digits that two processes share only if they see the same process numbers."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     identity = boot.read_text() if boot.exists() else ""
@@ -41,7 +41,7 @@ def is_alive(pid: int) -> bool:
     return _state(pid) not in ("Z", "X")
 
 
-def birth(pid: int) -> str:
+def process_start_time(pid: int) -> str:
     """When the process began, in the system's own units; empty where the system does not tell.
 
     Together with the number it survives reuse of the number.

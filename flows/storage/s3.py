@@ -20,9 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from flows.errors import NotFound, StorageTransient
-from flows.storage.base import BINARY, Listed, Patience, Stat, checked_name, s3_root
+from flows.storage.base import BINARY, Listed, Patience, Stat, checked_name
 from flows.storage.errors import code_and_status, from_s3
-from flows.storage.s3_client import patiently, s3_client
+from flows.storage.location import Location
+from flows.storage.retry import retry_call
+from flows.storage.s3_client import s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,14 +45,15 @@ _T = TypeVar("_T")
 class S3Storage:
     """Objects whose keys start with a prefix, which is empty or ends in a slash."""
 
-    def __init__(self, bucket: str, prefix: str, *, patience: Patience) -> None:
-        self._bucket, self._prefix, self._patience = bucket, prefix, patience
+    def __init__(self, location: Location, *, patience: Patience) -> None:
+        self._location, self._patience = location, patience
+        self._bucket, self._prefix = location.bucket, location.prefix
         self._bucket_exists = False
 
     @property
     def root(self) -> str:
         """The `s3://` URI, as `open_storage` takes it."""
-        return s3_root(self._bucket, self._prefix)
+        return self._location.root
 
     def uri(self, name: str) -> str:
         """The `s3://` URI of `name`."""
@@ -89,7 +92,7 @@ class S3Storage:
         """Remove the object if it is there."""
         self._patiently(name, lambda: self._client().delete_object(Bucket=self._bucket, Key=self._key(name)))
 
-    def sweep(self) -> int:
+    def remove_abandoned(self) -> int:
         """Nothing to do: one PUT leaves nothing behind."""
         return 0
 
@@ -208,7 +211,7 @@ class S3Storage:
             except _FAILURES as error:
                 raise from_s3(error, place, of_root=not name) from error
 
-        return patiently(explained, place=place, patience=self._patience)
+        return retry_call(explained, place=place, patience=self._patience)
 
 
 def _etag(answer: Mapping[str, object]) -> str:

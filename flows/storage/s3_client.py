@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-import tenacity
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from flows.errors import StorageTransient
 from flows.storage.base import Patience
 from flows.storage.retry import count_retry
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 def s3_client(patience: Patience) -> S3Client:
@@ -50,28 +46,6 @@ def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, s
     client.meta.events.register("after-call.s3", _log_recovery)
     client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
     return client
-
-
-def patiently(call: Callable[[], _T], *, place: str, patience: Patience) -> _T:
-    """What `call` returns, repeated with growing random waits while it raises `StorageTransient`."""
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(StorageTransient),
-        stop=tenacity.stop_after_attempt(patience.rounds) | tenacity.stop_after_delay(patience.limit_s),
-        wait=tenacity.wait_random_exponential(multiplier=patience.wait_s, max=patience.longest_wait_s),
-        before_sleep=lambda state: _log_round(state, patience),
-        reraise=True,
-    )
-    result = retrying(call)
-    tries = retrying.statistics["attempt_number"]
-    if tries > 1:
-        _log.info("%s: worked in round %d", place, tries)
-    return result
-
-
-def _log_round(state: tenacity.RetryCallState, patience: Patience) -> None:
-    cause = state.outcome.exception() if state.outcome else None
-    count_retry()
-    _log.warning("round %d of %d failed, trying again: %s", state.attempt_number, patience.rounds, cause)
 
 
 def _log_attempt(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from flows.model.identity import weights_digest
 from flows.model.pair import Input, Pair
-from flows.storage.base import read_uri
+from flows.storage.opening import read_uri
 from flows.worker.device import Device
 from flows.worker.devices import SMALL_PX
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture

@@ -7,7 +7,7 @@ from flows.model.pair import Input, Job
 from flows.model.regions import roles
 from flows.records.record import Record
 from flows.records.store import read_record, why_not_done
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 from flows.worker.device_cache import DeviceCache
 from flows.worker.read import LoadedPicture, Reading
 from flows.worker.regions import load_regions

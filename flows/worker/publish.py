@@ -13,7 +13,8 @@ from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
 from flows.records.record import Failure, Output, Record, failed_record, versions
 from flows.records.store import replace_record, withdraw_unfinished
-from flows.storage.base import Storage, open_storage
+from flows.storage.base import Storage
+from flows.storage.opening import open_storage
 from flows.text import safe_text
 from flows.worker.errors import described
 from flows.worker.snapshots import CONTENT_TYPES, SnapshotWriter

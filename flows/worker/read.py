@@ -10,7 +10,7 @@ from torch import Tensor
 
 from flows.model.pair import Input
 from flows.records.record import Source
-from flows.storage.base import read_uri
+from flows.storage.opening import read_uri
 from stylize_core.image.crop import crop
 from stylize_core.image.decode import Picture, decode_picture, resize
 from stylize_core.image.mask import mask_from

@@ -8,7 +8,8 @@ from importlib.metadata import version
 from torch import Tensor
 
 from flows.model.sheet import DIGEST_FACT, Cell, SheetJob
-from flows.storage.base import Storage, open_storage
+from flows.storage.base import Storage
+from flows.storage.opening import open_storage
 from flows.worker import link
 from stylize_core.image.contact_sheet import contact_sheet, thumbnail_px
 from stylize_core.image.decode import Picture, decode_picture, encode_picture, resize

@@ -5,9 +5,9 @@ How patient the product is belongs to no setting, and tests of a whole run canno
 
 from __future__ import annotations
 
-from flows.storage import base as storage
+from flows.storage import base, opening
 
-HASTY = storage.Patience(attempts=2, rounds=3, wait_s=0.05, connect_timeout_s=5, read_timeout_s=4)
+HASTY = base.Patience(attempts=2, rounds=3, wait_s=0.05, connect_timeout_s=5, read_timeout_s=4)
 
-for use in (storage.open_storage, storage.read_uri, storage.stat_uri):
+for use in (opening.open_storage, opening.read_uri, opening.stat_uri):
     use.__kwdefaults__ = {**(use.__kwdefaults__ or {}), "patience": HASTY}

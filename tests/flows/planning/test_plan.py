@@ -19,7 +19,7 @@ from flows.model.identity import identity
 from flows.model.pair import Input, Pair
 from flows.planning.plan import Plan, PlannedPair, ingredients_of, make_plan
 from flows.records.record import Failure, Output, Record, Source
-from flows.storage.base import open_storage, read_uri, stat_uri
+from flows.storage.opening import open_storage, read_uri, stat_uri
 
 # Published weights, so that nothing here needs a weights file.
 SETTINGS = "settings: {encoder: vgg19, steps: 100, style_weight: 10}"

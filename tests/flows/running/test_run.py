@@ -28,9 +28,9 @@ from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 from flows.model.shard import Shard
 from flows.running.run import run_shard
-from flows.storage.base import open_storage
 from flows.storage.lock import hold_output
-from flows.storage.process_id import hostname, is_alive, place
+from flows.storage.opening import open_storage
+from flows.storage.process_id import hostname, is_alive, pid_namespace_id
 from flows.worker.devices import slots
 from stylize_core.errors import BadWeights, DeviceUnavailable
 
@@ -204,7 +204,7 @@ def test_an_output_that_is_held_is_refused_and_left_alone(home: Path) -> None:
 
 
 def test_temporary_files_of_dead_runs_are_swept_and_said(home: Path) -> None:
-    dead = home / f"out/.p0__s0.png.{hostname()}-{place()}-999999999-0123456789ab.stylize-tmp"
+    dead = home / f"out/.p0__s0.png.{hostname()}-{pid_namespace_id()}-999999999-0123456789ab.stylize-tmp"
     dead.parent.mkdir()
     dead.write_bytes(b"half a picture")
     audience = Audience()

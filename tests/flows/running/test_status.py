@@ -16,8 +16,8 @@ from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.running.status import Status, look
-from flows.storage.base import open_storage
 from flows.storage.lock import hold_output
+from flows.storage.opening import open_storage
 
 
 @pytest.fixture

@@ -20,15 +20,16 @@ from object_store import ObjectStore
 
 from flows.errors import AlreadyRunning, Denied
 from flows.storage import lock
-from flows.storage.base import Patience, Storage, open_storage
+from flows.storage.base import Patience, Storage
 from flows.storage.lock import LOCK_NAME, STALE_AFTER_S, hold_output
-from flows.storage.process_id import birth, hostname, is_alive, place
+from flows.storage.opening import open_storage
+from flows.storage.process_id import hostname, is_alive, pid_namespace_id, process_start_time
 
 HASTY = Patience(attempts=1, rounds=2, wait_s=0.01, read_timeout_s=20)
 HOLD = """
 import sys
 from flows.storage.lock import hold_output
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 with hold_output(open_storage(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -132,9 +133,9 @@ def test_a_killed_process_counts_as_gone_before_its_parent_has_noticed(storage: 
 
 
 def test_a_reused_process_number_does_not_keep_a_lock_alive(storage: Storage) -> None:
-    leave_a_lock(storage, host=hostname(), place=place(), pid=os.getpid(), birth="another")
+    leave_a_lock(storage, host=hostname(), place=pid_namespace_id(), pid=os.getpid(), birth="another")
     with hold_output(storage):
-        assert the_lock(storage)["birth"] == birth(os.getpid())
+        assert the_lock(storage)["birth"] == process_start_time(os.getpid())
 
 
 def test_a_silent_lock_of_another_machine_is_respected_for_half_an_hour(storage: Storage) -> None:
@@ -270,7 +271,7 @@ def test_a_lock_file_that_is_a_link_is_refused_not_followed(tmp_path: Path) -> N
 def test_a_process_is_alive_until_it_ended() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         assert is_alive(process.pid)
-        assert birth(process.pid) not in ("", birth(os.getppid()))
+        assert process_start_time(process.pid) not in ("", process_start_time(os.getppid()))
         process.kill()
     assert not is_alive(process.pid)
     assert is_alive(1)

@@ -13,8 +13,9 @@ import pytest
 from small_batch import manifest, small_batch, stylize, tree
 
 from flows.errors import AlreadyRunning, NotFound, StorageFatal
-from flows.storage.base import Patience, Storage, open_storage
+from flows.storage.base import Patience, Storage
 from flows.storage.lock import hold_output
+from flows.storage.opening import open_storage
 
 HASTY = Patience(attempts=2, rounds=1, wait_s=0.1)
 VARIABLES = {

@@ -1,4 +1,4 @@
-"""What every storage promises: one suite, run against a local folder and an S3 server."""
+"""What every storage promises: one suite, run against a local folder, an S3 server and memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 from object_store import ObjectStore
 
 from flows.errors import BatchError, Denied, NotFound, StorageError
-from flows.storage.base import Patience, Storage, open_storage, read_uri, split_uri, stat_uri
+from flows.storage.base import Patience, Storage
+from flows.storage.opening import open_storage, read_uri, split_uri, stat_uri
 
 HASTY = Patience(attempts=1, rounds=2, wait_s=0.01, read_timeout_s=20)
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", "s3", "memory"])
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "local":
         return str(tmp_path / "out" / "deep")
+    if request.param == "memory":
+        return f"{request.getfixturevalue('memory_root')}/out/deep"
     store: ObjectStore = request.getfixturevalue("object_store")
     return f"{store.root}/out/deep"
 
@@ -114,6 +117,23 @@ def test_of_many_who_write_at_once_one_remains_whole(storage: Storage) -> None:
     assert names(storage) == ["race"]
 
 
+def test_every_replacement_has_a_token_of_its_own(storage: Storage) -> None:
+    tokens = []
+    for number in range(3):
+        storage.write("a", f"{number}".encode())
+        stat = storage.stat("a")
+        assert stat is not None
+        tokens.append(stat.token)
+    assert len(set(tokens)) == 3
+
+
+def test_what_a_writer_changes_afterwards_is_not_stored(storage: Storage) -> None:
+    data = bytearray(b"as it was")
+    storage.write("a", data)  # type: ignore[arg-type]  # what some callers have
+    data[:2] = b"??"
+    assert storage.read("a") == b"as it was"
+
+
 def test_deleting_twice_is_fine(storage: Storage) -> None:
     storage.write("a/b", b"x")
     storage.delete("a/b")
@@ -172,10 +192,10 @@ def test_a_slash_after_the_root_makes_no_difference(storage: Storage, root: str)
     assert storage.root == root
 
 
-def test_there_is_nothing_to_sweep_after_orderly_writes(storage: Storage) -> None:
+def test_nothing_is_abandoned_after_orderly_writes(storage: Storage) -> None:
     storage.write("a", b"x")
     storage.create("b", b"x")
-    assert storage.sweep() == 0
+    assert storage.remove_abandoned() == 0
     assert names(storage) == ["a", "b"]
 
 
@@ -209,11 +229,11 @@ def test_a_place_without_a_name_cannot_be_read(uri: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "parts"),
     [
-        ("s3://b/k", ("s3://b", "k")),
-        ("s3://b/x/y/k", ("s3://b/x/y", "k")),
-        ("s3://b/x//k", ("s3://b/x//", "k")),
-        ("s3://b//k", ("s3://b//", "k")),
-        ("s3://b/x//y/k", ("s3://b/x//y", "k")),
+        ("s3://bkt/k", ("s3://bkt", "k")),
+        ("s3://bkt/x/y/k", ("s3://bkt/x/y", "k")),
+        ("s3://bkt/x//k", ("s3://bkt/x//", "k")),
+        ("s3://bkt//k", ("s3://bkt//", "k")),
+        ("s3://bkt/x//y/k", ("s3://bkt/x//y", "k")),
         ("/nowhere/x/k", ("/nowhere/x", "k")),
     ],
 )
@@ -224,7 +244,7 @@ def test_an_uri_splits_at_its_last_slash(uri: str, parts: tuple[str, str]) -> No
 
 def test_local_work_does_not_load_the_s3_client(tmp_path: Path) -> None:
     code = (
-        "import sys; from flows.storage.base import open_storage; open_storage(sys.argv[1]).write('a', b'x');"
+        "import sys, flows.storage.opening as s; s.open_storage(sys.argv[1]).write('a', b'x');"
         "heavy = {'boto3', 'botocore', 'prefect', 'torch'}; print(sorted(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]

@@ -17,13 +17,14 @@ import pytest
 
 from flows.errors import Denied, NotFound, StorageFatal, StorageTransient
 from flows.storage import local as storage_local
-from flows.storage.base import Storage, open_storage, read_uri, stat_uri
-from flows.storage.process_id import hostname, place
+from flows.storage.base import Storage
+from flows.storage.opening import open_storage, read_uri, stat_uri
+from flows.storage.process_id import hostname, pid_namespace_id
 
 KILL_WRITERS = """
 import os, random, signal, sys, time
 from pathlib import Path
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 storage, size, seen, swept = open_storage(sys.argv[1]), 400_000, set(), 0
 for kill in range(200):
     writer = os.fork()
@@ -33,7 +34,7 @@ for kill in range(200):
     time.sleep(random.Random(kill).uniform(0, 0.012))
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
-    swept += storage.sweep()
+    swept += storage.remove_abandoned()
     files = {path.name for path in Path(storage.root).rglob("*") if path.is_file()}
     assert files <= {"picture.png"}, files
     if files:
@@ -229,25 +230,27 @@ def test_killed_writers_leave_whole_pictures_and_nothing_after_a_sweep(tmp_path:
 
 def test_a_sweep_takes_only_temporaries_whose_writer_is_gone(storage: Storage, out: Path) -> None:
     (out / "deep").mkdir()
-    gone = leave_temporary(out / "deep", pid=dead_pid(), where=place())
-    ours = leave_temporary(out, pid=os.getpid(), where=place())
+    gone = leave_temporary(out / "deep", pid=dead_pid(), where=pid_namespace_id())
+    ours = leave_temporary(out, pid=os.getpid(), where=pid_namespace_id())
     elsewhere = leave_temporary(out, pid=dead_pid(), where="0badcafe", age_s=3600)
     forgotten = leave_temporary(out, pid=4711, where="0badcafe", age_s=25 * 3600)
-    (out / f".a.{hostname()}-{place()}-{10**30}-0123456789ab.stylize-tmp").write_bytes(b"no such number")
+    (out / f".a.{hostname()}-{pid_namespace_id()}-{10**30}-0123456789ab.stylize-tmp").write_bytes(
+        b"no such number"
+    )
     strangers = [out / ".a.tmp", out / "a.stylize-tmp", out / ".x.host-1-2.stylize-tmp"]
     for path in strangers:
         path.write_bytes(b"theirs")
         os.utime(path, (0, 0))
-    assert storage.sweep() == 3
+    assert storage.remove_abandoned() == 3
     assert not gone.exists()
     assert not forgotten.exists()
     assert all(path.exists() for path in [ours, elsewhere, *strangers])
-    assert storage.sweep() == 0
+    assert storage.remove_abandoned() == 0
 
 
 def test_a_list_leaves_out_temporaries(storage: Storage, out: Path) -> None:
     storage.write("a", b"x")
-    leave_temporary(out, pid=os.getpid(), where=place())
+    leave_temporary(out, pid=os.getpid(), where=pid_namespace_id())
     assert [listed.name for listed in storage.list()] == ["a"]
 
 
@@ -266,7 +269,7 @@ def test_bytes_are_durable_before_the_name_and_the_name_before_the_return(tmp_pa
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     trace = tmp_path / "trace"
-    code = "import sys, flows.storage.base as s; s.open_storage(sys.argv[1]).write('new/a', b'bytes')"
+    code = "import sys, flows.storage.opening as s; s.open_storage(sys.argv[1]).write('new/a', b'bytes')"
     calls = "trace=fsync,rename,renameat,renameat2,mkdir,mkdirat"
     ran = run_python(code, tmp_path / "out", below=["strace", "-f", "-y", "-e", calls, "-o", str(trace)])
     if ran.returncode != 0:
@@ -292,7 +295,7 @@ def test_a_full_disk_stops_the_run_with_the_numbers_and_leaves_no_rest(tmp_path:
     code = """
 import os, sys
 from flows.errors import StorageFatal
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 storage = open_storage(sys.argv[1] + "/out")
 storage.write("a", b"old")
 for put in (storage.write, storage.create):
@@ -317,7 +320,7 @@ def test_a_file_size_limit_counts_as_a_full_disk(tmp_path: Path) -> None:
     code = """
 import os, resource, sys
 from flows.errors import StorageFatal
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     open_storage(sys.argv[1]).write("a", bytes(200_000))
@@ -339,7 +342,7 @@ import os, sys, tempfile
 from pathlib import Path
 import flows.storage.local
 from flows.errors import BatchError
-from flows.storage.base import open_storage
+from flows.storage.opening import open_storage
 with tempfile.TemporaryDirectory() as folder:
     if os.geteuid() == 0:
         os.chown(folder, 65534, 65534)

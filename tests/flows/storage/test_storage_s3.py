@@ -14,7 +14,8 @@ import pytest
 from object_store import Fault, ObjectStore
 
 from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
-from flows.storage.base import PATIENCE, Patience, Storage, open_storage, read_uri, split_uri
+from flows.storage.base import PATIENCE, Patience, Storage
+from flows.storage.opening import open_storage, read_uri, split_uri
 from flows.storage.s3_client import s3_client
 
 # One request a round, so that every retry is ours and waits are short.

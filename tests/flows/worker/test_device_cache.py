@@ -12,7 +12,7 @@ from small_batch import draw
 
 from flows.model.pair import Input, Pair
 from flows.records.record import Source
-from flows.storage.base import stat_uri
+from flows.storage.opening import stat_uri
 from flows.worker.device import Device
 from flows.worker.device_cache import DeviceCache, Recent
 from flows.worker.read import LoadedPicture, Reading

@@ -30,8 +30,9 @@ from flows.model.events import PairProgress
 from flows.model.pair import Job, Outcome, Pair
 from flows.planning.plan import make_plan
 from flows.records.record import Extra, Record
-from flows.storage.base import BINARY, open_storage
+from flows.storage.base import BINARY
 from flows.storage.local import LocalStorage
+from flows.storage.opening import open_storage
 from flows.worker.snapshots import FRAMES_WAITING, SnapshotWriter, film_steps
 from stylize_core.errors import MissingExtra
 from stylize_core.image.decode import embedded_facts
