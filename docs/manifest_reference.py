@@ -24,9 +24,9 @@ from flows.manifest.model import (
 )
 from flows.manifest.schema import manifest_schema
 from flows.manifest.settings import PICTURE_SETTINGS, PRESET, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
-from flows.manifest.sweep import MAX_VARIANTS
 from flows.manifest.yaml_tree import MAX_BYTES
 from flows.model.names import DEFAULT_TEMPLATE, MAX_PART_BYTES, NO_SWEEP
+from flows.model.sweep import MAX_VARIANTS
 from stylize_core.architecture import (
     DEFAULT_CONTENT_LAYERS,
     DEFAULT_DREAM_LAYERS,

@@ -27,8 +27,7 @@ from flows.manifest.model import (
 from flows.manifest.needs import first_lack
 from flows.manifest.paths import Kind, absolute, folder_of, is_pattern
 from flows.manifest.region_section import read_regions
-from flows.manifest.settings import Setting
-from flows.manifest.sweep import Layer, Sweep, add_up
+from flows.manifest.settings import Setting, SettingsBuilder
 from flows.manifest.sweep_section import check_variants, read_sweep
 from flows.manifest.values import NOT_AT_TOP, check_together, known_entries, read_settings, read_value
 from flows.manifest.yaml_tree import Items, Node, Refused, Table, Text, shown
@@ -36,6 +35,7 @@ from flows.model import durations
 from flows.model.blend import Blend
 from flows.model.names import DEFAULT_TEMPLATE, check_name, check_template, normalised, template_fields
 from flows.model.regions import Regions
+from flows.model.sweep import Layer, Sweep
 
 SHEET = Setting("sheet", bool, True, "", {}, False)
 Base = tuple[Layer, ...] | None
@@ -55,6 +55,7 @@ class _Checker:
     problems: list[Problem]
     folder: str = field(init=False)
     encoder_is_known: bool = True
+    builder: SettingsBuilder = field(default_factory=SettingsBuilder)
 
     def __post_init__(self) -> None:
         self.folder = folder_of(self.source)
@@ -178,11 +179,11 @@ class _Checker:
             if len(self.problems) > before:
                 return own, sweep, None
             if node is not None or sweep_node is not None:
-                check_variants(layers, given, sweep_node or node or entry, self.problems)
+                check_variants(layers, given, sweep_node or node or entry, self.builder, self.problems)
             return own, sweep, layers if len(self.problems) == before else None
         if node is None:
             return own, sweep, base
-        together = check_together(add_up(*base)[0], own, node, self.problems)
+        together = check_together(layers, node, self.builder, self.problems)
         return own, sweep, ((together, {}),)
 
     def listed(self, node: Node | None) -> list[Node]:
@@ -274,7 +275,7 @@ class _Checker:
         """Hold the pictures that there are against settings, as far as these can be judged."""
         if layers is None or (content and style):
             return True
-        if reason := first_lack(layers, content=content, style=style):
+        if reason := first_lack(layers, self.builder, content=content, style=style):
             self.problem(node, reason)
         return not reason
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from flows.errors import ManifestError, Problem, StorageError
 from flows.manifest.check import check_manifest
 from flows.manifest.model import Entry, Manifest, PairEntry
-from flows.manifest.settings import build, merged
 from flows.manifest.yaml_tree import MAX_BYTES, read_yaml
 from flows.model.names import SHEET, check_name, fill_name, with_sweep
 from flows.storage.location import absolute_path, is_remote
 from flows.storage.opening import read_uri
-from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.style import StyleSettings
 
 __all__ = [
     "SHEET",
@@ -24,7 +20,6 @@ __all__ = [
     "check_name",
     "fill_name",
     "load_manifest",
-    "resolve_settings",
     "with_sweep",
 ]
 
@@ -45,16 +40,6 @@ def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
     if manifest is None or problems:
         raise ManifestError(source, _in_order(problems))
     return manifest
-
-
-def resolve_settings(
-    manifest: Manifest, *layers: Mapping[str, object]
-) -> tuple[StyleSettings, PictureSettings, str | None]:
-    """The manifest's defaults with `layers` over them, first the style's, then the pair's.
-
-    The third value is the absolute path or URI of the picture to start from, if the settings name one.
-    """
-    return build(merged(manifest.settings, *layers))
 
 
 def _read_file(source: str, problems: list[Problem]) -> bytes | None:

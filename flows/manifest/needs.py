@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.manifest.settings import build
-from flows.manifest.sweep import Layer, variants
+from flows.manifest.settings import SettingsBuilder
+from flows.model.sweep import Layer, variants
 from stylize_core.settings.style import StyleSettings
 
 
@@ -25,9 +25,9 @@ def lacking(settings: StyleSettings, *, content: bool, style: bool) -> str:
     return ""
 
 
-def first_lack(layers: tuple[Layer, ...], *, content: bool, style: bool) -> str:
-    """The same for every variant of settings and sweeps that lie over one another, which are sound."""
+def first_lack(layers: tuple[Layer, ...], builder: SettingsBuilder, *, content: bool, style: bool) -> str:
+    """Why some variant of sound settings cannot do with the pictures that there are; empty if all can."""
     for settings, variant in variants(*layers):
-        if reason := lacking(build(settings)[0], content=content, style=style):
+        if reason := lacking(builder.build(settings).style, content=content, style=style):
             return f"{reason} (in the variant {variant.label})" if variant else reason
     return ""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
-from functools import lru_cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop, setting_fields
@@ -79,24 +78,38 @@ def _range(limits: Mapping[str, float]) -> str:
     return f"{low} to {said['le']}" if "ge" in said else f"{low} and at most {said['le']}"
 
 
-class Merged(dict[str, object]):
-    """Settings by key, laid over one another, that can be remembered by their values."""
+class BuiltSettings(NamedTuple):
+    """Settings as objects, and the absolute path or URI of the picture to start from, if there is one."""
 
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(map(str, self.items())))
-
-
-def merged(*layers: Mapping[str, object]) -> Merged:
-    """The layers over one another; the last one that sets a key decides."""
-    result = Merged()
-    for layer in layers:
-        result.update(layer)
-    return result
+    style: StyleSettings
+    picture: PictureSettings
+    init: str | None
 
 
-@lru_cache(maxsize=4096)
-def build(settings: Merged) -> tuple[StyleSettings, PictureSettings, str | None]:
-    """The settings objects, and the absolute path or URI of the picture to start from, if there is one.
+class SettingsBuilder:
+    """Builds settings objects from settings by key, each once for equal values, for as long as it lives.
+
+    A manifest may name a hundred thousand pairs under a handful of settings.
+    """
+
+    def __init__(self) -> None:
+        self._built: dict[str, BuiltSettings] = {}
+
+    def build(self, settings: Mapping[str, object]) -> BuiltSettings:
+        """The settings as objects; see `build`."""
+        key = settings_key(settings)
+        if key not in self._built:
+            self._built[key] = build(settings)
+        return self._built[key]
+
+
+def settings_key(settings: Mapping[str, object]) -> str:
+    """One text for all settings by key that have equal values, in whatever order they were given."""
+    return repr(sorted(settings.items()))
+
+
+def build(settings: Mapping[str, object]) -> BuiltSettings:
+    """The settings as objects.
 
     A preset becomes the settings that it stands for, less those that are given; nothing else is left of it.
 
@@ -104,14 +117,14 @@ def build(settings: Merged) -> tuple[StyleSettings, PictureSettings, str | None]
         SettingsError: if two settings contradict each other.
     """
     preset = str(settings.get("preset", PRESET.default))
-    given: dict[str, Any] = dict(PRESETS[preset]) | settings
+    given: dict[str, Any] = {**PRESETS[preset], **settings}
     image = given["init"] if given.get("init", "content") not in INIT_WORDS else None
     if image is not None:
         given["init"] = "image"
     style = {key: value for key, value in given.items() if key in STYLE_SETTINGS}
     picture = {key: value for key, value in given.items() if key in PICTURE_SETTINGS}
     try:
-        return StyleSettings(**style), PictureSettings(**picture), image
+        return BuiltSettings(StyleSettings(**style), PictureSettings(**picture), image)
     except SettingsError as error:
         if error.key.partition(".")[0] in settings or preset == PRESET.default:
             raise

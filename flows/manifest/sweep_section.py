@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flows.errors import Problem
-from flows.manifest.settings import SETTINGS, build
-from flows.manifest.sweep import Layer, TooManyVariants, Variant, variants
-from flows.manifest.values import NOT_SETTINGS, known_entries, read_value, said
+from flows.manifest.settings import SETTINGS, SettingsBuilder
+from flows.manifest.values import NOT_SETTINGS, known_entries, read_value, value_error_text
 from flows.manifest.yaml_tree import Items, Node, Refused, Table
+from flows.model.sweep import Layer, TooManyVariants, Variant, variants
 from stylize_core.errors import SettingsError
 
 
@@ -34,7 +34,11 @@ def read_sweep(
 
 
 def check_variants(
-    layers: tuple[Layer, ...], own: Mapping[str, Node], default: Node, problems: list[Problem]
+    layers: tuple[Layer, ...],
+    own: Mapping[str, Node],
+    default: Node,
+    builder: SettingsBuilder,
+    problems: list[Problem],
 ) -> None:
     """Hold every variant of the settings in `layers` against itself; each place is named once.
 
@@ -48,7 +52,7 @@ def check_variants(
     try:
         for settings, variant in variants(*layers):
             try:
-                build(settings)
+                builder.build(settings)
             except SettingsError as error:
                 problem = _contradiction(error, variant, own, default)
                 if problem.where not in told:
@@ -87,10 +91,10 @@ def _contradiction(
         values = sweep.entries[key][1]
         at = variant.at[[name for name, _ in variant.axes].index(key)]
         node = values.items[at] if isinstance(values, Items) else values
-        return Problem(node.where, said(error) + in_variant, node.line)
+        return Problem(node.where, value_error_text(error) + in_variant, node.line)
     if isinstance(settings, Table) and key in settings.entries:
         line, child = settings.entries[key]
         where = f" (in the variant {variant.label})" if variant else ""
-        return Problem(child.where, said(error) + where, line)
+        return Problem(child.where, value_error_text(error) + where, line)
     shown = f"in the variant {variant.label}, {error}" if variant else str(error)
     return Problem(default.where, f"together with the settings above it, {shown}", default.line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
@@ -16,13 +16,12 @@ from flows.manifest.settings import (
     INIT_WORDS,
     SETTINGS,
     WEIGHTS_KEYS,
-    Merged,
     Setting,
+    SettingsBuilder,
     accepted,
-    build,
-    merged,
 )
 from flows.manifest.yaml_tree import Items, Node, Refused, Table, Text, shown
+from flows.model.sweep import Layer, add_up
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
@@ -211,22 +210,26 @@ def _weights(setting: Setting, node: Node, folder: str, problems: list[Problem])
     try:
         return WeightsFile(**found | {"file": path_at(file, folder)})
     except SettingsError as error:
-        raise Refused(entries[error.key.rpartition(".")[2]], said(error)) from None
+        raise Refused(entries[error.key.rpartition(".")[2]], value_error_text(error)) from None
 
 
-def said(error: SettingsError) -> str:
+def value_error_text(error: SettingsError) -> str:
     """The refusal of a value without its key, for where the key is said already."""
     return f"{shown(str(error.value))} is not accepted; {error.expected}"
 
 
 def check_together(
-    base: Mapping[str, object], own: Mapping[str, object], node: Node, problems: list[Problem]
-) -> Merged:
-    """`base` with `own` over it, less what contradicts the rest; contradictions become problems at `node`."""
-    together = merged(base, own)
+    layers: Sequence[Layer], node: Node, builder: SettingsBuilder, problems: list[Problem]
+) -> dict[str, object]:
+    """The layers over one another, less what contradicts the rest; contradictions become problems at `node`.
+
+    Args:
+        layers: without sweeps; the last one stands at `node`.
+    """
+    together, own = add_up(*layers)[0], layers[-1][0]
     while True:
         try:
-            build(together)
+            builder.build(together)
         except SettingsError as error:
             key = error.key.partition(".")[0]
             problems.append(_contradiction(key, error, own, node))
@@ -240,5 +243,5 @@ def check_together(
 def _contradiction(key: str, error: SettingsError, own: Mapping[str, object], node: Node) -> Problem:
     if key in own and isinstance(node, Table):
         line, child = node.entries[key]
-        return Problem(child.where, said(error), line)
+        return Problem(child.where, value_error_text(error), line)
     return Problem(node.where, f"together with the settings above it, {error}", node.line)

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flows.manifest.sweep import Axes, Variant
+from flows.manifest.settings import BuiltSettings
 from flows.model.blend import Blend
+from flows.model.identity import canonical_settings, weights_digest
 from flows.model.regions import Regions, roles
+from flows.model.sweep import Axes, Variant
 from flows.text import safe_text
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
+class ResolvedSettings:
     """Settings that many pairs share, with their share in the identity worked out once.
 
     Attributes:
@@ -29,8 +31,19 @@ class Recipe:
     weights: str
 
 
+def resolved_settings(built: BuiltSettings) -> ResolvedSettings:
+    """Settings with their share in every identity.
+
+    Raises:
+        BadWeights: the installation lacks the built-in weights.
+    """
+    canonical = canonical_settings(built.style, built.picture)
+    return ResolvedSettings(*built, canonical, weights_digest(built.style))
+
+
+# Why so many: one value for all that is known of a pair before its pictures are looked at.
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Candidate:
     """A pair whose pictures have not been looked at yet.
 
     Attributes:
@@ -47,7 +60,7 @@ class Draft:
     name: str
     content: str
     style: str
-    recipe: Recipe
+    settings: ResolvedSettings
     lines: tuple[int, ...]
     variant: Variant | None = None
     sheet: str = ""
@@ -64,21 +77,21 @@ class Draft:
     def reads(self) -> tuple[str, ...]:
         """Every picture that it is made of."""
         regions = roles(self.regions).values()
-        return tuple(filter(None, (self.content, *self.styles, self.recipe.init, *regions)))
+        return tuple(filter(None, (self.content, *self.styles, self.settings.init, *regions)))
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         """The endings of the files that it writes."""
         if self.is_sheet:
             return (".png",)
-        film = self.recipe.picture.animation
-        own = (self.recipe.picture.suffix, ".json")
+        film = self.settings.picture.animation
+        own = (self.settings.picture.suffix, ".json")
         return own if film == "none" else (*own, f".{film}")
 
     @property
     def has_snapshots(self) -> bool:
         """Whether it writes numbered files."""
-        return bool(self.recipe.style.snapshot_every) and not self.is_sheet
+        return bool(self.settings.style.snapshot_every) and not self.is_sheet
 
     def __str__(self) -> str:
         plural = "s" if len(self.lines) > 1 else ""
@@ -94,10 +107,12 @@ class Draft:
         return f"{called(self.content)} in the style of {styles}"
 
 
-def sheet_drafts(drafts: Iterable[Draft]) -> dict[Draft, list[Draft]]:
+def sheet_candidates(candidates: Iterable[Candidate]) -> dict[Candidate, list[Candidate]]:
     """Each contact sheet that is to be drawn, as something that is written, with the variants on it."""
-    found: dict[tuple[str, str, str, Axes], list[Draft]] = {}
-    for draft in drafts:
-        if draft.variant and draft.sheet:
-            found.setdefault((draft.sheet, draft.content, draft.style, draft.variant.axes), []).append(draft)
+    found: dict[tuple[str, str, str, Axes], list[Candidate]] = {}
+    for candidate in candidates:
+        if candidate.variant and candidate.sheet:
+            found.setdefault(
+                (candidate.sheet, candidate.content, candidate.style, candidate.variant.axes), []
+            ).append(candidate)
     return {replace(shown[0], name=shown[0].sheet, is_sheet=True): shown for shown in found.values()}

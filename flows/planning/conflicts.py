@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from flows.errors import Problem
-from flows.planning.candidates import Draft, sheet_drafts
+from flows.planning.candidates import Candidate, sheet_candidates
 from flows.planning.inputs import Found
 from flows.planning.naming import name_key, writer_of
 from flows.planning.pairing import Pairing
@@ -25,13 +25,16 @@ def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) ->
     """
     resolved = cache(os.path.realpath)  # for this call only: links may change before the next one
     root = _real(output.rstrip("/") + "/", resolved)
-    inputs = dict.fromkeys(uri for draft in pairing.drafts for uri in draft.reads)
+    inputs = dict.fromkeys(uri for candidate in pairing.candidates for uri in candidate.reads)
     inside = {uri: place for uri in inputs if (place := _real(uri, resolved)).startswith(root)}
     if not inside:
         return
-    drafts = {name_key(draft.name): draft for draft in (*sheet_drafts(pairing.drafts), *pairing.drafts)}
+    candidates = {
+        name_key(candidate.name): candidate
+        for candidate in (*sheet_candidates(pairing.candidates), *pairing.candidates)
+    }
     clashes = {
-        uri: writer for uri, place in inside.items() if (writer := writer_of(place[len(root) :], drafts))
+        uri: writer for uri, place in inside.items() if (writer := writer_of(place[len(root) :], candidates))
     }
     matched = {found.uri for found in listed if literal(found.entry.image) is None}
     strays = {uri for uri, writer in clashes.items() if uri in matched and uri not in writer.reads}
@@ -39,10 +42,10 @@ def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) ->
     pairing.warnings += [
         safe_text(f"{uri}: left out, because it lies where this run puts a result") for uri in sorted(strays)
     ]
-    pairing.drafts = [draft for draft in pairing.drafts if strays.isdisjoint(draft.reads)]
+    pairing.candidates = [candidate for candidate in pairing.candidates if strays.isdisjoint(candidate.reads)]
 
 
-def _problem(uri: str, writer: Draft) -> Problem:
+def _problem(uri: str, writer: Candidate) -> Problem:
     message = (
         f"{safe_text(uri)} would be replaced by the result of {writer}; choose another `output:` or a name "
         "that tells results from inputs"

@@ -9,7 +9,7 @@ from typing import Literal
 from flows.errors import NotFound, StorageError
 from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
-from flows.planning.candidates import Recipe
+from flows.planning.candidates import ResolvedSettings
 from flows.records.record import Record, Source, UnreadableRecord
 from flows.records.store import why_not_done
 from flows.storage.base import Storage
@@ -22,7 +22,7 @@ LARGEST_RECORD_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Assessment:
     """What is to be done about a pair.
 
     Attributes:
@@ -40,54 +40,56 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class OutputListing:
     """What the output holds of the names that a plan cares about, with sizes in bytes."""
 
     storage: Storage
     sizes: Mapping[str, int]
 
 
-def take_stock(storage: Storage, names: Container[str]) -> Stock:
+def list_output(storage: Storage, names: Container[str]) -> OutputListing:
     """One listing of the output, however large it is; never a question per pair.
 
     Raises:
         StorageError: the output cannot be listed.
     """
-    return Stock(storage, {item.name: item.stat.size for item in storage.list() if item.name in names})
+    return OutputListing(
+        storage, {item.name: item.stat.size for item in storage.list() if item.name in names}
+    )
 
 
-def judge(pair: Pair, recipe: Recipe, stock: Stock) -> Verdict:
+def assess(pair: Pair, settings: ResolvedSettings, listing: OutputListing) -> Assessment:
     """Whether `pair` is done: its record is readable and of the same, its picture has the recorded size.
 
     Raises:
         StorageError: only where every further record would fail as well.
     """
     try:
-        record = _read(pair, stock)
+        record = _read(pair, listing)
     except UnreadableRecord as error:
         reason = "from a newer version" if error.newer else f"record unreadable: {error.reason}"
-        return Verdict("todo", reason, _wanted(pair, recipe, None)[1], foreign=True)
-    ingredients, wanted = _wanted(pair, recipe, record)
+        return Assessment("todo", reason, _wanted(pair, settings, None)[1], foreign=True)
+    ingredients, wanted = _wanted(pair, settings, record)
     if record is None:
-        return Verdict(
-            "todo", "picture without a record" if pair.output_name in stock.sizes else "new", wanted
+        return Assessment(
+            "todo", "picture without a record" if pair.output_name in listing.sizes else "new", wanted
         )
     if record.failure is not None:
         attempts = record.failure.attempts if record.identity == wanted else 0
-        return Verdict("todo", f"failed before: {safe_text(record.failure.kind)}", wanted, attempts)
-    size = stock.sizes.get(pair.output_name)
+        return Assessment("todo", f"failed before: {safe_text(record.failure.kind)}", wanted, attempts)
+    size = listing.sizes.get(pair.output_name)
     reason = _unreadable_input(pair) or why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
-    return Verdict("todo" if reason else "done", reason, wanted)
+    return Assessment("todo" if reason else "done", reason, wanted)
 
 
-def _read(pair: Pair, stock: Stock) -> Record | None:
-    size = stock.sizes.get(pair.record_name)
+def _read(pair: Pair, listing: OutputListing) -> Record | None:
+    size = listing.sizes.get(pair.record_name)
     if size is None:
         return None
     if size > LARGEST_RECORD_BYTES:
         raise UnreadableRecord(f"it has {size} bytes")
     try:
-        return Record.parse(stock.storage.read(pair.record_name))
+        return Record.parse(listing.storage.read(pair.record_name))
     except NotFound:
         return None
     except StorageError as error:
@@ -96,7 +98,7 @@ def _read(pair: Pair, stock: Stock) -> Record | None:
         raise UnreadableRecord(safe_text(str(error), 200)) from error
 
 
-def _wanted(pair: Pair, recipe: Recipe, record: Record | None) -> tuple[Ingredients, str]:
+def _wanted(pair: Pair, settings: ResolvedSettings, record: Record | None) -> tuple[Ingredients, str]:
     """What the pair is to be made of, and its identity; unknown digests are empty, and then so is that."""
     content = _digest(pair.content, record.content if record else None)
     style = _digest(pair.style, record.style if record else None)
@@ -104,7 +106,7 @@ def _wanted(pair: Pair, recipe: Recipe, record: Record | None) -> tuple[Ingredie
     known_before = record.others if record else {}
     others = {role: _digest(given, known_before.get(role)) for role, given in pair.others.items()}
     style, regions = spelled_styles(pair, style, others)
-    ingredients = Ingredients(content, style, init, recipe.weights, recipe.canonical, regions=regions)
+    ingredients = Ingredients(content, style, init, settings.weights, settings.canonical, regions=regions)
     given = ((pair.content, content), (pair.style, style), (pair.init, init), (pair.regions, regions))
     known = all(digest for wanted, digest in given if wanted)
     return ingredients, identity(ingredients) if known else ""

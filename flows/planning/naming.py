@@ -8,38 +8,40 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from flows.errors import Problem
 from flows.manifest.load import check_name
-from flows.planning.candidates import Draft, sheet_drafts
+from flows.planning.candidates import Candidate, sheet_candidates
 from flows.text import safe_text
 
 _NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
 
 
-def name_problems(drafts: Sequence[Draft]) -> Iterator[Problem]:
+def name_problems(candidates: Sequence[Candidate]) -> Iterator[Problem]:
     """Names that leave the output, and names that would lie on top of one another on some file system.
 
     Two names are one where they agree in Unicode form C without regard to case.
     """
-    taken: dict[str, Draft] = {}
-    drafts = [*drafts, *sheet_drafts(drafts)]
-    for draft in drafts:
-        if wrong := check_name(draft.name):
-            yield Problem(
-                "name", f"{safe_text(draft.name)!r} cannot be used: {wrong}: {draft}", draft.lines[0]
-            )
-        first = taken.setdefault(name_key(draft.name), draft)
-        if first is not draft:
-            yield _collision(first, draft)
-    for draft in drafts:
-        if other := _numbering(name_key(draft.name), taken):
-            kept = f"{safe_text(draft.name)!r} is kept for the snapshots of {safe_text(other.name)!r}"
-            advice = "give one of the pictures or the pair a name of its own"
-            yield Problem("name", f"{kept}: {draft}; {other}; {advice}", draft.lines[-1])
-        if "/" in draft.name and (other := _file_in_the_way(draft, taken)):
+    taken: dict[str, Candidate] = {}
+    candidates = [*candidates, *sheet_candidates(candidates)]
+    for candidate in candidates:
+        if wrong := check_name(candidate.name):
             yield Problem(
                 "name",
-                f"{safe_text(draft.name)!r} needs a folder where {safe_text(other.name)!r} has a file: "
-                f"{draft}; {other}; rename one of them",
-                draft.lines[-1],
+                f"{safe_text(candidate.name)!r} cannot be used: {wrong}: {candidate}",
+                candidate.lines[0],
+            )
+        first = taken.setdefault(name_key(candidate.name), candidate)
+        if first is not candidate:
+            yield _collision(first, candidate)
+    for candidate in candidates:
+        if other := _numbering(name_key(candidate.name), taken):
+            kept = f"{safe_text(candidate.name)!r} is kept for the snapshots of {safe_text(other.name)!r}"
+            advice = "give one of the pictures or the pair a name of its own"
+            yield Problem("name", f"{kept}: {candidate}; {other}; {advice}", candidate.lines[-1])
+        if "/" in candidate.name and (other := _file_in_the_way(candidate, taken)):
+            yield Problem(
+                "name",
+                f"{safe_text(candidate.name)!r} needs a folder where {safe_text(other.name)!r} has a file: "
+                f"{candidate}; {other}; rename one of them",
+                candidate.lines[-1],
             )
 
 
@@ -48,8 +50,8 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _collision(first: Draft, second: Draft) -> Problem:
-    names = dict.fromkeys(repr(safe_text(draft.name)) for draft in (first, second))
+def _collision(first: Candidate, second: Candidate) -> Problem:
+    names = dict.fromkeys(repr(safe_text(candidate.name)) for candidate in (first, second))
     said = " and ".join(names) + (
         " are one name where case does not count" if len(names) > 1 else " is taken"
     )
@@ -57,26 +59,26 @@ def _collision(first: Draft, second: Draft) -> Problem:
     return Problem("name", f"{said}: {first}; {second}; {advice}", second.lines[-1])
 
 
-def _file_in_the_way(draft: Draft, taken: Mapping[str, Draft]) -> Draft | None:
-    """The pair that has a picture or a record where `draft` needs a folder."""
-    parts = draft.name.split("/")
+def _file_in_the_way(candidate: Candidate, taken: Mapping[str, Candidate]) -> Candidate | None:
+    """The pair that has a picture or a record where `candidate` needs a folder."""
+    parts = candidate.name.split("/")
     for depth in range(1, len(parts)):
         if other := writer_of("/".join(parts[:depth]), taken):
             return other
     return None
 
 
-def writer_of(file: str, drafts: Mapping[str, Draft]) -> Draft | None:
+def writer_of(file: str, candidates: Mapping[str, Candidate]) -> Candidate | None:
     """The pair that may write `file` below the output, of those by the keys of their names."""
     name, dot, suffix = name_key(file).rpartition(".")
-    own, numbering = drafts.get(name), _numbering(name, drafts)
+    own, numbering = candidates.get(name), _numbering(name, candidates)
     if own is not None and dot + suffix in own.suffixes:
         return own
-    return numbering if numbering is not None and dot + suffix == numbering.recipe.picture.suffix else None
+    return numbering if numbering is not None and dot + suffix == numbering.settings.picture.suffix else None
 
 
-def _numbering(name: str, drafts: Mapping[str, Draft]) -> Draft | None:
+def _numbering(name: str, candidates: Mapping[str, Candidate]) -> Candidate | None:
     """The pair that may call a snapshot so."""
     match = _NUMBERED.fullmatch(name)
-    draft = drafts.get(match["name"]) if match else None
-    return draft if draft is not None and draft.has_snapshots else None
+    candidate = candidates.get(match["name"]) if match else None
+    return candidate if candidate is not None and candidate.has_snapshots else None

@@ -12,16 +12,15 @@ from flows.manifest.load import (
     Manifest,
     PairEntry,
     fill_name,
-    resolve_settings,
     with_sweep,
 )
 from flows.manifest.needs import lacking
 from flows.manifest.paths import one_spelling
-from flows.manifest.sweep import Layer, TooManyVariants, Variant, variants
+from flows.manifest.settings import build, settings_key
 from flows.model.blend import Blend
-from flows.model.identity import canonical_settings, weights_digest
 from flows.model.names import DEFAULT_TEMPLATE, template_fields
-from flows.planning.candidates import Draft, Recipe
+from flows.model.sweep import Layer, TooManyVariants, Variant, variants
+from flows.planning.candidates import Candidate, ResolvedSettings, resolved_settings
 from flows.planning.inputs import Found, stem
 from flows.planning.naming import name_problems
 from flows.text import safe_text
@@ -35,37 +34,37 @@ NOTHING = Found("", "", Entry("", None, {}, 0))
 class Pairing:
     """Every pair of a manifest in the order in which to make them; what is wrong; what a user should know."""
 
-    drafts: list[Draft] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Found]) -> Pairing:
-    """Each content with each style, and the explicit pairs; pairs of one style and recipe stand together.
+    """Each content with each style, and the explicit pairs; pairs of one style and settings stand together.
 
     Contents without styles, and styles without contents, are made alone.
 
     A picture of an explicit pair that is also listed, once, under contents or styles keeps its name and its
     settings.
     """
-    result, recipes = Pairing(), _Recipes(manifest)
+    result, resolved = Pairing(), _SettingsOfManifest(manifest)
     for style in styles or ([NOTHING] if contents else []):
-        for recipe, variant in recipes.of((style.entry.settings, style.entry.sweep)):
+        for settings, variant in resolved.of((style.entry.settings, style.entry.sweep)):
             for content in contents or [NOTHING]:
                 names = _names(manifest, content.name, style.name, variant)
                 lines = tuple(filter(None, (content.entry.line, style.entry.line)))
-                draft = Draft(names[0], content.uri, style.uri, recipe, lines, variant, names[1])
-                result.drafts.append(replace(draft, blend=style.entry.blend))
-    explicit = _Explicit(manifest, recipes, _by_uri(contents), _by_uri(styles))
+                candidate = Candidate(names[0], content.uri, style.uri, settings, lines, variant, names[1])
+                result.candidates.append(replace(candidate, blend=style.entry.blend))
+    explicit = _ExplicitPairs(manifest, resolved, _by_uri(contents), _by_uri(styles))
     for index, entry in enumerate(manifest.pairs):
         try:
-            result.drafts += explicit.drafts(entry, f"pairs[{index}]", result.warnings)
+            result.candidates += explicit.candidates(entry, f"pairs[{index}]", result.warnings)
         except (SettingsError, TooManyVariants) as error:
             result.problems.append(Problem(f"pairs[{index}].settings", str(error), entry.line))
         except _Lacking as error:
             result.problems.append(Problem(f"pairs[{index}]", str(error), entry.line))
-    result.problems += name_problems(result.drafts)
-    result.drafts = _grouped(result.drafts)
+    result.problems += name_problems(result.candidates)
+    result.candidates = _grouped(result.candidates)
     return result
 
 
@@ -82,24 +81,20 @@ def _has_sheet(manifest: Manifest, variant: Variant) -> bool:
     return manifest.sheet and any(len(labels) > 1 for _, labels in variant.axes)
 
 
-class _Recipes:
-    """Recipes by settings objects, which the manifest shares between equal settings."""
+class _SettingsOfManifest:
+    """The settings of pairs, resolved once for equal values."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._known: dict[int, Recipe] = {}  # by id; each recipe keeps its settings, and so their ids, alive
+        self._known: dict[str, ResolvedSettings] = {}
 
-    def of(self, *layers: Layer) -> Iterator[tuple[Recipe, Variant | None]]:
-        """The recipe of every variant of the manifest's settings with `layers` over them."""
+    def of(self, *layers: Layer) -> Iterator[tuple[ResolvedSettings, Variant | None]]:
+        """The settings of every variant of the manifest's own with `layers` over them."""
         for settings, variant in variants((self._manifest.settings, self._manifest.sweep), *layers):
-            yield self._of(settings), variant
-
-    def _of(self, settings: Mapping[str, object]) -> Recipe:
-        style, picture, init = resolve_settings(self._manifest, settings)
-        if id(style) not in self._known:
-            canonical = canonical_settings(style, picture)
-            self._known[id(style)] = Recipe(style, picture, init, canonical, weights_digest(style))
-        return self._known[id(style)]
+            key = settings_key(settings)
+            if key not in self._known:
+                self._known[key] = resolved_settings(build(settings))
+            yield self._known[key], variant
 
 
 class _Lacking(Exception):
@@ -107,15 +102,15 @@ class _Lacking(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Explicit:
-    """Makes drafts of the manifest's explicit pairs."""
+class _ExplicitPairs:
+    """Makes candidates of the manifest's explicit pairs."""
 
     manifest: Manifest
-    recipes: _Recipes
+    resolved: _SettingsOfManifest
     contents: Mapping[tuple[str, Blend[str]], list[Found]]
     styles: Mapping[tuple[str, Blend[str]], list[Found]]
 
-    def drafts(self, entry: PairEntry, where: str, warnings: list[str]) -> list[Draft]:
+    def candidates(self, entry: PairEntry, where: str, warnings: list[str]) -> list[Candidate]:
         content, style = _spelled(entry.content), _spelled(entry.style)
         self._check_name(entry)
         as_content, as_style = self.contents.get((content, ()), []), self.styles.get((style, entry.blend), [])
@@ -128,12 +123,12 @@ class _Explicit:
         below = as_style[0].entry if len(as_style) == 1 else None
         layers = ((below.settings, below.sweep) if below else ({}, {}), (entry.settings, entry.sweep))
         found = []
-        for recipe, variant in self.recipes.of(*layers):
-            if reason := lacking(recipe.style, content=bool(content), style=bool(style)):
+        for settings, variant in self.resolved.of(*layers):
+            if reason := lacking(settings.style, content=bool(content), style=bool(style)):
                 raise _Lacking(reason)
-            if entry.regions and not recipe.style.uses_style:
-                why = "mode" if recipe.style.style_weight else "style_weight"
-                value = getattr(recipe.style, why)
+            if entry.regions and not settings.style.uses_style:
+                why = "mode" if settings.style.style_weight else "style_weight"
+                value = getattr(settings.style, why)
                 raise _Lacking(f"`{why}: {value}` has no style for `regions`; leave them out")
             if entry.name and variant:
                 sheet = with_sweep(entry.name, SHEET) if _has_sheet(self.manifest, variant) else ""
@@ -141,8 +136,8 @@ class _Explicit:
             else:
                 names = _names(self.manifest, _name(content, as_content), style_name, variant)
             name = names[0] if variant or not entry.name else entry.name
-            draft = Draft(name, content, style, recipe, (entry.line,), variant, names[1])
-            found.append(replace(draft, blend=entry.blend, regions=entry.regions))
+            candidate = Candidate(name, content, style, settings, (entry.line,), variant, names[1])
+            found.append(replace(candidate, blend=entry.blend, regions=entry.regions))
         return found
 
     def _check_name(self, entry: PairEntry) -> None:
@@ -173,14 +168,14 @@ def _name(uri: str, found: Sequence[Found]) -> str:
     return found[0].name if len(found) == 1 else stem(uri)
 
 
-def _grouped(drafts: list[Draft]) -> list[Draft]:
-    """By style, then recipe, then content, each in the order of its first appearance.
+def _grouped(candidates: list[Candidate]) -> list[Candidate]:
+    """By style, then settings, then content, each in the order of its first appearance.
 
     A worker that goes through them in this order prepares each style once.
     """
-    styles = {style: i for i, style in enumerate(dict.fromkeys((d.style, d.blend) for d in drafts))}
-    recipes = {key: i for i, key in enumerate(dict.fromkeys(id(d.recipe) for d in drafts))}
-    contents = {uri: i for i, uri in enumerate(dict.fromkeys(d.content for d in drafts))}
+    styles = {style: i for i, style in enumerate(dict.fromkeys((d.style, d.blend) for d in candidates))}
+    resolved = {key: i for i, key in enumerate(dict.fromkeys(id(d.settings) for d in candidates))}
+    contents = {uri: i for i, uri in enumerate(dict.fromkeys(d.content for d in candidates))}
     return sorted(
-        drafts, key=lambda d: (styles[d.style, d.blend], recipes[id(d.recipe)], contents[d.content])
+        candidates, key=lambda d: (styles[d.style, d.blend], resolved[id(d.settings)], contents[d.content])
     )

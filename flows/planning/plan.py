@@ -20,9 +20,9 @@ from flows.model.pair import Input, Pair
 from flows.model.regions import converted_regions, roles
 from flows.model.shard import WHOLE, Shard
 from flows.model.sheet import Sheet
-from flows.planning.candidates import Draft
+from flows.planning.candidates import Candidate
 from flows.planning.conflicts import keep_inputs_apart
-from flows.planning.freshness import Status, Verdict, judge, take_stock
+from flows.planning.freshness import Assessment, Status, assess, list_output
 from flows.planning.inputs import REMOTE_THREADS, Expansion, expand, look_up
 from flows.planning.pairing import Pairing, pair_up
 from flows.planning.sheets import sheets_of
@@ -40,7 +40,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class PlannedPair:
-    """A pair and what is to be done about it; see `Verdict` for the fields."""
+    """A pair and what is to be done about it; see `Assessment` for the fields."""
 
     pair: Pair
     status: Status
@@ -55,7 +55,7 @@ class Plan:
 
     Attributes:
         output: where the results go, as in the manifest.
-        pairs: pairs of one style and one recipe stand together; the same order every time.
+        pairs: pairs of one style and one settings stand together; the same order every time.
         warnings: what the user should know although nothing is wrong with the manifest.
         sheets: the contact sheets of what is swept.
     """
@@ -86,7 +86,7 @@ class Plan:
 
 
 def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
-    """Expand, pair, name and judge everything that `manifest` asks for in a shard.
+    """Expand, pair, name and assess everything that `manifest` asks for in a shard.
 
     Names are checked over the whole manifest; pictures and records are looked at for the shard's pairs alone.
 
@@ -102,18 +102,24 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     pairing = pair_up(manifest, contents.found, styles.found)
     keep_inputs_apart(pairing, [*contents.found, *styles.found], manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems])
-    pairing.drafts = [draft for draft in pairing.drafts if shard.holds(draft.name)]
+    pairing.candidates = [candidate for candidate in pairing.candidates if shard.holds(candidate.name)]
     inputs, missing = look_up(
         _places(contents, styles, pairing), bounds=_bounds(manifest, contents, styles, pairing)
     )
-    pairs = [_pair(draft, inputs) for draft in pairing.drafts]
-    verdicts = _verdicts(manifest.output, pairs, pairing.drafts)
-    warnings = [*contents.warnings, *styles.warnings, *pairing.warnings, *missing, *_foreign(pairs, verdicts)]
+    pairs = [_pair(candidate, inputs) for candidate in pairing.candidates]
+    assessments = _assessments(manifest.output, pairs, pairing.candidates)
+    warnings = [
+        *contents.warnings,
+        *styles.warnings,
+        *pairing.warnings,
+        *missing,
+        *_foreign(pairs, assessments),
+    ]
     planned = tuple(
-        PlannedPair(pair, verdict.status, verdict.reason, verdict.identity, verdict.attempts)
-        for pair, verdict in zip(pairs, verdicts, strict=True)
+        PlannedPair(pair, assessment.status, assessment.reason, assessment.identity, assessment.attempts)
+        for pair, assessment in zip(pairs, assessments, strict=True)
     )
-    plan = Plan(manifest.output, planned, tuple(warnings), sheets_of(pairing.drafts))
+    plan = Plan(manifest.output, planned, tuple(warnings), sheets_of(pairing.candidates))
     for item in plan.todo:
         check_extras(item.pair.picture_settings)
     return plan
@@ -130,7 +136,7 @@ def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:
 def _places(contents: Expansion, styles: Expansion, pairing: Pairing) -> list[tuple[str, str]]:
     """URI and token, as far as it is known, of every picture that some pair needs."""
     listed = {found.uri: found.token for found in (*contents.found, *styles.found)}
-    needed = dict.fromkeys(uri for draft in pairing.drafts for uri in draft.reads)
+    needed = dict.fromkeys(uri for candidate in pairing.candidates for uri in candidate.reads)
     return [(uri, listed.get(uri, "")) for uri in needed]
 
 
@@ -142,42 +148,42 @@ def _bounds(manifest: Manifest, contents: Expansion, styles: Expansion, pairing:
     blends = [style.blend for style in manifest.styles] + [pair.blend for pair in manifest.pairs]
     named |= {part.picture for blend in blends for part in blend}
     named |= {uri for pair in manifest.pairs for uri in roles(pair.regions).values()}
-    named |= {draft.recipe.init for draft in pairing.drafts}
+    named |= {candidate.settings.init for candidate in pairing.candidates}
     return found | {one_spelling(path): "" for path in named if path}
 
 
-def _pair(draft: Draft, inputs: Mapping[str, Input]) -> Pair:
-    recipe = draft.recipe
+def _pair(candidate: Candidate, inputs: Mapping[str, Input]) -> Pair:
+    settings = candidate.settings
     return Pair(
-        name=draft.name,
-        content=inputs.get(draft.content),
-        style=inputs.get(draft.style),
-        style_settings=recipe.style,
-        picture_settings=recipe.picture,
-        init=inputs[recipe.init] if recipe.init else None,
-        blend=converted(draft.blend, inputs.__getitem__),
-        regions=converted_regions(draft.regions, inputs.__getitem__),
+        name=candidate.name,
+        content=inputs.get(candidate.content),
+        style=inputs.get(candidate.style),
+        style_settings=settings.style,
+        picture_settings=settings.picture,
+        init=inputs[settings.init] if settings.init else None,
+        blend=converted(candidate.blend, inputs.__getitem__),
+        regions=converted_regions(candidate.regions, inputs.__getitem__),
     )
 
 
-def _verdicts(output: str, pairs: Sequence[Pair], drafts: Sequence[Draft]) -> list[Verdict]:
+def _assessments(output: str, pairs: Sequence[Pair], candidates: Sequence[Candidate]) -> list[Assessment]:
     names = {name for pair in pairs for name in (pair.output_name, pair.record_name)}
-    stock = take_stock(open_storage(output), names)
+    listing = list_output(open_storage(output), names)
     # Small local files are read fastest one after the other: more threads only queue for Python's lock.
     threads = REMOTE_THREADS if is_remote(output) else 1
 
-    def verdict(at: int) -> Verdict:
-        return judge(pairs[at], drafts[at].recipe, stock)
+    def assessment(at: int) -> Assessment:
+        return assess(pairs[at], candidates[at].settings, listing)
 
-    return list(in_threads(verdict, range(len(pairs)), threads=threads))
+    return list(in_threads(assessment, range(len(pairs)), threads=threads))
 
 
-def _foreign(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> list[str]:
+def _foreign(pairs: Sequence[Pair], assessments: Sequence[Assessment]) -> list[str]:
     """One warning for all the files that stand where a record belongs and are none of this version."""
     found = [
-        f"{pair.record_name} ({verdict.reason})"
-        for pair, verdict in zip(pairs, verdicts, strict=True)
-        if verdict.foreign
+        f"{pair.record_name} ({assessment.reason})"
+        for pair, assessment in zip(pairs, assessments, strict=True)
+        if assessment.foreign
     ]
     if not found:
         return []

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from flows.errors import NotFound
-from flows.manifest.sweep import Axes
 from flows.model.sheet import DIGEST_FACT, Sheet, SheetJob
-from flows.planning.candidates import Draft, sheet_drafts
+from flows.model.sweep import Axes
+from flows.planning.candidates import Candidate, sheet_candidates
 from flows.planning.inputs import stem
 from flows.storage.base import Storage
 
@@ -21,9 +21,9 @@ ONE_ROW = 6
 """Values of a single swept setting that stand in one row; more are broken into rows of even length."""
 
 
-def sheets_of(drafts: Iterable[Draft]) -> tuple[Sheet, ...]:
+def sheets_of(candidates: Iterable[Candidate]) -> tuple[Sheet, ...]:
     """The contact sheets of everything that is swept."""
-    return tuple(_sheet(draft, shown) for draft, shown in sheet_drafts(drafts).items())
+    return tuple(_sheet(candidate, shown) for candidate, shown in sheet_candidates(candidates).items())
 
 
 def is_current(job: SheetJob, storage: Storage) -> bool:
@@ -61,23 +61,27 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
-def _sheet(draft: Draft, shown: Sequence[Draft]) -> Sheet:
+def _sheet(candidate: Candidate, shown: Sequence[Candidate]) -> Sheet:
     by_place = {variant.at: one.name for one in shown if (variant := one.variant)}
-    axes = draft.variant.shown if draft.variant else ()
-    title = draft.title(stem)
-    return _one_axis(draft, title, axes, by_place) if len(axes) == 1 else _table(draft, title, axes, by_place)
+    axes = candidate.variant.shown if candidate.variant else ()
+    title = candidate.title(stem)
+    return (
+        _one_axis(candidate, title, axes, by_place)
+        if len(axes) == 1
+        else _table(candidate, title, axes, by_place)
+    )
 
 
-def _one_axis(draft: Draft, title: str, axes: Axes, pairs: Mapping[tuple[int, ...], str]) -> Sheet:
+def _one_axis(candidate: Candidate, title: str, axes: Axes, pairs: Mapping[tuple[int, ...], str]) -> Sheet:
     """A row, or several where it would be long, with a caption below each cell."""
     ((key, labels),) = axes
     rows = -(-len(labels) // ONE_ROW)
     captions = tuple(f"{key} = {label}" for label in labels)
     names = tuple(pairs.get((at,), "") for at in range(len(labels)))
-    return Sheet(draft.name + ".png", title, -(-len(labels) // rows), (), (), captions, names)
+    return Sheet(candidate.name + ".png", title, -(-len(labels) // rows), (), (), captions, names)
 
 
-def _table(draft: Draft, title: str, axes: Axes, pairs: Mapping[tuple[int, ...], str]) -> Sheet:
+def _table(candidate: Candidate, title: str, axes: Axes, pairs: Mapping[tuple[int, ...], str]) -> Sheet:
     """The first setting down, the second across; for more, such tables below one another."""
     (first, downwards), (second, across), *others = axes
     row_labels: list[str] = []
@@ -88,7 +92,7 @@ def _table(draft: Draft, title: str, axes: Axes, pairs: Mapping[tuple[int, ...],
             row_labels.append("\n".join([_headed(first, label), *said]))
             names += [pairs.get((row, column, *further), "") for column in range(len(across))]
     heads = tuple(f"{second} = {label}" for label in across)
-    return Sheet(draft.name + ".png", title, len(across), heads, tuple(row_labels), (), tuple(names))
+    return Sheet(candidate.name + ".png", title, len(across), heads, tuple(row_labels), (), tuple(names))
 
 
 def _headed(key: str, label: str) -> str:

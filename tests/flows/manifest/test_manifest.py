@@ -7,11 +7,13 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from object_store import ObjectStore
+from settings_of import resolve_settings
 
 from docs.manifest_reference import EXPECT, ROOT, invalid_examples
 from flows.errors import ManifestError
 from flows.manifest import yaml_tree as manifest_yaml
-from flows.manifest.load import MAX_PROBLEMS, Manifest, load_manifest, resolve_settings
+from flows.manifest.load import MAX_PROBLEMS, Manifest, load_manifest
+from flows.manifest.settings import SettingsBuilder
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
@@ -122,7 +124,8 @@ def test_null_takes_a_staged_weights_file_back() -> None:
 
 def test_equal_settings_are_one_object_so_that_many_pairs_cost_little() -> None:
     found = load(BASE)
-    assert resolve_settings(found, {"size": 64})[0] is resolve_settings(found, {"size": 64})[0]
+    builder = SettingsBuilder()
+    assert builder.build({**found.settings, "size": 64}) is builder.build({"size": 64, **found.settings})
 
 
 def test_all_problems_are_named_at_once_in_the_order_of_their_lines() -> None:

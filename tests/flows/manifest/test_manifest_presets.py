@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from settings_of import resolve_settings
 
 from flows.errors import ManifestError
-from flows.manifest.load import load_manifest, resolve_settings
+from flows.manifest.load import load_manifest
 from flows.model.identity import canonical_settings
 from flows.planning.plan import make_plan
 from stylize_core.settings.picture import PictureSettings

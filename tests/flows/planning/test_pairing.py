@@ -9,22 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.manifest.load import Entry, Manifest, PairEntry
-from flows.planning.candidates import Draft, Recipe
+from flows.planning.candidates import Candidate, ResolvedSettings
 from flows.planning.inputs import Found
 from flows.planning.naming import name_problems
 from flows.planning.pairing import Pairing, pair_up
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-RECIPE = Recipe(StyleSettings(), PictureSettings(), None, {}, "w")
+SETTINGS = ResolvedSettings(StyleSettings(), PictureSettings(), None, {}, "w")
 
 
-def draft(name: str, *, line: int = 1, recipe: Recipe = RECIPE) -> Draft:
-    return Draft(name, f"/in/{line}.jpg", "/in/style.jpg", recipe, (line,))
+def candidate(name: str, *, line: int = 1, settings: ResolvedSettings = SETTINGS) -> Candidate:
+    return Candidate(name, f"/in/{line}.jpg", "/in/style.jpg", settings, (line,))
 
 
 def problems(*names: str) -> list[str]:
-    return [str(p) for p in name_problems([draft(name, line=at) for at, name in enumerate(names, start=1)])]
+    return [
+        str(p) for p in name_problems([candidate(name, line=at) for at, name in enumerate(names, start=1)])
+    ]
 
 
 def content(name: str, line: int) -> Found:
@@ -52,13 +54,13 @@ def manifest(*pairs: PairEntry, name: str = "{content}__{style}") -> Manifest:
 
 def names(pairing: Pairing) -> list[str]:
     assert not pairing.problems
-    return [draft.name for draft in pairing.drafts]
+    return [candidate.name for candidate in pairing.candidates]
 
 
 def test_each_content_meets_each_style_grouped_by_style() -> None:
     pairing = pair_up(manifest(), [content("a", 2), content("b", 2)], [style("x", 4), style("y", 5)])
     assert names(pairing) == ["a__x", "b__x", "a__y", "b__y"]
-    assert pairing.drafts[0].lines == (2, 4)
+    assert pairing.candidates[0].lines == (2, 4)
 
 
 def test_explicit_pairs_stand_with_their_style_and_settings() -> None:
@@ -71,7 +73,7 @@ def test_explicit_pairs_stand_with_their_style_and_settings() -> None:
 def test_settings_are_laid_defaults_below_style_below_pair() -> None:
     pair = PairEntry("/in/b.jpg", "/art/x.jpg", None, {"size": 1024}, 9)
     pairing = pair_up(manifest(pair), [content("a", 2)], [style("x", 4, style_weight=3.0)])
-    by_name = {d.name: d.recipe.style for d in pairing.drafts}
+    by_name = {d.name: d.settings.style for d in pairing.candidates}
     for settings in by_name.values():
         assert (settings.steps, settings.style_weight) == (50, 3.0)
     assert (by_name["a__x"].size, by_name["b__x"].size) == (512, 1024)
@@ -91,8 +93,8 @@ def test_a_pair_whose_style_is_listed_twice_takes_neither_settings_and_says_so()
     pair = PairEntry("/in/b.jpg", "/art/wave.jpg", None, {}, 9)
     styles = [style("strong", 4, "wave", style_weight=9.0), style("soft", 5, "wave", style_weight=1.0)]
     pairing = pair_up(manifest(pair), [content("a", 2)], styles)
-    (own,) = (d for d in pairing.drafts if d.name == "b__wave")
-    assert own.recipe.style.style_weight == StyleSettings().style_weight
+    (own,) = (d for d in pairing.candidates if d.name == "b__wave")
+    assert own.settings.style.style_weight == StyleSettings().style_weight
     assert "line 9" in pairing.warnings[0]
 
 
@@ -105,7 +107,7 @@ def test_settings_that_contradict_each_other_only_together_are_a_problem() -> No
 def test_pairs_of_equal_settings_share_one_recipe() -> None:
     pairs = [PairEntry(f"/in/{n}.jpg", "/art/x.jpg", None, {"size": 64}, n) for n in range(100)]
     pairing = pair_up(manifest(*pairs), [content("a", 2)], [style("x", 4)])
-    assert len({id(d.recipe) for d in pairing.drafts}) == 2
+    assert len({id(d.settings) for d in pairing.candidates}) == 2
 
 
 def test_one_name_for_two_pairs_is_a_problem_that_shows_both_lines() -> None:
@@ -164,9 +166,9 @@ def test_a_name_that_needs_a_folder_where_another_has_a_file_is_a_problem(
 
 
 def test_the_format_decides_which_file_is_in_the_way() -> None:
-    jpeg = Recipe(StyleSettings(), PictureSettings(format="jpeg"), None, {}, "w")
-    assert list(name_problems([draft("a", recipe=jpeg), draft("a.jpg/b", line=2)]))
-    assert not list(name_problems([draft("a", recipe=jpeg), draft("a.png/b", line=2)]))
+    jpeg = ResolvedSettings(StyleSettings(), PictureSettings(format="jpeg"), None, {}, "w")
+    assert list(name_problems([candidate("a", settings=jpeg), candidate("a.jpg/b", line=2)]))
+    assert not list(name_problems([candidate("a", settings=jpeg), candidate("a.png/b", line=2)]))
 
 
 LETTERS = st.text("aAß\u017fsS.éÉ\u0130i\u0131/pngjso", min_size=1, max_size=7)
@@ -217,29 +219,29 @@ def swept(name: str, line: int, **sweep: tuple[object, ...]) -> Found:
 def test_a_swept_style_meets_each_content_in_every_variant() -> None:
     pairing = pair_up(manifest(), [content("a", 2), content("b", 2)], [swept("x", 4, size=(64, 128))])
     assert names(pairing) == ["a__x__size=64", "b__x__size=64", "a__x__size=128", "b__x__size=128"]
-    assert [d.recipe.style.size for d in pairing.drafts] == [64, 64, 128, 128]
-    assert [d.sheet for d in pairing.drafts] == ["a__x__sheet", "b__x__sheet"] * 2
+    assert [d.settings.style.size for d in pairing.candidates] == [64, 64, 128, 128]
+    assert [d.sheet for d in pairing.candidates] == ["a__x__sheet", "b__x__sheet"] * 2
 
 
 def test_a_template_says_where_the_swept_values_stand() -> None:
     where = manifest(name="{sweep}/{content}_{style}")
     pairing = pair_up(where, [content("a", 2)], [swept("x", 4, steps=(1, 2)), style("y", 5)])
     assert names(pairing) == ["steps=1/a_x", "steps=2/a_x", "plain/a_y"]
-    assert pairing.drafts[0].sheet == "sheet/a_x"
+    assert pairing.candidates[0].sheet == "sheet/a_x"
 
 
 def test_an_explicit_pair_lays_its_own_word_over_the_sweep_of_its_style() -> None:
     named = PairEntry("/in/a.jpg", "/art/x.jpg", "cover", {"steps": 7}, 9, {"seed": (1, 2)})
     fixed = PairEntry("/in/b.jpg", "/art/x.jpg", None, {"size": 256}, 10)
     pairing = pair_up(manifest(named, fixed), [content("c", 2)], [swept("x", 4, size=(64, 128))])
-    found = {d.name: d for d in pairing.drafts}
+    found = {d.name: d for d in pairing.candidates}
     assert not pairing.problems
     assert {d for d in found if d.startswith("cover")} == {
         f"cover__size={size},seed={seed}" for size in (64, 128) for seed in (1, 2)
     }
-    assert found["cover__size=64,seed=2"].recipe.style.steps == 7
+    assert found["cover__size=64,seed=2"].settings.style.steps == 7
     assert found["cover__size=64,seed=2"].sheet == "cover__sheet"
-    assert (found["b__x"].recipe.style.size, found["b__x"].sheet) == (256, "")
+    assert (found["b__x"].settings.style.size, found["b__x"].sheet) == (256, "")
 
 
 def test_a_pair_whose_variants_contradict_themselves_is_named() -> None:
@@ -257,12 +259,12 @@ def test_a_pair_that_lies_where_a_sheet_goes_is_refused() -> None:
     assert "the contact sheet of /in/a.jpg" in problem
 
 
-WATCHED = Recipe(StyleSettings(snapshot_every=20), PictureSettings(animation="gif"), None, {}, "w")
+WATCHED = ResolvedSettings(StyleSettings(snapshot_every=20), PictureSettings(animation="gif"), None, {}, "w")
 
 
 def watched_problems(*names: str) -> list[str]:
-    drafts = [draft(name, line=at, recipe=WATCHED) for at, name in enumerate(names, start=1)]
-    return [str(p) for p in name_problems(drafts)]
+    candidates = [candidate(name, line=at, settings=WATCHED) for at, name in enumerate(names, start=1)]
+    return [str(p) for p in name_problems(candidates)]
 
 
 @pytest.mark.parametrize("number", ["0020", "0021", "12345"])
@@ -287,18 +289,18 @@ def test_no_folder_may_stand_where_a_snapshot_or_an_animation_goes(folder: str) 
 def test_contents_and_styles_that_stand_alone_give_their_names() -> None:
     alone = pair_up(manifest(), [content("a", 2), content("b", 2)], [])
     assert names(alone) == ["a", "b"]
-    first = alone.drafts[0]
+    first = alone.candidates[0]
     assert (first.content, first.style, first.lines) == ("/in/a.jpg", "", (2,))
     assert names(pair_up(manifest(), [], [style("x", 4, mode="texture")])) == ["x"]
     swept_alone = replace(manifest(), sweep={"seed": (1, 2)})
     assert names(pair_up(swept_alone, [content("a", 2)], [])) == ["a__seed=1", "a__seed=2"]
-    assert pair_up(manifest(), [], []).drafts == []
+    assert pair_up(manifest(), [], []).candidates == []
 
 
 def test_a_single_picture_is_named_without_the_other() -> None:
-    (only,) = pair_up(manifest(), [content("a", 2)], []).drafts
+    (only,) = pair_up(manifest(), [content("a", 2)], []).candidates
     assert (str(only), only.reads) == ("/in/a.jpg (line 2)", ("/in/a.jpg",))
-    (only,) = pair_up(manifest(), [], [style("x", 4)]).drafts
+    (only,) = pair_up(manifest(), [], [style("x", 4)]).candidates
     assert (str(only), only.reads) == ("the style of /art/x.jpg (line 4)", ("/art/x.jpg",))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.manifest.sweep import MAX_VARIANTS, TooManyVariants, add_up, labels, shown_values, variants
+from flows.model.sweep import MAX_VARIANTS, TooManyVariants, add_up, labels, shown_values, variants
 from stylize_core.settings.weights_file import WeightsFile
 
 VALUES = st.one_of(

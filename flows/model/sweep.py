@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import PurePosixPath
 
-from flows.manifest.settings import Merged
 from stylize_core.settings.weights_file import WeightsFile
 
 Sweep = Mapping[str, tuple[object, ...]]
@@ -53,7 +52,7 @@ class Variant:
         return ",".join(f"{key}={labels[at]}" for (key, labels), at in zip(self.axes, self.at, strict=True))
 
 
-def variants(*layers: Layer) -> Iterator[tuple[Merged, Variant | None]]:
+def variants(*layers: Layer) -> Iterator[tuple[dict[str, object], Variant | None]]:
     """The settings of every variant, in the order of the product; without a sweep one, which is no variant.
 
     Raises:
@@ -71,12 +70,12 @@ def variants(*layers: Layer) -> Iterator[tuple[Merged, Variant | None]]:
     shown = tuple((key, shown_values(values)) for key, values in axes.items())
     for at in product(*(range(len(values)) for values in axes.values())):
         chosen = {key: values[i] for (key, values), i in zip(axes.items(), at, strict=True)}
-        yield Merged(fixed | chosen), Variant(named, at, shown)
+        yield fixed | chosen, Variant(named, at, shown)
 
 
-def add_up(*layers: Layer) -> tuple[Merged, dict[str, tuple[object, ...]]]:
+def add_up(*layers: Layer) -> tuple[dict[str, object], dict[str, tuple[object, ...]]]:
     """The settings with one value and those with several, the layers laid over one another."""
-    fixed, axes = Merged(), dict[str, tuple[object, ...]]()
+    fixed, axes = dict[str, object](), dict[str, tuple[object, ...]]()
     for settings, sweep in layers:
         for key, value in settings.items():
             axes.pop(key, None)
