@@ -1,48 +1,134 @@
-"""Keeps a run from writing over its own inputs, where the output lies among them."""
+"""Results that would leave the output, lie on one another, stand in each other's way, or cover an input."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from flows.errors import Problem
+from flows.model.names import check_name
 from flows.planning.candidates import Candidate, sheet_candidates
 from flows.planning.inputs import Found
-from flows.planning.naming import name_key, writer_of
-from flows.planning.pairing import Pairing
 from flows.storage.globs import literal
 from flows.storage.location import is_remote
 from flows.text import safe_text
 
+_NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
 
-def keep_inputs_apart(pairing: Pairing, listed: Sequence[Found], output: str) -> None:
-    """Take out of `pairing` what would read a picture where another pair writes one.
 
-    A picture that a pattern found where a pair puts its result is a result whose record was never written: it
-    is left out with a warning. A picture that the user named, or that would be replaced by its own result, is
-    a problem.
+def name_problems(candidates: Sequence[Candidate]) -> Iterator[Problem]:
+    """Names that leave the output, and names that would lie on top of one another on some file system.
+
+    Two names are one where they agree in Unicode form C without regard to case.
     """
-    resolved = cache(os.path.realpath)  # for this call only: links may change before the next one
-    root = _real(output.rstrip("/") + "/", resolved)
-    inputs = dict.fromkeys(uri for candidate in pairing.candidates for uri in candidate.reads)
-    inside = {uri: place for uri in inputs if (place := _real(uri, resolved)).startswith(root)}
-    if not inside:
-        return
-    candidates = {
-        name_key(candidate.name): candidate
-        for candidate in (*sheet_candidates(pairing.candidates), *pairing.candidates)
-    }
-    clashes = {
-        uri: writer for uri, place in inside.items() if (writer := writer_of(place[len(root) :], candidates))
-    }
+    taken: dict[str, Candidate] = {}
+    candidates = [*candidates, *sheet_candidates(candidates)]
+    for candidate in candidates:
+        if wrong := check_name(candidate.name):
+            yield Problem(
+                "name",
+                f"{safe_text(candidate.name)!r} cannot be used: {wrong}: {candidate}",
+                candidate.lines[0],
+            )
+        first = taken.setdefault(name_key(candidate.name), candidate)
+        if first is not candidate:
+            yield _collision(first, candidate)
+    for candidate in candidates:
+        if other := _numbering(name_key(candidate.name), taken):
+            kept = f"{safe_text(candidate.name)!r} is kept for the snapshots of {safe_text(other.name)!r}"
+            advice = "give one of the pictures or the pair a name of its own"
+            yield Problem("name", f"{kept}: {candidate}; {other}; {advice}", candidate.lines[-1])
+        if "/" in candidate.name and (other := _file_in_the_way(candidate, taken)):
+            yield Problem(
+                "name",
+                f"{safe_text(candidate.name)!r} needs a folder where {safe_text(other.name)!r} has a file: "
+                f"{candidate}; {other}; rename one of them",
+                candidate.lines[-1],
+            )
+
+
+def name_key(name: str) -> str:
+    """The same for all names that some file system takes for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _collision(first: Candidate, second: Candidate) -> Problem:
+    names = dict.fromkeys(repr(safe_text(candidate.name)) for candidate in (first, second))
+    said = " and ".join(names) + (
+        " are one name where case does not count" if len(names) > 1 else " is taken"
+    )
+    advice = "give one of the pictures or the pair a name of its own"
+    return Problem("name", f"{said}: {first}; {second}; {advice}", second.lines[-1])
+
+
+def _file_in_the_way(candidate: Candidate, taken: Mapping[str, Candidate]) -> Candidate | None:
+    """The pair that has a picture or a record where `candidate` needs a folder."""
+    parts = candidate.name.split("/")
+    for depth in range(1, len(parts)):
+        if other := writer_of("/".join(parts[:depth]), taken):
+            return other
+    return None
+
+
+def writer_of(file: str, candidates: Mapping[str, Candidate]) -> Candidate | None:
+    """The pair that may write `file` below the output, of those by the keys of their names."""
+    name, dot, suffix = name_key(file).rpartition(".")
+    own, numbering = candidates.get(name), _numbering(name, candidates)
+    if own is not None and dot + suffix in own.suffixes:
+        return own
+    return numbering if numbering is not None and dot + suffix == numbering.settings.picture.suffix else None
+
+
+def _numbering(name: str, candidates: Mapping[str, Candidate]) -> Candidate | None:
+    """The pair that may call a snapshot so."""
+    match = _NUMBERED.fullmatch(name)
+    candidate = candidates.get(match["name"]) if match else None
+    return candidate if candidate is not None and candidate.has_snapshots else None
+
+
+@dataclass(frozen=True, slots=True)
+class InputsApart:
+    """What is left of candidates once none reads a picture where another one writes."""
+
+    candidates: list[Candidate]
+    problems: list[Problem]
+    warnings: list[str]
+
+
+def keep_inputs_apart(candidates: Sequence[Candidate], listed: Sequence[Found], output: str) -> InputsApart:
+    """Keep a run from writing over its own inputs, where the output lies among them.
+
+    A picture that a pattern found where a pair puts its result is a result whose record was never written:
+    who reads it is left out with a warning. A picture that the user named, or that would be replaced by its
+    own result, is a problem.
+    """
+    clashes = _clashes(candidates, output)
     matched = {found.uri for found in listed if literal(found.entry.image) is None}
     strays = {uri for uri, writer in clashes.items() if uri in matched and uri not in writer.reads}
-    pairing.problems += [_problem(uri, clashes[uri]) for uri in clashes if uri not in strays]
-    pairing.warnings += [
-        safe_text(f"{uri}: left out, because it lies where this run puts a result") for uri in sorted(strays)
-    ]
-    pairing.candidates = [candidate for candidate in pairing.candidates if strays.isdisjoint(candidate.reads)]
+    return InputsApart(
+        [candidate for candidate in candidates if strays.isdisjoint(candidate.reads)],
+        [_problem(uri, clashes[uri]) for uri in clashes if uri not in strays],
+        [
+            safe_text(f"{uri}: left out, because it lies where this run puts a result")
+            for uri in sorted(strays)
+        ],
+    )
+
+
+def _clashes(candidates: Sequence[Candidate], output: str) -> dict[str, Candidate]:
+    """Every input that lies where a candidate writes, with that candidate."""
+    resolved = cache(os.path.realpath)  # for this call only: links may change before the next one
+    root = _real(output.rstrip("/") + "/", resolved)
+    inputs = dict.fromkeys(uri for candidate in candidates for uri in candidate.reads)
+    inside = {uri: place for uri in inputs if (place := _real(uri, resolved)).startswith(root)}
+    if not inside:
+        return {}
+    writers = {name_key(one.name): one for one in (*sheet_candidates(candidates), *candidates)}
+    return {uri: found for uri, place in inside.items() if (found := writer_of(place[len(root) :], writers))}
 
 
 def _problem(uri: str, writer: Candidate) -> Problem:

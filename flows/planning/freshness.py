@@ -6,19 +6,16 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.errors import NotFound, StorageError
+from flows.errors import StorageError
 from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
 from flows.records.record import Record, Source, UnreadableRecord
-from flows.records.store import why_not_done
+from flows.records.store import load_record, why_not_done
 from flows.storage.base import Storage
 from flows.text import safe_text
 
 Status = Literal["todo", "done"]
-
-LARGEST_RECORD_BYTES = 16 * 2**20
-"""No record of ours comes near; whatever is larger is foreign and is not even read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +71,12 @@ def assess(pair: Pair, settings: ResolvedSettings, listing: OutputListing) -> As
         return Assessment(
             "todo", "picture without a record" if pair.output_name in listing.sizes else "new", wanted
         )
+    size = listing.sizes.get(pair.output_name)
+    reason = why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     if record.failure is not None:
         attempts = record.failure.attempts if record.identity == wanted else 0
-        return Assessment("todo", f"failed before: {safe_text(record.failure.kind)}", wanted, attempts)
-    size = listing.sizes.get(pair.output_name)
-    reason = _unreadable_input(pair) or why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
+        return Assessment("todo", reason, wanted, attempts)
+    reason = _unreadable_input(pair) or reason
     return Assessment("todo" if reason else "done", reason, wanted)
 
 
@@ -86,12 +84,8 @@ def _read(pair: Pair, listing: OutputListing) -> Record | None:
     size = listing.sizes.get(pair.record_name)
     if size is None:
         return None
-    if size > LARGEST_RECORD_BYTES:
-        raise UnreadableRecord(f"it has {size} bytes")
     try:
-        return Record.parse(listing.storage.read(pair.record_name))
-    except NotFound:
-        return None
+        return load_record(listing.storage, pair.record_name, size=size)
     except StorageError as error:
         if error.fatal:
             raise

@@ -21,8 +21,8 @@ from flows.model.blend import Blend
 from flows.model.names import DEFAULT_TEMPLATE, template_fields
 from flows.model.sweep import Layer, TooManyVariants, Variant, variants
 from flows.planning.candidates import Candidate, ResolvedSettings, resolved_settings
+from flows.planning.conflicts import name_problems
 from flows.planning.inputs import Found, stem
-from flows.planning.naming import name_problems
 from flows.text import safe_text
 from stylize_core.errors import SettingsError
 

@@ -23,8 +23,8 @@ from flows.model.sheet import Sheet
 from flows.planning.candidates import Candidate
 from flows.planning.conflicts import keep_inputs_apart
 from flows.planning.freshness import Assessment, Status, assess, list_output
-from flows.planning.inputs import REMOTE_THREADS, Expansion, expand, look_up
-from flows.planning.pairing import Pairing, pair_up
+from flows.planning.inputs import REMOTE_THREADS, Found, expand, look_up
+from flows.planning.pairing import pair_up
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
 from flows.storage.globs import literal
@@ -89,6 +89,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     """Expand, pair, name and assess everything that `manifest` asks for in a shard.
 
     Names are checked over the whole manifest; pictures and records are looked at for the shard's pairs alone.
+    Contact sheets, which may show pairs of several shards, belong to the whole manifest only.
 
     Raises:
         ManifestError: a pattern matches nothing, names collide, or results would replace inputs;
@@ -100,29 +101,24 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     contents = expand(manifest.contents, where="contents", output=manifest.output)
     styles = expand(manifest.styles, where="styles", output=manifest.output)
     pairing = pair_up(manifest, contents.found, styles.found)
-    keep_inputs_apart(pairing, [*contents.found, *styles.found], manifest.output)
-    _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems])
-    pairing.candidates = [candidate for candidate in pairing.candidates if shard.holds(candidate.name)]
-    inputs, missing = look_up(
-        _places(contents, styles, pairing), bounds=_bounds(manifest, contents, styles, pairing)
-    )
-    pairs = [_pair(candidate, inputs) for candidate in pairing.candidates]
-    assessments = _assessments(manifest.output, pairs, pairing.candidates)
-    warnings = [
-        *contents.warnings,
-        *styles.warnings,
-        *pairing.warnings,
-        *missing,
-        *_foreign(pairs, assessments),
-    ]
-    planned = tuple(
-        PlannedPair(pair, assessment.status, assessment.reason, assessment.identity, assessment.attempts)
-        for pair, assessment in zip(pairs, assessments, strict=True)
-    )
-    plan = Plan(manifest.output, planned, tuple(warnings), sheets_of(pairing.candidates))
+    apart = keep_inputs_apart(pairing.candidates, [*contents.found, *styles.found], manifest.output)
+    _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems, *apart.problems])
+    candidates = [candidate for candidate in apart.candidates if shard.holds(candidate.name)]
+    listed = [*contents.found, *styles.found]
+    inputs, missing = look_up(_places(listed, candidates), bounds=_bounds(manifest, listed, candidates))
+    pairs = [_pair(candidate, inputs) for candidate in candidates]
+    assessments = _assessments(manifest.output, pairs, candidates)
+    told = [*contents.warnings, *styles.warnings, *pairing.warnings, *apart.warnings, *missing]
+    planned = tuple(map(_planned, pairs, assessments))
+    sheets = sheets_of(candidates) if shard == WHOLE else ()
+    plan = Plan(manifest.output, planned, (*told, *_foreign(pairs, assessments)), sheets)
     for item in plan.todo:
         check_extras(item.pair.picture_settings)
     return plan
+
+
+def _planned(pair: Pair, found: Assessment) -> PlannedPair:
+    return PlannedPair(pair, found.status, found.reason, found.identity, found.attempts)
 
 
 def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:
@@ -133,22 +129,22 @@ def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:
         raise ManifestError(manifest.source, problems)
 
 
-def _places(contents: Expansion, styles: Expansion, pairing: Pairing) -> list[tuple[str, str]]:
+def _places(listed: Sequence[Found], candidates: Sequence[Candidate]) -> list[tuple[str, str]]:
     """URI and token, as far as it is known, of every picture that some pair needs."""
-    listed = {found.uri: found.token for found in (*contents.found, *styles.found)}
-    needed = dict.fromkeys(uri for candidate in pairing.candidates for uri in candidate.reads)
-    return [(uri, listed.get(uri, "")) for uri in needed]
+    tokens = {found.uri: found.token for found in listed}
+    needed = dict.fromkeys(uri for candidate in candidates for uri in candidate.reads)
+    return [(uri, tokens.get(uri, "")) for uri in needed]
 
 
-def _bounds(manifest: Manifest, contents: Expansion, styles: Expansion, pairing: Pairing) -> dict[str, str]:
+def _bounds(manifest: Manifest, listed: Sequence[Found], candidates: Sequence[Candidate]) -> dict[str, str]:
     """The folder that each picture was found in, unless the manifest names that very picture as well."""
-    found = {picture.uri: picture.within for picture in (*contents.found, *styles.found)}
+    found = {picture.uri: picture.within for picture in listed}
     named = {literal(entry.image) for entry in (*manifest.contents, *manifest.styles)}
     named |= {path for pair in manifest.pairs for path in (pair.content, pair.style)}
     blends = [style.blend for style in manifest.styles] + [pair.blend for pair in manifest.pairs]
     named |= {part.picture for blend in blends for part in blend}
     named |= {uri for pair in manifest.pairs for uri in roles(pair.regions).values()}
-    named |= {candidate.settings.init for candidate in pairing.candidates}
+    named |= {candidate.settings.init for candidate in candidates}
     return found | {one_spelling(path): "" for path in named if path}
 
 

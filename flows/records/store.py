@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from flows.errors import NotFound
 from flows.model.identity import Ingredients, differences
 from flows.model.pair import Pair
 from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Storage
+from flows.text import safe_text
+
+LARGEST_RECORD_BYTES = 16 * 2**20
+"""No record of ours comes near; whatever is larger is foreign and is not even read."""
 
 
 def why_not_done(
@@ -21,6 +26,8 @@ def why_not_done(
         ingredients: what the pair is to be made of, to say what has changed.
         size: of what is stored under the pair's output name, in bytes; None if nothing is.
     """
+    if record.status != "done" or record.failure is not None:
+        return f"failed before: {safe_text(record.failure.kind)}" if record.failure else "failed before"
     if record.identity != identity or not identity:
         changed = differences(record.ingredients, ingredients) if record.ingredients else ""
         return changed or "identity changed"
@@ -69,9 +76,25 @@ def _own(record: Record, name: str) -> frozenset[str]:
 
 def read_record(storage: Storage, name: str) -> Record | None:
     """The record of that name; None if there is none, or none that this program can use."""
-    if storage.stat(name) is None:
+    stat = storage.stat(name)
+    if stat is None:
         return None
     try:
-        return Record.parse(storage.read(name))
+        return load_record(storage, name, size=stat.size)
     except UnreadableRecord:
+        return None
+
+
+def load_record(storage: Storage, name: str, *, size: int) -> Record | None:
+    """The record that a listing has found with that size; None if it is gone meanwhile.
+
+    Raises:
+        UnreadableRecord: there is something else.
+        StorageError: it could not be read.
+    """
+    if size > LARGEST_RECORD_BYTES:
+        raise UnreadableRecord(f"it has {size} bytes")
+    try:
+        return Record.parse(storage.read(name))
+    except NotFound:
         return None

@@ -7,13 +7,13 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.errors import BatchError, NotFound
+from flows.errors import BatchError
 from flows.manifest.load import Manifest
 from flows.model.durations import LONGEST_S
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
-from flows.records.record import Record, UnreadableRecord
 from flows.records.report import REPORT_NAME, Failed
+from flows.records.store import read_record
 from flows.storage.base import Storage
 from flows.storage.lock import Holder, current_holder
 from flows.storage.opening import open_storage
@@ -84,11 +84,9 @@ def look(manifest: Manifest) -> Status:
 
 
 def _failure(storage: Storage, name: str) -> Failed | None:
-    try:
-        record = Record.parse(storage.read(name))
-    except (UnreadableRecord, NotFound):
-        return None
-    return Failed(record.name, record.failure.kind, record.failure.message) if record.failure else None
+    record = read_record(storage, name)
+    failure = record.failure if record else None
+    return Failed(record.name, failure.kind, failure.message) if record and failure else None
 
 
 def _last_report(storage: Storage) -> dict[str, Any]:

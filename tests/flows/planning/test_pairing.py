@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flows.manifest.load import Entry, Manifest, PairEntry
 from flows.planning.candidates import Candidate, ResolvedSettings
+from flows.planning.conflicts import name_problems
 from flows.planning.inputs import Found
-from flows.planning.naming import name_problems
 from flows.planning.pairing import Pairing, pair_up
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
