@@ -254,7 +254,9 @@ class _Checker:
             name, (settings, sweep, layers) = self.name(given.get("name")), self.settings(given, below, item)
             if any(there.values()):
                 self.suffices(item, layers, **there)
-            yield PairEntry(content, style, name, settings, item.line, sweep, blend, called, regions)
+            yield PairEntry(
+                content, style, name, settings, item.line, sweep, blend, called, regions, item.where
+            )
 
     def name(self, node: Node | None) -> str | None:
         given = normalised(self.text(node, "a name"))

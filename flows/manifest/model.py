@@ -100,6 +100,7 @@ class PairEntry:
         blend: its pictures with their shares.
         style_name: its name.
         regions: parts of the content with styles of their own.
+        where: its place in the manifest, such as `pairs[3]`; empty for a pair that stands in none.
     """
 
     content: str
@@ -111,6 +112,7 @@ class PairEntry:
     blend: Blend[str] = ()
     style_name: str | None = None
     regions: Regions[str] = ()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,14 +72,18 @@ def shown(text: str) -> str:
     return repr(text) if len(text) <= 80 else repr(text[:80]) + "..."
 
 
-def read_yaml(data: bytes, problems: list[Problem]) -> Node | None:
-    """The one document in `data`, or None if it cannot be read; what is wrong is added to `problems`."""
+def read_yaml(data: bytes, problems: list[Problem], *, where: str = "") -> Node | None:
+    """The one document in `data`, or None if it cannot be read; what is wrong is added to `problems`.
+
+    Args:
+        where: the place of the document in a larger tree, such as `settings.steps`.
+    """
     text = _decoded(data, problems)
     if text is None:
         return None
     reader = _Reader(yaml.parse(text, Loader=_LOADER), problems)
     try:
-        return reader.document()
+        return reader.document(where)
     except Refused as refused:
         problems.append(refused.problem)
     except yaml.YAMLError as error:
@@ -123,12 +127,12 @@ class _Reader:
     problems: list[Problem]
     values: int = field(default=0)
 
-    def document(self) -> Node | None:
+    def document(self, where: str) -> Node | None:
         next(self.events)  # the stream's start
         if isinstance(next(self.events), yaml.StreamEndEvent):
             self.problems.append(Problem("", "the file is empty; a manifest begins with `version: 1`", 1))
             return None
-        root = self.node(next(self.events), "", 0)
+        root = self.node(next(self.events), where, 0)
         next(self.events)  # the document's end
         if not isinstance(after := next(self.events), yaml.StreamEndEvent):
             line = after.start_mark.line + 1

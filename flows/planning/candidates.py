@@ -97,7 +97,8 @@ class Candidate:
         plural = "s" if len(self.lines) > 1 else ""
         lines = " and ".join(str(line) for line in self.lines)
         what = "the contact sheet of " if self.is_sheet else ""
-        return safe_text(f"{what}{self.title(str)} (line{plural} {lines})")
+        where = f" (line{plural} {lines})" if any(self.lines) else ""
+        return safe_text(f"{what}{self.title(str)}{where}")
 
     def title(self, called: Callable[[str], str]) -> str:
         """What is made of what, with the pictures as `called`."""

@@ -56,16 +56,20 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
                 candidate = Candidate(names[0], content.uri, style.uri, settings, lines, variant, names[1])
                 result.candidates.append(replace(candidate, blend=style.entry.blend))
     explicit = _ExplicitPairs(manifest, resolved, _by_uri(contents), _by_uri(styles))
-    for index, entry in enumerate(manifest.pairs):
+    for entry in manifest.pairs:
         try:
-            result.candidates += explicit.candidates(entry, f"pairs[{index}]", result.warnings)
+            result.candidates += explicit.candidates(entry, result.warnings)
         except (SettingsError, TooManyVariants) as error:
-            result.problems.append(Problem(f"pairs[{index}].settings", str(error), entry.line))
+            result.problems.append(Problem(_below(entry.where, "settings"), str(error), entry.line))
         except _Lacking as error:
-            result.problems.append(Problem(f"pairs[{index}]", str(error), entry.line))
+            result.problems.append(Problem(entry.where, str(error), entry.line))
     result.problems += name_problems(result.candidates)
     result.candidates = _grouped(result.candidates)
     return result
+
+
+def _below(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
 
 
 def _names(manifest: Manifest, content: str, style: str, variant: Variant | None) -> tuple[str, str]:
@@ -110,15 +114,15 @@ class _ExplicitPairs:
     contents: Mapping[tuple[str, Blend[str]], list[Found]]
     styles: Mapping[tuple[str, Blend[str]], list[Found]]
 
-    def candidates(self, entry: PairEntry, where: str, warnings: list[str]) -> list[Candidate]:
+    def candidates(self, entry: PairEntry, warnings: list[str]) -> list[Candidate]:
         content, style = _spelled(entry.content), _spelled(entry.style)
         self._check_name(entry)
         as_content, as_style = self.contents.get((content, ()), []), self.styles.get((style, entry.blend), [])
         style_name = entry.style_name or _name(style, as_style)
         if len(as_style) > 1 and not entry.name:
             warnings.append(
-                f"{where} (line {entry.line}): {safe_text(style)} stands under styles {len(as_style)} times; "
-                "this pair takes the settings of none of them"
+                f"{entry.where} (line {entry.line}): {safe_text(style)} stands under styles "
+                f"{len(as_style)} times; this pair takes the settings of none of them"
             )
         below = as_style[0].entry if len(as_style) == 1 else None
         layers = ((below.settings, below.sweep) if below else ({}, {}), (entry.settings, entry.sweep))

@@ -99,7 +99,7 @@ def test_a_pair_whose_style_is_listed_twice_takes_neither_settings_and_says_so()
 
 
 def test_settings_that_contradict_each_other_only_together_are_a_problem() -> None:
-    pair = PairEntry("/in/b.jpg", "/art/x.jpg", None, {"format": "jpeg"}, 9)
+    pair = PairEntry("/in/b.jpg", "/art/x.jpg", None, {"format": "jpeg"}, 9, where="pairs[0]")
     pairing = pair_up(manifest(pair), [content("a", 2)], [style("x", 4, bit_depth=16)])
     assert [(p.where, p.line) for p in pairing.problems] == [("pairs[0].settings", 9)]
 
@@ -245,7 +245,7 @@ def test_an_explicit_pair_lays_its_own_word_over_the_sweep_of_its_style() -> Non
 
 
 def test_a_pair_whose_variants_contradict_themselves_is_named() -> None:
-    pair = PairEntry("/in/a.jpg", "/art/x.jpg", None, {"encoder": "slim"}, 9)
+    pair = PairEntry("/in/a.jpg", "/art/x.jpg", None, {"encoder": "slim"}, 9, where="pairs[0]")
     layers = swept("x", 4, style_layers=(("relu4_1",), ("relu1_1",)))
     (problem,) = pair_up(manifest(pair), [], [layers]).problems
     assert "line 9: pairs[0].settings: style_layers: 'relu4_1'" in str(problem)
@@ -305,7 +305,7 @@ def test_a_single_picture_is_named_without_the_other() -> None:
 
 
 def test_a_pair_takes_a_mode_from_its_style_and_may_lack_a_picture_by_it() -> None:
-    alone = PairEntry("", "/art/x.jpg", "c", {}, 9)
+    alone = PairEntry("", "/art/x.jpg", "c", {}, 9, where="pairs[0]")
     assert names(pair_up(manifest(alone), [], [style("x", 4, mode="texture")])) == ["x", "c"]
     (problem,) = pair_up(manifest(alone), [], [style("x", 4, size=64)]).problems
     assert str(problem).startswith("line 9: pairs[0]: `mode: transfer` needs a content; add one")
