@@ -29,6 +29,7 @@ RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb
 COPY README.md LICENSE NOTICE.md ./
 COPY stylize_core ./stylize_core
 COPY flows ./flows
+COPY stylize_launcher.py ./
 COPY manifests ./manifests
 COPY prefect.yaml ./
 RUN pip install --no-cache-dir --no-deps --no-build-isolation -c constraints.txt .

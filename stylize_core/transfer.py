@@ -43,6 +43,7 @@ class Stylized:
     terms: dict[str, list[float]]
 
 
+# Why so many: the public call; beside pictures, settings and network all have defaults.
 def stylize(
     content_bchw: Tensor,
     style: Tensor | Targets,
@@ -96,6 +97,7 @@ def stylize(
     raise OutOfMemory(f"{rows} picture(s) of {width}x{height} px do not fit on {encoder.device}: {failure}")
 
 
+# Why so many: the parameters of `stylize`, made whole.
 def _stylize(
     content_bchw: Tensor,
     style: Tensor | Targets,

@@ -250,3 +250,71 @@ def test_a_class_is_named_by_what_it_is(module: Module) -> None:
 @each_file
 def test_a_module_is_named_by_its_subject(module: Module) -> None:
     assert module.path.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+MOST_PARAMETERS = 6
+MOST_MEMBERS = 12
+WHY = "# Why so many:"
+
+
+def crowded(module: Module) -> list[str]:
+    """Functions with many parameters and classes with many members that no comment above them excuses."""
+    lines = module.text.splitlines()
+    found: list[Function | ast.ClassDef] = []
+    for node in ast.walk(module.tree):
+        if isinstance(node, Function) and len(_parameters(node)) > MOST_PARAMETERS:
+            found.append(node)
+        if isinstance(node, ast.ClassDef) and len(_members(node)) > MOST_MEMBERS:
+            found.append(node)
+    return [node.name for node in found if not _is_excused(node, lines)]
+
+
+def _is_excused(node: Function | ast.ClassDef, lines: list[str]) -> bool:
+    """Whether the comment above the definition says why."""
+    at = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 2
+    comment = []
+    while at >= 0 and lines[at].strip().startswith("#"):
+        comment.append(lines[at].strip())
+        at -= 1
+    return any(line.startswith(WHY) for line in comment)
+
+
+def _parameters(function: Function) -> list[str]:
+    given = function.args
+    named = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return [name for name in named if name not in {"self", "cls"}]
+
+
+def _members(cls: ast.ClassDef) -> set[str]:
+    """Methods, annotated fields, and what is set on `self`; double underscores are Python's own."""
+    found = {node.name for node in cls.body if isinstance(node, Function)}
+    found |= {node.target.id for node in cls.body if _is_field(node)}  # type: ignore[attr-defined]
+    found |= {node.attr for node in ast.walk(cls) if _is_set_on_self(node)}  # type: ignore[attr-defined]
+    return {name for name in found if not name.startswith("__")}
+
+
+def _is_field(node: ast.AST) -> bool:
+    return isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+
+
+def _is_set_on_self(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
+
+
+@each_module
+def test_what_is_crowded_says_why(module: Module) -> None:
+    assert not crowded(module)
+
+
+def test_crowds_are_found_and_excused_by_a_comment_alone() -> None:
+    function = "def f(a, b, c, d, e, f, *, g): ..."
+    fields = "class C:\n" + "".join(f"    x{number}: int\n" for number in range(13))
+    for text in (function, fields):
+        for comment, expected in (("", 1), ("# Nothing.\n", 1), (f"{WHY} a reason.\n", 0)):
+            code = comment + text
+            assert len(crowded(Module("m", ROOT, code, ast.parse(code)))) == expected

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from commands import ROOT, run
+from small_batch import small_batch
 
 DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 
@@ -113,6 +116,48 @@ def test_downloaded_weights_outlive_the_container() -> None:
 def test_the_installed_command_says_what_it_can_do(installed: Path, tmp_path: Path) -> None:
     help_text = run(str(installed / "bin/stylize"), "--help", cwd=tmp_path, PYTHONPATH=str(installed))
     assert {"run", "plan", "status"} <= set(re.findall(r"\w+", help_text))
+
+
+FOREIGN = "raise SystemExit('foreign code was run')\n"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A folder with packages of our names that are not ours."""
+    for name in ("flows", "stylize_core", "prefect_server"):
+        (tmp_path / "hostile" / name).mkdir(parents=True)
+        (tmp_path / "hostile" / name / "__init__.py").write_text(FOREIGN)
+    return tmp_path / "hostile"
+
+
+@pytest.mark.slow
+def test_the_installed_command_runs_its_own_packages_whatever_has_their_names(
+    installed: Path, hostile: Path, tmp_path: Path
+) -> None:
+    """Its worker processes as well: the pair is made."""
+    small_batch(tmp_path, photos=1, paintings=1)
+    told = run(
+        str(installed / "bin/stylize"), "run", "m.yaml", "--device", "cpu",
+        cwd=tmp_path, PYTHONPATH=f"{hostile}{os.pathsep}{installed}",
+    )  # fmt: skip
+    assert told == "1 of 1 done (1 now, 0 before)\n"
+
+
+@pytest.mark.slow
+def test_packages_of_our_names_that_were_imported_before_are_named_beside_ours(
+    installed: Path, hostile: Path, tmp_path: Path
+) -> None:
+    (hostile / "flows/__init__.py").write_text("")
+    (hostile / "sitecustomize.py").write_text("import flows\n")
+    done = subprocess.run(
+        [installed / "bin/stylize", "--version"],
+        env={"PYTHONPATH": f"{hostile}{os.pathsep}{installed}"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    (said,) = done.stderr.splitlines()
+    assert str(installed / "flows") in said
+    assert str(hostile / "flows/__init__.py") in said
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ CLOSE_S = 5.0
 MakeWorker = Callable[[str, WorkerSpec, Callable[[PairProgress], None]], Worker]
 
 
+# Why so many: the protocol of an engine, and what its methods share.
 class LocalEngine:
     """See `Engine`.
 

@@ -31,6 +31,7 @@ SILENCE_S = 120.0  # native code that lets no other thread run, on a machine tha
 STOP_S = 30.0
 
 
+# Why so many: the life of one process and the promises about its end belong together.
 class WorkerProcess:
     """A worker process for one device, started by the first call and again after a crash.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from glob import escape
@@ -11,11 +9,8 @@ from glob import escape
 from flows.errors import Problem
 from flows.manifest.blend_section import read_blend
 from flows.manifest.model import (
-    BATCH,
-    BATCH_EXPECTED,
     BLEND_KEYS,
     CONTENT_KEYS,
-    DEVICE,
     PAIR_KEYS,
     REQUIRED,
     STYLE_KEYS,
@@ -25,47 +20,44 @@ from flows.manifest.model import (
     PairEntry,
 )
 from flows.manifest.needs import first_lack
-from flows.manifest.paths import Kind, absolute, folder_of, is_pattern
+from flows.manifest.paths import folder_of, is_pattern
 from flows.manifest.region_section import read_regions
-from flows.manifest.settings import Setting, SettingsBuilder
+from flows.manifest.scalars import ScalarReader
+from flows.manifest.settings import SettingsBuilder
 from flows.manifest.sweep_section import check_variants, read_sweep
-from flows.manifest.values import NOT_AT_TOP, check_together, known_entries, read_settings, read_value
-from flows.manifest.yaml_tree import Items, Node, Refused, Table, Text, shown
-from flows.model import durations
+from flows.manifest.values import NOT_AT_TOP, check_together, known_entries, read_settings
+from flows.manifest.yaml_tree import Items, Node, Table
 from flows.model.blend import Blend
-from flows.model.names import DEFAULT_TEMPLATE, check_name, check_template, normalised, template_fields
+from flows.model.names import DEFAULT_TEMPLATE, template_fields
 from flows.model.regions import Regions
 from flows.model.sweep import Layer, Sweep
 
-SHEET = Setting("sheet", bool, True, "", {}, False)
 Base = tuple[Layer, ...] | None
 """The settings that an entry's own lie over; None where they cannot be judged."""
 
 
 def check_manifest(root: Node, source: str, *, problems: list[Problem]) -> Manifest:
     """The manifest whose tree is `root`; it is valid only if no problem was added to `problems`."""
-    return _Checker(source, problems).manifest(root)
+    return _Checker(source, problems, ScalarReader(folder_of(source), problems)).manifest(root)
 
 
+# Why so many: one method for each part of a manifest, all noting into the same list.
 @dataclass(slots=True)
 class _Checker:
     """Walks the tree of one manifest and notes what is wrong with it."""
 
     source: str
     problems: list[Problem]
-    folder: str = field(init=False)
+    read: ScalarReader
     encoder_is_known: bool = True
     builder: SettingsBuilder = field(default_factory=SettingsBuilder)
-
-    def __post_init__(self) -> None:
-        self.folder = folder_of(self.source)
 
     def manifest(self, root: Node) -> Manifest:
         top = known_entries(root, TOP_KEYS, self.problems, hints=NOT_AT_TOP)
         if isinstance(root, Table):
-            self.require(root, top, REQUIRED["top"])
+            self.read.require(root, top, REQUIRED["top"])
             self.something_to_do(root, top)
-        self.version(top.get("version"))
+        self.read.version(top.get("version"))
         settings, sweep, base = self.settings(top, (), root)
         self.contents_suffice(top, base)
         styles = tuple(self.entries(top.get("styles"), STYLE_KEYS, base, alone="contents" not in top))
@@ -74,104 +66,31 @@ class _Checker:
         pair_base = None if any(style.settings or style.sweep for style in styles) else base
         found = Manifest(
             source=self.source,
-            folder=self.folder,
-            output=self.path(top.get("output"), "output"),
-            name=self.template(top.get("name")),
-            device=self.device(top.get("device")),
+            folder=self.read.folder,
+            output=self.read.path(top.get("output"), "output"),
+            name=self.read.template(top.get("name")),
+            device=self.read.device(top.get("device")),
             settings=settings,
             contents=tuple(self.entries(top.get("contents"), CONTENT_KEYS, base)),
             styles=styles,
             pairs=tuple(self.pairs(top.get("pairs"), base, pair_base)),
             sweep=sweep,
-            sheet=self.sheet(top.get("sheet")),
-            batch=self.batch(top.get("batch")),
-            timeout_s=self.timeout(top.get("timeout")),
+            sheet=self.read.sheet(top.get("sheet")),
+            batch=self.read.batch(top.get("batch")),
+            timeout_s=self.read.timeout(top.get("timeout")),
         )
         self.names_differ(found, top.get("name", root))
         return found
-
-    def problem(self, node: Node, message: str) -> None:
-        self.problems.append(Problem(node.where, message, node.line))
-
-    def require(self, node: Node, entries: Mapping[str, Node], keys: tuple[str, ...]) -> None:
-        for key in keys:
-            if key not in entries:
-                self.problem(node, f"the key `{key}` is missing")
-
-    def text(self, node: Node | None, expected: str) -> str:
-        if isinstance(node, Text) and node.text:
-            return node.text
-        if node is not None:
-            self.problem(node, f"this must be {expected}")
-        return ""
-
-    def version(self, node: Node | None) -> None:
-        found = self.text(node, "1, the version of the manifest's format")
-        if node is not None and found not in ("", "1"):
-            self.problem(node, f"version {shown(found)} is not known; this program reads `version: 1`")
-
-    def path(self, node: Node | None, kind: Kind) -> str:
-        given = self.text(node, "a path or an s3:// URI")
-        if node is None or not given:
-            return ""
-        try:
-            return absolute(given, self.folder, kind=kind)
-        except ValueError as error:
-            self.problem(node, f"{shown(given)} is not accepted; {error}")
-            return ""
-
-    def template(self, node: Node | None) -> str:
-        if node is None:
-            return DEFAULT_TEMPLATE
-        given = normalised(self.text(node, "text such as '{content}__{style}'"))
-        if given and (wrong := check_template(given)):
-            self.problem(node, f"{shown(given)} is not accepted; {wrong}")
-            return ""
-        return given
-
-    def device(self, node: Node | None) -> str:
-        if node is None:
-            return "auto"
-        given = self.text(node, "auto, cpu, mps, cuda or cuda:N")
-        if given and not re.fullmatch(DEVICE, given):
-            self.problem(node, f"{shown(given)} is not accepted; choose auto, cpu, mps, cuda or cuda:N")
-        return given
-
-    def sheet(self, node: Node | None) -> bool:
-        try:
-            return node is None or bool(read_value(SHEET, node, self.folder, self.problems))
-        except Refused as refused:
-            self.problems.append(refused.problem)
-            return True
-
-    def batch(self, node: Node | None) -> int | None:
-        if node is None:
-            return None
-        given = self.text(node, BATCH_EXPECTED)
-        if given and given != "auto" and not re.fullmatch(BATCH, given):
-            self.problem(node, f"{shown(given)} is not accepted; it must be {BATCH_EXPECTED}")
-            return None
-        return None if given in ("", "auto") else int(given)
-
-    def timeout(self, node: Node | None) -> float:
-        if node is None:
-            return math.inf
-        given = self.text(node, durations.EXPECTED)
-        try:
-            return durations.seconds(given) if given else math.inf
-        except ValueError as error:
-            self.problem(node, f"{shown(given)} is not accepted; it must be {error}")
-            return math.inf
 
     def settings(
         self, given: Mapping[str, Node], base: Base, entry: Node
     ) -> tuple[dict[str, object], Sweep, Base]:
         """The settings and the sweep of an entry, and `base` with them over it; judged if there is a base."""
         node, sweep_node, before = given.get("settings"), given.get("sweep"), len(self.problems)
-        own = {} if node is None else read_settings(node, self.folder, self.problems)
+        own = {} if node is None else read_settings(node, self.read.folder, self.problems)
         named = {"encoder", "preset"} & set(node.entries if isinstance(node, Table) else ())
         self.encoder_is_known &= named <= own.keys()
-        sweep = {} if sweep_node is None else read_sweep(sweep_node, own, self.folder, self.problems)
+        sweep = {} if sweep_node is None else read_sweep(sweep_node, own, self.read.folder, self.problems)
         if base is None or not self.encoder_is_known:  # whose layers could not be judged
             return own, sweep, base
         layers = (*base, (own, sweep))
@@ -190,10 +109,10 @@ class _Checker:
         if node is None:
             return []
         if not isinstance(node, Items):
-            self.problem(node, "this must be a list, even of one: `- ` before each entry")
+            self.read.problem(node, "this must be a list, even of one: `- ` before each entry")
             return []
         if not node.items:
-            self.problem(node, "this list is empty; leave the key out or add an entry")
+            self.read.problem(node, "this list is empty; leave the key out or add an entry")
         return node.items
 
     def entries(
@@ -204,16 +123,16 @@ class _Checker:
         for item in self.listed(node):
             if not isinstance(item, Table):
                 alone = alone and self.suffices(item, base, content=False, style=True)
-                yield Entry(self.path(item, "pattern"), None, {}, item.line)
+                yield Entry(self.read.path(item, "pattern"), None, {}, item.line)
                 continue
             given = known_entries(item, keys, self.problems, hints=hints)
-            self.require(item, given, REQUIRED["blend" if "blend" in given else "content"])
-            image, name = self.path(given.get("image"), "pattern"), self.name(given.get("name"))
+            self.read.require(item, given, REQUIRED["blend" if "blend" in given else "content"])
+            image, name = self.read.path(given.get("image"), "pattern"), self.read.name(given.get("name"))
             blend = self.blend(given)
             if blend:
                 image = escape(blend[0].picture)
             elif name and is_pattern(image):
-                self.problem(
+                self.read.problem(
                     given["name"], "a pattern stands for several pictures; they cannot share one name"
                 )
             settings, sweep, layers = self.settings(given, base, item)
@@ -225,20 +144,20 @@ class _Checker:
         if "blend" not in given:
             return ()
         if "image" in given:
-            self.problem(given["image"], "an entry has an image or a blend; leave one of them out")
-        return read_blend(given["blend"], self.folder, self.problems)
+            self.read.problem(given["image"], "an entry has an image or a blend; leave one of them out")
+        return read_blend(given["blend"], self.read.folder, self.problems)
 
     def style(self, node: Node | None) -> tuple[str, str | None, Blend[str]]:
         """The style of a pair: its first picture, the name that it is given, and the parts of a blend."""
         if not isinstance(node, Table):
-            return self.path(node, "picture"), None, ()
+            return self.read.path(node, "picture"), None, ()
         given = known_entries(node, BLEND_KEYS, self.problems)
-        self.require(node, given, REQUIRED["blend"])
-        blend, name = self.blend(given), self.name(given.get("name"))
+        self.read.require(node, given, REQUIRED["blend"])
+        blend, name = self.blend(given), self.read.name(given.get("name"))
         return blend[0].picture if blend else "", name, blend if len(blend) > 1 else ()
 
     def regions(self, node: Node | None) -> Regions[str]:
-        return () if node is None else read_regions(node, self.folder, self.problems)
+        return () if node is None else read_regions(node, self.read.folder, self.problems)
 
     def pairs(self, node: Node | None, base: Base, styled: Base) -> Iterator[PairEntry]:
         """The explicit pairs; `styled` is what lies below the settings of those that have a style."""
@@ -246,27 +165,24 @@ class _Checker:
             given = known_entries(item, PAIR_KEYS, self.problems)
             there = {role: role in given for role in ("content", "style")}
             if isinstance(item, Table) and not any(there.values()):
-                self.problem(item, "a pair needs a content, a style or both")
-            content = self.path(given.get("content"), "picture")
+                self.read.problem(item, "a pair needs a content, a style or both")
+            content = self.read.path(given.get("content"), "picture")
             style, called, blend = self.style(given.get("style"))
             regions = self.regions(given.get("regions"))
             below = styled if there["style"] else base
-            name, (settings, sweep, layers) = self.name(given.get("name")), self.settings(given, below, item)
+            name, (settings, sweep, layers) = (
+                self.read.name(given.get("name")),
+                self.settings(given, below, item),
+            )
             if any(there.values()):
                 self.suffices(item, layers, **there)
             yield PairEntry(
                 content, style, name, settings, item.line, sweep, blend, called, regions, item.where
             )
 
-    def name(self, node: Node | None) -> str | None:
-        given = normalised(self.text(node, "a name"))
-        if node is not None and given and (wrong := check_name(given)):
-            self.problem(node, f"{shown(given)} is not accepted; {wrong}")
-        return given or None
-
     def something_to_do(self, root: Node, top: Mapping[str, Node]) -> None:
         if not {"contents", "styles", "pairs"} & top.keys():
-            self.problem(root, "there is nothing to do; add `contents:` and `styles:`, or `pairs:`")
+            self.read.problem(root, "there is nothing to do; add `contents:` and `styles:`, or `pairs:`")
 
     def contents_suffice(self, top: Mapping[str, Node], base: Base) -> None:
         """Contents without styles need settings that do without."""
@@ -278,7 +194,7 @@ class _Checker:
         if layers is None or (content and style):
             return True
         if reason := first_lack(layers, self.builder, content=content, style=style):
-            self.problem(node, reason)
+            self.read.problem(node, reason)
         return not reason
 
     def names_differ(self, found: Manifest, node: Node) -> None:
@@ -291,6 +207,6 @@ class _Checker:
         ):
             several = len(entries) > 1 or (entries and is_pattern(entries[0].image))
             if several and role not in used:
-                self.problem(node, f"there are several {role}s; the name must contain {{{role}}}")
+                self.read.problem(node, f"there are several {role}s; the name must contain {{{role}}}")
             if others and not entries and role in used and found.name != DEFAULT_TEMPLATE:
-                self.problem(node, f"there are no {role}s; the name must not contain {{{role}}}")
+                self.read.problem(node, f"there are no {role}s; the name must not contain {{{role}}}")

@@ -115,6 +115,7 @@ class PairEntry:
     where: str = ""
 
 
+# Why so many: a field for each key of a manifest.
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A valid manifest; every path in it is absolute.

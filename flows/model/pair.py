@@ -29,6 +29,7 @@ class Input:
     within: str = ""
 
 
+# Why so many: a value: what a pair is made of, and the names that follow from that.
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One picture to make.

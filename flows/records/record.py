@@ -132,6 +132,7 @@ class Optimisation(_Section):
     loss_terms: NamedNumbers = Field(default_factory=dict)
 
 
+# Why so many: a field for each fact of a record.
 class Record(_Section):
     """All that is known about one pair. A failed one lacks whatever was not reached.
 

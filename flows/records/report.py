@@ -57,6 +57,7 @@ class Tally:
             self.failures.append(Failed(outcome.name, outcome.kind, outcome.message))
 
 
+# Why so many: a field for each fact of a report.
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a run did.

@@ -32,6 +32,7 @@ from flows.worker.devices import cpu_workers, slots, usable_cores
 from stylize_core.settings.style import StyleSettings
 
 
+# Why so many: the options of a run; each has a default that suits a program.
 def run_shard(
     manifest: Manifest,
     shard: Shard = WHOLE,
@@ -80,6 +81,7 @@ def run_shard(
                     storage.remove_abandoned()
 
 
+# Why so many: the course of a run, and how each way of ending early changes it.
 class Run:
     """What becomes of the pairs of a plan.
 

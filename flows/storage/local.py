@@ -31,6 +31,7 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}
 
 
+# Why so many: the protocol of a storage, and how each path is held inside its root.
 class LocalStorage:
     """Files below one folder, which is made when the first file is written."""
 

@@ -42,6 +42,7 @@ _FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions
 _T = TypeVar("_T")
 
 
+# Why so many: the protocol of a storage, and each request that it takes with what verifies it.
 class S3Storage:
     """Objects whose keys start with a prefix, which is empty or ends in a slash."""
 

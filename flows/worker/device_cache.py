@@ -52,6 +52,7 @@ class Recent(Generic[T]):
         return value
 
 
+# Why so many: one cache for each thing that is kept, and what asks for it.
 class DeviceCache:
     """One device with everything that pairs share.
 

@@ -28,6 +28,7 @@ log = logging.getLogger("stylize.worker")
 T = TypeVar("T")
 
 
+# Why so many: a field for each fact that a record takes from here.
 @dataclass(slots=True)
 class PairLog:
     """What is known so far of a pair, so that any failure can be recorded with it; the stages write it down.

@@ -136,6 +136,7 @@ def _cut(text: str, font: Font, width: float) -> str:
     return text + "..."
 
 
+# Why so many: the measures of one drawing, each following from others.
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """Where everything stands, in px."""

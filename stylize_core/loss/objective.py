@@ -118,6 +118,7 @@ def stack_targets(rows: Sequence[Targets]) -> Targets:
     return {layer: torch.cat([row[layer] for row in rows]) for layer in rows[0]}
 
 
+# Why so many: every term of the loss with its target and its weight.
 @dataclass(frozen=True, slots=True)
 class Objective:
     """The weighted sum of the losses for a batch of pictures, each row on its own.

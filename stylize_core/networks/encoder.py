@@ -20,6 +20,7 @@ from stylize_core.networks.vgg import AVERAGE_POOL_GAIN, Trace, VggChain
 from stylize_core.networks.weights import Weights
 
 
+# Why so many: a network with all that its users ask of its layers.
 class Encoder:
     """Pictures to named features, those of ReLUs and of poolings.
 

@@ -10,6 +10,7 @@ from stylize_core.optim.base import choose_rows, keep_rows, surely_none
 CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
 
 
+# Why so many: the buffers of the compact form are one state.
 class Pairs:
     """The curvature pairs (s, y) of every row, with the inner products that the directions need.
 

@@ -13,6 +13,7 @@ FIRST_MOVE = 0.01  # root mean square of the first step, in units of the 0..1 pi
 LINE_SEARCH_TRIALS = 10
 
 
+# Why so many: the state of a solver is one; each buffer is named.
 class LBFGS(Rows):
     """Limited-memory BFGS with a backtracking line search.
 

@@ -85,6 +85,7 @@ class RowReport:
     decisions: list[str] = field(default_factory=list)
 
 
+# Why so many: the one loop of all solvers, with what its callers watch and bound.
 def minimise(
     objective: Objective,
     start_bchw: Tensor,

@@ -24,6 +24,7 @@ from stylize_core.settings.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings.weights_file import WeightsFile
 
 
+# Why so many: a field for each setting, and what follows from several of them.
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StyleSettings:
     """How one picture is optimised.

@@ -25,6 +25,7 @@ GRACE_S = 20.0  # a living server has heard of the run's end by then
 BROKEN_OFF_S = 3.0
 
 
+# Why so many: a listener, and the process that it speaks to.
 class PrefectView:
     """Shows one run; a process does so from the moment on in which there is something to do.
 
