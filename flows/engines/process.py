@@ -154,17 +154,16 @@ class WorkerProcess:
                 data, limits=limits, on_progress=self._on_progress, stopped=lambda: self._stopped
             )
         except Died as died:
-            end = died.how or child.exit_reason()
             self._discard(child)
             self._refuse_if_stopped()
-            raise self._failure(died, end, getattr(request.func, "__name__", "its work")) from died
+            raise self._failure(died, getattr(request.func, "__name__", "its work")) from died
         self._busy = False
         if isinstance(answer, Raised):
             raise answer.error
         return cast("T", answer.value)
 
-    def _failure(self, died: Died, end: str, work: str) -> WorkerCrashed:
-        text = f"the worker process on {self.device} {end}"
+    def _failure(self, died: Died, work: str) -> WorkerCrashed:
+        text = f"the worker process on {self.device} {died.how}"
         return (
             TimedOut(text, died.pair) if died.kind is TimedOut else died.kind(f"{text} while it ran {work}")
         )

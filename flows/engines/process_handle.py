@@ -51,11 +51,11 @@ class Died(Exception):
 
     Attributes:
         kind: which failure of a worker that is.
-        how: what it did, as the middle of a sentence; empty where its process ended by itself.
+        how: what became of it, as the middle of a sentence.
         pair: the pair whose timeout it missed, if it is that.
     """
 
-    def __init__(self, kind: type[WorkerCrashed] = WorkerCrashed, how: str = "", pair: str = "") -> None:
+    def __init__(self, kind: type[WorkerCrashed], how: str, pair: str = "") -> None:
         super().__init__(how)
         self.kind, self.how, self.pair = kind, how, pair
 
@@ -87,7 +87,7 @@ class ProcessHandle:
         Raises:
             Died: the process ended; or a limit was exceeded, and then it is still there.
         """
-        with _deaths(), self._sending:
+        with self._deaths(), self._sending:
             self.link.send_bytes(request)
         if stopped():  # while the request went out, perhaps, and then nobody has told
             self.stop()
@@ -118,7 +118,15 @@ class ProcessHandle:
             self.process.kill()
             self.process.join(KILL_TIMEOUT_S)
 
-    def exit_reason(self) -> str:
+    @contextmanager
+    def _deaths(self) -> Iterator[None]:
+        """A link that breaks is a process that has ended."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            raise Died(WorkerCrashed, self._exit_reason()) from error
+
+    def _exit_reason(self) -> str:
         """How the process ended, as the middle of a sentence."""
         self.process.join(KILL_TIMEOUT_S)  # the socket closes a little earlier
         code = self.process.exitcode
@@ -132,7 +140,7 @@ class ProcessHandle:
         return f"was killed by {name} ({HINTS[name]})" if name in HINTS else f"was killed by {name}"
 
     def _hear(self, timeout_s: float) -> Message | None:
-        with _deaths():
+        with self._deaths():
             return cast("Message", self.link.recv()) if self.link.poll(timeout_s) else None
 
 
@@ -168,14 +176,6 @@ class _Patience:
             raise Died(WorkerWedged, f"gave no sign of life for {limits.silent_s:g} s")
         if self.stuck_s > limits.stuck_s:
             raise Died(WorkerWedged, f"made no progress for {limits.stuck_s:g} s")
-
-
-@contextmanager
-def _deaths() -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, OSError) as error:
-        raise Died from error
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from flows.manifest.load import Entry
 from flows.manifest.paths import one_spelling
 from flows.model.pair import Input
 from flows.planning.threads import in_threads
-from flows.records.store import read_record
+from flows.records.store import record_at
 from flows.storage.globs import find_files, literal, literal_start, path_matches, split_pattern
 from flows.storage.location import is_remote, is_text
-from flows.storage.opening import digest_of_file, open_storage, split_uri, stat_uri
+from flows.storage.opening import digest_of_file, open_storage, stat_uri
 from flows.text import safe_text
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
@@ -191,9 +191,8 @@ def _without_results(matches: dict[str, str], output: str) -> list[str]:
 
 
 def _is_result(uri: str) -> bool:
-    root, name = split_uri(uri[: -len(PurePosixPath(uri).suffix) or None] + ".json")
     try:
-        record = read_record(open_storage(root), name)
+        record = record_at(uri[: -len(PurePosixPath(uri).suffix) or None] + ".json")
     except StorageError:
         return False
     return record is not None and record.output is not None and uri.endswith("/" + record.output.name)

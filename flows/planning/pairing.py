@@ -178,8 +178,8 @@ def _grouped(candidates: list[Candidate]) -> list[Candidate]:
     A worker that goes through them in this order prepares each style once.
     """
     styles = {style: i for i, style in enumerate(dict.fromkeys((d.style, d.blend) for d in candidates))}
-    resolved = {key: i for i, key in enumerate(dict.fromkeys(id(d.settings) for d in candidates))}
+    resolved = {key: i for i, key in enumerate(dict.fromkeys(d.settings for d in candidates))}
     contents = {uri: i for i, uri in enumerate(dict.fromkeys(d.content for d in candidates))}
     return sorted(
-        candidates, key=lambda d: (styles[d.style, d.blend], resolved[id(d.settings)], contents[d.content])
+        candidates, key=lambda d: (styles[d.style, d.blend], resolved[d.settings], contents[d.content])
     )

@@ -55,7 +55,7 @@ class Plan:
 
     Attributes:
         output: where the results go, as in the manifest.
-        pairs: pairs of one style and one settings stand together; the same order every time.
+        pairs: pairs of one style and equal settings stand together; the same order every time.
         warnings: what the user should know although nothing is wrong with the manifest.
         sheets: the contact sheets of what is swept.
     """

@@ -7,6 +7,7 @@ from flows.model.identity import Ingredients, differences
 from flows.model.pair import Pair
 from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Storage
+from flows.storage.opening import read_uri
 from flows.text import safe_text
 
 LARGEST_RECORD_BYTES = 16 * 2**20
@@ -81,6 +82,18 @@ def read_record(storage: Storage, name: str) -> Record | None:
         return None
     try:
         return load_record(storage, name, size=stat.size)
+    except UnreadableRecord:
+        return None
+
+
+def record_at(uri: str) -> Record | None:
+    """The record at that path or URI, by one request; None if there is something else.
+
+    Raises:
+        StorageError: there is nothing, or it could not be read.
+    """
+    try:
+        return Record.parse(read_uri(uri))
     except UnreadableRecord:
         return None
 

@@ -12,8 +12,9 @@ from flows.model.pair import Input
 from flows.records.record import Source
 from flows.storage.opening import read_uri
 from stylize_core.image.crop import crop
-from stylize_core.image.decode import Picture, decode_picture, resize
+from stylize_core.image.decode import Picture, decode_picture
 from stylize_core.image.mask import mask_from
+from stylize_core.image.resize import resize
 from stylize_core.settings.fields import WHOLE, Crop
 from stylize_core.settings.picture import PictureSettings
 

@@ -12,7 +12,8 @@ from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.worker import link
 from stylize_core.image.contact_sheet import contact_sheet, thumbnail_px
-from stylize_core.image.decode import Picture, decode_picture, encode_picture, resize
+from stylize_core.image.decode import Picture, decode_picture, encode_picture
+from stylize_core.image.resize import resize
 from stylize_core.settings.picture import PictureSettings
 
 READING = PictureSettings(max_megapixels=4000)

@@ -12,7 +12,8 @@ from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
 from stylize_core.errors import SettingsError
-from stylize_core.image.decode import decode_picture, resize
+from stylize_core.image.decode import decode_picture
+from stylize_core.image.resize import resize
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.settings.picture import PictureSettings

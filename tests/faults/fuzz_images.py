@@ -25,7 +25,8 @@ import torch
 from image_mutants import mutant
 
 from stylize_core.errors import BadImage
-from stylize_core.image.decode import Picture, decode_picture, resize
+from stylize_core.image.decode import Picture, decode_picture
+from stylize_core.image.resize import resize
 from stylize_core.settings.picture import PictureSettings
 
 LONGEST_S = 10.0

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall
-from stylize_core.image.decode import MIN_SIDE_PX, Picture, resize
+from stylize_core.image.decode import MIN_SIDE_PX, Picture
+from stylize_core.image.resize import resize
 
 
 def _picture(rgb: Any, alpha: Any = None) -> Picture:
@@ -110,7 +111,7 @@ def test_a_bomb_is_refused_before_memory_is_taken(name: str, tmp_path: Path) -> 
     code = (
         "import pathlib, resource, sys\n"
         "from stylize_core.image.decode import decode_picture\n"
-        "from stylize_core.settings.style import PictureSettings\n"
+        "from stylize_core.settings.picture import PictureSettings\n"
         "data = pathlib.Path(sys.argv[1]).read_bytes()\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: decode_picture(data, source='bomb.jpg', settings=PictureSettings())\n"

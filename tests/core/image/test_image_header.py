@@ -97,7 +97,7 @@ def test_postscript_named_jpg_starts_no_program(tmp_path: Path) -> None:
     said = run(
         "import sys, pathlib\n"
         "from stylize_core.image.decode import decode_picture\n"
-        "from stylize_core.settings.style import PictureSettings\n"
+        "from stylize_core.settings.picture import PictureSettings\n"
         "data = pathlib.Path(sys.argv[1]).read_bytes()\n"
         "try: decode_picture(data, source='a.jpg', settings=PictureSettings())\n"
         "except Exception as error: print(type(error).__name__, error)\n"

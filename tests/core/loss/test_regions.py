@@ -18,7 +18,8 @@ from torch.nn.functional import avg_pool2d
 
 from stylize_core.architecture import layer_names, smallest_side
 from stylize_core.errors import SettingsError
-from stylize_core.image.decode import decode_picture, resize
+from stylize_core.image.decode import decode_picture
+from stylize_core.image.resize import resize
 from stylize_core.loss.functional import gram_matrix, relative_style_loss
 from stylize_core.loss.objective import Objective, content_targets, stack_targets, style_targets
 from stylize_core.loss.regions import StyledRegion, areas, guidance, shared_out

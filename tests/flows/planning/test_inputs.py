@@ -68,6 +68,14 @@ def test_a_folder_without_pictures_is_a_problem(tmp_path: Path) -> None:
     assert "holds no pictures" in str(contents(entry(tmp_path)).problems[0])
 
 
+def test_a_name_among_the_results_that_is_no_text_is_a_problem_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "out") + b"/bad\xff.png")).write_bytes(b"x")
+    entry = Entry(f"{tmp_path}/out/*.png", None, {}, 3)
+    (problem,) = expand([entry], where="contents", output=f"{tmp_path}/out").problems
+    assert "is not UTF-8; rename the file" in str(problem)
+
+
 def test_a_pattern_that_matches_nothing_is_a_problem_with_its_line(tmp_path: Path) -> None:
     write(tmp_path / "a.JPG")
     expansion = contents(entry(tmp_path / "*.png", line=3), entry(tmp_path / "*.jpg", line=4))

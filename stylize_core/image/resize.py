@@ -1,0 +1,45 @@
+"""Pictures in another size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylize_core.image.decode import Picture
+
+
+def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
+    """The picture with its longer side at `long_edge` px, by Lanczos on float samples; aspect kept.
+
+    A smaller picture stays as it is unless `enlarge` is set; either way the decision is recorded.
+    """
+    height, width = picture.rgb.shape[1:]
+    longest = max(width, height)
+    if longest == long_edge:
+        return picture
+    if longest < long_edge and not enlarge:
+        kept = f"kept at {width}x{height} px, smaller than the {long_edge} px asked for"
+        return replace(picture, decisions=(*picture.decisions, kept))
+    size = _scaled(width, longest, long_edge), _scaled(height, longest, long_edge)
+    said = (f"enlarged from {width}x{height} to {size[0]}x{size[1]} px",) if longest < long_edge else ()
+    return replace(
+        picture,
+        rgb=_lanczos(picture.rgb, size),
+        alpha=None if picture.alpha is None else _lanczos(picture.alpha, size),
+        decisions=picture.decisions + said,
+    )
+
+
+def _scaled(side: int, longest: int, long_edge: int) -> int:
+    return max(1, (2 * side * long_edge + longest) // (2 * longest))
+
+
+def _lanczos(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    resized = np.empty((len(planes), size[1], size[0]), np.float32)
+    for channel, plane in enumerate(planes):
+        resized[channel] = np.asarray(Image.fromarray(plane.numpy()).resize(size, Image.Resampling.LANCZOS))
+    return torch.from_numpy(resized).clamp_(0, 1)
