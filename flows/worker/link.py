@@ -37,6 +37,7 @@ class Stopwatch:
 
 _report: Callable[[PairProgress], None] = lambda _: None  # noqa: E731
 _should_stop: Callable[[], bool] = lambda: False  # noqa: E731
+_stopped_here = False
 _stopwatch: Stopwatch | None = None
 
 
@@ -46,10 +47,10 @@ def connect(report: Callable[[PairProgress], None], should_stop: Callable[[], bo
     _report, _should_stop = report, should_stop
 
 
-def stop_here() -> None:
-    """From now on this process's worker is to end; for a worker without a process of its own."""
-    global _should_stop
-    _should_stop = lambda: True  # noqa: E731
+def stop_here(*, stopped: bool) -> None:
+    """Whether this process's worker is to end, for a worker without a process of its own."""
+    global _stopped_here
+    _stopped_here = stopped
 
 
 def report(progress: PairProgress) -> None:
@@ -59,7 +60,7 @@ def report(progress: PairProgress) -> None:
 
 def should_stop() -> bool:
     """Whether the supervisor wants this worker to end, or is gone; False where there is none."""
-    return _should_stop()
+    return _stopped_here or _should_stop()
 
 
 def current_stopwatch() -> Stopwatch | None:

@@ -34,6 +34,7 @@ class DeviceWorker:
         if threads:
             torch.set_num_threads(threads)
         self.device, self._stopped = device, False
+        link.stop_here(stopped=False)
         self._here = Device(device)
         self._cache = DeviceCache(self._here)
         self._pipeline = Pipeline(self._cache, batch)
@@ -62,8 +63,9 @@ class DeviceWorker:
     def stop(self) -> None:
         """Give up the pairs in flight at their next step."""
         self._stopped = True
-        link.stop_here()
+        link.stop_here(stopped=True)
 
     def close(self, grace_s: float = 5.0) -> None:
-        """End the threads beside the device."""
+        """Stop, and end the threads beside the device once they have written what they are writing."""
+        self.stop()
         self._pipeline.close()

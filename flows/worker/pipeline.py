@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import torch
 
+from flows.errors import WorkerCrashed
 from flows.model.pair import Job, Outcome
 from flows.storage.retry import retries_so_far
 from flows.worker.batch_sizer import BatchSizer
@@ -23,7 +24,7 @@ from flows.worker.publish import publish
 from flows.worker.stages import Broken, DoneBefore, Failed, Optimized, Prepared
 
 
-class DeviceLost(Exception):
+class DeviceLost(WorkerCrashed):
     """The driver refuses this process everything from now on, but not the next one."""
 
 
@@ -55,9 +56,11 @@ class Pipeline:
         read = [future.result() for future in begun]
         steps: list[Optimized | DoneBefore | Broken] = [one for one in read if not isinstance(one, Prepared)]
         steps += optimize([one for one in read if isinstance(one, Prepared)], self._cache, self._sizer)
+        order = {job.pair.name: at for at, job in enumerate(jobs)}
+        steps.sort(key=lambda step: order[step.task.job.pair.name])
         ended = self._settled()
         if any(isinstance(one, Failed) and isinstance(one.error, torch.AcceleratorError) for one in steps):
-            raise DeviceLost
+            raise DeviceLost("the worker lost its device")
         self._behind = [self._writer.submit(publish, step) for step in steps]
         return ended if ahead else ended + self._settled()
 

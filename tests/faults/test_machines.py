@@ -77,18 +77,17 @@ def _durable_steps(trace: str) -> list[str]:
 TOO_LARGE = """
 import hashlib, json, resource, sys
 from pathlib import Path
-import worker_here as worker
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
+from flows.worker.main import DeviceWorker
 
 plan = make_plan(load_manifest(sys.argv[1]))
 jobs = {one.pair.name: Job(one.pair, plan.output, one.identity) for one in plan.pairs}
 out = Path(plan.output)
-worker.start("cpu")
-torch.set_num_threads(1)
+worker = DeviceWorker("cpu", threads=1)
 def made(name):
-    outcome = worker.run_pair(jobs[name])
+    (outcome,) = worker.run_pairs([jobs[name]])
     assert outcome.status == "done", outcome
     digest = hashlib.sha256((out / f"{name}.png").read_bytes()).hexdigest()
     (out / f"{name}.json").unlink()
@@ -99,7 +98,7 @@ room = pages * resource.getpagesize() + 250 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (room, room))
 told = {}
 for name in ("wide", "rich", "many"):
-    outcome = worker.run_pair(jobs[name])
+    (outcome,) = worker.run_pairs([jobs[name]])
     told[name] = (outcome.status, outcome.kind, outcome.message)
 print(json.dumps({"told": told, "same": made("small") == before}))
 """
