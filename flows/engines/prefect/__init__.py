@@ -1,1 +1,1 @@
-"""A Prefect server for one run, or the user's own."""
+"""The user's Prefect server, and a run as it shows there."""
