@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -44,6 +45,7 @@ def main() -> None:
         "--steps", type=int, default=200, help="plain PyTorch's evaluations for the objective"
     )
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
+    parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
@@ -76,7 +78,7 @@ def main() -> None:
         for size, steps in ((256, 50), (64, 10)):
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
     if "records" in wanted:
-        console.print(records_table(pairs=options.pairs, rounds=options.rounds))
+        console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from rich.table import Table
 
 from benchmarks.pictures import IMAGES
 
+ROOT = Path(__file__).parents[1]
 PAIRS = 16
 MANIFEST = """version: 1
 output: {output}
@@ -25,7 +28,8 @@ styles: [{images}/styles/*.jpg]
 MEASURE = """
 import os, subprocess, sys, time
 began = time.perf_counter()
-command = [sys.executable, "-c", "from flows.cli.app import main; main()", *sys.argv[1:]]
+start, *arguments = sys.argv[1:]
+command = [sys.executable, "-c", start, *arguments]
 program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 _, status, usage = os.wait4(program.pid, 0)
 print(time.perf_counter() - began, usage.ru_maxrss)
@@ -49,14 +53,17 @@ def write_manifest(folder: Path, *, output: str, size: int, steps: int, images: 
     return path
 
 
-def stylize(*arguments: str) -> Cost:
-    """Run the command `stylize` in a process of its own.
+def stylize(*arguments: str, checkout: Path = ROOT) -> Cost:
+    """Run the command `stylize` of a checkout in a process of its own.
 
     Raises:
         subprocess.CalledProcessError: it did not succeed.
     """
-    command = [sys.executable, "-c", MEASURE, *arguments]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    command = [sys.executable, "-c", MEASURE, _start(checkout), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    told = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=checkout
+    ).stdout
     seconds, peak = told.split()
     return Cost(float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024))
 
@@ -94,3 +101,10 @@ def row(costs: Sequence[Cost]) -> tuple[str, str, str]:
 def median_s(costs: Sequence[Cost]) -> float:
     """The median of the seconds."""
     return statistics.median(cost.seconds for cost in costs)
+
+
+def _start(checkout: Path) -> str:
+    """The lines that run the command of a checkout, wherever that one has it."""
+    scripts = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["stylize"].partition(":")
+    return f"from {module} import {function}; {function}()"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import Cost, in_rounds, row, stylize
+from benchmarks.batch import ROOT, Cost, in_rounds, median_s, row, stylize
 from flows.manifest.load import load_manifest
 from flows.model.identity import identity
 from flows.model.pair import Input
@@ -15,26 +16,46 @@ from flows.planning.plan import PlannedPair, ingredients_of, make_plan
 from flows.records.record import Optimisation, Output, Record, Source, versions
 
 CONTENTS = 1000
+OLDER = ", older checkout"
 STEPS = 200
 MANIFEST = "version: 1\noutput: {output}\nsettings: {{steps: {steps}}}\ncontents: ['c/*']\nstyles: ['s/*']\n"
 
 
-def records_table(*, pairs: int, rounds: int) -> Table:
-    """What a plan costs before anything is done, and a run when everything is."""
+def records_table(*, pairs: int, rounds: int, against: Path | None = None) -> Table:
+    """What a plan costs before anything is done, and a run when everything is.
+
+    Args:
+        against: an older checkout, whose commands take turns with ours; the table then has the ratios.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fresh, finished = _manifests(folder, pairs)
         _finish(finished)
-        ways = {
-            "plan, nothing done": lambda _: stylize("plan", str(fresh)),
-            "plan, everything done": lambda _: stylize("plan", str(finished)),
-            "run, everything done": lambda _: stylize("run", str(finished)),
+        asked = {
+            "plan, nothing done": ("plan", str(fresh)),
+            "plan, everything done": ("plan", str(finished)),
+            "run, everything done": ("run", str(finished)),
         }
+        ways = {way: _command(words, ROOT) for way, words in asked.items()}
+        if against:
+            ways |= {way + OLDER: _command(words, against) for way, words in asked.items()}
         costs: dict[str, list[Cost]] = in_rounds(ways, rounds)
-    table = Table("command", "seconds", "spread", "peak memory", title=f"{pairs} pairs")
+    head = ("command", "seconds", "spread", "peak memory")
+    table = Table(*head, *(("time to older", "memory to older") if against else ()), title=f"{pairs} pairs")
     for way, found in costs.items():
-        table.add_row(way, *row(found))
+        older = costs.get(f"{way}{OLDER}")
+        table.add_row(way, *row(found), *(_ratios(found, older) if older else ()))
     return table
+
+
+def _command(words: tuple[str, str], checkout: Path) -> Callable[[int], Cost]:
+    return lambda _: stylize(*words, checkout=checkout)
+
+
+def _ratios(ours: Sequence[Cost], older: Sequence[Cost]) -> tuple[str, str]:
+    """Median time and peak memory of ours, divided by the older checkout's."""
+    peaks = [max(cost.peak_bytes for cost in costs) for costs in (ours, older)]
+    return f"{median_s(ours) / median_s(older):.2f}", f"{peaks[0] / peaks[1]:.2f}"
 
 
 def _manifests(folder: Path, pairs: int) -> tuple[Path, Path]:

@@ -168,7 +168,7 @@ def _views_of(
 
 
 def _finished_frames(frames: Frames | None, content_bchw: Tensor, settings: StyleSettings) -> Frames | None:
-    """The same onlooker, who sees pictures as they would be finished."""
+    """An onlooker who sees pictures as they would be finished."""
     if frames is None:
         return None
     show = frames.show

@@ -56,8 +56,8 @@ class LineDisplay:
             return
         with self._lock:
             self._ended += 1
-            place = f"[{self._ended}/{self._total}] " if self._total else ""
-            self.note(place + _line(outcome))
+            count = f"[{self._ended}/{self._total}] " if self._total else ""
+            self.note(count + _line(outcome))
 
     def note(self, text: str) -> None:
         """One line, whatever the text holds."""

@@ -68,14 +68,14 @@ def _known(name: str, *, fetch: bool) -> dict[str, Any]:
 def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
     from stylize_core.networks.weights import declared_convention, weights_from_bytes
 
-    place = absolute_path(uri)
-    data = read_uri(place)
+    file = absolute_path(uri)
+    data = read_uri(file)
     convention = declared_convention(data, source=uri)
     digest = hashlib.sha256(data).hexdigest()
     weights = weights_from_bytes(
         data, sha256=digest, architecture=architecture, convention=convention or "torchvision", source=uri
     )
-    named = {"file": place, "sha256": digest, "convention": convention or "torchvision"}
+    named = {"file": file, "sha256": digest, "convention": convention or "torchvision"}
     return {
         "name": uri,
         "layers": in_words(weights.layers),

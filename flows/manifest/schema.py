@@ -92,7 +92,7 @@ def _settings(settings: Mapping[str, Setting]) -> dict[str, Any]:
 
 
 def _sweep(settings: Mapping[str, Setting]) -> dict[str, Any]:
-    """The same settings, each with a list of values."""
+    """A mapping of settings to lists of their values."""
     properties = {
         key: {**_list(_type(setting)), "uniqueItems": True, "description": setting.about}
         for key, setting in settings.items()

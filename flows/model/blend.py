@@ -38,7 +38,7 @@ def shares_of(weights: Mapping[T, float]) -> Blend[T]:
 
 
 def converted(blend: Blend[T], convert: Callable[[T], U]) -> Blend[U]:
-    """The same shares of what `convert` makes of the pictures."""
+    """A blend of what `convert` makes of the pictures; their shares stay."""
     return tuple(Part(convert(part.picture), part.share) for part in blend)
 
 

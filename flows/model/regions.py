@@ -50,7 +50,7 @@ def roles(regions: Regions[T]) -> dict[str, T]:
 
 
 def converted_regions(regions: Regions[T], convert: Callable[[T], U]) -> Regions[U]:
-    """The same regions of what `convert` makes of the pictures."""
+    """Regions with what `convert` makes of their pictures; shares and weights stay."""
     return tuple(
         Region(
             convert(region.mask),

@@ -52,7 +52,7 @@ def name_problems(candidates: Sequence[Candidate]) -> Iterator[Problem]:
 
 
 def name_key(name: str) -> str:
-    """The same for all names that some file system takes for one."""
+    """One key for all names that some file system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -124,11 +124,11 @@ def _clashes(candidates: Sequence[Candidate], output: str) -> dict[str, Candidat
     resolved = cache(os.path.realpath)  # for this call only: links may change before the next one
     root = _real(output.rstrip("/") + "/", resolved)
     inputs = dict.fromkeys(uri for candidate in candidates for uri in candidate.reads)
-    inside = {uri: place for uri in inputs if (place := _real(uri, resolved)).startswith(root)}
+    inside = {uri: real for uri in inputs if (real := _real(uri, resolved)).startswith(root)}
     if not inside:
         return {}
     writers = {name_key(one.name): one for one in (*sheet_candidates(candidates), *candidates)}
-    return {uri: found for uri, place in inside.items() if (found := writer_of(place[len(root) :], writers))}
+    return {uri: found for uri, real in inside.items() if (found := writer_of(real[len(root) :], writers))}
 
 
 def _problem(uri: str, writer: Candidate) -> Problem:

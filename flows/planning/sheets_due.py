@@ -47,7 +47,7 @@ def sheet_facts(plan: Plan) -> dict[str, Any]:
 
 
 def sheet_line(plan: Plan) -> str:
-    """The same in words."""
+    """How many sheets there are to be, how many are done, and which the next run will draw, in words."""
     planned, due = len(plan.sheets), sheets_due(plan)
     line = f"{planned} contact sheet{'s' * (planned > 1)}, {planned - len(due)} done, {len(due)} to do"
     named = ", ".join(sheet.name for sheet in due[:EXAMPLES])

@@ -34,7 +34,7 @@ def retries_so_far() -> int:
     return _total
 
 
-def retry_call(call: Callable[[], _T], *, place: str, patience: Patience) -> _T:
+def retry_call(call: Callable[[], _T], *, what: str, patience: Patience) -> _T:
     """What `call` returns, repeated with growing random waits while it raises `StorageTransient`."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(StorageTransient),
@@ -46,7 +46,7 @@ def retry_call(call: Callable[[], _T], *, place: str, patience: Patience) -> _T:
     result = retrying(call)
     tries = retrying.statistics["attempt_number"]
     if tries > 1:
-        _log.info("%s: worked in round %d", place, tries)
+        _log.info("%s: worked in round %d", what, tries)
     return result
 
 

@@ -62,12 +62,12 @@ class S3Storage:
 
     def read(self, name: str) -> bytes:
         """All bytes, verified; a cut or altered body is fetched again before this gives up."""
-        return self._patiently(name, lambda: self._fetch(name))
+        return self._repeated(name, lambda: self._fetch(name))
 
     def stat(self, name: str) -> Stat | None:
         """Size and ETag, None if there is no such object in an existing bucket."""
         try:
-            return self._patiently(name, lambda: self._head(name)[0])
+            return self._repeated(name, lambda: self._head(name)[0])
         except NotFound:
             self._require_bucket()
             return None
@@ -91,7 +91,7 @@ class S3Storage:
 
     def delete(self, name: str) -> None:
         """Remove the object if it is there."""
-        self._patiently(name, lambda: self._client().delete_object(Bucket=self._bucket, Key=self._key(name)))
+        self._repeated(name, lambda: self._client().delete_object(Bucket=self._bucket, Key=self._key(name)))
 
     def remove_abandoned(self) -> int:
         """Nothing to do: one PUT leaves nothing behind."""
@@ -144,7 +144,7 @@ class S3Storage:
                 raise ResponseParserError("not a complete listing")
             return answer
 
-        answer = self._patiently("", ask)
+        answer = self._repeated("", ask)
         start = len(self._prefix)
         found = tuple(
             Listed(item["Key"][start:], Stat(item["Size"], _etag(item)))
@@ -181,7 +181,7 @@ class S3Storage:
             return True
 
         try:
-            return self._patiently(name, attempt)
+            return self._repeated(name, attempt)
         except StorageTransient:
             if not self._is_ours(name, owner):
                 raise
@@ -202,17 +202,17 @@ class S3Storage:
                 return ""
             raise
 
-    def _patiently(self, name: str, call: Callable[[], _T]) -> _T:
+    def _repeated(self, name: str, call: Callable[[], _T]) -> _T:
         """What `call` returns, repeated while it fails in a passing way; an empty name means the root."""
-        place = self.uri(name) if name else self.root
+        asked = self.uri(name) if name else self.root
 
         def explained() -> _T:
             try:
                 return call()
             except _FAILURES as error:
-                raise from_s3(error, place, of_root=not name) from error
+                raise from_s3(error, asked, of_root=not name) from error
 
-        return retry_call(explained, place=place, patience=self._patience)
+        return retry_call(explained, what=asked, patience=self._patience)
 
 
 def _etag(answer: Mapping[str, object]) -> str:

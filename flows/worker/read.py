@@ -49,7 +49,7 @@ class Reading:
 
     @property
     def key(self) -> Hashable:
-        """The same for two readings that give the same pixels as long as the stored bytes are the same."""
+        """Equal for two readings that give equal pixels as long as the stored bytes are equal."""
         return self.given.uri, self.given.token, decoding(self.settings), self.part
 
 

@@ -66,14 +66,14 @@ def wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc:
 
 
 def relative_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
-    """The same divided by `|m₂|² + tr(C₂)`, [B]: free of units, the same at every size."""
+    """Wasserstein's squared distance divided by `|m₂|² + tr(C₂)`, [B]: free of units, equal at every size."""
     energy = _trace(target_bdd[:, :-1, :-1])
     floor = SILENT_FEATURES * root_bcc.shape[-1]
     return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / energy.clamp_min(floor)
 
 
 def mean_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
-    """The same divided by the number of features, [B], as style-transfer-pytorch has it."""
+    """Wasserstein's squared distance divided by the number of features, [B], as style-transfer-pytorch has it."""
     return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / root_bcc.shape[-1]
 
 

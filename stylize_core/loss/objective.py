@@ -187,7 +187,7 @@ class Objective:
         return terms
 
     def rows(self, index: Sequence[int]) -> Objective:
-        """The same objective for some rows of the batch only."""
+        """The objective for some rows of the batch only."""
         chosen = list(index)
         return Objective(
             encoder=self.encoder,

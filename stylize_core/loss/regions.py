@@ -55,7 +55,7 @@ class Guide:
         return units_bnc.index_select(1, self.places_n).mT[:, :, None]
 
     def rows(self, index: Sequence[int]) -> Guide:
-        """The same for some rows only."""
+        """The part of it that concerns some rows of the batch."""
         return Guide(self.places_n, self.share_b1n[list(index)])
 
 
@@ -74,7 +74,7 @@ class Area:
     weight_b: Tensor | None = None
 
     def rows(self, index: Sequence[int]) -> Area:
-        """The same for some rows only."""
+        """The part of it that concerns some rows of the batch."""
         chosen = list(index)
         return Area(
             {layer: value[chosen] for layer, value in self.style.items()},

@@ -84,7 +84,7 @@ class Encoder:
         return isinstance(self._chain, VggChain) and self._chain.rounds_coarsely
 
     def exact(self) -> Encoder:
-        """The same network in fp32, built when it is first asked for; itself if it computes so."""
+        """This network in fp32, built when it is first asked for; itself if it computes so."""
         if self._exact.precision != "fp32":
             self._exact = Encoder(
                 self._weights, layers=self.layers, pooling=self._pooling, device=self.device
@@ -107,7 +107,7 @@ class Encoder:
 
     @torch.no_grad()
     def trace(self, image_bchw: Tensor) -> Trace:
-        """The same pass, with what `pull_back` needs of it.
+        """A pass through the network, with what `pull_back` needs of it.
 
         Raises:
             ImageTooSmall: a side is shorter than `min_side`.

@@ -179,7 +179,7 @@ class _Run:
     frames: Frames | None
 
     def of_row(self, row: int, reports: Sequence[RowReport]) -> _Run:
-        """The same while one row goes on alone: progress tells of all rows as before."""
+        """What is told while one row goes on alone: progress tells of all rows as before."""
         tell = self.callback
         if tell is None:
             return self

@@ -91,7 +91,7 @@ class Pyramid:
         return Level(content_bchw, style, regions, self.final.settings)
 
     def _seen_in_full(self, frames: Frames | None, margin: int) -> Frames | None:
-        """The same onlooker, who sees every picture without its margin and in the size of the result."""
+        """An onlooker who sees every picture without its margin and in the size of the result."""
         if frames is None:
             return None
         show, (height, width) = frames.show, self.final.content_bchw.shape[-2:]

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import family
-from small_batch import report, small_batch, tree
+from small_batch import manifest, report, small_batch, tree
+
+from flows.worker.devices import slots
 
 DEPLOYED = """
 import json, sys
@@ -15,23 +18,37 @@ if __name__ == "__main__":
     with prefect_server():
         from flows.stylize_batch import stylize_batch
 
-        for manifest in {manifests!r}:
-            state = stylize_batch(manifest=manifest, device="cpu", return_state=True)
+        for given in {runs!r}:
+            state = stylize_batch(**given, return_state=True)
             print("state", json.dumps([state.type.value, state.name, state.message]), flush=True)
 """
 
 
 @pytest.mark.slow
-def test_a_deployment_sees_complete_runs_and_partial_failures(tmp_path: Path) -> None:
-    good, bad = tmp_path / "good", tmp_path / "bad"
-    manifests = [str(small_batch(home)) for home in (good, bad)]
+@pytest.mark.skipif(slots("auto") != ("cpu",), reason="this machine has a GPU")
+def test_a_deployment_sees_complete_runs_partial_failures_and_runs_that_cannot_start(tmp_path: Path) -> None:
+    good, bad, elsewhere = tmp_path / "good", tmp_path / "bad", tmp_path / "elsewhere"
+    manifests = {home: str(small_batch(home)) for home in (good, bad, elsewhere)}
     (bad / "photos/p1.png").write_text("no photo")
-    with family(DEPLOYED.format(manifests=[*manifests, manifests[0]])) as program:
-        states = [json.loads(program.wait_for("state")) for _ in range(3)]
+    manifest(elsewhere, "device: cuda\ncontents: ['photos/*']\nstyles: ['paintings/*']")
+    runs: list[dict[str, Any]] = [
+        {"manifest": manifests[good], "device": "cpu"},
+        {"manifest": manifests[bad], "device": "cpu", "batch": "2", "workers": 1},
+        {"manifest": manifests[good]},
+        {"manifest": manifests[elsewhere]},
+        {"manifest": manifests[good], "batch": "many"},
+    ]
+    with family(DEPLOYED.format(runs=runs)) as program:
+        states = [json.loads(program.wait_for("state")) for _ in runs]
         assert program.end() == 0, program.errors()
+        assert "Traceback" not in program.errors()
     assert states[0] == ["COMPLETED", "Completed", "4 of 4 done (4 now, 0 before)"]
     assert states[1][:2] == ["FAILED", "PartialFailure"]
     assert "2 failed (bad_image 2)" in states[1][2]
     assert states[2] == ["COMPLETED", "Completed", "4 of 4 done (0 now, 4 before)"]
+    assert states[3][:2] == ["FAILED", "NothingStarted"], "the manifest's device was not asked for"
+    assert "no device 'cuda'" in states[3][2]
+    assert states[4][:2] == ["FAILED", "NothingStarted"]
     assert report(bad)["failures_by_kind"] == {"bad_image": 2}
     assert len(tree(good / "out")) == 8
+    assert not (elsewhere / "out").exists() or tree(elsewhere / "out") == {}

@@ -60,9 +60,13 @@ class PrefectView:
             self._note(f"Prefect could not be told of the run ({answer}); records are not affected")
 
     def expect(self, pairs: int) -> None:
-        """Begin to show the run."""
-        with signals_held_back():
-            self._process.start()
+        """Begin to show the run; a view that cannot start is said and costs the run nothing."""
+        try:
+            with signals_held_back():
+                self._process.start()
+        except OSError as error:
+            self._note(f"Prefect is not told of the run: {error.strerror or type(error).__name__}")
+            return
         self._theirs.close()
         self._sender.start()
         self.note(f"{pairs} pairs to do")
