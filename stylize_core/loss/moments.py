@@ -73,7 +73,7 @@ def relative_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, 
 
 
 def mean_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
-    """Wasserstein's squared distance divided by the number of features, [B], as style-transfer-pytorch has it."""
+    """Wasserstein's squared distance divided by the number of features, [B]; as in style-transfer-pytorch."""
     return wasserstein_style_loss(moments_bdd, target_bdd, root_bcc=root_bcc) / root_bcc.shape[-1]
 
 
