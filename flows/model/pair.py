@@ -55,6 +55,8 @@ class Pair:
     @property
     def others(self) -> dict[str, Input]:
         """By role, every picture that it is made of beside content, style and init."""
+        if not self.blend and not self.regions:
+            return {}
         blend = {f"style[{at}]": part.picture for at, part in enumerate(self.blend) if at}
         return blend | roles(self.regions)
 

@@ -76,7 +76,8 @@ def assess(pair: Pair, settings: ResolvedSettings, listing: OutputListing) -> As
     if record.failure is not None:
         attempts = record.failure.attempts if record.identity == wanted else 0
         return Assessment("todo", reason, wanted, attempts)
-    reason = _unreadable_input(pair) or reason
+    if not wanted:  # else all that it is to be made of is known
+        reason = _unreadable_input(pair) or reason
     return Assessment("todo" if reason else "done", reason, wanted)
 
 
