@@ -10,9 +10,9 @@ from rich.table import Table
 
 from benchmarks.batch import ROOT, Cost, in_rounds, median_s, row, stylize
 from flows.manifest.load import load_manifest
-from flows.model.identity import identity
+from flows.model.identity import identity, ingredients_of
 from flows.model.pair import Input
-from flows.planning.plan import PlannedPair, ingredients_of, make_plan
+from flows.planning.plan import PlannedPair, make_plan
 from flows.records.record import Optimisation, Output, Record, Source, versions
 
 CONTENTS = 1000

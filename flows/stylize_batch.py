@@ -14,6 +14,7 @@ from flows.errors import BatchError
 from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
+from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
 from flows.running.budget import budget_of
 from flows.running.options import with_batch
@@ -88,6 +89,6 @@ class FlowRunLog:
 
 
 def _state(report: Report) -> State[Any]:
-    if report.exit_code == 0:
+    if report.exit_code == ALL_DONE:
         return Completed(message=report.sentence())
     return Failed(name="PartialFailure", message=report.sentence())

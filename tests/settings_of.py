@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flows.manifest.load import Manifest
+from flows.manifest.model import Manifest
 from flows.manifest.settings import BuiltSettings, build
 from flows.model.sweep import add_up
 

@@ -90,7 +90,7 @@ def running_nodes(tree: ast.AST, *, at_import: bool) -> Iterator[ast.AST]:
 
 
 def imports(module: Module, *, at_import: bool = False) -> set[str]:
-    """What the module imports; `from flows import plan` counts as `flows.planning.plan`."""
+    """What the module imports; `from flows.planning import plan` counts as `flows.planning.plan`."""
     found: set[str] = set()
     for node in running_nodes(module.tree, at_import=at_import):
         if isinstance(node, ast.Import):

@@ -90,13 +90,12 @@ class WorkerProcess:
         """Run `function(*args)` in the child and return or raise what it returned or raised.
 
         The time without progress counts from when the child is ready. Time in which this process is stopped,
-        or the machine asleep, does not count.
+        or the machine asleep, does not count. After a child's death the next call starts a fresh one.
 
         Raises:
-            TimedOut: the call has `timed` a pair and did not heed its timeout; its child was killed, the next
-                call starts a fresh one.
-            WorkerWedged: the child fell silent or made no progress for `stuck_s`; the same.
-            WorkerCrashed: the child died; the same.
+            TimedOut: the call has `timed` a pair and did not heed its timeout, and the child was killed.
+            WorkerWedged: the child fell silent or made no progress for `stuck_s`, and was killed.
+            WorkerCrashed: the child died.
             WorkerStopped: `stop` or `close` came first.
         """
         with self._one_call:
@@ -128,9 +127,8 @@ class WorkerProcess:
         return self._child or self._start()
 
     def _start(self) -> ProcessHandle:
-        child = self._child = ProcessHandle(
-            self.device
-        )  # before it starts, so that close() finds it in any case
+        # Known before it starts, so that close() finds it in any case.
+        child = self._child = ProcessHandle(self.device)
         try:
             child.start()
             self._refuse_if_stopped()  # a stop that came before the assignment has told nobody

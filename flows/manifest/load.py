@@ -6,22 +6,10 @@ from pathlib import Path
 
 from flows.errors import ManifestError, Problem, StorageError
 from flows.manifest.check import check_manifest
-from flows.manifest.model import Entry, Manifest, PairEntry
+from flows.manifest.model import Manifest
 from flows.manifest.yaml_tree import MAX_BYTES, read_yaml
-from flows.model.names import SHEET, check_name, fill_name, with_sweep
 from flows.storage.location import absolute_path, is_remote
 from flows.storage.opening import read_uri
-
-__all__ = [
-    "SHEET",
-    "Entry",
-    "Manifest",
-    "PairEntry",
-    "check_name",
-    "fill_name",
-    "load_manifest",
-    "with_sweep",
-]
 
 MAX_PROBLEMS = 50
 

@@ -6,6 +6,7 @@ The texts are the only description of the keys: the reference and the JSON Schem
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -65,7 +66,6 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "region": ("mask",),
     "pair": (),
 }
-BATCH = r"[1-9][0-9]{0,3}"
 BATCH_EXPECTED = "auto or a whole number from 1 to 9999"
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
 
@@ -146,3 +146,14 @@ class Manifest:
     sheet: bool = True
     timeout_s: float = math.inf
     batch: int | None = None
+
+
+def batch_of(text: str) -> int | None:
+    """How many pairs are computed together, as `batch` says it; None for `auto`.
+
+    Raises:
+        ValueError: it is neither `auto` nor such a number; the text says what is accepted.
+    """
+    if text != "auto" and not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise ValueError(BATCH_EXPECTED)
+    return None if text == "auto" else int(text)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from flows.model.names import CONTROL
 from flows.storage.globs import literal
-from flows.storage.location import S3, is_bucket, is_remote, scheme_of
+from flows.storage.location import S3, Location, is_bucket, is_remote, scheme_of
 
 Kind = Literal["picture", "pattern", "output"]
 
@@ -49,12 +49,12 @@ def _below(folder: str, text: str) -> str:
     Raises:
         ValueError: it leaves the bucket.
     """
-    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
-    key = posixpath.normpath(posixpath.join(prefix, text))
+    above = Location.parse(folder)
+    key = posixpath.normpath(posixpath.join(above.key, text))
     if key == ".." or key.startswith("../"):
-        raise ValueError(f"it leads out of the bucket {bucket}; name the other bucket with s3://")
+        raise ValueError(f"it leads out of the bucket {above.bucket}; name the other bucket with s3://")
     slash = "/" if text.endswith("/") else ""
-    return f"s3://{bucket}/{'' if key == '.' else key + slash}"
+    return Location(above.scheme, above.bucket, "" if key == "." else key + slash).uri
 
 
 def is_pattern(path: str) -> bool:

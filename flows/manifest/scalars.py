@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.errors import Problem
-from flows.manifest.model import BATCH, BATCH_EXPECTED, DEVICE
+from flows.manifest.model import BATCH_EXPECTED, DEVICE, batch_of
 from flows.manifest.paths import Kind, absolute
 from flows.manifest.settings import Setting
 from flows.manifest.values import read_value
@@ -99,10 +99,11 @@ class ScalarReader:
         if node is None:
             return None
         given = self.text(node, BATCH_EXPECTED)
-        if given and given != "auto" and not re.fullmatch(BATCH, given):
-            self.problem(node, f"{shown(given)} is not accepted; it must be {BATCH_EXPECTED}")
+        try:
+            return batch_of(given) if given else None
+        except ValueError as error:
+            self.problem(node, f"{shown(given)} is not accepted; it must be {error}")
             return None
-        return None if given in ("", "auto") else int(given)
 
     def timeout(self, node: Node | None) -> float:
         """The longest time for one pair, in seconds; infinite if there is no limit."""

@@ -10,7 +10,7 @@ from flows.errors import StorageError
 from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
-from flows.records.record import Record, Source, UnreadableRecord
+from flows.records.record import Failure, Record, Source, UnreadableRecord
 from flows.records.store import load_record, why_not_done
 from flows.storage.base import Storage
 from flows.text import safe_text
@@ -26,6 +26,7 @@ class Assessment:
         reason: why it is to do; empty for a done pair.
         identity: of the picture that is asked for; empty while an input's digest is unknown.
         attempts: how often earlier runs tried the very same and failed.
+        failure: why the last try left no picture, if it left a record that says so.
         foreign: something that is no record of this version stands where the record belongs.
     """
 
@@ -33,6 +34,7 @@ class Assessment:
     reason: str
     identity: str = ""
     attempts: int = 0
+    failure: Failure | None = None
     foreign: bool = False
 
 
@@ -75,7 +77,7 @@ def assess(pair: Pair, settings: ResolvedSettings, listing: OutputListing) -> As
     reason = why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     if record.failure is not None:
         attempts = record.failure.attempts if record.identity == wanted else 0
-        return Assessment("todo", reason, wanted, attempts)
+        return Assessment("todo", reason, wanted, attempts, record.failure)
     if not wanted:  # else all that it is to be made of is known
         reason = _unreadable_input(pair) or reason
     return Assessment("todo" if reason else "done", reason, wanted)

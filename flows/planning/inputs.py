@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from flows.errors import Problem, StorageError
-from flows.manifest.load import Entry
+from flows.manifest.model import Entry
 from flows.manifest.paths import one_spelling
 from flows.model.pair import Input
 from flows.planning.threads import in_threads

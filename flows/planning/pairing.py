@@ -6,19 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flows.errors import Problem
-from flows.manifest.load import (
-    SHEET,
-    Entry,
-    Manifest,
-    PairEntry,
-    fill_name,
-    with_sweep,
-)
+from flows.manifest.model import Entry, Manifest, PairEntry
 from flows.manifest.needs import lacking
 from flows.manifest.paths import one_spelling
 from flows.manifest.settings import build, settings_key
 from flows.model.blend import Blend
-from flows.model.names import DEFAULT_TEMPLATE, template_fields
+from flows.model.names import DEFAULT_TEMPLATE, SHEET, fill_name, template_fields, with_sweep
 from flows.model.sweep import Layer, TooManyVariants, Variant, variants
 from flows.planning.candidates import Candidate, ResolvedSettings, resolved_settings
 from flows.planning.conflicts import name_problems

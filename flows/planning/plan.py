@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flows.errors import ManifestError, Problem
-from flows.manifest.load import MAX_PROBLEMS, Manifest
+from flows.manifest.load import MAX_PROBLEMS
+from flows.manifest.model import Manifest
 from flows.manifest.paths import one_spelling
 from flows.model.blend import converted
-from flows.model.identity import ingredients_of
 from flows.model.pair import Input, Pair
 from flows.model.regions import converted_regions, roles
 from flows.model.shard import WHOLE, Shard
@@ -27,12 +27,11 @@ from flows.planning.inputs import REMOTE_THREADS, Found, expand, look_up
 from flows.planning.pairing import pair_up
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
+from flows.records.record import Failure
 from flows.storage.globs import literal
 from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from stylize_core.image.extras import check_extras
-
-__all__ = ["Plan", "PlannedPair", "ingredients_of", "make_plan"]
 
 EXAMPLES = 5
 """How many names a warning about many files gives."""
@@ -47,6 +46,7 @@ class PlannedPair:
     reason: str
     identity: str
     attempts: int = 0
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
 
 
 def _planned(pair: Pair, found: Assessment) -> PlannedPair:
-    return PlannedPair(pair, found.status, found.reason, found.identity, found.attempts)
+    return PlannedPair(pair, found.status, found.reason, found.identity, found.attempts, found.failure)
 
 
 def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:

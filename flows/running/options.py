@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from flows.errors import BadArguments
-from flows.manifest.model import BATCH, BATCH_EXPECTED, Manifest
+from flows.manifest.model import Manifest, batch_of
 
 
 def with_batch(manifest: Manifest, given: str | None) -> Manifest:
@@ -17,6 +16,7 @@ def with_batch(manifest: Manifest, given: str | None) -> Manifest:
     """
     if given is None:
         return manifest
-    if given != "auto" and not re.fullmatch(BATCH, given):
-        raise BadArguments(f"--batch: {given[:80]!r} is not accepted; it must be {BATCH_EXPECTED}")
-    return replace(manifest, batch=None if given == "auto" else int(given))
+    try:
+        return replace(manifest, batch=batch_of(given))
+    except ValueError as error:
+        raise BadArguments(f"--batch: {given[:80]!r} is not accepted; it must be {error}") from None

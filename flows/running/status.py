@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flows.errors import BatchError
-from flows.manifest.load import Manifest
+from flows.manifest.model import Manifest
 from flows.model.durations import LONGEST_S
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
 from flows.records.report import REPORT_NAME, Failed
-from flows.records.store import read_record
 from flows.storage.base import Storage
 from flows.storage.lock import Holder, current_holder
 from flows.storage.opening import open_storage
@@ -75,18 +74,11 @@ def look(manifest: Manifest) -> Status:
     plan = make_plan(manifest)
     storage = open_storage(manifest.output)
     failed = tuple(
-        failure
+        Failed(planned.pair.name, planned.failure.kind, planned.failure.message)
         for planned in plan.todo
-        if planned.reason.startswith("failed before")
-        and (failure := _failure(storage, planned.pair.record_name))
+        if planned.failure
     )
     return Status(plan, failed, current_holder(storage), _last_report(storage))
-
-
-def _failure(storage: Storage, name: str) -> Failed | None:
-    record = read_record(storage, name)
-    failure = record.failure if record else None
-    return Failed(record.name, failure.kind, failure.message) if record and failure else None
 
 
 def _last_report(storage: Storage) -> dict[str, Any]:

@@ -180,9 +180,7 @@ def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec = AS_IT_IS) ->
     """The statistics of the style, or the mean of those of a blend; none where there is no style."""
     pair = prepared.task.job.pair
     parts = [cache.style(pair, loaded, prepared.content, view=view) for loaded in prepared.styles]
-    if pair.blend:
-        return mean_targets(parts, [part.share for part in pair.blend])
-    return parts[0] if parts else {}
+    return mean_targets(parts, [part.share for part in pair.blend])
 
 
 def _report(batch: Batch, progress: StepProgress, watch: link.Stopwatch) -> None:

@@ -36,7 +36,7 @@ def snapshot_writer(prepared: Prepared) -> SnapshotWriter:
     task = prepared.task
     return SnapshotWriter(
         task.job.pair,
-        open_storage(task.job.output),
+        _storage(task),
         alpha=_alpha(prepared),
         facts=_facts(task, prepared.ingredients),
         announce=lambda names: _announce(task, names),
@@ -81,7 +81,7 @@ def _published(made: Optimized) -> Record:
         format=kind,
     )
     with task.log.timed("write"):
-        storage = open_storage(task.job.output)
+        storage = _storage(task)
         snapshots, animation = made.snapshots.finish(image)
         storage.write(pair.output_name, data, content_type=CONTENT_TYPES[kind])
         done = _known(task, Record(

@@ -93,6 +93,4 @@ def _targets(
 ) -> Targets:
     mask = loaded.style_mask
     parts = [cache.style(pair, style, content, mask=mask, view=view) for style in loaded.styles]
-    if len(parts) > 1:
-        return mean_targets(parts, [part.share for part in loaded.region.styles])
-    return parts[0] if parts else {}
+    return mean_targets(parts, [part.share for part in loaded.region.styles])

@@ -105,8 +105,10 @@ def mean_targets(parts: Sequence[Targets], shares: Sequence[float]) -> Targets:
 
     Gram matrices and moments are both means over places, and moments are raw, so this is what a picture would
     have whose places show the styles in these shares. (Means of covariances would leave out how far the
-    styles' means lie apart.)
+    styles' means lie apart.) A single part stands for itself, without a share; no parts make no targets.
     """
+    if len(parts) < 2:
+        return parts[0] if parts else {}
     return {
         layer: torch.stack([share * part[layer] for part, share in zip(parts, shares, strict=True)]).sum(0)
         for layer in parts[0]

@@ -13,7 +13,8 @@ from small_batch import FAST, draw, manifest, small_batch
 from typer.testing import CliRunner, Result
 
 from flows.cli.app import app
-from flows.manifest.load import Manifest, load_manifest
+from flows.manifest.load import load_manifest
+from flows.manifest.model import Manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record

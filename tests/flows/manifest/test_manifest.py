@@ -12,7 +12,8 @@ from settings_of import resolve_settings
 from docs.manifest_reference import EXPECT, ROOT, invalid_examples
 from flows.errors import ManifestError
 from flows.manifest import yaml_tree as manifest_yaml
-from flows.manifest.load import MAX_PROBLEMS, Manifest, load_manifest
+from flows.manifest.load import MAX_PROBLEMS, load_manifest
+from flows.manifest.model import Manifest
 from flows.manifest.settings import SettingsBuilder
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from flows.errors import ManifestError
-from flows.manifest.load import Manifest, load_manifest
+from flows.manifest.load import load_manifest
+from flows.manifest.model import Manifest
 from flows.model.durations import in_words, seconds
 
 BASE = "version: 1\noutput: out\ncontents: [a.jpg]\nstyles: [b.jpg]\n"

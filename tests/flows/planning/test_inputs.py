@@ -8,7 +8,7 @@ import pytest
 from object_store import ObjectStore
 
 from flows.errors import StorageFatal
-from flows.manifest.load import Entry
+from flows.manifest.model import Entry
 from flows.model.identity import Ingredients
 from flows.planning.inputs import Expansion, expand, look_up
 from flows.records.record import Output, Record

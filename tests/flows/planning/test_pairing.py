@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.manifest.load import Entry, Manifest, PairEntry
+from flows.manifest.model import Entry, Manifest, PairEntry
 from flows.planning.candidates import Candidate, ResolvedSettings
 from flows.planning.conflicts import name_problems
 from flows.planning.inputs import Found

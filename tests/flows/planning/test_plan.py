@@ -14,10 +14,11 @@ import pytest
 from object_store import ObjectStore
 
 from flows.errors import ManifestError, StorageFatal
-from flows.manifest.load import Manifest, load_manifest
-from flows.model.identity import identity
+from flows.manifest.load import load_manifest
+from flows.manifest.model import Manifest
+from flows.model.identity import identity, ingredients_of
 from flows.model.pair import Input, Pair
-from flows.planning.plan import Plan, PlannedPair, ingredients_of, make_plan
+from flows.planning.plan import Plan, PlannedPair, make_plan
 from flows.records.record import Failure, Output, Record, Source
 from flows.storage.opening import open_storage, read_uri, stat_uri
 

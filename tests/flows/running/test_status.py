@@ -54,6 +54,12 @@ def test_the_records_alone_say_how_far_a_manifest_is(home: Path) -> None:
     json.dumps(facts)
 
 
+def test_a_failure_goes_by_the_name_of_the_pair_that_its_record_lies_beside(home: Path) -> None:
+    record = home / "out/p0__s1.json"
+    (home / "out/p1__s1.json").write_bytes(record.read_bytes())
+    assert [failure["name"] for failure in found(home).facts()["failed"]] == ["p0__s1", "p1__s1"]
+
+
 def test_a_person_reads_counts_and_failures(home: Path) -> None:
     text = printed(found(home), width=300)
     assert text.startswith("2 of 4 done, 2 failed, in ")
