@@ -34,6 +34,8 @@ CONTENT_TYPES = {
 }
 USUAL_FRAMES = 60  # five seconds
 FRAMES_WAITING = 2
+FILM_FACTS = ("Software", "stylize:identity")
+"""What a film says of its making; a GIF has no room for more."""
 
 
 # Why so many: a thread, the queue before it and the film and snapshots that it fills end together.
@@ -61,7 +63,10 @@ class SnapshotWriter:
         self._announce = announce
         self._announced = False
         kind = pair.picture_settings.animation
-        self._film = None if kind == "none" else Mp4Writer() if kind == "mp4" else AnimationWriter(kind)
+        own = {key: value for key, value in facts.items() if key in FILM_FACTS}
+        self._film = (
+            None if kind == "none" else Mp4Writer(own) if kind == "mp4" else AnimationWriter(kind, own)
+        )
         self._film_steps = frozenset(film_steps(pair)) if self._film else frozenset()
         self._snapshots: list[Extra] = []
         self._waiting: queue.Queue[tuple[int, Tensor] | None] = queue.Queue(FRAMES_WAITING)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -16,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize_core.image.colour import srgb_profile
+from stylize_core.image.facts import facts_text
 
 __all__ = ["LONGEST_SIDE_PX", "MOST_FRAMES", "AnimationFormat", "AnimationWriter", "animation_frame"]
 
@@ -27,7 +29,9 @@ FRAME_MS = 80  # 12.5 frames a second; GIF counts in hundredths
 LAST_FRAME_MS = 2000
 
 _GIF_LOOP = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
-_ANIMATED, _HAS_PROFILE = 0x02, 0x20
+_GIF_COMMENT_BYTES = 255
+_ANIMATED, _HAS_EXIF, _HAS_PROFILE = 0x02, 0x08, 0x20
+_DESCRIPTION = 0x010E
 _DO_NOT_BLEND = 0x02
 
 
@@ -36,10 +40,17 @@ class AnimationWriter:
 
     Args:
         format: of the file.
+        facts: short texts about the making; `embedded_facts` reads them back. They and their keys must fit
+            into the 255 bytes of a GIF's comment.
     """
 
-    def __init__(self, format: AnimationFormat) -> None:  # noqa: A002  the word of the settings
+    def __init__(self, format: AnimationFormat, facts: Mapping[str, str]) -> None:  # noqa: A002  the settings' word
         self._format = format
+        self._facts = facts_text(facts)
+        if len(self._facts) > _GIF_COMMENT_BYTES:
+            raise ValueError(
+                f"a film carries facts of {_GIF_COMMENT_BYTES} bytes, these have {len(self._facts)}"
+            )
         self._size = (0, 0)
         self._frames: list[bytes] = []
 
@@ -66,7 +77,7 @@ class AnimationWriter:
             raise ValueError("an animation needs a frame")
         times = [FRAME_MS] * (len(self._frames) - 1) + [LAST_FRAME_MS]
         file = _gif_file if self._format == "gif" else _webp_file
-        return file(self._size, list(zip(self._frames, times, strict=True)))
+        return file(self._size, list(zip(self._frames, times, strict=True)), self._facts)
 
 
 def animation_frame(rgb: Tensor, *, alpha: Tensor | None = None) -> Image.Image:
@@ -109,9 +120,12 @@ def _after_blocks(data: bytes, at: int) -> int:
     return at + 1
 
 
-def _gif_file(size: tuple[int, int], frames: list[tuple[bytes, int]]) -> bytes:
+def _gif_file(size: tuple[int, int], frames: list[tuple[bytes, int]], facts: str) -> bytes:
+    comment = b"\x21\xfe" + bytes([len(facts)]) + facts.encode("ascii") + b"\0"
     blocks = [b"\x21\xf9\x04" + struct.pack("<BHB", 0x04, ms // 10, 0) + b"\0" + data for data, ms in frames]
-    return b"GIF89a" + struct.pack("<HHBBB", *size, 0, 0, 0) + _GIF_LOOP + b"".join(blocks) + b"\x3b"
+    return (
+        b"GIF89a" + struct.pack("<HHBBB", *size, 0, 0, 0) + _GIF_LOOP + comment + b"".join(blocks) + b"\x3b"
+    )
 
 
 def _webp_data(frame: Image.Image) -> bytes:
@@ -129,14 +143,17 @@ def _next_chunk(data: bytes, at: int) -> int:
     return at + 8 + length + length % 2
 
 
-def _webp_file(size: tuple[int, int], frames: list[tuple[bytes, int]]) -> bytes:
+def _webp_file(size: tuple[int, int], frames: list[tuple[bytes, int]], facts: str) -> bytes:
+    exif = Image.Exif()
+    exif[_DESCRIPTION] = facts
     box = b"".join((side - 1).to_bytes(3, "little") for side in size)
     where = bytes(6) + box
     body = [
-        _chunk(b"VP8X", bytes([_ANIMATED | _HAS_PROFILE, 0, 0, 0]) + box),
+        _chunk(b"VP8X", bytes([_ANIMATED | _HAS_EXIF | _HAS_PROFILE, 0, 0, 0]) + box),
         _chunk(b"ICCP", srgb_profile()),
         _chunk(b"ANIM", b"\xff\xff\xff\xff" + bytes(2)),
         *(_chunk(b"ANMF", where + ms.to_bytes(3, "little") + bytes([_DO_NOT_BLEND]) + d) for d, ms in frames),
+        _chunk(b"EXIF", exif.tobytes().removeprefix(b"Exif\0\0")),
     ]
     return b"RIFF" + struct.pack("<I", 4 + sum(map(len, body))) + b"WEBP" + b"".join(body)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +12,10 @@ from torch import Tensor
 
 from stylize_core.image.colour import srgb_profile
 from stylize_core.image.deep_files import png16_bytes, tiff_bytes
-from stylize_core.image.header import sniff
-from stylize_core.image.opening import Array, open_image, pillow_rules
+from stylize_core.image.facts import FACTS_KEY, facts_text
+from stylize_core.image.opening import Array
 from stylize_core.settings.picture import PictureSettings
 
-FACTS_KEY = "stylize"
-MAX_FACTS_BYTES = 60_000
 _DESCRIPTION = 0x010E
 
 
@@ -39,32 +36,12 @@ def encode_picture(
     """
     deep = settings.bit_depth == 16
     pixels = _levels(rgb, alpha if settings.format != "jpeg" else None, 65535 if deep else 255)
-    words = _facts_text(facts)
+    words = facts_text(facts)
     if settings.format == "tiff":
         return tiff_bytes(pixels, profile=srgb_profile(), description=words)
     if settings.format == "png" and deep:
         return png16_bytes(pixels, profile=srgb_profile(), keyword=FACTS_KEY, text=words)
     return _by_pillow(pixels, settings, words)
-
-
-def embedded_facts(data: bytes) -> dict[str, str]:
-    """The facts that `encode_picture` put into these bytes; empty where there are none to be read."""
-    try:
-        with pillow_rules(float("inf")):
-            image = open_image(data, sniff(data))
-            text = image.info.get(FACTS_KEY) or image.getexif().get(_DESCRIPTION)
-            facts = json.loads(str(text))[FACTS_KEY]
-            return {str(key): str(value) for key, value in facts.items()}
-    # A picture of somebody else's, or none at all: it holds no facts, and that is the answer.
-    except Exception:
-        return {}
-
-
-def _facts_text(facts: Mapping[str, str]) -> str:
-    text = json.dumps({FACTS_KEY: dict(facts)}, sort_keys=True, separators=(",", ":"))
-    if len(text) > MAX_FACTS_BYTES:
-        raise ValueError(f"the facts take {len(text)} bytes; {MAX_FACTS_BYTES} fit into a picture")
-    return text
 
 
 def _levels(rgb: Tensor, alpha: Tensor | None, full: int) -> Array:

@@ -6,6 +6,7 @@ PyAV, which brings its own FFmpeg, is an optional extra of the installation and 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from stylize_core.image.animation import FRAME_MS, LAST_FRAME_MS, MOST_FRAMES
+from stylize_core.image.facts import facts_text
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -29,10 +31,12 @@ class Mp4Writer:
     """Frames in, a file out, as `AnimationWriter` does it; the encoder holds a few frames, never all.
 
     Colours are stored by halves (4:2:0) and lossily, as players want them; a side of odd length grows by
-    repeating its last line of pixels. PyAV must be installed (`extras.check_extras`).
+    repeating its last line of pixels. The facts stand in the file's comment. PyAV must be installed
+    (`extras.check_extras`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, facts: Mapping[str, str]) -> None:
+        self._facts = facts_text(facts)
         self._file = io.BytesIO()
         self._count = 0
         self._last: Image.Image | None = None
@@ -73,6 +77,7 @@ class Mp4Writer:
         import av
 
         self._container = av.open(self._file, "w", format="mp4")
+        self._container.metadata["comment"] = self._facts
         stream = self._container.add_stream("libx264", rate=Fraction(1000, FRAME_MS), options=_X264)
         stream.width, stream.height = (side + side % 2 for side in frame.size)
         stream.pix_fmt = "yuv420p"

@@ -24,8 +24,10 @@ from stylize_core.image.animation import (
     AnimationWriter,
     animation_frame,
 )
+from stylize_core.image.facts import embedded_facts
 from stylize_core.image.mp4 import Mp4Writer
 
+FACTS = {"Software": "stylize 0.1.0", "stylize:identity": "0123456789abcdef" * 4}
 FORMATS: tuple[AnimationFormat, ...] = ("gif", "webp")
 GREY_LOSS, COLOUR_LOSS = 3.0, 10.0  # of 255, root mean square, that MP4 may lose; it halves colours' detail
 
@@ -36,7 +38,7 @@ def waves(phase: float, *, height: int = 48, width: int = 65) -> Tensor:
 
 
 def animation(format_: AnimationFormat, count: int) -> bytes:
-    writer = AnimationWriter(format_)
+    writer = AnimationWriter(format_, FACTS)
     for number in range(count):
         writer.add(animation_frame(waves(number / 3)))
     return writer.to_bytes()
@@ -92,7 +94,7 @@ def test_one_frame_is_an_animation_too(format_: AnimationFormat) -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_flat_pictures_survive(format_: AnimationFormat) -> None:
-    writer = AnimationWriter(format_)
+    writer = AnimationWriter(format_, FACTS)
     for grey in (0.0, 1.0):
         writer.add(animation_frame(torch.full((3, 20, 16), grey)))
     assert [np.unique(np.asarray(frame)).tolist() for frame, _ in decoded(writer.to_bytes())] == [[0], [255]]
@@ -128,7 +130,7 @@ def test_values_beyond_the_range_are_clamped() -> None:
 
 
 def test_memory_holds_compressed_frames_only() -> None:
-    writer = AnimationWriter("gif")
+    writer = AnimationWriter("gif", FACTS)
     picture = torch.zeros(3, 512, 512)
     tracemalloc.start()
     try:
@@ -143,13 +145,13 @@ def test_memory_holds_compressed_frames_only() -> None:
 
 
 def test_no_frame_too_many_and_none_of_another_size() -> None:
-    writer = AnimationWriter("webp")
+    writer = AnimationWriter("webp", FACTS)
     small = animation_frame(waves(0))
     for _ in range(MOST_FRAMES):
         writer.add(small)
     with pytest.raises(ValueError, match="200 frames"):
         writer.add(small)
-    writer = AnimationWriter("gif")
+    writer = AnimationWriter("gif", FACTS)
     writer.add(small)
     with pytest.raises(ValueError, match="px"):
         writer.add(animation_frame(waves(0, height=20)))
@@ -158,14 +160,35 @@ def test_no_frame_too_many_and_none_of_another_size() -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 def test_an_animation_of_nothing_is_refused(format_: AnimationFormat) -> None:
     with pytest.raises(ValueError, match="needs a frame"):
-        AnimationWriter(format_).to_bytes()
+        AnimationWriter(format_, FACTS).to_bytes()
 
 
 def mp4(count: int, *, height: int = 48, width: int = 65) -> bytes:
-    writer = Mp4Writer()
+    writer = Mp4Writer(FACTS)
     for number in range(count):
         writer.add(animation_frame(waves(number / 3, height=height, width=width)))
     return writer.to_bytes()
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_film_carries_its_facts_where_other_programs_find_them(format_: AnimationFormat) -> None:
+    data = animation(format_, 2)
+    assert embedded_facts(data) == FACTS
+    with Image.open(io.BytesIO(data)) as film:
+        words = film.info.get("comment") or film.getexif()[270].encode()
+    assert embedded_facts(words) == FACTS
+
+
+def test_an_mp4_carries_its_facts_as_its_comment() -> None:
+    data = mp4(2)
+    assert embedded_facts(data) == FACTS
+    with av.open(io.BytesIO(data), "r") as film:
+        assert embedded_facts(film.metadata["comment"].encode()) == FACTS
+
+
+def test_facts_that_no_gif_has_room_for_are_refused() -> None:
+    with pytest.raises(ValueError, match="255 bytes"):
+        AnimationWriter("gif", {"stylize:name": "x" * 255})
 
 
 def mp4_frames(data: bytes) -> list[tuple[Any, float]]:
@@ -202,7 +225,7 @@ def test_an_mp4_keeps_the_pace_and_rests_on_its_last_frame() -> None:
 
 def test_the_repeated_line_of_an_odd_side_is_that_of_the_edge() -> None:
     flat = torch.full((3, 21, 17), 0.25)
-    writer = Mp4Writer()
+    writer = Mp4Writer(FACTS)
     writer.add(animation_frame(flat))
     frame, _ = mp4_frames(writer.to_bytes())[0]
     assert frame.shape == (22, 18, 3)
@@ -215,8 +238,8 @@ def test_the_same_frames_give_the_same_mp4() -> None:
 
 def test_an_mp4_refuses_what_the_other_formats_refuse() -> None:
     with pytest.raises(ValueError, match="needs a frame"):
-        Mp4Writer().to_bytes()
-    writer, small = Mp4Writer(), animation_frame(waves(0, height=16, width=16))
+        Mp4Writer(FACTS).to_bytes()
+    writer, small = Mp4Writer(FACTS), animation_frame(waves(0, height=16, width=16))
     for _ in range(MOST_FRAMES):
         writer.add(small)
     with pytest.raises(ValueError, match="200 frames"):
@@ -227,7 +250,7 @@ def test_an_mp4_refuses_what_the_other_formats_refuse() -> None:
 
 def test_an_mp4_holds_a_few_frames_and_never_all() -> None:
     noise = [animation_frame(torch.rand(3, 256, 256)) for _ in range(2)]
-    writer = Mp4Writer()
+    writer = Mp4Writer(FACTS)
     peaks = []
     for number in range(MOST_FRAMES):
         writer.add(noise[number % 2])
