@@ -13,6 +13,7 @@ BatchError
     StorageTransient   it may work later; retries are used up
     NotFound           no such object, file or bucket
     Denied             no permission for this one
+  ForeignFile          a file of somebody else's stands where a result goes
     StorageFatal       credentials, bucket or disk: every further pair would fail as well
 
 `kind` is the word that records and reports use. A `fatal` error ends the run early; any other costs one pair.
@@ -135,6 +136,12 @@ class Denied(StorageError):
     """This object may not be read or written with the credentials at hand."""
 
     kind = "denied"
+
+
+class ForeignFile(BatchError):
+    """A file that is not of this program stands where a result goes, and may not be replaced."""
+
+    kind = "foreign_file"
 
 
 class StorageFatal(StorageError):

@@ -34,6 +34,7 @@ def stylize_batch(
     max_time: str | None = None,
     max_cost: float | None = None,
     cost_per_hour: float | None = None,
+    skip_failed: bool = False,
 ) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
@@ -47,12 +48,15 @@ def stylize_batch(
         batch: pairs computed together, `auto` or a number; None for the manifest's.
         max_time: no further pair begins after this time, such as `2h30m`.
         max_cost: no further pair begins after this cost, at `cost_per_hour` of the whole machine.
+        skip_failed: do not try again what failed before for a reason of its own; it counts as failed.
     """
     log = FlowRunLog()
     try:
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = with_batch(load_manifest(manifest), batch)
-        report = run_shard(loaded, device=device, workers=workers, budget=budget, listener=log)
+        report = run_shard(
+            loaded, device=device, workers=workers, budget=budget, skip_failed=skip_failed, listener=log
+        )
     except (BatchError, StylizeError) as error:
         return Failed(name="NothingStarted", message=str(error))
     return _state(report)

@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 ManifestPath = Annotated[
-    str, typer.Argument(help="The manifest, a YAML file: a path or s3:// URI.", show_default=False)
+    str, typer.Argument(help="The manifest, a YAML file: a path, s3:// URI or - (stdin).", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Device = Annotated[
@@ -109,6 +109,13 @@ def run(
             help="Pairs computed together: auto, or 1 to 9999; the manifest's `batch` if left out.",
         ),
     ] = None,
+    skip_failed: Annotated[
+        bool,
+        typer.Option(
+            "--skip-failed",
+            help="Do not try again what failed before for a reason of its own; it counts as failed.",
+        ),
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -118,7 +125,7 @@ def run(
     with errors_become_exit_codes():
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = with_batch(load_manifest(manifest), batch)
-        report = run_here(loaded, device=device, workers=workers, budget=budget)
+        report = run_here(loaded, device=device, workers=workers, budget=budget, skip_failed=skip_failed)
         if as_json:
             sys.stdout.write(report.to_bytes().decode())
         else:

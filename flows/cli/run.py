@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rich.console import Console
 
 from flows.cli.display import choose_display
@@ -14,7 +16,9 @@ from flows.running.listeners import Listeners
 from flows.running.run import run_shard
 
 
-def run_here(manifest: Manifest, *, device: str | None, workers: int | None, budget: Budget) -> Report:
+def run_here(
+    manifest: Manifest, *, device: str | None, workers: int | None, budget: Budget, skip_failed: bool
+) -> Report:
     """Do what the manifest asks for, with a display, and in view on a Prefect server if one is named.
 
     Raises:
@@ -22,12 +26,13 @@ def run_here(manifest: Manifest, *, device: str | None, workers: int | None, bud
         BatchError: nothing could start.
         StylizeError: the device or the weights are not there.
     """
+    do = partial(run_shard, manifest, device=device, workers=workers, budget=budget, skip_failed=skip_failed)
     with choose_display(Console(stderr=True)) as display:
         if not users_server():
-            return run_shard(manifest, device=device, workers=workers, budget=budget, listener=display)
+            return do(listener=display)
         shown = {"manifest": manifest.source, "device": device, "workers": workers}
         with PrefectView(shown, display.note) as view:
             both = Listeners(display, view)
-            report = run_shard(manifest, device=device, workers=workers, budget=budget, listener=both)
+            report = do(listener=both)
             view.ended(report)
             return report

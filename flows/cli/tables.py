@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +12,7 @@ from rich.table import Column, Table
 from flows.model.durations import in_words
 from flows.planning.plan import Plan
 from flows.planning.sheets_due import sheet_facts, sheet_line
+from flows.records.report import Failed
 from flows.running.status import Status
 from flows.text import safe_text
 
@@ -24,6 +27,8 @@ def plan_facts(planned: Plan) -> dict[str, Any]:
         "sheets": sheet_facts(planned),
         "reasons": planned.reasons,
         "warnings": list(planned.warnings),
+        "refused": [asdict(one) for one in planned.refused],
+        "left_out": [{"file": safe_text(one.uri), "why": one.why} for one in planned.left_out],
         "todo": [{"name": p.pair.name, "reason": p.reason} for p in planned.todo],
     }
 
@@ -35,7 +40,9 @@ def print_plan(planned: Plan) -> None:
         console.print(safe_text(f"warning: {warning}"), markup=False, highlight=False)
     counts = planned.counts
     pairs = "pair" if counts["planned"] == 1 else "pairs"
-    line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do, in {planned.output}"
+    refused = f", {counts['refused']} refused" if planned.refused else ""
+    line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do{refused}"
+    line += f", in {planned.output}"
     console.print(safe_text(line), markup=False, highlight=False)
     if planned.sheets:
         console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)
@@ -43,6 +50,19 @@ def print_plan(planned: Plan) -> None:
         # without soft wrapping, for which a table would be cut off at the console's width
         console.print(_todo_table(planned), markup=False, highlight=False, soft_wrap=False)
     if (left := len(planned.todo) - ROWS_SHOWN) > 0:
+        console.print(f"and {left} more; --json lists all", highlight=False)
+    _print_failures(planned.refused, "refused", console)
+
+
+def _print_failures(failures: Sequence[Failed], header: str, console: Console) -> None:
+    """A table of the first failures, and how many more there are."""
+    if failures:
+        columns = [Column(title, overflow="fold") for title in (header, "kind", "message")]
+        table = Table(*columns, box=None, pad_edge=False)
+        for failure in failures[:ROWS_SHOWN]:
+            table.add_row(*map(safe_text, (failure.name, failure.kind, failure.message)))
+        console.print(table, markup=False, highlight=False, soft_wrap=False)
+    if (left := len(failures) - ROWS_SHOWN) > 0:
         console.print(f"and {left} more; --json lists all", highlight=False)
 
 
@@ -72,11 +92,4 @@ def print_status(found: Status, console: Console) -> None:
     elif found.plan.todo and found.last_report.get("end") in ("stopped", "interrupted"):
         last = f"the last run ended early: {found.last_report.get('reason')}"
         console.print(safe_text(last), markup=False, highlight=False, soft_wrap=True)
-    if found.failed:
-        headers = [Column(header, overflow="fold") for header in ("failed pair", "kind", "message")]
-        table = Table(*headers, box=None, pad_edge=False)
-        for failure in found.failed[:ROWS_SHOWN]:
-            table.add_row(*map(safe_text, (failure.name, failure.kind, failure.message)))
-        console.print(table, markup=False, highlight=False)
-    if (left := len(found.failed) - ROWS_SHOWN) > 0:
-        console.print(f"and {left} more; --json lists all", highlight=False)
+    _print_failures(found.failed, "failed pair", console)

@@ -11,6 +11,7 @@ from flows.manifest.blend_section import read_blend
 from flows.manifest.model import (
     BLEND_KEYS,
     CONTENT_KEYS,
+    FOREIGN_FILES,
     PAIR_KEYS,
     REQUIRED,
     STYLE_KEYS,
@@ -20,7 +21,7 @@ from flows.manifest.model import (
     PairEntry,
 )
 from flows.manifest.needs import first_lack
-from flows.manifest.paths import folder_of, is_pattern
+from flows.manifest.paths import is_pattern
 from flows.manifest.region_section import read_regions
 from flows.manifest.scalars import ScalarReader
 from flows.manifest.settings import SettingsBuilder
@@ -36,9 +37,14 @@ Base = tuple[Layer, ...] | None
 """The settings that an entry's own lie over; None where they cannot be judged."""
 
 
-def check_manifest(root: Node, source: str, *, problems: list[Problem]) -> Manifest:
-    """The manifest whose tree is `root`; it is valid only if no problem was added to `problems`."""
-    return _Checker(source, problems, ScalarReader(folder_of(source), problems)).manifest(root)
+def check_manifest(root: Node, source: str, *, folder: str, problems: list[Problem]) -> Manifest:
+    """The manifest whose tree is `root`; it is valid only if no problem was added to `problems`.
+
+    Args:
+        source: what messages call it.
+        folder: where its relative paths start.
+    """
+    return _Checker(source, problems, ScalarReader(folder, problems)).manifest(root)
 
 
 # Why so many: one method for each part of a manifest, all noting into the same list.
@@ -75,9 +81,12 @@ class _Checker:
             styles=styles,
             pairs=tuple(self.pairs(top.get("pairs"), base, pair_base)),
             sweep=sweep,
-            sheet=self.read.sheet(top.get("sheet")),
+            sheet=self.read.boolean(top.get("sheet"), default=True),
             batch=self.read.batch(top.get("batch")),
             timeout_s=self.read.timeout(top.get("timeout")),
+            exclude=tuple(map(self.read.exclude, self.listed(top.get("exclude")))),
+            allow_empty=self.read.boolean(top.get("allow_empty"), default=False),
+            replace_foreign=self.read.choice(top.get("foreign_files"), FOREIGN_FILES) == "replace",
         )
         self.names_differ(found, top.get("name", root))
         return found
@@ -201,12 +210,13 @@ class _Checker:
         if not found.name:
             return
         used = template_fields(found.name)
-        for role, entries, others in (
-            ("content", found.contents, found.styles),
-            ("style", found.styles, found.contents),
+        for role, fields, entries, others in (
+            ("content", {"content", "stem"}, found.contents, found.styles),
+            ("style", {"style"}, found.styles, found.contents),
         ):
             several = len(entries) > 1 or (entries and is_pattern(entries[0].image))
-            if several and role not in used:
+            if several and not fields & used:
                 self.read.problem(node, f"there are several {role}s; the name must contain {{{role}}}")
-            if others and not entries and role in used and found.name != DEFAULT_TEMPLATE:
-                self.read.problem(node, f"there are no {role}s; the name must not contain {{{role}}}")
+            wrong = sorted(fields & used) if others and not entries else []
+            if wrong and found.name != DEFAULT_TEMPLATE:
+                self.read.problem(node, f"there are no {role}s; the name must not contain {{{wrong[0]}}}")

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from flows.errors import ManifestError, Problem, StorageError
 from flows.manifest.check import check_manifest
 from flows.manifest.model import Manifest
+from flows.manifest.paths import folder_of
 from flows.manifest.yaml_tree import MAX_BYTES, read_yaml
 from flows.storage.location import absolute_path, is_remote
 from flows.storage.opening import read_uri
 
 MAX_PROBLEMS = 50
+STDIN = "-"
 
 
 def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
     """Read and check the manifest at `path`, a local path or `s3://` URI, or `text` as if it stood there.
 
+    Args:
+        path: `-` for what comes from standard input, whose relative paths start in the working folder.
+
     Raises:
         ManifestError: carrying every problem found, in the order of their lines.
     """
-    source = absolute_path(str(path))
+    piped = str(path) == STDIN and text is None
+    source = "<stdin>" if piped else absolute_path(str(path))
+    folder = str(Path.cwd()) if piped else folder_of(source)
     problems: list[Problem] = []
     data = _read_file(source, problems) if text is None else text.encode("utf-8", "surrogatepass")
     root = None if data is None else read_yaml(data, problems)
-    manifest = None if root is None else check_manifest(root, source, problems=problems)
+    manifest = None if root is None else check_manifest(root, source, folder=folder, problems=problems)
     if manifest is None or problems:
         raise ManifestError(source, _in_order(problems))
     return manifest
@@ -32,6 +40,8 @@ def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
 
 def _read_file(source: str, problems: list[Problem]) -> bytes | None:
     try:
+        if source == "<stdin>":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
         if is_remote(source):
             return read_uri(source)
         with Path(source).open("rb") as file:

@@ -17,7 +17,8 @@ TOP_KEYS: Mapping[str, str] = {
     "version": "the version of this format: always 1",
     "output": "folder or `s3://bucket/prefix` that the results go to",
     "name": "template of the results' names below the output; `{content}` and `{style}` stand for the names "
-    "of the two pictures, `{sweep}` for the swept values",
+    "of the two pictures, `{sweep}` for the swept values, `{folder}` for the folders between the one that a "
+    "pattern searches and the content, and `{stem}` for the content's file name without its suffix",
     "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
     "timeout": "the longest time that a device may take for one pair, such as `90s`, `10m` or `1h30m`; "
     "no limit if left out. Changing it makes no picture out of date",
@@ -26,6 +27,12 @@ TOP_KEYS: Mapping[str, str] = {
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
+    "exclude": "patterns of files that folders and patterns do not take: a relative one at any depth, such "
+    "as `@eaDir` or `*_small.jpg`; one that starts with `/`, `./` or `s3://` in that place only",
+    "allow_empty": "whether folders and patterns may find nothing: `false` unless it says `true`; then a run "
+    "with nothing to do ends well",
+    "foreign_files": "what becomes of files of somebody else's where results go: `keep`, so that only their "
+    "own pairs fail, or `replace`; `keep` unless it is given",
     "contents": "pictures to stylise; each is combined with every style; alone where no style is needed",
     "styles": "pictures whose style is taken; alone with `mode: texture`",
     "pairs": "single pairs, instead of the combinations or beside them",
@@ -66,6 +73,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "region": ("mask",),
     "pair": (),
 }
+FOREIGN_FILES = ("keep", "replace")
 BATCH_EXPECTED = "auto or a whole number from 1 to 9999"
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
 
@@ -131,6 +139,9 @@ class Manifest:
         sheet: whether swept pairs get contact sheets.
         batch: how many pairs are computed together; None for `auto`.
         timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
+        exclude: patterns of what no folder and no pattern takes; see `is_excluded`.
+        allow_empty: whether folders and patterns may find nothing.
+        replace_foreign: whether results may replace files that are not of this program.
     """
 
     source: str
@@ -146,6 +157,9 @@ class Manifest:
     sheet: bool = True
     timeout_s: float = math.inf
     batch: int | None = None
+    exclude: tuple[str, ...] = ()
+    allow_empty: bool = False
+    replace_foreign: bool = False
 
 
 def batch_of(text: str) -> int | None:

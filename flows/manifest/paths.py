@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
+import re
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -12,11 +13,16 @@ from flows.model.names import CONTROL
 from flows.storage.globs import literal
 from flows.storage.location import S3, Location, is_bucket, is_remote, scheme_of
 
+_VARIABLE = re.compile(r"(?:^|/)(\$(?:\w+|\{\w+\}))(?:/|$)")
+
 Kind = Literal["picture", "pattern", "output"]
 
 
 def absolute(text: str, folder: str, *, kind: Kind) -> str:
-    """`text` as an absolute path or `s3://` URI; relative paths start at `folder`, `~` is an ordinary letter.
+    """`text` as an absolute path or `s3://` URI; relative paths start at `folder`.
+
+    Nothing is expanded, because a schedule has another home and other variables than the one who wrote the
+    manifest: `~` and `$NAME` as a whole part of a path are refused.
 
     A pattern keeps its `*`, `?`, `[..]` and `**`; `folder` is escaped in it, so that a folder called `[old]`
     works.
@@ -70,6 +76,13 @@ def _check_text(text: str, kind: Kind) -> None:
     scheme = scheme_of(text)
     if scheme and not text.startswith(f"{S3}://"):
         raise ValueError(f"'{scheme}:' is not supported; name a local path or s3://bucket/key")
+    if text == "~" or text.startswith("~/"):
+        raise ValueError("`~` is not expanded; write the whole path, or `./~` for a folder of that name")
+    if not text.startswith("./") and (variable := _VARIABLE.search(text)):
+        raise ValueError(
+            f"variables such as {variable.group(1)} are not expanded; write its value, or `./` and the name "
+            "if a folder of the manifest is called so"
+        )
     if kind == "picture" and text.endswith("/"):
         raise ValueError("it names a folder; name one picture")
     if kind == "picture" and set(text) & set("*?"):

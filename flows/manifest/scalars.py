@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.errors import Problem
@@ -15,8 +15,6 @@ from flows.manifest.values import read_value
 from flows.manifest.yaml_tree import Node, Refused, Text, shown
 from flows.model import durations
 from flows.model.names import DEFAULT_TEMPLATE, check_name, check_template, normalised
-
-SHEET = Setting("sheet", bool, True, "", {}, False)
 
 
 # Why so many: one method for each kind of value.
@@ -86,13 +84,34 @@ class ScalarReader:
             self.problem(node, f"{shown(given)} is not accepted; choose auto, cpu, mps, cuda or cuda:N")
         return given
 
-    def sheet(self, node: Node | None) -> bool:
-        """Whether swept pairs get contact sheets."""
+    def boolean(self, node: Node | None, *, default: bool) -> bool:
+        """True or false."""
+        if node is None:
+            return default
         try:
-            return node is None or bool(read_value(SHEET, node, self.folder, self.problems))
+            return bool(
+                read_value(Setting("", bool, default, "", {}, False), node, self.folder, self.problems)
+            )
         except Refused as refused:
             self.problems.append(refused.problem)
-            return True
+            return default
+
+    def choice(self, node: Node | None, choices: Sequence[str]) -> str:
+        """One of a few words; the first one where there is none."""
+        given = self.text(node, " or ".join(choices)) or choices[0]
+        if node is not None and given not in choices:
+            self.problem(node, f"{shown(given)} is not accepted; choose {' or '.join(choices)}")
+        return given
+
+    def exclude(self, node: Node) -> str:
+        """A pattern of what is not taken: absolute, or for any depth where it is relative."""
+        given = self.text(node, "a pattern, such as '@eaDir' or '*_small.jpg'")
+        try:
+            rooted = absolute(given, self.folder, kind="pattern") if given else ""
+        except ValueError as error:
+            self.problem(node, f"{shown(given)} is not accepted; {error}")
+            return ""
+        return rooted if given.startswith(("/", "./", "../", "s3://")) else given
 
     def batch(self, node: Node | None) -> int | None:
         """How many pairs are computed together; None for `auto`."""

@@ -41,10 +41,11 @@ def single_pair(content: str, style: str | None, *, output: Path, settings: Sequ
     root = _table("", {
         "version": _text("version", "1"),
         "output": _text("output", str(output.parent.absolute())),
+        "foreign_files": _text("foreign_files", "replace"),  # the user has named this very file
         "settings": _table("settings", given),
         "pairs": Items([pair], "pairs", NO_LINE),
     })  # fmt: skip
-    manifest = check_manifest(root, str(Path("stylize-one").absolute()), problems=problems)
+    manifest = check_manifest(root, "stylize one", folder=str(Path.cwd()), problems=problems)
     if problems:
         raise BadArguments("\n".join(map(str, problems)))
     return manifest

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
+from dataclasses import dataclass
 from string import Formatter
 
 MAX_PART_BYTES = 200  # file systems allow 255; the rest is for suffixes and temporary names
 MAX_NAME_BYTES = 800  # an S3 key has 1024, prefix and suffix included
-TEMPLATE_FIELDS = ("content", "style", "sweep")
+TEMPLATE_FIELDS = ("content", "style", "sweep", "folder", "stem")
 DEFAULT_TEMPLATE = "{content}__{style}"
 NO_SWEEP = "plain"
 SHEET = "sheet"
@@ -60,6 +62,44 @@ def _check_part(part: str) -> str | None:
     return None
 
 
+def name_key(name: str) -> str:
+    """One key for all names that some file system takes for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def with_hash(name: str, of: str) -> str:
+    """The name with eight digits that depend on `of` alone, within the length that a part may have.
+
+    >>> with_hash("sea", "/photos/sea.jpg")
+    'sea~0f2cf9f6'
+    """
+    digits = hashlib.sha256(of.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{_cut(name, MAX_PART_BYTES - 9)}~{digits}"
+
+
+def safe_name(name: str) -> str:
+    """A name that can be used, for one that cannot: the same for the same name, and most likely free.
+
+    >>> safe_name("sea\\n1"), safe_name("sea")
+    ('sea_1~...', 'sea')
+    """
+    if check_name(name) is None:
+        return name
+    *folders, last = (_safe_part(part) for part in name.split("/") if part)
+    return "/".join((*folders, with_hash(last, name)))
+
+
+def _safe_part(part: str) -> str:
+    plain = CONTROL.sub("_", normalised(part)).replace("\\", "_").strip()
+    visible = "_" + plain[1:] if plain.startswith(".") else plain
+    return _cut(visible, MAX_PART_BYTES) or "_"
+
+
+def _cut(text: str, length: int) -> str:
+    """The beginning of `text` that takes at most so many bytes."""
+    return text.encode("utf-8", "replace")[:length].decode("utf-8", "ignore")
+
+
 def normalised(name: str) -> str:
     """`name` in Unicode normal form C, so that one name has one spelling on every file system."""
     return unicodedata.normalize("NFC", name)
@@ -73,8 +113,9 @@ def check_template(template: str) -> str | None:
         return f"{error}; write {{{{ for a brace that is meant as such"
     for _, name, spec, conversion in parts:
         if name is not None and (name not in TEMPLATE_FIELDS or spec or conversion):
-            return "only {content}, {style} and {sweep} may stand in braces, with nothing else between them"
-    return check_name(fill_name(template, "c", "s"))
+            fields = ", ".join(f"{{{field}}}" for field in TEMPLATE_FIELDS)
+            return f"only {fields} may stand in braces, with nothing else between them"
+    return check_name(fill_name(template, NamedPicture("c", "f", "c"), NamedPicture("s")))
 
 
 def template_fields(template: str) -> set[str]:
@@ -82,24 +123,53 @@ def template_fields(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-def fill_name(template: str, content_name: str | None, style_name: str | None, *, sweep: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class NamedPicture:
+    """What a template can say of a picture.
+
+    Attributes:
+        name: the name that the manifest gives it, or the file's name without its suffix.
+        folder: the folders between the one that a pattern searched and the file; empty if there are none.
+        stem: the file's name without its suffix.
+    """
+
+    name: str
+    folder: str = ""
+    stem: str = ""
+
+
+def fill_name(
+    template: str, content: NamedPicture | None, style: NamedPicture | None, *, sweep: str = ""
+) -> str:
     """The name of a pair's result, in NFC; judge it by `check_name`, because file names may hold anything.
 
     None stands for a picture that the pair does without; the default template then uses the other.
 
     `sweep` tells the variants of one pair apart; a template without a place for it gets it at the end.
 
-    >>> fill_name("{style}/{content}", "harbour", "waves")
+    >>> harbour, waves = NamedPicture("harbour", "2024", "DSC_1"), NamedPicture("waves")
+    >>> fill_name("{style}/{content}", harbour, waves)
     'waves/harbour'
-    >>> fill_name("{style}/{content}", "harbour", "waves", sweep="size=64")
-    'waves/harbour__size=64'
-    >>> fill_name(DEFAULT_TEMPLATE, "harbour", None)
-    'harbour'
+    >>> fill_name("{folder}/{stem}", harbour, waves, sweep="size=64")
+    '2024/DSC_1__size=64'
+    >>> fill_name("{folder}/{content}", waves, None), fill_name(DEFAULT_TEMPLATE, harbour, None)
+    ('waves', 'harbour')
     """
-    if template == DEFAULT_TEMPLATE and None in (content_name, style_name):
-        return with_sweep(normalised(content_name or style_name or ""), sweep)
-    given = {"content": content_name or "", "style": style_name or "", "sweep": sweep or NO_SWEEP, None: ""}
-    name = normalised("".join(text + given[name] for text, name, _, _ in Formatter().parse(template)))
+    nothing = NamedPicture("")
+    content_, style_ = content or nothing, style or nothing
+    if template == DEFAULT_TEMPLATE and None in (content, style):
+        return with_sweep(normalised(content_.name or style_.name), sweep)
+    given = {
+        "content": content_.name,
+        "style": style_.name,
+        "sweep": sweep or NO_SWEEP,
+        "folder": content_.folder,
+        "stem": content_.stem,
+        None: "",
+    }
+    name = normalised("".join(text + given[field] for text, field, _, _ in Formatter().parse(template)))
+    if "folder" in template_fields(template) and not content_.folder:
+        name = re.sub("/+", "/", name).lstrip("/")
     return name if "sweep" in template_fields(template) else with_sweep(name, sweep)
 
 

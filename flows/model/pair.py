@@ -81,6 +81,12 @@ class Pair:
         every, steps = self.style_settings.snapshot_every, self.style_settings.steps
         return range(every, steps + 1, every) if every else range(0)
 
+    @property
+    def extra_names(self) -> tuple[str, ...]:
+        """Where its snapshots and its animation go, below the output."""
+        snapshots = tuple(map(self.snapshot_name, self.snapshot_steps))
+        return snapshots if self.picture_settings.animation == "none" else (*snapshots, self.animation_name)
+
     def snapshot_name(self, step: int) -> str:
         """Where the snapshot of that step goes, below the output."""
         return f"{self.name}.{step:04d}{self.picture_settings.suffix}"
@@ -95,6 +101,7 @@ class Job:
         identity: what the plan expects; empty if the plan could not know every digest.
         attempts: how often the pair was begun before.
         timeout_s: how long a device may take for it; infinite if there is no limit.
+        replace_foreign: whether it may replace files that are not of this program.
     """
 
     pair: Pair
@@ -102,6 +109,7 @@ class Job:
     identity: str = ""
     attempts: int = 0
     timeout_s: float = math.inf
+    replace_foreign: bool = False
 
 
 OutcomeStatus = Literal["done", "skipped", "failed", "stopped"]

@@ -46,11 +46,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class SheetJob:
-    """A sheet on its way to a worker, with what stands in its cells."""
+    """A sheet on its way to a worker, with what stands in its cells.
+
+    Attributes:
+        replace_foreign: whether it may replace a file that is not of this program.
+    """
 
     output: str
     sheet: Sheet
     cells: tuple[Cell, ...]
+    replace_foreign: bool = False
 
     @property
     def digest(self) -> str:

@@ -55,6 +55,7 @@ class Candidate:
         suffixes: of the files that it writes.
         blend: the pictures of a blend with their shares.
         regions: parts of the content with styles of their own.
+        from_search: a pattern found one of the pictures, so that the name is not one that the user wrote.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Candidate:
     is_sheet: bool = False
     blend: Blend[str] = ()
     regions: Regions[str] = ()
+    from_search: bool = False
 
     @property
     def styles(self) -> tuple[str, ...]:

@@ -4,56 +4,83 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from flows.errors import Problem
-from flows.model.names import check_name
+from flows.model.names import check_name, name_key, safe_name
 from flows.planning.candidates import Candidate, sheet_candidates
 from flows.planning.inputs import Found
-from flows.storage.globs import literal
+from flows.planning.left_out import LeftOut
+from flows.records.report import Failed
 from flows.storage.location import is_remote
 from flows.text import safe_text
 
 _NUMBERED = re.compile(r"(?P<name>.+)\.[0-9]{4,}", re.DOTALL)
 
 
-def name_problems(candidates: Sequence[Candidate]) -> Iterator[Problem]:
-    """Names that leave the output, and names that would lie on top of one another on some file system.
+@dataclass(frozen=True, slots=True)
+class SettledNames:
+    """Candidates whose names can be used together.
 
-    Two names are one where they agree in Unicode form C without regard to case.
+    Attributes:
+        problems: names that the user has to change.
+        refused: pairs of a picture that a pattern found, whose names cannot be used; they fail alone.
     """
+
+    candidates: list[Candidate]
+    problems: list[Problem]
+    refused: list[Failed]
+
+
+def settle_names(candidates: Iterable[Candidate]) -> SettledNames:
+    """Keep names from leaving the output, and from lying on top of one another on some file system.
+
+    Two names are one where they agree in Unicode form C without regard to case. What the user wrote is a
+    problem. Where a pattern found the picture, a name that cannot be used is replaced by one that can, and
+    one that is taken costs its own pair alone.
+    """
+    usable = [_usable(candidate) for candidate in candidates]
+    problems: list[Problem] = []
+    refused: dict[Candidate, Failed] = {}
+    for problem, *clashing in _name_clashes([*usable, *sheet_candidates(usable)]):
+        found = [one for one in clashing if one and one.from_search and not one.is_sheet]
+        if found:
+            refused[found[0]] = Failed(safe_text(found[0].name), "bad_name", problem.message)
+        else:
+            problems.append(problem)
+    kept = [one for one in usable if one not in refused] if refused else usable
+    return SettledNames(kept, problems, list(refused.values()))
+
+
+def _usable(candidate: Candidate) -> Candidate:
+    if not candidate.from_search or check_name(candidate.name) is None:
+        return candidate
+    return replace(
+        candidate, name=safe_name(candidate.name), sheet=candidate.sheet and safe_name(candidate.sheet)
+    )
+
+
+def _name_clashes(candidates: Sequence[Candidate]) -> Iterator[tuple[Problem, Candidate, Candidate | None]]:
+    """What is wrong with names, whose it is, and with whose it clashes."""
     taken: dict[str, Candidate] = {}
-    candidates = [*candidates, *sheet_candidates(candidates)]
     for candidate in candidates:
         if wrong := check_name(candidate.name):
-            yield Problem(
-                "name",
-                f"{safe_text(candidate.name)!r} cannot be used: {wrong}: {candidate}",
-                candidate.lines[0],
-            )
+            message = f"{safe_text(candidate.name)!r} cannot be used: {wrong}: {candidate}"
+            yield Problem("name", message, candidate.lines[0]), candidate, None
         first = taken.setdefault(name_key(candidate.name), candidate)
         if first is not candidate:
-            yield _collision(first, candidate)
+            yield _collision(first, candidate), candidate, first
     for candidate in candidates:
         if other := _numbering(name_key(candidate.name), taken):
             kept = f"{safe_text(candidate.name)!r} is kept for the snapshots of {safe_text(other.name)!r}"
-            advice = "give one of the pictures or the pair a name of its own"
-            yield Problem("name", f"{kept}: {candidate}; {other}; {advice}", candidate.lines[-1])
+            message = f"{kept}: {candidate}; {other}; give one of the pictures or the pair a name of its own"
+            yield Problem("name", message, candidate.lines[-1]), candidate, other
         if "/" in candidate.name and (other := _file_in_the_way(candidate, taken)):
-            yield Problem(
-                "name",
-                f"{safe_text(candidate.name)!r} needs a folder where {safe_text(other.name)!r} has a file: "
-                f"{candidate}; {other}; rename one of them",
-                candidate.lines[-1],
-            )
-
-
-def name_key(name: str) -> str:
-    """One key for all names that some file system takes for one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+            needs = f"{safe_text(candidate.name)!r} needs a folder where {safe_text(other.name)!r} has a file"
+            message = f"{needs}: {candidate}; {other}; rename one of them"
+            yield Problem("name", message, candidate.lines[-1]), candidate, other
 
 
 def _collision(first: Candidate, second: Candidate) -> Problem:
@@ -96,26 +123,22 @@ class InputsApart:
 
     candidates: list[Candidate]
     problems: list[Problem]
-    warnings: list[str]
+    left_out: list[LeftOut]
 
 
 def keep_inputs_apart(candidates: Sequence[Candidate], listed: Sequence[Found], output: str) -> InputsApart:
     """Keep a run from writing over its own inputs, where the output lies among them.
 
-    A picture that a pattern found where a pair puts its result is a result whose record was never written:
-    who reads it is left out with a warning. A picture that the user named, or that would be replaced by its
-    own result, is a problem.
+    A picture that a pattern found where another pair puts its result is no input, whoever wrote it. A picture
+    that the user named, or that would be replaced by its own result, is a problem.
     """
     clashes = _clashes(candidates, output)
-    matched = {found.uri for found in listed if literal(found.entry.image) is None}
+    matched = {found.uri for found in listed if found.searched}
     strays = {uri for uri, writer in clashes.items() if uri in matched and uri not in writer.reads}
     return InputsApart(
         [candidate for candidate in candidates if strays.isdisjoint(candidate.reads)],
         [_problem(uri, clashes[uri]) for uri in clashes if uri not in strays],
-        [
-            safe_text(f"{uri}: left out, because it lies where this run puts a result")
-            for uri in sorted(strays)
-        ],
+        [LeftOut(uri, "in the way") for uri in sorted(strays)],
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from flows.errors import StorageError
+from flows.errors import ForeignFile, StorageError
 from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
+from flows.records.ownership import foreign_record, refuse_foreign_files
 from flows.records.record import Failure, Record, Source, UnreadableRecord
 from flows.records.store import load_record, why_not_done
 from flows.storage.base import Storage
@@ -27,7 +28,8 @@ class Assessment:
         identity: of the picture that is asked for; empty while an input's digest is unknown.
         attempts: how often earlier runs tried the very same and failed.
         failure: why the last try left no picture, if it left a record that says so.
-        foreign: something that is no record of this version stands where the record belongs.
+        unreadable: something that is no record of this version stands where the record belongs.
+        refused: why the pair is not even tried: a file of somebody else's stands where one of its own goes.
     """
 
     status: Status
@@ -35,7 +37,8 @@ class Assessment:
     identity: str = ""
     attempts: int = 0
     failure: Failure | None = None
-    foreign: bool = False
+    unreadable: bool = False
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ def list_output(storage: Storage, names: Container[str]) -> OutputListing:
     )
 
 
-def assess(pair: Pair, settings: ResolvedSettings, listing: OutputListing) -> Assessment:
+def assess(
+    pair: Pair, settings: ResolvedSettings, listing: OutputListing, *, replace_foreign: bool
+) -> Assessment:
     """Whether `pair` is done: its record is readable and of the same, its picture has the recorded size.
 
     Raises:
@@ -67,7 +72,33 @@ def assess(pair: Pair, settings: ResolvedSettings, listing: OutputListing) -> As
         record = _read(pair, listing)
     except UnreadableRecord as error:
         reason = "from a newer version" if error.newer else f"record unreadable: {error.reason}"
-        return Assessment("todo", reason, _wanted(pair, settings, None)[1], foreign=True)
+        refused = (
+            ""
+            if replace_foreign or error.damaged
+            else str(foreign_record(listing.storage, pair.record_name, error))
+        )
+        return Assessment("todo", reason, _wanted(pair, settings, None)[1], unreadable=True, refused=refused)
+    found = _judged(pair, settings, listing, record)
+    if found.status == "done" or replace_foreign:
+        return found
+    return replace(found, refused=_foreign_files(pair, listing, record))
+
+
+def _foreign_files(pair: Pair, listing: OutputListing, record: Record | None) -> str:
+    """Which file of somebody else's the pair would replace; empty if there is none, or nobody can tell."""
+    try:
+        refuse_foreign_files(listing.storage, pair, record, listing.sizes)
+    except ForeignFile as error:
+        return safe_text(str(error))
+    except StorageError as error:
+        if error.fatal:
+            raise
+    return ""
+
+
+def _judged(
+    pair: Pair, settings: ResolvedSettings, listing: OutputListing, record: Record | None
+) -> Assessment:
     ingredients, wanted = _wanted(pair, settings, record)
     if record is None:
         return Assessment(
@@ -92,7 +123,7 @@ def _read(pair: Pair, listing: OutputListing) -> Record | None:
     except StorageError as error:
         if error.fatal:
             raise
-        raise UnreadableRecord(safe_text(str(error), 200)) from error
+        raise UnreadableRecord(safe_text(str(error), 200), damaged=True) from error
 
 
 def _wanted(pair: Pair, settings: ResolvedSettings, record: Record | None) -> tuple[Ingredients, str]:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from flows.errors import Problem, StorageError
-from flows.manifest.model import Entry
+from flows.manifest.model import Entry, Manifest
 from flows.manifest.paths import one_spelling
 from flows.model.pair import Input
+from flows.planning.left_out import LeftOut, counted
+from flows.planning.listing import PICTURE_SUFFIXES, Listing, is_excluded, list_entry
 from flows.planning.threads import in_threads
-from flows.records.store import record_at
-from flows.storage.globs import find_files, literal, literal_start, path_matches, split_pattern
+from flows.records.ownership import SIDECAR, carries_facts, is_recorded
+from flows.records.report import Failed
+from flows.storage.globs import literal
 from flows.storage.location import is_remote, is_text
-from flows.storage.opening import digest_of_file, open_storage, stat_uri
+from flows.storage.opening import digest_of_file, stat_uri
 from flows.text import safe_text
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
-"""What is taken from a folder that is named without a pattern. Content alone decides when a file is read."""
 
 LOCAL_THREADS = min(8, os.cpu_count() or 1)
 REMOTE_THREADS = 32
 
 
+# Why so many: what a pair, its name and its messages take from a picture.
 @dataclass(frozen=True, slots=True)
 class Found:
     """One picture of an entry.
@@ -34,47 +35,68 @@ class Found:
         name: the entry's name, or the file's stem.
         entry: where it comes from.
         token: its version, where a listing has told it.
-        within: the local folder that a pattern was searched in; empty for a path as the user gave it.
+        searched: the folder or prefix that a pattern was searched in; empty for a path as the user gave it.
     """
 
     uri: str
     name: str
     entry: Entry
     token: str = ""
-    within: str = ""
+    searched: str = ""
+
+    @property
+    def within(self) -> str:
+        """The local folder that links must not leave."""
+        return "" if is_remote(self.searched) else self.searched
+
+    @property
+    def folder(self) -> str:
+        """The folders between the searched one and the picture; empty if there are none."""
+        if not self.searched:
+            return ""
+        below = self.uri.removeprefix(self.searched.rstrip("/") + "/")
+        return below.rpartition("/")[0].strip("/")
 
 
 @dataclass(slots=True)
 class Expansion:
-    """What the entries stand for, in their order and each once; what is wrong; what a user should know."""
+    """What the entries stand for, in their order and each once.
+
+    Attributes:
+        problems: what is wrong with what the user wrote.
+        left_out: what folders and patterns pass over.
+        refused: what they found and nobody can use; each costs its own pairs alone.
+    """
 
     found: list[Found] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    refused: list[Failed] = field(default_factory=list)
 
 
-def expand(entries: Sequence[Entry], *, where: str, output: str) -> Expansion:
+def expand(manifest: Manifest, entries: Sequence[Entry], *, where: str) -> Expansion:
     """The pictures behind `entries`.
 
-    Patterns take regular files in the order of their paths; hidden ones and results in this output are left
-    out. A plain path is taken as it stands, whether it exists or not: only its own pairs fail. The same
-    picture under the same name and settings is taken once.
+    Patterns take regular files in the order of their paths; hidden ones, excluded ones and what this program
+    made are left out. A plain path is taken as it stands, whether it exists or not: only its own pairs fail.
+    The same picture under the same name and settings is taken once.
 
     Args:
         entries: the manifest's contents, or its styles.
         where: their key in the manifest, for problems.
-        output: the manifest's output.
 
     Raises:
         StorageError: a bucket cannot be listed.
     """
     result, seen = Expansion(), set()
     for index, entry in enumerate(entries):
-        for found in _of_entry(entry, f"{where}[{index}]", output, result):
+        for found in _of_entry(manifest, entry, f"{where}[{index}]", result):
             key = (found.uri, found.name, repr((entry.settings, entry.sweep, entry.blend)))
             if key not in seen:
                 seen.add(key)
                 result.found.append(found)
+    taken = {found.uri for found in result.found}
+    result.left_out = [item for item in dict.fromkeys(result.left_out) if item.uri not in taken]
     return result
 
 
@@ -115,35 +137,82 @@ def look_up(
     return inputs, warnings
 
 
-def _of_entry(entry: Entry, where: str, output: str, result: Expansion) -> Iterator[Found]:
+def _of_entry(manifest: Manifest, entry: Entry, where: str, result: Expansion) -> Iterator[Found]:
     path = literal(entry.image)
-    is_folder = path is not None and (path.endswith("/") or _is_local_folder(path))
-    is_folder = is_folder and not entry.blend  # whose parts are single pictures
-    if path is not None and not is_folder:
+    whole_folder = path is not None and (path.endswith("/") or _is_local_folder(path))
+    whole_folder = whole_folder and not entry.blend  # whose parts are single pictures
+    if path is not None and not whole_folder:
         yield Found(one_spelling(path), entry.name or stem(path), entry)
         return
-    pattern = entry.image.rstrip("/") + "/*" if is_folder else entry.image
-    try:
-        matches = _listed(pattern)
-    except OSError as error:
-        result.problems.append(Problem(where, f"{error.filename}: {error.strerror}", entry.line))
-        return
-    if is_folder:
-        matches = {uri: token for uri, token in matches.items() if _looks_like_a_picture(uri)}
-    if not matches:
-        result.problems.append(Problem(where, _nothing(entry.image, is_folder), entry.line))
-    kept = _without_results(matches, output)
-    if len(kept) < len(matches):
-        result.warnings.append(
-            safe_text(f"{entry.image}: left out {len(matches) - len(kept)} earlier result(s) in the output")
-        )
-    within = "" if is_remote(pattern) else _searched(pattern)
-    for uri in kept:
+    listing = list_entry(entry.image, whole_folder=whole_folder)
+    for error in listing.unreadable:
+        _unreadable(error, listing, entry, where, result)
+    chosen = _chosen(manifest, listing, result)
+    if not chosen and not manifest.allow_empty and not listing.unreadable:
+        result.problems.append(Problem(where, _nothing(entry.image, whole_folder, listing), entry.line))
+    for uri in chosen:
         if is_text(uri):
-            yield Found(uri, entry.name or stem(uri), entry, matches[uri], within)
+            yield Found(uri, entry.name or stem(uri), entry, listing.matches[uri], listing.searched)
         else:
-            message = f"the file name {safe_text(uri)} is not UTF-8; rename the file"
-            result.problems.append(Problem(where, message, entry.line))
+            result.refused.append(
+                Failed(safe_text(uri), "bad_name", "its name is not UTF-8; rename the file")
+            )
+
+
+def _unreadable(error: OSError, listing: Listing, entry: Entry, where: str, result: Expansion) -> None:
+    """A folder that the user named is his to mend; one that was found below it costs its own pictures."""
+    folder = os.fsdecode(error.filename or listing.searched)
+    if one_spelling(folder) == listing.searched:
+        result.problems.append(Problem(where, f"{safe_text(folder)}: {error.strerror}", entry.line))
+        return
+    advice = f"the folder cannot be listed: {error.strerror}; let it be read, or `exclude` it"
+    result.refused.append(Failed(safe_text(folder), "denied", advice))
+
+
+def _chosen(manifest: Manifest, listing: Listing, result: Expansion) -> list[str]:
+    """The matches that are inputs; the others, and what was passed over, are noted."""
+    matches = [uri for uri in listing.matches if not is_excluded(uri, manifest.exclude)]
+    result.left_out += (LeftOut(uri, "excluded") for uri in listing.matches.keys() - set(matches))
+    output = one_spelling(manifest.output)
+    result.left_out += (
+        item
+        for item in listing.left_out
+        if not is_excluded(item.uri, manifest.exclude) and not f"{output}/".startswith(f"{item.uri}/")
+    )
+    result.refused = [one for one in result.refused if not is_excluded(one.name, manifest.exclude)]
+    ours = _ours(matches, listing, output)
+    result.left_out += (
+        LeftOut(uri, "no picture" if uri.endswith(SIDECAR) else "ours") for uri in matches if uri in ours
+    )
+    return [uri for uri in matches if uri not in ours]
+
+
+def _ours(matches: Sequence[str], listing: Listing, output: str) -> Collection[str]:
+    """The matches that are results, films, contact sheets, records or reports of whichever manifest.
+
+    In an object store, looking into a picture costs a download. It is done only in the output and where
+    records or reports of ours lie.
+    """
+    sidecars = {uri for uri in matches if uri.endswith(SIDECAR)}
+    pictures = [uri for uri in matches if uri not in sidecars]
+    if not is_remote(listing.searched):
+        return sidecars | _those(pictures, lambda uri: carries_facts(uri) or is_recorded(uri), LOCAL_THREADS)
+    recorded = _those(pictures, lambda uri: is_recorded(uri, listed=listing.all_uris), REMOTE_THREADS)
+    reports = (uri for uri in listing.all_uris if uri.endswith("/report.json"))
+    folders = {output, *(uri.rpartition("/")[0] for uri in (*recorded, *reports))}
+    unsure = [uri for uri in pictures if uri not in recorded and _lies_below(uri, folders)]
+    return sidecars | recorded | _those(unsure, carries_facts, REMOTE_THREADS)
+
+
+def _those(uris: Sequence[str], holds: Callable[[str], bool], threads: int) -> set[str]:
+    return {uri for uri, found in zip(uris, in_threads(holds, uris, threads=threads), strict=True) if found}
+
+
+def _lies_below(uri: str, folders: Collection[str]) -> bool:
+    while "/" in (uri := uri.rpartition("/")[0]):
+        if uri in folders:
+            return True
+    return False
 
 
 def _is_local_folder(path: str) -> bool:
@@ -153,49 +222,18 @@ def _is_local_folder(path: str) -> bool:
         return False
 
 
-def _listed(pattern: str) -> dict[str, str]:
-    """URI and token of everything that matches, in the order of the URIs."""
-    folder, parts = split_pattern(pattern)
-    if not is_remote(pattern):
-        return dict.fromkeys(sorted(set(find_files(_searched(pattern), parts))), "")
-    below = open_storage(folder).list(literal_start(parts[0]))
-    matching = (item for item in below if path_matches(parts, item.name.split("/")))
-    return {f"{folder}/{item.name}": item.stat.token for item in matching}
-
-
-def _searched(pattern: str) -> str:
-    """The folder that all matches of a local pattern lie below."""
-    return one_spelling(split_pattern(pattern)[0] or "/")
-
-
-def _looks_like_a_picture(uri: str) -> bool:
-    return PurePosixPath(uri).suffix.lower() in PICTURE_SUFFIXES
-
-
-def _nothing(image: str, is_folder: bool) -> str:
+def _nothing(image: str, whole_folder: bool, listing: Listing) -> str:
+    """Why an entry has no pictures, and what to do about it."""
     shown = safe_text(image)
-    if is_folder:
-        return f"the folder {shown} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})"
+    advice = "`allow_empty: true` accepts that"
+    if listing.matches:
+        return f"{shown} finds nothing but results of stylize and what `exclude` leaves out; {advice}"
+    if whole_folder:
+        return f"the folder {shown} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}); {advice}"
     hint = "; write [[] for a bracket that is part of a name" if "[" in image else ""
-    return f"no file matches {shown}; case counts, and hidden files do not{hint}"
-
-
-def _without_results(matches: dict[str, str], output: str) -> list[str]:
-    """The matches without earlier results: a picture below the output with its record beside it is one."""
-    below = [uri for uri in matches if uri.startswith(output.rstrip("/") + "/")]
-    threads = REMOTE_THREADS if is_remote(output) else LOCAL_THREADS
-    results = {
-        uri for uri, ours in zip(below, in_threads(_is_result, below, threads=threads), strict=True) if ours
-    }
-    return [uri for uri in matches if uri not in results]
-
-
-def _is_result(uri: str) -> bool:
-    try:
-        record = record_at(uri[: -len(PurePosixPath(uri).suffix) or None] + ".json")
-    except StorageError:
-        return False
-    return record is not None and record.output is not None and uri.endswith("/" + record.output.name)
+    near = [item.uri for item in listing.left_out if item.why == "passed over"]
+    hint += f"; it passes over {counted(near, 'file')}" if near else ""
+    return f"no file matches {shown}; case counts, and hidden files do not{hint}; {advice}"
 
 
 def _present(wanted: Input) -> tuple[Input, str]:

@@ -11,11 +11,13 @@ from flows.manifest.needs import lacking
 from flows.manifest.paths import one_spelling
 from flows.manifest.settings import build, settings_key
 from flows.model.blend import Blend
-from flows.model.names import DEFAULT_TEMPLATE, SHEET, fill_name, template_fields, with_sweep
+from flows.model.names import DEFAULT_TEMPLATE, SHEET, NamedPicture, fill_name, template_fields, with_sweep
 from flows.model.sweep import Layer, TooManyVariants, Variant, variants
 from flows.planning.candidates import Candidate, ResolvedSettings, resolved_settings
-from flows.planning.conflicts import name_problems
+from flows.planning.conflicts import settle_names
 from flows.planning.inputs import Found, stem
+from flows.planning.naming import named, told_apart
+from flows.records.report import Failed
 from flows.text import safe_text
 from stylize_core.errors import SettingsError
 
@@ -25,29 +27,38 @@ NOTHING = Found("", "", Entry("", None, {}, 0))
 
 @dataclass(slots=True)
 class Pairing:
-    """Every pair of a manifest in the order in which to make them; what is wrong; what a user should know."""
+    """Every pair of a manifest in the order in which to make them; what is wrong; what a user should know.
+
+    Attributes:
+        refused: pairs that have no name that could be used.
+    """
 
     candidates: list[Candidate] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    refused: list[Failed] = field(default_factory=list)
 
 
 def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Found]) -> Pairing:
     """Each content with each style, and the explicit pairs; pairs of one style and settings stand together.
 
-    Contents without styles, and styles without contents, are made alone.
+    Contents are made alone in a manifest without styles, and styles in one without contents; a pattern that
+    finds nothing makes nothing.
 
     A picture of an explicit pair that is also listed, once, under contents or styles keeps its name and its
     settings.
     """
     result, resolved = Pairing(), _SettingsOfManifest(manifest)
-    for style in styles or ([NOTHING] if contents else []):
+    contents, styles = told_apart(contents, manifest.name), told_apart(styles, manifest.name)
+    called = [(one, named(one)) for one in contents or ([] if manifest.contents else [NOTHING])]
+    for style in styles or ([NOTHING] if contents and not manifest.styles else []):
         for settings, variant in resolved.of((style.entry.settings, style.entry.sweep)):
-            for content in contents or [NOTHING]:
-                names = _names(manifest, content.name, style.name, variant)
+            for content, content_called in called:
+                names = _names(manifest, content_called, named(style), variant)
                 lines = tuple(filter(None, (content.entry.line, style.entry.line)))
                 candidate = Candidate(names[0], content.uri, style.uri, settings, lines, variant, names[1])
-                result.candidates.append(replace(candidate, blend=style.entry.blend))
+                found = bool(content.searched or style.searched)
+                result.candidates.append(replace(candidate, blend=style.entry.blend, from_search=found))
     explicit = _ExplicitPairs(manifest, resolved, _by_uri(contents), _by_uri(styles))
     for entry in manifest.pairs:
         try:
@@ -56,8 +67,10 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
             result.problems.append(Problem(_below(entry.where, "settings"), str(error), entry.line))
         except _Lacking as error:
             result.problems.append(Problem(entry.where, str(error), entry.line))
-    result.problems += name_problems(result.candidates)
-    result.candidates = _grouped(result.candidates)
+    settled = settle_names(result.candidates)
+    result.problems += settled.problems
+    result.refused += settled.refused
+    result.candidates = _grouped(settled.candidates)
     return result
 
 
@@ -65,9 +78,11 @@ def _below(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
-def _names(manifest: Manifest, content: str, style: str, variant: Variant | None) -> tuple[str, str]:
+def _names(
+    manifest: Manifest, content: NamedPicture | None, style: NamedPicture | None, variant: Variant | None
+) -> tuple[str, str]:
     """The name of a variant by the template, and that of its sheet."""
-    pictures = content or None, style or None
+    pictures = content, style
     if variant is None:
         return fill_name(manifest.name, *pictures), ""
     name = fill_name(manifest.name, *pictures, sweep=variant.label)
@@ -111,7 +126,7 @@ class _ExplicitPairs:
         content, style = _spelled(entry.content), _spelled(entry.style)
         self._check_name(entry)
         as_content, as_style = self.contents.get((content, ()), []), self.styles.get((style, entry.blend), [])
-        style_name = entry.style_name or _name(style, as_style)
+        named_style = NamedPicture(entry.style_name) if entry.style_name else _named(style, as_style)
         if len(as_style) > 1 and not entry.name:
             warnings.append(
                 f"{entry.where} (line {entry.line}): {safe_text(style)} stands under styles "
@@ -131,7 +146,7 @@ class _ExplicitPairs:
                 sheet = with_sweep(entry.name, SHEET) if _has_sheet(self.manifest, variant) else ""
                 names = with_sweep(entry.name, variant.label), sheet
             else:
-                names = _names(self.manifest, _name(content, as_content), style_name, variant)
+                names = _names(self.manifest, _named(content, as_content), named_style, variant)
             name = names[0] if variant or not entry.name else entry.name
             candidate = Candidate(name, content, style, settings, (entry.line,), variant, names[1])
             found.append(replace(candidate, blend=entry.blend, regions=entry.regions))
@@ -141,10 +156,12 @@ class _ExplicitPairs:
         template = self.manifest.name
         if entry.name or template == DEFAULT_TEMPLATE:
             return
-        for role, there in (("content", entry.content), ("style", entry.style)):
-            if not there and role in template_fields(template):
+        used = template_fields(template)
+        roles = (("content", {"content", "stem"}, entry.content), ("style", {"style"}, entry.style))
+        for called, fields_of_role, there in roles:
+            if not there and fields_of_role & used:
                 raise _Lacking(
-                    f"the name {template!r} needs a {role}, and this pair has none; give it a `name`"
+                    f"the name {template!r} needs a {called}, and this pair has none; give it a `name`"
                 )
 
 
@@ -159,10 +176,10 @@ def _by_uri(found: Iterable[Found]) -> dict[tuple[str, Blend[str]], list[Found]]
     return result
 
 
-def _name(uri: str, found: Sequence[Found]) -> str:
+def _named(uri: str, found: Sequence[Found]) -> NamedPicture | None:
     if not uri:
-        return ""
-    return found[0].name if len(found) == 1 else stem(uri)
+        return None
+    return named(found[0]) if len(found) == 1 else NamedPicture(stem(uri), stem=stem(uri))
 
 
 def _grouped(candidates: list[Candidate]) -> list[Candidate]:

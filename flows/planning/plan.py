@@ -7,11 +7,19 @@ costs nothing but its own reading.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flows.errors import ManifestError, Problem
+from flows.errors import (
+    ForeignFile,
+    ManifestError,
+    Problem,
+    StorageTransient,
+    TimedOut,
+    WorkerCrashed,
+    WorkerWedged,
+)
 from flows.manifest.load import MAX_PROBLEMS
 from flows.manifest.model import Manifest
 from flows.manifest.paths import one_spelling
@@ -24,17 +32,20 @@ from flows.planning.candidates import Candidate
 from flows.planning.conflicts import keep_inputs_apart
 from flows.planning.freshness import Assessment, Status, assess, list_output
 from flows.planning.inputs import REMOTE_THREADS, Found, expand, look_up
+from flows.planning.left_out import LeftOut, counted, sentences
 from flows.planning.pairing import pair_up
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
 from flows.records.record import Failure
+from flows.records.report import Failed
 from flows.storage.globs import literal
 from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from stylize_core.image.extras import check_extras
 
-EXAMPLES = 5
-"""How many names a warning about many files gives."""
+_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageTransient)
+MAY_PASS = frozenset({"unfinished", *(error.kind for error in _PASSING)})
+"""Kinds of failures that say nothing about the pair's inputs and settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +69,19 @@ class Plan:
         pairs: pairs of one style and equal settings stand together; the same order every time.
         warnings: what the user should know although nothing is wrong with the manifest.
         sheets: the contact sheets of what is swept.
+        refused: what cannot be made and is not even tried, beside `pairs`: files that a pattern found and
+            nobody can use, and pairs where somebody else's file stands in the result's place.
+        left_out: the files that folders and patterns pass over.
+        replace_foreign: whether results may replace files that are not of this program.
     """
 
     output: str
     pairs: tuple[PlannedPair, ...]
     warnings: tuple[str, ...] = ()
     sheets: tuple[Sheet, ...] = ()
+    refused: tuple[Failed, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    replace_foreign: bool = False
 
     @cached_property
     def todo(self) -> tuple[PlannedPair, ...]:
@@ -72,11 +90,12 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many pairs are planned, done and to do."""
+        """How many pairs are planned, done, to do and refused."""
         return {
-            "planned": len(self.pairs),
+            "planned": len(self.pairs) + len(self.refused),
             "done": len(self.pairs) - len(self.todo),
             "todo": len(self.todo),
+            "refused": len(self.refused),
         }
 
     @property
@@ -92,33 +111,53 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     Contact sheets, which may show pairs of several shards, belong to the whole manifest only.
 
     Raises:
-        ManifestError: a pattern matches nothing, names collide, or results would replace inputs;
-            carries every such problem.
+        ManifestError: a pattern matches nothing, names that the user wrote collide, or results would replace
+            inputs; carries every such problem.
         StorageError: the output or a bucket cannot be reached.
         BadWeights: the installation lacks the built-in weights.
         MissingExtra: it lacks a library that a pair to do needs.
     """
-    contents = expand(manifest.contents, where="contents", output=manifest.output)
-    styles = expand(manifest.styles, where="styles", output=manifest.output)
+    contents = expand(manifest, manifest.contents, where="contents")
+    styles = expand(manifest, manifest.styles, where="styles")
+    listed = [*contents.found, *styles.found]
     pairing = pair_up(manifest, contents.found, styles.found)
-    apart = keep_inputs_apart(pairing.candidates, [*contents.found, *styles.found], manifest.output)
+    apart = keep_inputs_apart(pairing.candidates, listed, manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems, *apart.problems])
     candidates = [candidate for candidate in apart.candidates if shard.holds(candidate.name)]
-    listed = [*contents.found, *styles.found]
     inputs, missing = look_up(_places(listed, candidates), bounds=_bounds(manifest, listed, candidates))
     pairs = [_pair(candidate, inputs) for candidate in candidates]
-    assessments = _assessments(manifest.output, pairs, candidates)
-    told = [*contents.warnings, *styles.warnings, *pairing.warnings, *apart.warnings, *missing]
-    planned = tuple(map(_planned, pairs, assessments))
-    sheets = sheets_of(candidates) if shard == WHOLE else ()
-    plan = Plan(manifest.output, planned, (*told, *_foreign(pairs, assessments)), sheets)
+    planned, foreign, replaced = _assessed(manifest, pairs, candidates)
+    refused = [*contents.refused, *styles.refused, *pairing.refused]
+    left_out = _left_out([*contents.left_out, *styles.left_out, *apart.left_out], candidates)
+    plan = Plan(
+        manifest.output,
+        planned,
+        warnings=(*sentences(left_out), *pairing.warnings, *missing, *replaced),
+        sheets=sheets_of(candidates) if shard == WHOLE else (),
+        refused=(*(one for one in refused if shard.holds(one.name)), *foreign),
+        left_out=left_out,
+        replace_foreign=manifest.replace_foreign,
+    )
     for item in plan.todo:
         check_extras(item.pair.picture_settings)
     return plan
 
 
-def _planned(pair: Pair, found: Assessment) -> PlannedPair:
-    return PlannedPair(pair, found.status, found.reason, found.identity, found.attempts, found.failure)
+def without_failed(plan: Plan) -> Plan:
+    """The plan without the pairs that failed before and would fail again: they are refused, not tried."""
+    hopeless = {
+        one.pair.name: Failed(one.pair.name, one.failure.kind, one.failure.message)
+        for one in plan.todo
+        if one.failure and one.attempts and one.failure.kind not in MAY_PASS
+    }
+    kept = tuple(one for one in plan.pairs if one.pair.name not in hopeless)
+    return replace(plan, pairs=kept, refused=(*plan.refused, *hopeless.values()))
+
+
+def _left_out(left_out: Iterable[LeftOut], candidates: Iterable[Candidate]) -> tuple[LeftOut, ...]:
+    """What no entry takes: what one entry passes over may be another one's picture."""
+    used = {uri for candidate in candidates for uri in candidate.reads}
+    return tuple(item for item in dict.fromkeys(left_out) if item.uri not in used)
 
 
 def _raise_problems(manifest: Manifest, problems: list[Problem]) -> None:
@@ -162,27 +201,39 @@ def _pair(candidate: Candidate, inputs: Mapping[str, Input]) -> Pair:
     )
 
 
-def _assessments(output: str, pairs: Sequence[Pair], candidates: Sequence[Candidate]) -> list[Assessment]:
-    names = {name for pair in pairs for name in (pair.output_name, pair.record_name)}
-    listing = list_output(open_storage(output), names)
+def _assessed(
+    manifest: Manifest, pairs: Sequence[Pair], candidates: Sequence[Candidate]
+) -> tuple[tuple[PlannedPair, ...], list[Failed], list[str]]:
+    """The pairs with what is to be done about them, those that are refused, and a warning about records."""
+    names = {name for pair in pairs for name in (pair.output_name, pair.record_name, *pair.extra_names)}
+    listing = list_output(open_storage(manifest.output), names)
     # Small local files are read fastest one after the other: more threads only queue for Python's lock.
-    threads = REMOTE_THREADS if is_remote(output) else 1
+    threads = REMOTE_THREADS if is_remote(manifest.output) else 1
 
     def assessment(at: int) -> Assessment:
-        return assess(pairs[at], candidates[at].settings, listing)
+        return assess(pairs[at], candidates[at].settings, listing, replace_foreign=manifest.replace_foreign)
 
-    return list(in_threads(assessment, range(len(pairs)), threads=threads))
+    found = list(in_threads(assessment, range(len(pairs)), threads=threads))
+    planned = tuple(
+        PlannedPair(pair, one.status, one.reason, one.identity, one.attempts, one.failure)
+        for pair, one in zip(pairs, found, strict=True)
+        if not one.refused
+    )
+    refused = [
+        Failed(pair.name, ForeignFile.kind, one.refused)
+        for pair, one in zip(pairs, found, strict=True)
+        if one.refused
+    ]
+    return planned, refused, _replaced(pairs, found)
 
 
-def _foreign(pairs: Sequence[Pair], assessments: Sequence[Assessment]) -> list[str]:
-    """One warning for all the files that stand where a record belongs and are none of this version."""
+def _replaced(pairs: Sequence[Pair], assessments: Sequence[Assessment]) -> list[str]:
+    """One warning for all the files that stand where a record belongs and will be replaced."""
     found = [
         f"{pair.record_name} ({assessment.reason})"
         for pair, assessment in zip(pairs, assessments, strict=True)
-        if assessment.foreign
+        if assessment.unreadable and not assessment.refused
     ]
     if not found:
         return []
-    more = f" and {len(found) - EXAMPLES} more" if len(found) > EXAMPLES else ""
-    shown = ", ".join(found[:EXAMPLES]) + more
-    return [f"not a record of this version, ignored; making the pair will replace it: {shown}"]
+    return [f"no record of this version, to be replaced when the pair is made: {counted(found, 'file')}"]

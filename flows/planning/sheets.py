@@ -6,8 +6,7 @@ has to be remembered, and a sheet that somebody deletes comes back.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from flows.errors import NotFound
@@ -16,6 +15,7 @@ from flows.model.sweep import Axes
 from flows.planning.candidates import Candidate, sheet_candidates
 from flows.planning.inputs import stem
 from flows.storage.base import Storage
+from stylize_core.image.facts import embedded_facts
 
 ONE_ROW = 6
 """Values of a single swept setting that stand in one row; more are broken into rows of even length."""
@@ -33,32 +33,9 @@ def is_current(job: SheetJob, storage: Storage) -> bool:
         StorageError: it could not be read.
     """
     try:
-        return embedded_digest(storage.read(job.sheet.name)) == job.digest
+        return embedded_facts(storage.read(job.sheet.name)).get(DIGEST_FACT) == job.digest
     except NotFound:
         return False
-
-
-def embedded_digest(data: bytes) -> str:
-    """The digest that a sheet carries; empty where the bytes are no sheet.
-
-    Pillow could read it as well, but would cost a run with nothing to do the import of torch.
-    """
-    for name, body in _png_chunks(data):
-        if name == b"iTXt" and body.startswith(b"stylize\0\0\0"):
-            try:
-                facts = json.loads(body.rpartition(b"\0")[2])["stylize"]
-                return str(facts[DIGEST_FACT])
-            except (ValueError, KeyError, TypeError):
-                return ""
-    return ""
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 8 if data.startswith(b"\x89PNG\r\n\x1a\n") else len(data)
-    while at + 12 <= len(data):
-        length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        yield name, data[at + 8 : at + 8 + length]
-        at += 12 + length
 
 
 def _sheet(candidate: Candidate, shown: Sequence[Candidate]) -> Sheet:

@@ -7,7 +7,8 @@ from typing import Any
 
 from flows.errors import StorageError
 from flows.model.sheet import Cell, Sheet, SheetJob
-from flows.planning.plan import EXAMPLES, Plan, PlannedPair
+from flows.planning.left_out import EXAMPLES
+from flows.planning.plan import Plan, PlannedPair
 from flows.planning.sheets import is_current
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage

@@ -36,11 +36,12 @@ class UnreadableRecord(ValueError):
 
     Attributes:
         newer: the record is sound, but a newer version of the program wrote it.
+        damaged: it begins as our records do, or is empty as after a power cut; nobody else loses it.
     """
 
-    def __init__(self, reason: str, *, newer: bool = False) -> None:
+    def __init__(self, reason: str, *, newer: bool = False, damaged: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.newer = reason, newer
+        self.reason, self.newer, self.damaged = reason, newer, damaged
 
 
 def versions() -> dict[str, str]:
@@ -198,7 +199,8 @@ class Record(_Section):
             UnreadableRecord: anything else, every proper beginning of a record included.
         """
         if not data.endswith(b"}\n"):
-            raise UnreadableRecord("it is cut short" if data else "it is empty")
+            reason = "it is cut short" if data else "it is empty"
+            raise UnreadableRecord(reason, damaged=_begins_like_ours(data))
         try:
             record = cls.model_validate_json(data)
         except ValidationError as error:
@@ -235,7 +237,14 @@ def _unreadable(data: bytes, error: ValidationError) -> UnreadableRecord:
         return _other_version(version)
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    return UnreadableRecord(safe_text(": ".join(filter(None, (place, first["msg"]))), 200))
+    reason = safe_text(": ".join(filter(None, (place, first["msg"]))), 200)
+    return UnreadableRecord(reason, damaged=_begins_like_ours(data))
+
+
+def _begins_like_ours(data: bytes) -> bool:
+    """Whether `to_bytes` may have begun so: its keys are sorted."""
+    start = b'{\n "animation": '
+    return data.startswith(start) or start.startswith(data)
 
 
 def _other_version(version: int) -> UnreadableRecord:

@@ -21,7 +21,7 @@ End = Literal["finished", "stopped", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A pair that has a record saying why there is no picture."""
+    """A pair without a picture, or a file that no pair can be made of, and why."""
 
     name: str
     kind: str
@@ -100,6 +100,15 @@ class Report:
         if self.end == "stopped" or self.left:
             return STOPPED_EARLY
         return SOME_FAILED if self.failed else ALL_DONE
+
+    @staticmethod
+    def is_report(data: bytes) -> bool:
+        """Whether these bytes are a report of some version, or the beginning of one."""
+        try:
+            found = json.loads(data)
+        except ValueError:
+            return b'{\n "devices": '.startswith(data[:13])
+        return isinstance(found, dict) and "report_version" in found
 
     def to_bytes(self) -> bytes:
         """Stable JSON."""

@@ -19,7 +19,8 @@ from flows.manifest.model import Manifest
 from flows.model.events import Listener
 from flows.model.pair import Job, Outcome
 from flows.model.shard import WHOLE, Shard
-from flows.planning.plan import Plan, make_plan
+from flows.planning.plan import Plan, make_plan, without_failed
+from flows.records.ownership import may_replace_report
 from flows.records.report import REPORT_NAME, End, Report, RunFacts, Tally, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.sheets import make_sheets
@@ -40,6 +41,7 @@ def run_shard(
     device: str | None = None,
     workers: int | None = None,
     budget: Budget = UNLIMITED,
+    skip_failed: bool = False,
     listener: Listener,
     engine: Engine | None = None,
 ) -> Report:
@@ -52,6 +54,8 @@ def run_shard(
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`; None for the manifest's.
         workers: how many workers; None for one per device, on the CPU for what `cpu_workers` says.
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
+        skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
+            count as failed.
         listener: told of every step.
         engine: None for worker processes on this machine.
 
@@ -64,6 +68,7 @@ def run_shard(
     began = Beginning()
     with StopSignals() as signals, _held(open_storage(manifest.output), listener) as storage:
         plan = make_plan(manifest, shard=shard)
+        plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
             listener.note(f"warning: {warning}")
         engine = engine or LocalEngine(on_progress=listener.pair_progress, note=listener.note)
@@ -73,7 +78,8 @@ def run_shard(
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
-                return _reported(run.report(manifest, began), storage, listener)
+                report = run.report(manifest, began)
+                return _reported(report, storage, listener, replace_foreign=plan.replace_foreign)
         finally:
             engine.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
@@ -101,9 +107,12 @@ class Run:
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
         """Start the workers, check all weights before any pair depends on them, and do the pairs."""
+        if wanted := len(self._plan.todo) + len(self._plan.refused):
+            self._listener.expect(wanted)
+        for one in self._plan.refused:
+            self._settle(Outcome(one.name, "failed", one.kind, one.message))
         if not self._plan.todo:
             return
-        self._listener.expect(len(self._plan.todo))
         self._busy = True
         with suppress(WorkerStopped):
             self._devices = self._engine.start(_workers_for(self._plan, manifest, device, workers))
@@ -112,7 +121,11 @@ class Run:
             for outcome in self._engine.outcomes(_jobs(self._plan, manifest)):
                 self._settle(outcome)
         self._busy = False
-        if self._enough and not self.stopped and self.tally.ended < len(self._plan.todo):
+        if (
+            self._enough
+            and not self.stopped
+            and self.tally.ended < len(self._plan.todo) + len(self._plan.refused)
+        ):
             self._end, self._reason = "stopped", self._enough
 
     @property
@@ -142,8 +155,8 @@ class Run:
         facts = RunFacts(
             manifest=manifest.source,
             output=self._plan.output,
-            planned=len(self._plan.pairs),
-            done_before=len(self._plan.pairs) - len(self._plan.todo),
+            planned=self._plan.counts["planned"],
+            done_before=self._plan.counts["done"],
             end=self._end,
             reason=self._reason,
             devices=self._devices,
@@ -211,13 +224,15 @@ def _networks(plan: Plan) -> Iterator[StyleSettings]:
     yield from found.values()
 
 
-def _reported(report: Report, storage: Storage, listener: Listener) -> Report:
+def _reported(report: Report, storage: Storage, listener: Listener, *, replace_foreign: bool) -> Report:
     """The report, written beside the pictures; a report that cannot be written is said.
 
     A run that had nothing to do leaves the report of the last one that had.
     """
     try:
-        if report.planned > report.done_before or storage.stat(REPORT_NAME) is None:
+        if not may_replace_report(storage) and not replace_foreign:
+            listener.note(f"{storage.uri(REPORT_NAME)} is no report of stylize, so none is written")
+        elif report.planned > report.done_before or storage.stat(REPORT_NAME) is None:
             storage.write(REPORT_NAME, report.to_bytes(), content_type="application/json")
     except BatchError as error:
         known = error.fatal and report.end != "finished"
@@ -227,4 +242,4 @@ def _reported(report: Report, storage: Storage, listener: Listener) -> Report:
 
 def _jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
     for p in plan.todo:
-        yield Job(p.pair, plan.output, p.identity, p.attempts, manifest.timeout_s)
+        yield Job(p.pair, plan.output, p.identity, p.attempts, manifest.timeout_s, plan.replace_foreign)

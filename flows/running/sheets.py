@@ -26,8 +26,8 @@ def make_sheets(
     planned = {one.pair.name: one for one in plan.pairs}
     for sheet in plan.sheets:
         try:
-            cells = tuple(_cell(planned.get(name), tally, storage) for name in sheet.pairs)
-            if _drawn(SheetJob(plan.output, sheet, cells), engine, storage):
+            cells = tuple(_cell(name, planned.get(name), tally, storage) for name in sheet.pairs)
+            if _drawn(SheetJob(plan.output, sheet, cells, plan.replace_foreign), engine, storage):
                 note(f"contact sheet {safe_text(sheet.name)}")
         except WorkerStopped:
             return
@@ -40,12 +40,12 @@ def _drawn(job: SheetJob, engine: Engine, storage: Storage) -> bool:
     return not is_current(job, storage) and engine.make_sheet(job)
 
 
-def _cell(planned: PlannedPair | None, tally: Tally, storage: Storage) -> Cell:
+def _cell(name: str, planned: PlannedPair | None, tally: Tally, storage: Storage) -> Cell:
     """What a sheet shows of a pair."""
+    if kind := tally.kinds.get(name):
+        return Cell(words=f"failed: {kind}")
     if planned is None or planned.status == "done":
         return cell_of(planned)
     pair = planned.pair
-    if kind := tally.kinds.get(pair.name):
-        return Cell(words=f"failed: {kind}")
     record = read_record(storage, pair.record_name)
     return Cell(record.identity, pair.output_name) if record and record.output else Cell(words="not made")

@@ -23,7 +23,7 @@ class Status:
     """What there is of a plan.
 
     Attributes:
-        failed: pairs whose last try left a record saying why.
+        failed: what cannot even be tried, and pairs whose last try left a record saying why.
         holder: the run that holds the output now.
         last_report: what the last run wrote about itself; empty if there is none.
     """
@@ -78,7 +78,7 @@ def look(manifest: Manifest) -> Status:
         for planned in plan.todo
         if planned.failure
     )
-    return Status(plan, failed, current_holder(storage), _last_report(storage))
+    return Status(plan, (*plan.refused, *failed), current_holder(storage), _last_report(storage))
 
 
 def _last_report(storage: Storage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import translate
 from functools import lru_cache
 
@@ -59,6 +59,24 @@ def part_matches(part: str, name: str) -> bool:
     return _compiled(part).match(name) is not None
 
 
+def loosened(part: str) -> tuple[str, ...]:
+    """Parts of patterns that take what `part` takes with any suffix or none, and with letters in any case.
+
+    >>> loosened("IMG_*.jpg")
+    ('[Ii][Mm][Gg]_*', '[Ii][Mm][Gg]_*.*')
+    """
+    without = re.sub(r"\.[^.\[\]]*$", "", part) or part
+    pieces = re.split(r"(\[.[^\]]*\])", without)  # letters that stand in brackets stay as they are
+    anyhow = "".join(p if at % 2 else re.sub(r"[^\W\d_]", _either_case, p) for at, p in enumerate(pieces))
+    return anyhow, anyhow + ".*"
+
+
+def _either_case(match: re.Match[str]) -> str:
+    letter = match.group()
+    cases = {letter.lower(), letter.upper()}
+    return "".join(("[", *sorted(cases), "]")) if all(len(case) == 1 for case in cases) else letter
+
+
 def path_matches(parts: Sequence[str], names: Sequence[str]) -> bool:
     """Whether the path of a file below the pattern's folder fits the pattern.
 
@@ -84,29 +102,31 @@ def _after(parts: Sequence[str], at: int, name: str) -> Iterator[int]:
     yield from _after(parts, at + 1, name)
 
 
-def find_files(folder: str, parts: Sequence[str]) -> Iterator[str]:
+def find_files(folder: str, parts: Sequence[str], *, unreadable: Callable[[OSError], None]) -> Iterator[str]:
     """The regular files, or links to them, below a local folder that fit; some perhaps more than once.
 
     `**` does not follow links to folders, because they could lead round in circles.
 
-    Raises:
-        OSError: a folder that may hold matches cannot be listed. One that does not exist holds none.
+    Args:
+        unreadable: told of each folder that may hold matches and cannot be listed; the others are searched.
+            One that does not exist holds none.
     """
     part, rest = parts[0], tuple(parts[1:])
     if part == "**":
-        yield from find_files(folder, rest or ("*",))
-    for entry in _entries(folder):
+        yield from find_files(folder, rest or ("*",), unreadable=unreadable)
+    for entry in entries_of(folder, unreadable=unreadable):
         if part == "**":
             if part_matches("*", entry.name) and entry.is_dir(follow_symlinks=False):
-                yield from find_files(entry.path, parts)
+                yield from find_files(entry.path, parts, unreadable=unreadable)
         elif part_matches(part, entry.name):
-            if rest and _is_folder(entry):
-                yield from find_files(entry.path, rest)
+            if rest and is_folder(entry):
+                yield from find_files(entry.path, rest, unreadable=unreadable)
             elif not rest and _may_be_file(entry):
                 yield entry.path
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link in a circle
@@ -121,11 +141,15 @@ def _may_be_file(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def entries_of(folder: str, *, unreadable: Callable[[OSError], None]) -> list[os.DirEntry[str]]:
+    """What a local folder holds: nothing where there is none, or where `unreadable` is told of it."""
     try:
         with os.scandir(folder or "/") as entries:
             return list(entries)
     except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        unreadable(error)
         return []
 
 

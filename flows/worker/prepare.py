@@ -5,6 +5,7 @@ from __future__ import annotations
 from flows.model.identity import Ingredients, identity, ingredients_of
 from flows.model.pair import Input, Job
 from flows.model.regions import roles
+from flows.records.ownership import refuse_foreign
 from flows.records.record import Record
 from flows.records.store import read_record, why_not_done
 from flows.storage.opening import open_storage
@@ -32,6 +33,8 @@ def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
     log.ingredients = ingredients = _ingredients(task)
     if made_before := _record_of_this_picture(task.job, ingredients):
         return DoneBefore(task, made_before)
+    if not task.job.replace_foreign:  # the plan has looked already, but some time ago
+        refuse_foreign(open_storage(task.job.output), pair)
     return Prepared(task, content, styles, regions, init, ingredients)
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from torch import Tensor
 
-from flows.errors import BatchError
+from flows.errors import BatchError, ForeignFile
 from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
 from flows.records.record import Failure, Output, Record, failed_record, versions
@@ -111,6 +111,8 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
     kind, message = described(error)
     if isinstance(error, BatchError) and error.fatal:
         return _outcome(task, "failed", kind, message, fatal=True)
+    if isinstance(error, ForeignFile):  # nothing of ours may stand there, a record least of all
+        return _outcome(task, "failed", kind, message)
     failure = Failure(kind=kind, message=message, attempts=task.job.attempts + 1, phase=task.log.phase)
     try:
         replace_record(_storage(task), task.job.pair.record_name, _failed(task, failure))

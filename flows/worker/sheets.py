@@ -8,6 +8,7 @@ from importlib.metadata import version
 from torch import Tensor
 
 from flows.model.sheet import DIGEST_FACT, Cell, SheetJob
+from flows.records.ownership import refuse_foreign_file
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.worker import link
@@ -28,6 +29,7 @@ def make_sheet(job: SheetJob) -> bool:
     Raises:
         StorageError: a picture could not be read, or the sheet not written.
         BadImage: what stands in a picture's place is none.
+        ForeignFile: somebody else's file stands in the sheet's place.
     """
     storage, sheet = open_storage(job.output), job.sheet
     px = thumbnail_px(len(job.cells), columns=sheet.columns)
@@ -44,6 +46,8 @@ def make_sheet(job: SheetJob) -> bool:
         captions=sheet.captions,
         title=sheet.title,
     )
+    if not job.replace_foreign:
+        refuse_foreign_file(storage, sheet.name)
     data = encode_picture(image, alpha=None, settings=PictureSettings(), facts=_facts(job))
     storage.write(sheet.name, data, content_type="image/png")
     return True

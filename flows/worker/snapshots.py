@@ -149,14 +149,10 @@ class SnapshotWriter:
 
     def _write(self, name: str, data: bytes, kind: str) -> Extra:
         if not self._announced:
-            self._announce(self._names())
+            self._announce(self._pair.extra_names)
             self._announced = True
         self._storage.write(name, data, content_type=kind)
         return Extra(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-    def _names(self) -> tuple[str, ...]:
-        snapshots = (self._pair.snapshot_name(step) for step in self._pair.snapshot_steps)
-        return (*snapshots, self._pair.animation_name) if self._film else tuple(snapshots)
 
 
 def film_steps(pair: Pair) -> range:

@@ -1,0 +1,159 @@
+"""Which files are ours: every picture and film says so inside, and a record speaks for those beside it.
+
+What is ours is never taken as an input that somebody's pattern happens to find, and may be replaced; what is
+somebody else's is never replaced unless the manifest allows it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Container, Iterator
+from pathlib import Path, PurePosixPath
+
+from flows.errors import ForeignFile, NotFound, StorageError
+from flows.model.pair import Pair
+from flows.records.record import Record, UnreadableRecord
+from flows.records.report import REPORT_NAME, Report
+from flows.records.store import load_record
+from flows.storage.base import Storage
+from flows.storage.location import is_remote
+from flows.storage.opening import read_uri
+from stylize_core.image.facts import MAX_FACTS_BYTES, embedded_facts
+
+SIDECAR = ".json"
+"""The suffix of records and reports, and of no picture."""
+
+_NUMBER = re.compile(r"\.[0-9]{4,}$")
+_PEEK_BYTES = 2 * MAX_FACTS_BYTES
+"""How much of a file's beginning and end is searched: facts stand before the pixels or behind them."""
+
+
+def is_recorded(uri: str, *, listed: Container[str] | None = None) -> bool:
+    """Whether a record beside a file speaks of it.
+
+    Args:
+        listed: every URI of its object store that may lie beside it; None to look there.
+    """
+    return any(
+        _speaks_of(record, uri) for record in _records_beside(uri) if listed is None or record in listed
+    )
+
+
+def carries_facts(uri: str) -> bool:
+    """Whether a picture or film says that this program made it, for whichever manifest.
+
+    A local file is searched where facts stand; an object is read whole. What cannot be read is not ours:
+    reading it as an input will say why.
+    """
+    if not is_remote(uri):
+        return bool(embedded_facts(_ends_of(uri)))
+    try:
+        return bool(embedded_facts(read_uri(uri)))
+    except StorageError:
+        return False
+
+
+def refuse_foreign(storage: Storage, pair: Pair) -> None:
+    """Raise if the pair would replace a file that is not of this program.
+
+    A damaged record, and whatever a record of the pair speaks of, may be replaced.
+
+    Raises:
+        ForeignFile: naming the file and what to do.
+        StorageError: the output could not be read.
+    """
+    stat = storage.stat(pair.record_name)
+    try:
+        record = None if stat is None else load_record(storage, pair.record_name, size=stat.size)
+    except UnreadableRecord as error:
+        if not error.damaged:
+            raise foreign_record(storage, pair.record_name, error) from None
+        record = None
+    refuse_foreign_files(storage, pair, record)
+
+
+def refuse_foreign_files(
+    storage: Storage, pair: Pair, record: Record | None, present: Container[str] | None = None
+) -> None:
+    """Raise if a picture or film that the pair would replace is not of this program; see `refuse_foreign`.
+
+    Args:
+        record: the pair's, if there is one.
+        present: the names of what there is below the output, if they are known; else each is tried.
+    """
+    known = record.files if record else frozenset()
+    for name in (pair.output_name, *pair.extra_names):
+        if name not in known and (present is None or name in present):
+            refuse_foreign_file(storage, name)
+
+
+def refuse_foreign_file(storage: Storage, name: str) -> None:
+    """Raise if a file is there that does not say that this program made it.
+
+    Raises:
+        ForeignFile: naming the file and what to do.
+        StorageError: it could not be read.
+    """
+    try:
+        ours = bool(embedded_facts(storage.read(name)))
+    except NotFound:
+        return
+    if not ours:
+        raise _foreign(storage, name, "stylize did not make it")
+
+
+def foreign_record(storage: Storage, name: str, error: UnreadableRecord) -> ForeignFile:
+    """The error about somebody else's file where a record goes."""
+    return _foreign(storage, name, error.reason if error.newer else "it is no record of stylize")
+
+
+def _foreign(storage: Storage, name: str, why: str) -> ForeignFile:
+    return ForeignFile(
+        f"{storage.uri(name)} stands where a result goes, and {why}; move it away, choose another "
+        "`name:` or `output:`, or allow it with `foreign_files: replace`"
+    )
+
+
+def may_replace_report(storage: Storage) -> bool:
+    """Whether a report of ours is there, or nothing at all.
+
+    Raises:
+        StorageError: it could not be read.
+    """
+    try:
+        return Report.is_report(storage.read(REPORT_NAME))
+    except NotFound:
+        return True
+
+
+def _records_beside(uri: str) -> Iterator[str]:
+    """Where the record of a picture, and that of a snapshot, would lie."""
+    folder, slash, name = uri.rpartition("/")
+    stem = PurePosixPath(name).stem
+    yield folder + slash + stem + SIDECAR
+    if _NUMBER.search(stem):
+        yield folder + slash + _NUMBER.sub("", stem) + SIDECAR
+
+
+def _speaks_of(record_uri: str, uri: str) -> bool:
+    if not is_remote(record_uri) and not os.path.exists(record_uri):  # noqa: PTH110  asked for every file
+        return False
+    try:
+        record = Record.parse(read_uri(record_uri))
+    except (StorageError, UnreadableRecord):
+        return False
+    return any(uri.endswith("/" + file) for file in record.files)
+
+
+def _ends_of(path: str) -> bytes:
+    """The beginning and the end of a local file; nothing of one that cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(_PEEK_BYTES)
+            if len(start) == _PEEK_BYTES and file.seek(0, os.SEEK_END) > _PEEK_BYTES:
+                file.seek(-_PEEK_BYTES, os.SEEK_END)
+                start += file.read()
+            return start
+    except OSError:
+        return b""
