@@ -40,7 +40,7 @@ def print_plan(planned: Plan) -> None:
         console.print(safe_text(f"warning: {warning}"), markup=False, highlight=False)
     counts = planned.counts
     pairs = "pair" if counts["planned"] == 1 else "pairs"
-    refused = f", {counts['refused']} refused" if planned.refused else ""
+    refused = f", {len(planned.refused)} refused" if planned.refused else ""
     line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do{refused}"
     line += f", in {planned.output}"
     console.print(safe_text(line), markup=False, highlight=False)

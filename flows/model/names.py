@@ -85,7 +85,7 @@ def safe_name(name: str) -> str:
     """
     if check_name(name) is None:
         return name
-    *folders, last = (_safe_part(part) for part in name.split("/") if part)
+    *folders, last = (_safe_part(part) for part in name.split("/") if part) if name.strip("/") else ("_",)
     return "/".join((*folders, with_hash(last, name)))
 
 
@@ -113,8 +113,8 @@ def check_template(template: str) -> str | None:
         return f"{error}; write {{{{ for a brace that is meant as such"
     for _, name, spec, conversion in parts:
         if name is not None and (name not in TEMPLATE_FIELDS or spec or conversion):
-            fields = ", ".join(f"{{{field}}}" for field in TEMPLATE_FIELDS)
-            return f"only {fields} may stand in braces, with nothing else between them"
+            *fields, last = (f"{{{field}}}" for field in TEMPLATE_FIELDS)
+            return f"only {', '.join(fields)} and {last} may stand in braces, with nothing else between them"
     return check_name(fill_name(template, NamedPicture("c", "f", "c"), NamedPicture("s")))
 
 

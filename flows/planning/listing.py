@@ -136,8 +136,11 @@ def _names(uri: str) -> list[str]:
 
 def _list_folder(folder: str, parts: Sequence[str], *, whole_folder: bool) -> Listing:
     found = Listing(folder)
-    note = found.unreadable.append
-    paths = sorted(set(find_files(folder, parts, unreadable=note)))
+    unreadable: dict[str, OSError] = {}  # `**` looks into a folder more than once
+    paths = sorted(
+        set(find_files(folder, parts, unreadable=lambda e: unreadable.update({str(e.filename): e})))
+    )
+    found.unreadable += unreadable.values()
     found.matches = dict.fromkeys(paths, "")
     if whole_folder:
         inside = (e for e in entries_of(folder, unreadable=lambda _: None) if part_matches("*", e.name))

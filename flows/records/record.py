@@ -243,8 +243,9 @@ def _unreadable(data: bytes, error: ValidationError) -> UnreadableRecord:
 
 def _begins_like_ours(data: bytes) -> bool:
     """Whether `to_bytes` may have begun so: its keys are sorted."""
-    start = b'{\n "animation": '
-    return data.startswith(start) or start.startswith(data)
+    start = b'{"animation":'
+    squeezed = data[: 2 * len(start)].translate(None, b" \n\r\t")
+    return squeezed.startswith(start) or start.startswith(squeezed)
 
 
 def _other_version(version: int) -> UnreadableRecord:

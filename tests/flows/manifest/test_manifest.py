@@ -184,11 +184,28 @@ def test_a_pair_that_takes_its_encoder_from_a_style_is_left_to_the_plan() -> Non
     assert style.content_layers == ("relu4_2",)
 
 
-@pytest.mark.parametrize("word", ["no", "on", "010", "12:30:45", "1.10", "null", "~", "0x10", "2026-01-01"])
+@pytest.mark.parametrize("word", ["no", "on", "010", "12:30:45", "1.10", "null", "0x10", "2026-01-01"])
 def test_text_stays_as_it_is_written(word: str) -> None:
     found = load(f"version: 1\noutput: {word}\npairs: [{{content: {word}, style: {word}, name: {word}}}]\n")
     assert (found.output, found.pairs[0].content) == (f"/jobs/spring/{word}", f"/jobs/spring/{word}")
     assert found.pairs[0].name == word
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [("~", "`~`"), ("~/photos", "`~`"), ("$HOME/a.jpg", "$HOME"), ("photos/${NIGHT}/a.jpg", "${NIGHT}")],
+)
+def test_what_a_shell_would_expand_is_refused_with_a_remedy(written: str, word: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(f"version: 1\noutput: '{written}'\npairs: [{{content: '{written}', style: a.jpg, name: a}}]\n")
+    assert [problem.where for problem in caught.value.problems] == ["output", "pairs[0].content"]
+    assert all(f"{word}" in str(p) and "not expanded; write" in str(p) for p in caught.value.problems)
+
+
+@pytest.mark.parametrize("name", ["./~", "./$HOME", "cash$money.jpg", "a~b", "~user"])
+def test_letters_that_a_shell_would_leave_alone_are_letters(name: str) -> None:
+    found = load(f"version: 1\noutput: o\npairs: [{{content: '{name}', style: a.jpg, name: a}}]\n")
+    assert found.pairs[0].content == f"/jobs/spring/{name.removeprefix('./')}"
 
 
 @pytest.mark.parametrize(

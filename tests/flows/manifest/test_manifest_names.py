@@ -12,9 +12,12 @@ from flows.manifest.load import load_manifest
 from flows.model.names import (
     MAX_NAME_BYTES,
     MAX_PART_BYTES,
+    NamedPicture,
     check_name,
     check_template,
     fill_name,
+    normalised,
+    safe_name,
     template_fields,
 )
 
@@ -94,13 +97,13 @@ def test_an_accepted_name_stays_below_the_output_and_fits_a_file_system(name: st
 
 @given(st.text(), st.text())
 def test_whatever_stands_in_file_names_is_put_in_as_it_is(content: str, style: str) -> None:
-    filled = fill_name("{content}__{style}", content, style)
+    filled = fill_name("{content}__{style}", NamedPicture(content), NamedPicture(style))
     assert filled == unicodedata.normalize("NFC", f"{content}__{style}")
 
 
 def test_doubled_braces_are_braces() -> None:
     assert check_template("{{{content}}}") is None
-    assert fill_name("{{{content}}}", "{style}", "wave") == "{{style}}"
+    assert fill_name("{{{content}}}", NamedPicture("{style}"), NamedPicture("wave")) == "{{style}}"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,21 @@ def test_doubled_braces_are_braces() -> None:
 )
 def test_a_template_that_does_more_than_name_the_two_pictures_is_refused(template: str) -> None:
     assert check_template(template)
+
+
+def test_the_folders_of_a_content_are_mirrored_where_there_are_any() -> None:
+    template = "{folder}/{stem}__{style}"
+    deep, flat = NamedPicture("hero", "2024/may", "DSC_1"), NamedPicture("hero", "", "DSC_1")
+    assert fill_name(template, deep, NamedPicture("wave")) == "2024/may/DSC_1__wave"
+    assert fill_name(template, flat, NamedPicture("wave")) == "DSC_1__wave"
+
+
+@given(st.text())
+def test_a_safe_name_can_be_used_and_is_the_name_itself_wherever_that_can_be(name: str) -> None:
+    safe = safe_name(normalised(name))
+    assert (safe == normalised(name)) == (check_name(normalised(name)) is None)
+    assert check_name(safe) is None or len(name.encode("utf-8", "replace")) > 200
+    assert safe == safe_name(normalised(name))
 
 
 def test_the_fields_of_a_template_are_known() -> None:

@@ -49,7 +49,10 @@ def test_a_manifest_without_a_sweep_has_none_and_would_have_sheets() -> None:
         ("sweep: {style_layers: [[relu1_1], [relu9_1]]}", "sweep.style_layers[1]: 'relu9_1' is not accepted"),
         ("settings: {size: 64}\nsweep: {size: [64]}", "line 6: sweep.size: `size` stands under `settings:`"),
         ("sheet: yes", "sheet: 'yes' is not accepted; it must be true or false"),
-        ("sweep: {seed: [1, 2]}\nname: '{content}_{seed}'", "only {content}, {style} and {sweep} may stand"),
+        (
+            "sweep: {seed: [1, 2]}\nname: '{content}_{seed}'",
+            "only {content}, {style}, {sweep}, ",
+        ),
     ],
 )
 def test_a_wrong_sweep_is_refused_at_the_very_value(sweep: str, said: str) -> None:

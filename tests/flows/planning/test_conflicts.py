@@ -6,12 +6,17 @@ import pytest
 
 from flows.errors import ManifestError
 from flows.manifest.load import load_manifest
+from flows.planning.left_out import LeftOut
 from flows.planning.plan import Plan, make_plan
+from stylize_core.image.facts import facts_text
 
 
-def write(path: Path) -> None:
+def write(path: Path, data: bytes | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(path.name.encode())
+    path.write_bytes(path.name.encode() if data is None else data)
+
+
+OURS = facts_text({"stylize:name": "a__x"}).encode()
 
 
 @pytest.fixture
@@ -83,21 +88,35 @@ def test_a_picture_to_start_from_is_an_input_too(home: Path) -> None:
 def test_a_result_whose_record_was_never_written_does_not_stop_the_next_run(home: Path) -> None:
     entries = "contents: ['**/*.png']\nstyles: [art/x.png]"
     fresh = names(plan_of(home, output="out", entries=entries))
-    write(home / "out/a__x.png")
+    write(home / "out/a__x.png", OURS)
     plan = plan_of(home, output="out", entries=entries)
     assert names(plan) == fresh
     assert {p.pair.name: p.reason for p in plan.pairs}["a__x"] == "picture without a record"
-    assert plan.warnings == (f"{home}/out/a__x.png: left out, because it lies where this run puts a result",)
+    assert plan.left_out == (LeftOut(f"{home}/out/a__x.png", "ours"),)
+
+
+@pytest.mark.parametrize("entry", ["'in/*.png'", "in/", "'**/*.png'"])
+def test_a_foreign_picture_where_a_result_goes_is_no_input_and_costs_its_own_pair_alone(
+    home: Path, entry: str
+) -> None:
+    write(home / "in/a__x.png")
+    plan = plan_of(home, output="in", entries=f"contents: [{entry}]\nstyles: [art/x.png]\nexclude: [art]")
+    assert names(plan) == ["b__x"]
+    assert plan.left_out[0] == LeftOut(f"{home}/in/a__x.png", "in the way")
+    (refused,) = plan.refused
+    assert (refused.name, refused.kind) == ("a__x", "foreign_file")
+    assert "stylize did not make it" in refused.message
 
 
 def test_snapshots_and_animations_among_the_inputs_are_left_out_like_results(home: Path) -> None:
     for name in ("in/a__x.0020.png", "in/a__x.gif", "in/b__x.12345.png"):
-        write(home / name)
+        write(home / name, OURS)
     text = "version: 1\noutput: in\nsettings: {encoder: vgg19, snapshot_every: 20, animation: gif}\n"
     entries = "contents: ['in/*']\nstyles: [art/x.png]"
     plan = make_plan(load_manifest(home / "m.yaml", text=text + entries))
     assert names(plan) == ["a__x", "b__x"]
-    assert len([said for said in plan.warnings if "left out, because it lies where" in said]) == 3
+    assert [item.why for item in plan.left_out] == ["ours"] * 3
+    assert "left out 3 files" in plan.warnings[0]
 
 
 def test_numbered_pictures_are_inputs_like_others_where_there_are_no_snapshots(home: Path) -> None:

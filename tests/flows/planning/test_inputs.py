@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from object_store import ObjectStore
 
 from flows.errors import StorageFatal
-from flows.manifest.model import Entry
+from flows.manifest.model import Entry, Manifest
 from flows.model.identity import Ingredients
 from flows.planning.inputs import Expansion, expand, look_up
 from flows.records.record import Output, Record
+from stylize_core.image.facts import facts_text
 
 NOWHERE = "/nowhere/out"
+OURS = facts_text({"stylize:name": "a picture of ours"}).encode()
 
 
 def write(path: Path, data: bytes = b"pixels") -> str:
@@ -26,8 +30,24 @@ def entry(image: object, *, name: str | None = None, line: int = 7, **settings: 
     return Entry(str(image), name, settings, line)
 
 
-def contents(*entries: Entry, output: str = NOWHERE) -> Expansion:
-    return expand(entries, where="contents", output=output)
+def contents(*entries: Entry, output: str = NOWHERE, **keys: Any) -> Expansion:
+    manifest = Manifest(
+        source="/m.yaml",
+        folder="/",
+        output=output,
+        name="",
+        contents=entries,
+        styles=(),
+        pairs=(),
+        settings={},
+        **keys,
+    )
+    return expand(manifest, entries, where="contents")
+
+
+def left_out(expansion: Expansion) -> dict[str, str]:
+    """The reason for each file's name."""
+    return {Path(item.uri).name: item.why for item in expansion.left_out}
 
 
 def names(expansion: Expansion) -> list[str]:
@@ -66,14 +86,6 @@ def test_a_folder_stands_for_the_pictures_in_it(tmp_path: Path, ending: str) -> 
 def test_a_folder_without_pictures_is_a_problem(tmp_path: Path) -> None:
     write(tmp_path / "notes.txt")
     assert "holds no pictures" in str(contents(entry(tmp_path)).problems[0])
-
-
-def test_a_name_among_the_results_that_is_no_text_is_a_problem_of_the_manifest(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    Path(os.fsdecode(os.fsencode(tmp_path / "out") + b"/bad\xff.png")).write_bytes(b"x")
-    entry = Entry(f"{tmp_path}/out/*.png", None, {}, 3)
-    (problem,) = expand([entry], where="contents", output=f"{tmp_path}/out").problems
-    assert "is not UTF-8; rename the file" in str(problem)
 
 
 def test_a_pattern_that_matches_nothing_is_a_problem_with_its_line(tmp_path: Path) -> None:
@@ -115,25 +127,132 @@ def test_a_picture_under_another_name_or_other_settings_is_another_one(tmp_path:
     assert names(contents(entry(wave), strong, soft, strong)) == ["wave", "strong", "soft"]
 
 
-def test_earlier_results_in_the_output_are_no_inputs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["out", ".", "elsewhere"])
+def test_what_this_program_made_is_no_input_whichever_manifest_it_is_of(tmp_path: Path, output: str) -> None:
     write(tmp_path / "photo.png")
     write(tmp_path / "photo.json", b'{"label": "cat"}')
-    write(tmp_path / "out" / "photo__wave.png")
-    write(tmp_path / "out" / "photo__wave.json", record_of("photo__wave.png"))
+    write(tmp_path / "out" / "recorded.png")
+    write(tmp_path / "out" / "recorded.json", record_of("recorded.png"))
+    write(tmp_path / "out" / "alone.png", OURS)
+    write(tmp_path / "out" / "report.json", b"{}")
     write(tmp_path / "out" / "stray.png")
-    for output in (tmp_path / "out", tmp_path):
-        expansion = contents(entry(tmp_path / "**/*.png"), output=str(output))
-        assert names(expansion) == ["stray", "photo"]
-        assert "left out 1 earlier result" in expansion.warnings[0]
+    expansion = contents(entry(tmp_path / "**"), output=str(tmp_path / output))
+    assert names(expansion) == ["stray", "photo"]
+    assert left_out(expansion) == {
+        "recorded.png": "ours", "alone.png": "ours",
+        "photo.json": "no picture", "recorded.json": "no picture", "report.json": "no picture",
+    }  # fmt: skip
 
 
-def test_a_file_name_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
+def test_a_result_that_is_named_in_full_is_an_input(tmp_path: Path) -> None:
+    made = write(tmp_path / "out/made.png", OURS)
+    assert names(contents(entry(made), entry(tmp_path / "out/*.png"))) == ["made"]
+
+
+def test_facts_behind_many_pixels_are_found_too(tmp_path: Path) -> None:
+    write(tmp_path / "made.webp", b"RIFF" + bytes(500_000) + OURS)
+    assert left_out(contents(entry(tmp_path / "*.webp"), allow_empty=True)) == {"made.webp": "ours"}
+
+
+def test_only_folders_that_hold_results_are_looked_into_in_a_bucket(object_store: ObjectStore) -> None:
+    for key in ("in/a.jpg", "in/b.jpg", "in/b.json", "out/report.json", "out/x.jpg"):
+        object_store.put(key, b"pixels")
+    object_store.put("out/y.jpg", OURS)
+    object_store.put("in/c.jpg", b"pixels")
+    object_store.put("in/c.json", record_of("c.jpg"))
+    object_store.hits.clear()
+    expansion = contents(entry(f"{object_store.root}/**/*.jpg"))
+    assert names(expansion) == ["a", "b", "x"]
+    assert ("GET", "out/x.jpg") in object_store.hits
+    assert left_out(expansion) == {"y.jpg": "ours", "c.jpg": "ours"}
+
+
+def test_a_file_name_that_is_no_text_costs_its_own_pairs_alone(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb"):  # noqa: PTH123
         pass
+    write(tmp_path / "good.jpg")
     expansion = contents(entry(tmp_path / "*.jpg"))
-    assert "not UTF-8" in expansion.problems[0].message
-    assert expansion.problems[0].message.isprintable()
-    assert not expansion.found
+    (refused,) = expansion.refused
+    assert (refused.kind, names(expansion), expansion.problems) == ("bad_name", ["good"], [])
+    assert "not UTF-8; rename the file" in refused.message
+    assert refused.name.isprintable()
+
+
+def test_a_folder_says_what_it_passes_over(tmp_path: Path) -> None:
+    for name in (
+        "a.jpg",
+        "b.NEF",
+        "c",
+        "d.jpg_medium",
+        "e.txt",
+        "._a.jpg",
+        "Thumbs.db",
+        "deep/f.jpg",
+        "@eaDir/g.jpg",
+    ):
+        write(tmp_path / name)
+    expansion = contents(entry(f"{tmp_path}/"), exclude=("@eaDir",))
+    assert names(expansion) == ["a"]
+    assert left_out(expansion) == {
+        "b.NEF": "passed over", "c": "passed over", "d.jpg_medium": "passed over", "deep": "not searched",
+    }  # fmt: skip
+
+
+def test_a_pattern_says_what_it_nearly_takes(tmp_path: Path) -> None:
+    for name in ("IMG_1.jpg", "IMG_2.JPG", "img_3.jpeg", "IMG_4.heic", "IMG_5", "IMG_6.txt", "other.png"):
+        write(tmp_path / name)
+    assert set(left_out(contents(entry(tmp_path / "IMG_*.jpg")))) == {
+        "IMG_2.JPG", "img_3.jpeg", "IMG_4.heic", "IMG_5",
+    }  # fmt: skip
+
+
+def test_what_one_entry_passes_over_and_another_takes_is_taken(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        write(tmp_path / name)
+    assert left_out(contents(entry(tmp_path / "*.jpg"), entry(tmp_path / "*.png"))) == {}
+
+
+def test_keys_with_empty_parts_are_passed_over_aloud(object_store: ObjectStore) -> None:
+    for key in ("in/a.jpg", "in//b.jpg", "in/deep/c.jpg", "in/marker/"):
+        object_store.put(key, b"pixels")
+    assert left_out(contents(entry(f"{object_store.root}/in/*.jpg"))) == {"b.jpg": "passed over"}
+    whole = left_out(contents(entry(f"{object_store.root}/in/")))
+    assert whole == {"b.jpg": "passed over", "deep": "not searched"}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["@eaDir", "@eaDir/", "**/@eaDir/**", "@eaDir/*", "*_thumb.jpg", "{tmp_path}/in/@eaDir/**"]
+)
+def test_excluded_files_are_not_taken(tmp_path: Path, pattern: str) -> None:
+    write(tmp_path / "in/a.jpg")
+    write(tmp_path / "in/@eaDir/a_thumb.jpg")
+    expansion = contents(entry(tmp_path / "**/*.jpg"), exclude=(pattern.format(tmp_path=tmp_path),))
+    assert names(expansion) == ["a"]
+    assert left_out(expansion) == {"a_thumb.jpg": "excluded"}
+
+
+def test_a_pattern_may_find_nothing_where_the_manifest_allows_it(tmp_path: Path) -> None:
+    assert contents(entry(tmp_path / "*.jpg"), entry(f"{tmp_path}/gone/"), allow_empty=True).problems == []
+
+
+def test_an_unreadable_folder_below_the_searched_one_costs_its_own_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.jpg")
+    write(tmp_path / "locked/b.jpg")
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:  # root may list everything
+        if path.endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    expansion = contents(entry(tmp_path / "**/*.jpg"))
+    assert (names(expansion), expansion.problems) == (["a"], [])
+    assert [(one.name, one.kind) for one in expansion.refused] == [(f"{tmp_path}/locked", "denied")]
+    assert not contents(entry(tmp_path / "**/*.jpg"), exclude=("locked",)).refused
+    assert "Permission denied" in contents(entry(tmp_path / "locked/*.jpg")).problems[0].message
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flows.manifest.model import Entry, Manifest, PairEntry
 from flows.planning.candidates import Candidate, ResolvedSettings
-from flows.planning.conflicts import name_problems
+from flows.planning.conflicts import settle_names
 from flows.planning.inputs import Found
 from flows.planning.pairing import Pairing, pair_up
 from stylize_core.settings.picture import PictureSettings
@@ -25,7 +25,8 @@ def candidate(name: str, *, line: int = 1, settings: ResolvedSettings = SETTINGS
 
 def problems(*names: str) -> list[str]:
     return [
-        str(p) for p in name_problems([candidate(name, line=at) for at, name in enumerate(names, start=1)])
+        str(p)
+        for p in settle_names([candidate(name, line=at) for at, name in enumerate(names, start=1)]).problems
     ]
 
 
@@ -167,8 +168,8 @@ def test_a_name_that_needs_a_folder_where_another_has_a_file_is_a_problem(
 
 def test_the_format_decides_which_file_is_in_the_way() -> None:
     jpeg = ResolvedSettings(StyleSettings(), PictureSettings(format="jpeg"), None, {}, "w")
-    assert list(name_problems([candidate("a", settings=jpeg), candidate("a.jpg/b", line=2)]))
-    assert not list(name_problems([candidate("a", settings=jpeg), candidate("a.png/b", line=2)]))
+    assert settle_names([candidate("a", settings=jpeg), candidate("a.jpg/b", line=2)]).problems
+    assert not settle_names([candidate("a", settings=jpeg), candidate("a.png/b", line=2)]).problems
 
 
 LETTERS = st.text("aAß\u017fsS.éÉ\u0130i\u0131/pngjso", min_size=1, max_size=7)
@@ -264,7 +265,7 @@ WATCHED = ResolvedSettings(StyleSettings(snapshot_every=20), PictureSettings(ani
 
 def watched_problems(*names: str) -> list[str]:
     candidates = [candidate(name, line=at, settings=WATCHED) for at, name in enumerate(names, start=1)]
-    return [str(p) for p in name_problems(candidates)]
+    return [str(p) for p in settle_names(candidates).problems]
 
 
 @pytest.mark.parametrize("number", ["0020", "0021", "12345"])

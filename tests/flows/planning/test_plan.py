@@ -21,8 +21,10 @@ from flows.model.pair import Input, Pair
 from flows.planning.plan import Plan, PlannedPair, make_plan
 from flows.records.record import Failure, Output, Record, Source
 from flows.storage.opening import open_storage, read_uri, stat_uri
+from stylize_core.image.facts import facts_text
 
 # Published weights, so that nothing here needs a weights file.
+PICTURE = facts_text({"stylize:name": "a picture of ours"}).encode()
 SETTINGS = "settings: {encoder: vgg19, steps: 100, style_weight: 10}"
 
 
@@ -56,7 +58,7 @@ def digest_of(picture: Input | None) -> str:
     return sha256(read_uri(picture.uri)).hexdigest() if picture else ""
 
 
-def finished(pair: Pair, *, picture: bytes = b"the picture", failure: Failure | None = None) -> Record:
+def finished(pair: Pair, *, picture: bytes = PICTURE, failure: Failure | None = None) -> Record:
     """The record that a worker would leave, from the bytes that it would read."""
     made_of = ingredients_of(pair, *map(digest_of, (pair.content, pair.style, pair.init)))
     sources = {
@@ -86,7 +88,7 @@ def picture_facts(pair: Pair, picture: bytes) -> Output:
     )
 
 
-def do_all(plan: Plan, *, picture: bytes = b"the picture") -> None:
+def do_all(plan: Plan, *, picture: bytes = PICTURE) -> None:
     """Leave behind what workers would, without the art."""
     storage = open_storage(plan.output)
     for planned in plan.todo:
@@ -204,7 +206,7 @@ def test_a_picture_that_is_gone_is_made_again(done_one: Path) -> None:
 
 def test_a_picture_of_another_size_is_made_again(done_one: Path) -> None:
     (done_one / "out/a__x.png").write_bytes(b"the pict")
-    assert the_only(plan_of(done_one, ONE)).reason == "picture has 8 bytes, record says 11"
+    assert the_only(plan_of(done_one, ONE)).reason == "picture has 8 bytes, record says {len(PICTURE)}"
 
 
 def test_a_picture_without_its_record_is_made_again(done_one: Path) -> None:
@@ -229,9 +231,13 @@ def test_a_record_of_a_newer_version_is_left_alone_by_the_plan(done_one: Path) -
     newer = json.dumps(json.loads(path.read_bytes()) | {"record_version": 2}) + "\n"
     path.write_text(newer)
     plan = plan_of(done_one, ONE)
-    assert the_only(plan).reason == "from a newer version"
-    assert the_only(plan).identity
-    assert "making the pair will replace it" in plan.warnings[0]
+    (refused,) = plan.refused
+    assert (refused.name, refused.kind, plan.pairs) == ("a__x", "foreign_file", ())
+    assert "from a newer version" in refused.message
+    allowed = plan_of(done_one, f"foreign_files: replace\n{ONE}")
+    assert the_only(allowed).reason == "from a newer version"
+    assert the_only(allowed).identity
+    assert "to be replaced when the pair is made" in allowed.warnings[0]
     assert path.read_text() == newer
 
 
@@ -242,7 +248,8 @@ def test_a_warning_about_many_foreign_files_names_a_few(home: Path) -> None:
     storage = open_storage(str(home / "out"))
     for planned in plan_of(home, contents).pairs:
         storage.write(planned.pair.record_name, b'{"shards": 3}\n')
-    (warning,) = plan_of(home, contents).warnings
+    assert len(plan_of(home, contents).refused) == 44
+    (warning,) = plan_of(home, f"foreign_files: replace\n{contents}").warnings
     assert "and 39 more" in warning
     assert len(warning) < 1000
 
@@ -260,7 +267,8 @@ def test_foreign_files_in_the_output_change_nothing(done_one: Path) -> None:
 def test_a_giant_where_the_record_belongs_is_not_even_read(done_one: Path) -> None:
     with (done_one / "out/a__x.json").open("wb") as file:
         file.truncate(2**40)
-    assert the_only(plan_of(done_one, ONE)).reason == f"record unreadable: it has {2**40} bytes"
+    (refused,) = plan_of(done_one, ONE).refused
+    assert "it is no record of stylize" in refused.message
 
 
 def test_a_record_that_was_copied_from_another_pair_does_not_count(home: Path) -> None:
@@ -305,24 +313,23 @@ def test_a_content_that_vanished_after_its_pair_was_done_is_said(done_one: Path)
 def test_all_problems_of_a_manifest_come_at_once(home: Path) -> None:
     (home / "in/sub").mkdir()
     (home / "in/sub/a.png").write_bytes(b"a")
-    text = "contents:\n- 'in/**'\n- 'none/*.jpg'\nstyles:\n- 'nothing*.jpg'\n- art/x.jpg"
+    text = "contents:\n- in/a.jpg\n- 'none/*.jpg'\nstyles:\n- 'nothing*.jpg'\n- art/x.jpg\n"
+    text += "pairs:\n- {content: in/sub/a.png, style: art/x.jpg}"
     with pytest.raises(ManifestError) as caught:
         plan_of(home, text)
     assert [(p.where, p.line) for p in caught.value.problems] == [
         ("contents[1]", 6),
         ("styles[0]", 8),
-        ("name", 9),
+        ("name", 11),
     ]
     assert "in/a.jpg" in str(caught.value)
     assert "in/sub/a.png" in str(caught.value)
 
 
 def test_very_many_problems_are_cut_short(home: Path) -> None:
-    for number in range(200):
-        (home / f"in/{number}.jpg").write_bytes(b"x")
-        (home / f"in/{number}.png").write_bytes(b"x")
+    entries = "\n".join(f"- in/{number}.{suffix}" for number in range(200) for suffix in ("jpg", "png"))
     with pytest.raises(ManifestError) as caught:
-        plan_of(home, "contents: ['in/*']\nstyles: [art/x.jpg]")
+        plan_of(home, f"contents:\n{entries}\nstyles: [art/x.jpg]")
     assert caught.value.problems[-1].message.startswith("and ")
     assert len(caught.value.problems) <= 101
 

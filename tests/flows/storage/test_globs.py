@@ -37,7 +37,10 @@ def tree(tmp_path: Path) -> str:
 
 def found(folder: str, pattern: str) -> list[str]:
     return sorted(
-        {path.removeprefix(folder + "/") for path in find_files(*split_pattern(f"{folder}/{pattern}"))}
+        {
+            path.removeprefix(folder + "/")
+            for path in find_files(*split_pattern(f"{folder}/{pattern}"), unreadable=pytest.fail)
+        }
     )
 
 

@@ -9,9 +9,8 @@ from PIL import Image
 from small_batch import Audience, draw, manifest, record, run_here, small_batch, stylize, tree, written_at
 
 from flows.manifest.load import load_manifest
-from flows.model.sheet import DIGEST_FACT, Cell, Sheet, SheetJob
+from flows.model.sheet import Cell, Sheet, SheetJob
 from flows.planning.plan import make_plan
-from flows.planning.sheets import embedded_digest
 from flows.planning.sheets_due import sheet_facts, sheet_line
 from stylize_core.image.decode import embedded_facts
 
@@ -112,21 +111,6 @@ def test_a_single_setting_makes_rows_of_even_length_with_captions(home: Path) ->
     (sheet,) = sheets(manifest(home, entries, settings=TINY))
     assert (sheet.columns, sheet.column_labels, sheet.row_labels) == (4, (), ())
     assert sheet.captions[6] == "seed = 6"
-
-
-def test_the_digest_is_read_from_the_picture_without_pillow(home: Path) -> None:
-    run_here(manifest(home, SWEEP, settings=TINY), Audience())
-    data = (home / "out/p0__s0__sheet.png").read_bytes()
-    assert embedded_digest(data) == embedded_facts(data)[DIGEST_FACT]
-    assert embedded_digest((home / f"out/{ALL[0]}.png").read_bytes()) == "", "a picture, but no sheet"
-    for cut in (
-        b"",
-        data[:8],
-        data[:60],
-        b"GIF89a",
-        data[:33] + b"\0\0\0\x0ciTXtstylize\0\0\0\0\0x" + data[33:],
-    ):
-        assert embedded_digest(cut) in ("", embedded_digest(data))
 
 
 def test_the_digest_tells_any_two_sheets_apart() -> None:
