@@ -36,12 +36,11 @@ def tree(tmp_path: Path) -> str:
 
 
 def found(folder: str, pattern: str) -> list[str]:
-    return sorted(
-        {
-            path.removeprefix(folder + "/")
-            for path in find_files(*split_pattern(f"{folder}/{pattern}"), unreadable=pytest.fail)
-        }
-    )
+    unreadable: list[OSError] = []
+    paths = find_files(*split_pattern(f"{folder}/{pattern}"), unreadable=unreadable.append)
+    names = sorted({path.removeprefix(folder + "/") for path in paths})
+    assert not unreadable
+    return names
 
 
 CASES = [
