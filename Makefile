@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check format test-real-s3 faults fuzz audit clean
+.PHONY: help demo test check format test-real-s3 faults mutants fuzz audit clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS 
 
 faults: $(VENV)/.installed-test ## the fault tests at full length: hundreds of kills, 500 pairs in chaos, 10,000 pairs
 	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults
+
+mutants: $(VENV)/.installed-test ## plant small bugs, each in a copy of the tree, and print which test kills it; WORDS= chooses
+	PYTHONPATH=tests $(BIN)/python -m mutants $(WORDS)
 
 MINUTES ?= 10
 SEED ?= 0
