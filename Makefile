@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## install, then stylise the quickstart's pictures on t
 	$(BIN)/stylize run manifests/quickstart.yaml
 
 test: check ## install with the test tools, then lint, types and every test
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov
 
 check: $(VENV)/.installed-test ## lint, format and types only
 	$(BIN)/ruff check
@@ -50,7 +50,7 @@ audit: $(VENV)/.installed-test ## known weaknesses of the pinned packages; asks 
 	build/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## remove the environment, caches and builds; results in manifests/out stay
-	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps make a second run skip the installation until the requirements change.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
