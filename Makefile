@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check format test-real-s3 faults fuzz audit clean
+.PHONY: help demo test check format test-real-s3 faults mutants fuzz audit clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## install, then stylise the quickstart's pictures on t
 	$(BIN)/stylize run manifests/quickstart.yaml
 
 test: check ## install with the test tools, then lint, types and every test
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov
 
 check: $(VENV)/.installed-test ## lint, format and types only
 	$(BIN)/ruff check
@@ -34,6 +34,9 @@ test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS 
 faults: $(VENV)/.installed-test ## the fault tests at full length: hundreds of kills, 500 pairs in chaos, 10,000 pairs
 	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults
 
+mutants: $(VENV)/.installed-test ## plant small bugs, each in a copy of the tree, and print which test kills it; WORDS= chooses
+	PYTHONPATH=tests $(BIN)/python -m mutants $(WORDS)
+
 MINUTES ?= 10
 SEED ?= 0
 
@@ -47,7 +50,7 @@ audit: $(VENV)/.installed-test ## known weaknesses of the pinned packages; asks 
 	build/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## remove the environment, caches and builds; results in manifests/out stay
-	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The stamps make a second run skip the installation until the requirements change.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip

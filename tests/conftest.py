@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 
-# Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times.
+# Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times,
+# and processes of tests side by side have to share the cores. What they start inherits both.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if (processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +28,12 @@ settings.load_profile("any machine")
 # inherits that; the tests that press Ctrl-C need programs that hear it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests first, so that no process is left alone with a long one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def _lines(stream: IO[str] | None) -> Iterator[str]:
 def family(script: str, **environment: str) -> Iterator[Family]:
     """Start a Python script that finds our packages; afterwards nothing of it is left."""
     mark = uuid.uuid4().hex
-    scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT", "COV"))}
+    scrubbed = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT")}
     with subprocess.Popen(
         [sys.executable, "-u", "-c", script],
         env={**scrubbed, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **environment, MARK: mark},

@@ -84,7 +84,7 @@ def stylize_family(*arguments: str | Path, **environment: str) -> AbstractContex
 
 
 def _scrubbed() -> dict[str, str]:
-    ours = ("PREFECT", "COV", "PYTHON")
+    ours = ("PREFECT", "PYTHON")
     return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
 
 

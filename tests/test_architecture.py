@@ -7,7 +7,7 @@ import graphlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -76,8 +76,10 @@ PRODUCT = modules("stylize_core", "flows")
 EVERYTHING = PRODUCT + modules("artwork", "training", "benchmarks", "docs")
 NAMES = {module.name for module in PRODUCT}
 
-each_module = pytest.mark.parametrize("module", PRODUCT, ids=lambda module: module.name)
-each_file = pytest.mark.parametrize("module", EVERYTHING, ids=lambda module: module.name)
+
+def offenders(wrong: Callable[[Module], object], among: list[Module] = EVERYTHING) -> dict[str, object]:
+    """What is wrong with which module; a rule is one test, whose message names all that break it."""
+    return {module.name: found for module in among if (found := wrong(module))}
 
 
 def running_nodes(tree: ast.AST, *, at_import: bool) -> Iterator[ast.AST]:
@@ -140,11 +142,10 @@ def _beside(one: str, other: str) -> bool:
     return _height(one) == _height(other) and room(one) != room(other)
 
 
-@each_module
-def test_a_module_knows_its_own_room_and_those_below(module: Module) -> None:
+def test_a_module_knows_its_own_room_and_those_below() -> None:
     # What a package itself shows to users is loaded on demand from wherever it is.
-    if "." in module.name:
-        assert not wrong_ways(module.name, imports(module) & NAMES)
+    inside = [module for module in PRODUCT if "." in module.name]
+    assert offenders(lambda module: wrong_ways(module.name, imports(module) & NAMES), inside) == {}
 
 
 @pytest.mark.parametrize(
@@ -188,9 +189,12 @@ def test_imports_go_round_in_no_circle() -> None:
     graphlib.TopologicalSorter(known).prepare()
 
 
-@pytest.mark.parametrize("module", modules("stylize_core"), ids=lambda module: module.name)
-def test_the_art_imports_five_libraries_and_nothing_of_the_batch(module: Module) -> None:
-    assert libraries(module) <= CORE_MAY_IMPORT | sys.stdlib_module_names | ON_DEMAND.get(module.name, set())
+def test_the_art_imports_five_libraries_and_nothing_of_the_batch() -> None:
+    def foreign(module: Module) -> set[str]:
+        allowed = CORE_MAY_IMPORT | sys.stdlib_module_names | ON_DEMAND.get(module.name, set())
+        return libraries(module) - allowed
+
+    assert offenders(foreign, modules("stylize_core")) == {}
 
 
 @pytest.mark.parametrize("library", OWNERS)
@@ -200,14 +204,16 @@ def test_a_library_is_known_to_its_owner_alone(library: str) -> None:
     assert not {name for name in users if not any(fnmatch(name, owner) for owner in OWNERS[library])}
 
 
-@each_file
-def test_a_module_stays_short(module: Module) -> None:
-    assert len(module.text.splitlines()) <= LONGEST_MODULE
+def test_a_module_stays_short() -> None:
+    lengths = {module.name: len(module.text.splitlines()) for module in EVERYTHING}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
-@each_file
-def test_a_function_stays_short_not_counting_its_docstring(module: Module) -> None:
-    assert not {f.name: length for f in functions(module) if (length := _length(f)) > LONGEST_FUNCTION}
+def test_a_function_stays_short_not_counting_its_docstring() -> None:
+    def long(module: Module) -> dict[str, int]:
+        return {f.name: length for f in functions(module) if (length := _length(f)) > LONGEST_FUNCTION}
+
+    assert offenders(long) == {}
 
 
 def _length(function: Function) -> int:
@@ -216,13 +222,19 @@ def _length(function: Function) -> int:
     return (function.end_lineno or 0) - function.lineno + 1 - described
 
 
-@each_module
-def test_what_is_public_is_described_and_typed(module: Module) -> None:
-    undescribed = [node.name for node in _public(module.tree) if not ast.get_docstring(node)]
-    untyped = [node.name for node in _public(module.tree) if isinstance(node, Function) and not _typed(node)]
-    assert ast.get_docstring(module.tree), "say what the module is for"
-    assert not undescribed
-    assert not untyped
+def test_what_is_public_is_described() -> None:
+    def undescribed(module: Module) -> list[str]:
+        unsaid = [node.name for node in _public(module.tree) if not ast.get_docstring(node)]
+        return unsaid if ast.get_docstring(module.tree) else ["what the module is for", *unsaid]
+
+    assert offenders(undescribed, PRODUCT) == {}
+
+
+def test_what_is_public_is_typed() -> None:
+    def untyped(module: Module) -> list[str]:
+        return [node.name for node in _public(module.tree) if isinstance(node, Function) and not _typed(node)]
+
+    assert offenders(untyped, PRODUCT) == {}
 
 
 def _public(scope: ast.Module | ast.ClassDef) -> Iterator[Function | ast.ClassDef]:
@@ -241,15 +253,17 @@ def _typed(function: Function) -> bool:
     return function.returns is not None and all(a.annotation or a.arg in own for a in [*named, *starred])
 
 
-@each_file
-def test_a_class_is_named_by_what_it_is(module: Module) -> None:
-    classes = [node.name for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
-    assert not [name for name in classes if EMPTY_WORDS & set(re.findall("[A-Z][a-z]*", name))]
+def test_a_class_is_named_by_what_it_is() -> None:
+    def empty(module: Module) -> list[str]:
+        classes = [node.name for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+        return [name for name in classes if EMPTY_WORDS & set(re.findall("[A-Z][a-z]*", name))]
+
+    assert offenders(empty) == {}
 
 
-@each_file
-def test_a_module_is_named_by_its_subject(module: Module) -> None:
-    assert module.path.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
+def test_a_module_is_named_by_its_subject() -> None:
+    names = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert [module.name for module in EVERYTHING if module.path.stem in names] == []
 
 
 MOST_PARAMETERS = 6
@@ -306,9 +320,18 @@ def _is_set_on_self(node: ast.AST) -> bool:
     )
 
 
-@each_module
-def test_what_is_crowded_says_why(module: Module) -> None:
-    assert not crowded(module)
+def test_what_is_crowded_says_why() -> None:
+    assert offenders(crowded, PRODUCT) == {}
+
+
+def test_all_that_break_a_rule_are_named_with_what_is_wrong() -> None:
+    texts = {
+        "one": "def f(a, b, c, d, e, f, g): ...",
+        "two": "x = 1",
+        "three": "def g(*, a, b, c, d, e, f, g): ...",
+    }
+    found = offenders(crowded, [Module(name, ROOT, text, ast.parse(text)) for name, text in texts.items()])
+    assert found == {"one": ["f"], "three": ["g"]}
 
 
 def test_crowds_are_found_and_excused_by_a_comment_alone() -> None:

@@ -1,0 +1,52 @@
+"""Bugs by which pictures go out of date, or fail to."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+STORED = ("tests/flows/model/test_stored_identities.py",)
+
+MUTANTS = (
+    Mutant(
+        "identity-another-default-of-quality",
+        "stylize_core/settings/picture.py",
+        "quality: int = _setting(92,",
+        "quality: int = _setting(90,",
+        STORED,
+    ),
+    Mutant(
+        "identity-a-new-default-in-every-pair",
+        "stylize_core/settings/style.py",
+        '"pooling": self.network_pooling,',
+        '"pooling": self.network_pooling, "fresh": 0,',
+        STORED,
+    ),
+    Mutant(
+        "identity-another-default-of-history",
+        "stylize_core/settings/style.py",
+        "history: int = _setting(10,",
+        "history: int = _setting(12,",
+        STORED,
+    ),
+    Mutant(
+        "identity-regions-always-a-part",
+        "flows/model/identity.py",
+        "    if not ingredients.regions:\n",
+        "    if False:\n",
+        STORED,
+    ),
+    Mutant(
+        "identity-of-staged-weights-forgets-the-convention",
+        "flows/model/identity.py",
+        'return f"{settings.weights.sha256}:{settings.weights.convention}"',
+        "return settings.weights.sha256",
+        STORED,
+    ),
+    Mutant(
+        "identity-blends-spelled-otherwise",
+        "flows/model/identity.py",
+        "    return spelled(pair.blend, [style_sha256, *blend]), spelled_regions(pair.regions, others)",
+        "    return spelled(pair.blend, [*blend, style_sha256]), spelled_regions(pair.regions, others)",
+        STORED,
+    ),
+)
