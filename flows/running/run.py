@@ -22,6 +22,7 @@ from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan
 from flows.records.report import REPORT_NAME, End, Report, RunFacts, Tally, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
+from flows.running.listeners import Listeners
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.base import Storage
@@ -52,7 +53,7 @@ def run_shard(
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`; None for the manifest's.
         workers: how many workers; None for one per device, on the CPU for what `cpu_workers` says.
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
-        listener: told of every step.
+        listener: told of every step; one that raises is told no more, and the run goes on.
         engine: None for worker processes on this machine.
 
     Raises:
@@ -61,7 +62,7 @@ def run_shard(
         StorageError: the output cannot be reached or written.
         StylizeError: there is no such device, or weights are not what was promised.
     """
-    began = Beginning()
+    began, listener = Beginning(), Listeners(listener)
     with StopSignals() as signals, _held(open_storage(manifest.output), listener) as storage:
         plan = make_plan(manifest, shard=shard)
         for warning in plan.warnings:
