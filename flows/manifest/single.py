@@ -9,6 +9,7 @@ from flows.errors import BadArguments, Problem
 from flows.manifest.check import check_manifest
 from flows.manifest.model import Manifest
 from flows.manifest.yaml_tree import Items, Node, Table, Text, read_yaml
+from flows.storage.location import absolute_path
 from stylize_core.errors import SettingsError
 
 FORMATS = {
@@ -40,11 +41,11 @@ def single_pair(content: str, style: str | None, *, output: Path, settings: Sequ
     pair = _table("", {key: _text(key, text) for key, text in {**pictures, "name": output.stem}.items()})
     root = _table("", {
         "version": _text("version", "1"),
-        "output": _text("output", str(output.parent.absolute())),
+        "output": _text("output", absolute_path(str(output.parent))),
         "settings": _table("settings", given),
         "pairs": Items([pair], "pairs", NO_LINE),
     })  # fmt: skip
-    manifest = check_manifest(root, str(Path("stylize-one").absolute()), problems=problems)
+    manifest = check_manifest(root, absolute_path("stylize-one"), problems=problems)
     if problems:
         raise BadArguments("\n".join(map(str, problems)))
     return manifest

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 from processes import eventually, needs_proc
-from small_batch import Audience, draw, manifest, report, run_here, small_batch
+from small_batch import Audience, draw, manifest, report, small_batch
 
+from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
+from flows.running.run import run_shard
 
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to Linux's /dev/full")
 RUN = "run m.yaml --device cpu --workers 1"
@@ -135,7 +137,8 @@ def test_a_listener_that_raises_is_told_no_more_and_the_run_goes_on(
     listener = Broken()
     for name in silent:
         setattr(listener, name, lambda _: None)
-    assert run_here(manifest(home), listener).done == 4
+    ended = run_shard(load_manifest(manifest(home)), device="cpu", workers=1, listener=listener)
+    assert (ended.done, ended.exit_code) == (4, 0)
     (line,) = [one.getMessage() for one in caplog.records if "listener" in one.getMessage()]
     assert line.startswith("a listener failed and hears no more of this run: Broken: ")
 
