@@ -120,9 +120,9 @@ def test_a_server_that_never_answers_is_not_waited_for(folder: Path, monkeypatch
 
 
 HOSTILE = {
-    "HOME": "/proc/nowhere", "TMPDIR": "/nowhere", "SSL_CERT_FILE": "/nowhere", "TERM": "dumb",
-    "COLUMNS": "1",     "ALL_PROXY": "socks5://127.0.0.1:1", "HTTP_PROXY": "nonsense", "NO_PROXY": "::1,fe80::/10", "LC_ALL": "C",
-    "LANG": "C", "PREFECT_LOGGING_LEVEL": "LOUD", "PREFECT_HOME": "/proc/nowhere",
+    "HOME": "/proc/nowhere", "TMPDIR": "/nowhere", "SSL_CERT_FILE": "/nowhere", "HTTP_PROXY": "nonsense",
+    "ALL_PROXY": "socks5://127.0.0.1:1", "NO_PROXY": "::1,fe80::/10", "TERM": "dumb", "COLUMNS": "1",
+    "LC_ALL": "C", "LANG": "C", "PREFECT_LOGGING_LEVEL": "LOUD", "PREFECT_HOME": "/proc/nowhere",
 }  # fmt: skip
 
 
