@@ -1,0 +1,1 @@
+"""Small bugs, each planted in a copy of this tree to see that a test bites: `make mutants`."""
