@@ -8,7 +8,6 @@ BatchError
     TimedOut           a pair took longer than its timeout
     WorkerWedged       a worker process lived on, but fell silent or got nowhere, and was killed
   WorkerStopped        a worker process was told to end before the pair was done
-  ServerUnavailable    no Prefect server answers, where one is named
   StorageError         reading or writing failed
     StorageTransient   it may work later; retries are used up
     NotFound           no such object, file or bucket
@@ -106,12 +105,6 @@ class WorkerStopped(BatchError):
     """The run ends early, so the worker process ended before the pair was done; nobody is to blame."""
 
     kind = "stopped"
-
-
-class ServerUnavailable(BatchError):
-    """No Prefect server answers; nothing was started."""
-
-    kind = "prefect"
 
 
 class StorageError(BatchError):

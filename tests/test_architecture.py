@@ -38,7 +38,7 @@ ROOMS = {
         ("optim",), ("pyramid",), ("dream",), ("transfer",),
     ],
     "flows": [
-        ("errors",), ("text",), ("logs",), ("model",), ("storage",), ("manifest",), ("records",),
+        ("errors",), ("text", "streams"), ("logs",), ("model",), ("storage",), ("manifest",), ("records",),
         ("planning",), ("worker",), ("engines",), ("running",), ("cli", "stylize_batch"),
     ],
 }  # fmt: skip

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from flows.cli.display import choose_display
-from flows.cli.exits import errors_become_exit_codes
+from flows.cli.exits import answer_lost, errors_become_exit_codes
 from flows.cli.tables import plan_facts, print_plan
 from flows.logs import described, log_to_stderr
 from flows.manifest.load import load_manifest
@@ -21,6 +21,7 @@ from flows.planning.plan import make_plan
 from flows.records import exit_codes as codes
 from flows.running.budget import budget_of
 from flows.running.options import with_batch
+from flows.streams import lost_answer, take_over_streams
 from flows.text import safe_text
 
 app = typer.Typer(
@@ -130,6 +131,7 @@ def run(
             sys.stdout.write(report.to_bytes().decode())
         else:
             Console(soft_wrap=True).print(safe_text(report.sentence()), markup=False, highlight=False)
+        _say_if_lost()
         raise typer.Exit(report.exit_code)
 
 
@@ -186,6 +188,7 @@ def one(
             )
         elif outcome.status in ("done", "skipped"):
             Console(soft_wrap=True).print(safe_text(str(output)), markup=False, highlight=False)
+        _say_if_lost()
         ends = {"failed": codes.SOME_FAILED, "stopped": codes.INTERRUPTED}
         raise typer.Exit(ends.get(outcome.status, codes.ALL_DONE))
 
@@ -214,11 +217,18 @@ def weights(
 
 def main() -> None:
     """Run the command."""
+    take_over_streams()
     try:
         app()
     except Exception as error:  # a fault of this program: all that is known, but nothing secret
         sys.stderr.write(f"internal error; please report it:\n{described(error)}\n")
         raise SystemExit(codes.NOTHING_STARTED) from None
+
+
+def _say_if_lost() -> None:
+    """The exit code is about pictures, so what was printed and is lost gets a line."""
+    if why := lost_answer():
+        sys.stderr.write(answer_lost(why) + "\n")
 
 
 def _print_json(value: Any) -> None:

@@ -55,8 +55,8 @@ class LineDisplay:
         if outcome.status == "stopped" and not outcome.seconds:
             return
         with self._lock:
-            self._ended += 1
-            count = f"[{self._ended}/{self._total}] " if self._total else ""
+            self._ended += outcome.status != "stopped"
+            count = f"[{self._ended}/{self._total}] " if self._total and outcome.status != "stopped" else ""
             self.note(count + _line(outcome))
 
     def note(self, text: str) -> None:
@@ -99,8 +99,9 @@ class BarDisplay:
         self._bar.update(self._all, detail=escape(safe_text(detail, 100)))
 
     def pair_ended(self, outcome: Outcome) -> None:
-        """Move the bar; only failures leave a line."""
-        self._bar.advance(self._all)
+        """Move the bar by a pair that is done or failed; only failures leave a line."""
+        if outcome.status != "stopped":
+            self._bar.advance(self._all)
         if outcome.status == "failed":
             self.note(_line(outcome))
 

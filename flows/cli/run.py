@@ -21,8 +21,9 @@ def run_here(
 ) -> Report:
     """Do what the manifest asks for, with a display, and in view on a Prefect server if one is named.
 
+    A server that does not answer, or a Prefect that cannot start, costs the run a line and nothing else.
+
     Raises:
-        ServerUnavailable: `PREFECT_API_URL` names a server that does not answer; nothing was started.
         BatchError: nothing could start.
         StylizeError: the device or the weights are not there.
     """

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from flows.logs import described
 from flows.model.events import PairProgress
+from flows.streams import take_over_streams
 from flows.worker.link import connect, current_stopwatch
 
 STOP = b""
@@ -59,6 +60,7 @@ def serve(link: Connection) -> None:
     for number in PARENT_DECIDES:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
+    take_over_streams()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     connect(lambda progress: _report(link, progress), link.poll)
     with suppress(EOFError, OSError):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from flows.engines.groups import Group
 from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.pair import Job, Outcome
-from flows.records.record import Failure, failed_record
+from flows.records.failed import failed_record
+from flows.records.record import Failure
 from flows.records.store import replace_record
 from flows.storage.opening import open_storage
 from flows.text import safe_text
@@ -115,7 +116,7 @@ def _given_up(job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
     """Record that the pair crashed its worker as often as it was tried."""
     message = safe_text(f"{crash}; given up after {attempts} attempt{'s' * (attempts > 1)}")
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
-    record = failed_record(job.pair.name, job.identity, failure)
+    record = failed_record(job, failure)
     try:
         replace_record(open_storage(job.output), job.pair.record_name, record)
     except BatchError as error:

@@ -27,10 +27,10 @@ def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
         ManifestError: carrying every problem found, in the order of their lines.
     """
     piped = str(path) == STDIN and text is None
-    source = "<stdin>" if piped else absolute_path(str(path))
-    folder = str(Path.cwd()) if piped else folder_of(source)
+    place = absolute_path(str(path))
+    source, folder = "<stdin>" if piped else place, folder_of(place)
     problems: list[Problem] = []
-    data = _read_file(source, problems) if text is None else text.encode("utf-8", "surrogatepass")
+    data = _read_file(place, problems, piped=piped) if text is None else text.encode("utf-8", "surrogatepass")
     root = None if data is None else read_yaml(data, problems)
     manifest = None if root is None else check_manifest(root, source, folder=folder, problems=problems)
     if manifest is None or problems:
@@ -38,9 +38,9 @@ def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
     return manifest
 
 
-def _read_file(source: str, problems: list[Problem]) -> bytes | None:
+def _read_file(source: str, problems: list[Problem], *, piped: bool) -> bytes | None:
     try:
-        if source == "<stdin>":
+        if piped:
             return sys.stdin.buffer.read(MAX_BYTES + 1)
         if is_remote(source):
             return read_uri(source)

@@ -8,7 +8,9 @@ from pathlib import Path
 from flows.errors import BadArguments, Problem
 from flows.manifest.check import check_manifest
 from flows.manifest.model import Manifest
+from flows.manifest.paths import folder_of
 from flows.manifest.yaml_tree import Items, Node, Table, Text, read_yaml
+from flows.storage.location import absolute_path
 from stylize_core.errors import SettingsError
 
 FORMATS = {
@@ -40,12 +42,13 @@ def single_pair(content: str, style: str | None, *, output: Path, settings: Sequ
     pair = _table("", {key: _text(key, text) for key, text in {**pictures, "name": output.stem}.items()})
     root = _table("", {
         "version": _text("version", "1"),
-        "output": _text("output", str(output.parent.absolute())),
+        "output": _text("output", absolute_path(str(output.parent))),
         "foreign_files": _text("foreign_files", "replace"),  # the user has named this very file
         "settings": _table("settings", given),
         "pairs": Items([pair], "pairs", NO_LINE),
     })  # fmt: skip
-    manifest = check_manifest(root, "stylize one", folder=str(Path.cwd()), problems=problems)
+    here = folder_of(absolute_path("stylize-one"))
+    manifest = check_manifest(root, "stylize one", folder=here, problems=problems)
     if problems:
         raise BadArguments("\n".join(map(str, problems)))
     return manifest

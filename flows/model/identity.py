@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -18,6 +18,7 @@ from flows.model.pair import Pair
 from flows.model.regions import spelled_regions
 from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
+from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
@@ -68,6 +69,16 @@ def identity(ingredients: Ingredients) -> str:
 def canonical_settings(style: StyleSettings, picture: PictureSettings) -> dict[str, Any]:
     """Every setting that has a part in the identity, by name."""
     return style.canonical() | picture.canonical()
+
+
+def effective_settings(style: StyleSettings, picture: PictureSettings) -> dict[str, Any]:
+    """Every setting by name with the value that is in force, whether it has a part in the identity or not.
+
+    The weights are the file's facts; None for those that come with the encoder.
+    """
+    every = every_value(style) | every_value(picture)
+    weights = None if style.weights is None else asdict(style.weights)
+    return every | canonical_settings(style, picture) | {"weights": weights}
 
 
 def ingredients_of(

@@ -11,7 +11,7 @@ import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -144,6 +144,7 @@ class Record(_Section):
         unfinished: names below the output where a try that has not ended may have put such files.
         identity: hash of the ingredients; the plan's, which may be empty, if the pair failed before all of
             them were known.
+        settings: every setting with the value that was in force, and `timeout` in seconds, None for no limit.
         decisions: what the program decided for the user, one sentence each.
         timings_s: seconds per phase, by a monotonic clock; `optimise` is that of all pairs in the batch.
         peak_memory_bytes: what the device held at most, for all pairs in the batch.
@@ -168,6 +169,7 @@ class Record(_Section):
     device: str | None = None
     precision: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
     seed: int | None = None
     optimisation: Optimisation | None = None
     timings_s: NamedNumbers = Field(default_factory=dict)
@@ -215,11 +217,6 @@ class Record(_Section):
         """Stable JSON: sorted keys, ASCII, one value a line, a newline at the end."""
         plain = self.model_dump(mode="json")
         return json.dumps(plain, sort_keys=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
-
-
-def failed_record(name: str, identity: str, failure: Failure) -> Record:
-    """The record of a pair without a picture, with no more than that; whoever knows more adds it."""
-    return Record(status="failed", name=name, identity=identity, failure=failure, versions=versions())
 
 
 class _Version(BaseModel):

@@ -1,33 +1,53 @@
-"""Several listeners of one run."""
+"""The one place where a run tells its listeners, so that none of them can stop it."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 from flows.model.events import Listener, PairProgress
 from flows.model.pair import Outcome
+from flows.text import safe_text
+
+log = logging.getLogger("stylize.run")
 
 
 class Listeners:
-    """Tells each of several listeners what it hears; see `Listener`."""
+    """Tells each of several listeners what it hears; see `Listener`.
+
+    Showing a run is no part of it: a listener that raises hears nothing more, and that is logged once.
+    """
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
     def expect(self, pairs: int) -> None:
         """So many pairs are to do."""
-        for listener in self._listeners:
-            listener.expect(pairs)
+        self._tell(lambda listener: listener.expect(pairs))
 
     def pair_progress(self, progress: PairProgress) -> None:
         """A pair in flight got further."""
-        for listener in self._listeners:
-            listener.pair_progress(progress)
+        self._tell(lambda listener: listener.pair_progress(progress))
 
     def pair_ended(self, outcome: Outcome) -> None:
         """A pair is done, failed or was left."""
-        for listener in self._listeners:
-            listener.pair_ended(outcome)
+        self._tell(lambda listener: listener.pair_ended(outcome))
 
     def note(self, text: str) -> None:
         """Something worth a line in the log."""
+        self._tell(lambda listener: listener.note(text))
+
+    def _tell(self, call: Callable[[Listener], None]) -> None:
         for listener in self._listeners:
-            listener.note(text)
+            try:
+                call(listener)
+            except (Exception, SystemExit) as error:  # rich ends the program where its console is gone
+                self._drop(listener, error)
+
+    def _drop(self, broken: Listener, error: BaseException) -> None:
+        """Tell it nothing more; other threads may find the same at the same time."""
+        before = self._listeners
+        self._listeners = tuple(listener for listener in before if listener is not broken)
+        if len(self._listeners) < len(before):
+            words = safe_text(f"{type(broken).__name__}: {type(error).__name__}: {error}")
+            log.warning("a listener failed and hears no more of this run: %s", words)

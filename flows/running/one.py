@@ -12,6 +12,7 @@ from flows.manifest.single import single_pair
 from flows.model.events import Listener
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
+from flows.running.listeners import Listeners
 from flows.worker.devices import slots
 
 
@@ -31,6 +32,7 @@ def run_one(
     except ManifestError as error:  # who wrote no manifest is told the problems alone
         raise BadArguments("\n".join(map(str, error.problems))) from error
     (slot,) = slots(device, 1)
+    listener = Listeners(listener)
     worker = ProcessWorker(slot, WorkerSpec((slot,), batch=1), listener.pair_progress)
     try:
         listener.expect(1)

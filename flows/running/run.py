@@ -23,6 +23,8 @@ from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.ownership import may_replace_report
 from flows.records.report import REPORT_NAME, End, Report, RunFacts, Tally, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
+from flows.running.listeners import Listeners
+from flows.running.recorded import recorded_end
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.base import Storage
@@ -56,7 +58,7 @@ def run_shard(
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
-        listener: told of every step.
+        listener: told of every step; one that raises is told no more, and the run goes on.
         engine: None for worker processes on this machine.
 
     Raises:
@@ -65,7 +67,7 @@ def run_shard(
         StorageError: the output cannot be reached or written.
         StylizeError: there is no such device, or weights are not what was promised.
     """
-    began = Beginning()
+    began, listener = Beginning(), Listeners(listener)
     with StopSignals() as signals, _held(open_storage(manifest.output), listener) as storage:
         plan = make_plan(manifest, shard=shard)
         plan = without_failed(plan) if skip_failed else plan
@@ -104,6 +106,7 @@ class Run:
         self._devices: tuple[str, ...] = ()
         self._busy = False
         self._retries_of_workers = 0
+        self._given_up: list[Outcome] = []
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
         """Start the workers, check all weights before any pair depends on them, and do the pairs."""
@@ -121,11 +124,9 @@ class Run:
             for outcome in self._engine.outcomes(_jobs(self._plan, manifest)):
                 self._settle(outcome)
         self._busy = False
-        if (
-            self._enough
-            and not self.stopped
-            and self.tally.ended < len(self._plan.todo) + len(self._plan.refused)
-        ):
+        self._ask_records()
+        wanted = len(self._plan.todo) + len(self._plan.refused)
+        if self._enough and not self.stopped and self.tally.ended < wanted:
             self._end, self._reason = "stopped", self._enough
 
     @property
@@ -175,7 +176,22 @@ class Run:
                 self._listener.note(f"the run stops: {outcome.message}")
             self.stop("stopped", outcome.message)
             outcome = replace(outcome, status="stopped", kind="", message="", fatal=False)
-        elif outcome.status != "stopped":
+        if outcome.status == "stopped":
+            self._given_up.append(outcome)
+        else:
+            self._count(outcome)
+
+    def _ask_records(self) -> None:
+        """Settle the pairs that workers were told to give up: their records know whether they have ended."""
+        if self._given_up:
+            self._engine.close()  # from now on nothing is written any more
+            planned = {one.pair.name: one for one in self._plan.todo}
+            storage = open_storage(self._plan.output)
+            for outcome in self._given_up:
+                self._count(recorded_end(planned[outcome.name], storage) or outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.status != "stopped":
             self.tally.add(outcome)
         self._listener.pair_ended(outcome)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from types import FrameType
@@ -10,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from flows.records.exit_codes import STOPPED_EARLY
 from flows.records.report import End
+from flows.streams import say_at_once
 
 
 class Stoppable(Protocol):
@@ -47,8 +47,8 @@ class StopSignals:
         if self.run is None or self._told:
             raise KeyboardInterrupt
         self._told = True
-        os.write(2, b"\nstopping; Ctrl-C again ends at once\n")  # not through what may be in use just now
         self.run.stop("interrupted", "interrupted")
+        say_at_once(b"\nstopping; Ctrl-C again ends at once\n")  # not through what may be in use just now
 
     def _terminated(self, number: int, frame: FrameType | None) -> None:
         if self.run is None:

@@ -47,8 +47,19 @@ def scheme_of(text: str) -> str:
 
 
 def absolute_path(path: str) -> str:
-    """A local path from the root on; what lies in an object store as it is."""
-    return path if is_remote(path) else str(Path(path).absolute())
+    """A local path from the root on; what lies in an object store as it is.
+
+    Raises:
+        StorageError: the path begins in the working folder, and that is gone.
+    """
+    if is_remote(path):
+        return path
+    try:
+        return str(Path(path).absolute())
+    except OSError as error:
+        raise StorageError(
+            f"{path}: the working folder is gone or closed ({error.strerror}); go to another one"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flows.logs import log_to_stderr
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
+from flows.streams import drain_notices
 from flows.worker.link import LOST_DEVICE
 from flows.worker.torch_environment import prepare_for_torch
 from stylize_core.settings.style import StyleSettings
@@ -49,6 +50,7 @@ def run_pairs(jobs: Sequence[Job], ahead: Sequence[Job]) -> tuple[Outcome, ...]:
     try:
         return _ready().run_pairs(jobs, ahead)
     except DeviceLost:
+        drain_notices()  # which say how
         os._exit(LOST_DEVICE)
 
 

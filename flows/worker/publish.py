@@ -11,7 +11,8 @@ from torch import Tensor
 from flows.errors import BatchError, ForeignFile
 from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
-from flows.records.record import Failure, Output, Record, failed_record, versions
+from flows.records.failed import failed_record, settings_facts
+from flows.records.record import Failure, Output, Record
 from flows.records.store import replace_record, withdraw_unfinished
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
@@ -144,10 +145,11 @@ def _failed(task: PairTask, failure: Failure) -> Record:
 
     Its identity is what the plan expected where it did not come to ingredients, so that tries are counted.
     """
-    ingredients = task.log.ingredients
-    found = identity(ingredients) if ingredients else task.job.identity
-    record = failed_record(task.job.pair.name, found, failure)
-    return _known(task, record.model_copy(update={"ingredients": ingredients}))
+    record = failed_record(task.job, failure)
+    if ingredients := task.log.ingredients:
+        update = {"ingredients": ingredients, "identity": identity(ingredients)}
+        record = record.model_copy(update=update)
+    return _known(task, record)
 
 
 def _known(task: PairTask, record: Record) -> Record:
@@ -156,11 +158,10 @@ def _known(task: PairTask, record: Record) -> Record:
     return record.model_copy(
         update={
             **log.sources,
-            "others": log.others,
+            "others": record.others | log.others,
             "device": log.device,
             "precision": log.precision,
-            "versions": versions(),
-            "seed": task.job.pair.style_settings.seed,
+            **settings_facts(task.job),
             "timings_s": {name: round(value, 4) for name, value in log.timings_s.items()},
             "peak_memory_bytes": log.peak_memory_bytes,
             "optimisation": log.optimisation,

@@ -103,6 +103,13 @@ def plain(settings: Any, *, leave_out: str = "") -> dict[str, Any]:
     }
 
 
+def every_value(settings: Any) -> dict[str, Any]:
+    """All field values by name as `plain` spells them, those included that are left as they are."""
+    return {
+        f.name: _plain_value(getattr(settings, f.name), hint) for f, hint, _ in setting_fields(type(settings))
+    }
+
+
 def _plain_value(value: Any, hint: Any) -> Any:
     if hint == Crop:
         return [float(share) + 0.0 for share in value]

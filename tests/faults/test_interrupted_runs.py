@@ -153,12 +153,12 @@ def test_row_44_a_run_outlives_the_users_prefect_server(calm: Path, tmp_path: Pa
 def test_row_44_a_server_that_is_down_at_the_start_is_said_in_one_sentence(calm: Path) -> None:
     path = manifest(calm, settings=LONG, output="no-server")
     done = stylize("run", path, *CPU, PREFECT_API_URL="http://me:hunter2@127.0.0.1:9/api")
-    assert done.returncode == 1
-    (said,) = done.stderr.splitlines()
+    assert done.returncode == 0, done.stderr
+    (said,) = [line for line in done.stderr.splitlines() if "Prefect" in line]
     assert "no Prefect server answers there" in said
-    assert "unset PREFECT_API_URL to run without one" in said
-    assert "hunter2" not in said
-    assert tree(calm / "no-server") == {}
+    assert said.endswith("records are not affected")
+    assert "hunter2" not in done.stderr
+    assert tree(calm / "no-server") == tree(calm / "calm")
 
 
 @pytest.mark.parametrize("shut", ["the folder", "the one above it"])

@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from flows.errors import ServerUnavailable
 from prefect_server import template as server_template
 
 LOOPBACK = "127.0.0.1"
@@ -47,6 +46,10 @@ SETTINGS = {
 }
 
 log = logging.getLogger(__name__)
+
+
+class ServerUnavailable(Exception):
+    """The server did not start."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The Prefect server that the user's environment names."""
+"""The Prefect server that the user's environment names, and why it is not to be had."""
 
 from __future__ import annotations
 
@@ -9,31 +9,24 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 
-from flows.errors import ServerUnavailable
-
-HEALTH_TIMEOUT_S = 30.0  # a busy server may be slow, and at the start waiting loses nothing
+HEALTH_TIMEOUT_S = 30.0  # a busy server may be slow, and no run waits for the answer
 
 
 def users_server() -> str:
-    """The address in `PREFECT_API_URL`, of a server that answers; empty if none is named.
-
-    Raises:
-        ServerUnavailable: one is named and does not answer.
-    """
-    url = os.environ.get("PREFECT_API_URL", "")
-    if url:
-        _require_health(url)
-    return url
+    """The address in `PREFECT_API_URL`; empty if none is named."""
+    return os.environ.get("PREFECT_API_URL", "")
 
 
-def _require_health(url: str) -> None:
+def why_unavailable(url: str) -> str:
+    """Why no Prefect server answers there, in a sentence that names the address; empty if one does."""
     try:
         _ask_health(url)
     except (OSError, ValueError, HTTPException) as error:
-        raise ServerUnavailable(
+        return (
             f"PREFECT_API_URL is {_without_password(url)}, but no Prefect server answers there "
-            f"({_reason(error)}); start that server, or unset PREFECT_API_URL to run without one"
-        ) from error
+            f"({_reason(error)})"
+        )
+    return ""
 
 
 def _without_password(url: str) -> str:

@@ -7,6 +7,7 @@ a program, and takes seconds to import. All of that happens here, where no run w
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,11 +15,18 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import ValidationError
+
+from flows.engines.prefect.server import users_server, why_unavailable
+from flows.text import safe_text
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 FLOW_NAME = "stylize-batch"
 LOG_NAME = "stylize.run"
+WORDS_BYTES = 300
+REACHED_BY = ("SSL_CERT_FILE", "SSL_CERT_DIR", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 QUIET = {"PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
 
 
@@ -55,11 +63,13 @@ def show(link: Connection) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the run's own terminal is not for Prefect's complaints
     os.environ.update(QUIET)
+    answer = why_unavailable(users_server())
     try:
-        _show_run(_events(link))
-        answer = ""
-    except Exception as error:  # whatever Prefect raises; its texts may hold addresses with passwords
-        answer = type(error).__name__
+        if not answer:
+            _show_run(_events(link))
+    except Exception as error:  # whatever Prefect raises
+        answer = _cause(error)
+    answer += _hint() if answer else ""
     with suppress(OSError):
         link.send(answer)
 
@@ -68,6 +78,30 @@ def _events(link: Connection) -> Iterator[Event]:
     with suppress(EOFError, OSError):
         while (event := link.recv()) is not None:
             yield event
+
+
+def _cause(error: Exception) -> str:
+    """What Prefect raised, and what of the environment may be behind it; nothing that may be secret."""
+    kind = type(error).__name__
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return safe_text(f"{kind} in Prefect's settings: {place}: {first['msg']}", WORDS_BYTES)
+    said = safe_text(re.sub(r"//[^/]*@", "//", str(error)), WORDS_BYTES)
+    return f"{kind}: {_less_secrets(said)}"
+
+
+def _hint() -> str:
+    """The variables that decide how a server is reached; libraries name none of them."""
+    given = [name for name in REACHED_BY if os.environ.get(name) or os.environ.get(name.lower())]
+    return f"; look at {', '.join(given)}" if given else ""
+
+
+def _less_secrets(text: str) -> str:
+    for name in ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"):
+        if secret := os.environ.get(name):
+            text = text.replace(secret, "***")
+    return text
 
 
 def _show_run(events: Iterator[Event]) -> None:

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_batch import Audience, manifest, report, small_batch, stylize, tree
 
+from flows.engines.base import WorkerSpec
 from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
 from flows.manifest.load import load_manifest
-from flows.planning.plan import make_plan
+from flows.model.pair import Job, Outcome
+from flows.planning.plan import Plan, make_plan
 from flows.records.report import Report
 from flows.running import budget
+from flows.running import run as run_module
 from flows.running.budget import UNLIMITED, Budget, budget_of, watched
-from flows.running.run import Beginning, Run
+from flows.running.run import Beginning, Run, run_shard
+from stylize_core.settings.style import StyleSettings
 
 
 def given(**options: str | float) -> Budget:
@@ -123,6 +129,53 @@ def test_a_budget_that_is_used_up_by_the_last_pair_stops_nothing(tmp_path: Path)
     small_batch(tmp_path, photos=1, paintings=1)
     _, ended = wound_down_at_the_first_step(manifest(tmp_path))
     assert (ended.done, ended.left, ended.end, ended.exit_code) == (1, 0, "finished", 0)
+
+
+class Clock:
+    """The clock of a run that a test moves."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class IdleEngine(LocalEngine):
+    """Waits to be told that there is enough before it would begin its first pair."""
+
+    enough = threading.Event()
+
+    def start(self, spec: WorkerSpec) -> tuple[str, ...]:
+        return spec.slots
+
+    def check_weights(self, settings: StyleSettings) -> str:
+        return ""
+
+    def wind_down(self) -> None:
+        self.enough.set()
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        if not self.enough.wait(10):
+            yield from (Outcome(job.pair.name, "done") for job in jobs)
+
+
+def test_the_time_that_planning_takes_is_part_of_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, loaded = Clock(), load_manifest(small_batch(tmp_path))
+
+    def long_plan(*given: Any, **options: Any) -> Plan:
+        clock.now += 7200
+        return make_plan(*given, **options)
+
+    monkeypatch.setattr(run_module, "time", clock)
+    monkeypatch.setattr(run_module, "make_plan", long_plan)
+    audience = Audience()
+    engine = IdleEngine(on_progress=audience.pair_progress, note=audience.note)
+    ended = run_shard(
+        loaded, device="cpu", budget=Budget(3600.0, "an hour is over"), listener=audience, engine=engine
+    )
+    assert (ended.done, ended.left, ended.reason) == (0, 4, "an hour is over")
 
 
 @pytest.mark.slow

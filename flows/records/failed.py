@@ -1,0 +1,43 @@
+"""What a record can say of a pair that nobody has read yet, and the record of a pair that has no picture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flows.model.identity import effective_settings, identity, ingredients_of
+from flows.model.pair import Input, Job
+from flows.records.record import Failure, Record, Source, versions
+
+
+def failed_record(job: Job, failure: Failure) -> Record:
+    """The record of a pair without a picture, with all that its plan knew; whoever has read more adds it."""
+    inputs = {"content": job.pair.content, "style": job.pair.style, "init": job.pair.init}
+    record = Record(
+        status="failed", name=job.pair.name, identity=job.identity, failure=failure, **settings_facts(job)
+    )
+    update: dict[str, Any] = {role: _source(given) for role, given in inputs.items() if given}
+    update["others"] = {role: _source(given) for role, given in job.pair.others.items()}
+    return _with_ingredients(record.model_copy(update=update), job)
+
+
+def settings_facts(job: Job) -> dict[str, Any]:
+    """What a record says of how its pair is made, whatever becomes of it."""
+    pair = job.pair
+    timeout = {"timeout": None if math.isinf(job.timeout_s) else job.timeout_s}
+    settings = effective_settings(pair.style_settings, pair.picture_settings) | timeout
+    return {"settings": settings, "seed": pair.style_settings.seed, "versions": versions()}
+
+
+def _source(given: Input) -> Source:
+    return Source(uri=given.uri, sha256=given.sha256, token=given.token)
+
+
+def _with_ingredients(record: Record, job: Job) -> Record:
+    """The record with what the pair is made of, if the plan knew every digest."""
+    pair = job.pair
+    content, style, init = (given.sha256 if given else "" for given in (pair.content, pair.style, pair.init))
+    others = {role: given.sha256 for role, given in pair.others.items()}
+    found = ingredients_of(pair, content, style, init, others=others)
+    known = job.identity and identity(found) == job.identity
+    return record.model_copy(update={"ingredients": found}) if known else record

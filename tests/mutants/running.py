@@ -1,0 +1,68 @@
+"""Bugs in how a run goes on, ends and tells of it."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+RECORDED = "tests/flows/running/test_recorded.py"
+FAILED = "tests/flows/records/test_failed.py"
+UNHEARD = "tests/faults/test_unheard.py"
+
+MUTANTS = (
+    Mutant(
+        "running-planning-not-counted-in-a-budget",
+        "flows/running/run.py",
+        "spent_s=began.seconds,",
+        "spent_s=0.0,",
+        ("tests/flows/running/test_budget.py::test_the_time_that_planning_takes_is_part_of_the_budget",),
+    ),
+    Mutant(
+        "running-workers-of-several-gpus-all-on-the-first-by-the-engine",
+        "flows/engines/local.py",
+        "            self._add_worker(slot)",
+        "            self._add_worker(spec.slots[0])",
+        ("tests/flows/engines/test_local.py::test_workers_of_several_gpus_are_each_on_its_own",),
+    ),
+    Mutant(
+        "running-workers-of-several-gpus-all-on-the-first-by-the-slots",
+        "flows/worker/devices.py",
+        "islice(cycle(found),",
+        "islice(cycle(found[:1]),",
+        ("tests/flows/worker/test_devices.py::test_a_machine_with_two_gpus",),
+    ),
+    Mutant(
+        "running-records-not-asked-after-a-stop",
+        "flows/running/run.py",
+        "recorded_end(planned[outcome.name], storage) or outcome",
+        "outcome",
+        (f"{RECORDED}::test_what_a_stopped_worker_did_not_tell_is_counted_by_its_records",),
+    ),
+    Mutant(
+        "running-a-listener-that-raises-ends-the-run",
+        "flows/running/listeners.py",
+        "except (Exception, SystemExit) as error:",
+        "except ZeroDivisionError as error:",
+        (f"{UNHEARD}::test_a_listener_that_raises_is_told_no_more_and_the_run_goes_on",),
+    ),
+    Mutant(
+        "running-a-lost-answer-is-no-error",
+        "flows/cli/exits.py",
+        "if why := lost_answer():",
+        "if why := lost_answer()[:0]:",
+        (f"{UNHEARD}::test_an_answer_that_is_lost_is_an_error_in_one_line",),
+    ),
+    Mutant(
+        "running-a-full-pipe-holds-up-the-run",
+        "flows/streams.py",
+        "    if sys.stderr is sys.__stderr__:",
+        "    if sys.stderr is None:",
+        (f"{UNHEARD}::test_a_reader_that_does_not_read_holds_up_no_picture_and_ctrl_c_still_works",),
+    ),
+    Mutant(
+        "running-a-failed-record-without-its-inputs",
+        "flows/records/failed.py",
+        "if given}",
+        "if not given}",
+        (f"{FAILED}::test_it_names_the_inputs_with_their_digests_and_what_was_to_be_made_of_them",),
+    ),
+)
