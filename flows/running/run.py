@@ -24,7 +24,7 @@ from flows.records.ownership import may_replace_report
 from flows.records.report import REPORT_NAME, End, Report, RunFacts, Tally, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.listeners import Listeners
-from flows.running.recorded import recorded_end
+from flows.running.recorded import as_recorded
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.base import Storage
@@ -185,10 +185,8 @@ class Run:
         """Settle the pairs that workers were told to give up: their records know whether they have ended."""
         if self._given_up:
             self._engine.close()  # from now on nothing is written any more
-            planned = {one.pair.name: one for one in self._plan.todo}
-            storage = open_storage(self._plan.output)
-            for outcome in self._given_up:
-                self._count(recorded_end(planned[outcome.name], storage) or outcome)
+            for outcome in as_recorded(self._given_up, self._plan):
+                self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.status != "stopped":

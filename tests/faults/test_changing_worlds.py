@@ -232,15 +232,16 @@ def test_row_47_foreign_files_are_neither_touched_nor_taken_for_ours(home: Path)
     assert (home / "out/p1__s1.json").is_dir()
 
 
-def test_row_47_a_newer_record_in_a_pairs_own_place_is_announced_before_it_is_replaced(home: Path) -> None:
+def test_row_47_a_newer_record_in_a_pairs_own_place_costs_that_pair_alone_and_stays(home: Path) -> None:
     run_here(home / "m.yaml", Audience())
     place = home / "out/p0__s0.json"
     newer = json.loads(place.read_text()) | {"record_version": 99}
     place.write_text(json.dumps(newer) + "\n")
     planned = stylize("plan", home / "m.yaml")
-    assert "p0__s0.json (from a newer version)" in planned.stdout
-    assert "making the pair will replace it" in planned.stdout
-    assert json.loads(place.read_text()) == newer, "a plan writes nothing"
+    assert "1 refused" in planned.stdout
+    ended = run_here(home / "m.yaml", Audience())
+    assert (ended.exit_code, [one.kind for one in ended.failures]) == (3, ["foreign_file"])
+    assert json.loads(place.read_text()) == newer
 
 
 def tree_of_bytes(folder: Path) -> dict[str, bytes]:

@@ -33,8 +33,8 @@ MUTANTS = (
     Mutant(
         "running-records-not-asked-after-a-stop",
         "flows/running/run.py",
-        "recorded_end(planned[outcome.name], storage) or outcome",
-        "outcome",
+        "as_recorded(self._given_up, self._plan):",
+        "self._given_up:",
         (f"{RECORDED}::test_what_a_stopped_worker_did_not_tell_is_counted_by_its_records",),
     ),
     Mutant(
