@@ -11,7 +11,7 @@ import re
 from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
 
-from flows.errors import ForeignFile, NotFound, StorageError
+from flows.errors import Denied, ForeignFile, NotFound, StorageError
 from flows.model.pair import Pair
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import REPORT_NAME, Report
@@ -91,13 +91,16 @@ def refuse_foreign_files(
 def refuse_foreign_file(storage: Storage, name: str) -> None:
     """Raise if a file is there that does not say that this program made it.
 
+    A link is nobody's file: it may be replaced, and what it leads to stays. What else cannot be opened is
+    left to the writer, who replaces regular files and links only.
+
     Raises:
         ForeignFile: naming the file and what to do.
         StorageError: it could not be read.
     """
     try:
         ours = bool(embedded_facts(storage.read(name)))
-    except NotFound:
+    except (NotFound, Denied):
         return
     if not ours:
         raise _foreign(storage, name, "stylize did not make it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -107,7 +108,8 @@ class Report:
         try:
             found = json.loads(data)
         except ValueError:
-            return b'{\n "devices": '.startswith(data[:13])
+            first_key = re.match(rb'\{\s*"([a-z_]+)"', data)
+            return len(data) < 8 or bool(first_key and first_key[1].decode() in Report.__dataclass_fields__)
         return isinstance(found, dict) and "report_version" in found
 
     def to_bytes(self) -> bytes:

@@ -64,7 +64,7 @@ def test_row_05_beginnings_of_records_and_reports_leave_a_run_that_finishes(home
     audience = Audience()
     ended = run_here(path, audience)
     assert (ended.done, ended.exit_code) == (1, 0)
-    assert any("not a record of this version, ignored" in text for text in ended.warnings)
+    assert any("no record of this version, to be replaced" in text for text in ended.warnings)
     assert report(home)["done"] == 1
     assert stylize("status", path).returncode == 0
 

@@ -178,9 +178,7 @@ def test_row_35_all_mistakes_are_listed_at_once_with_line_key_and_nearest_word(r
     assert refusals.nothing_was_written()
 
 
-@pytest.mark.parametrize(
-    "word", ["no", "on", "12:30:45", "010", "0x1f", "1.10", "1e3", "null", "~", "2026-11-01"]
-)
+@pytest.mark.parametrize("word", ["no", "on", "12:30:45", "010", "0x1f", "1.10", "1e3", "null", "2026-11-01"])
 def test_row_36_words_that_yaml_takes_for_something_else_stay_words(word: str) -> None:
     text = f"{HEAD}pairs: [{{content: {word}, style: s.png, name: {word}}}]\n"
     (pair,) = load_manifest("/jobs/m.yaml", text=text).pairs

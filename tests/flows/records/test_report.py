@@ -87,3 +87,20 @@ def test_hostile_names_stay_json() -> None:
     assert data.isascii()
     assert b"\x1b" not in data
     assert json.loads(data)["failures"][0]["name"] == hostile.name
+
+
+@pytest.mark.parametrize(
+    ("data", "ours"),
+    [
+        (b"", True),
+        (b'{\n "dev', True),
+        (b'{"done": 1', True),
+        (b'{"report_version": 1}', True),
+        (b'{"label": "cat"}', False),
+        (b'{"label": "ca', False),
+        (b"a report of mine", False),
+        (b"[1, 2]", False),
+    ],
+)
+def test_a_report_is_told_from_somebody_elses_file_of_that_name(data: bytes, ours: bool) -> None:
+    assert Report.is_report(data) == ours
