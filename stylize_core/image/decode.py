@@ -13,7 +13,8 @@ from torch import Tensor
 from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, OutOfMemory, StylizeError
 from stylize_core.image.colour import to_srgb
 from stylize_core.image.encode import embedded_facts, encode_picture
-from stylize_core.image.header import ACCEPTED, check_complete, sniff
+from stylize_core.image.header import check_complete
+from stylize_core.image.kinds import ACCEPTED, sniff
 from stylize_core.image.opening import Array, open_image, pillow_rules
 from stylize_core.image.policy import choose_frame, complaints, notes, orientation, upright, words
 from stylize_core.image.samples import read_samples
