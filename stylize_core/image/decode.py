@@ -1,4 +1,4 @@
-"""Pictures in: bytes to an upright sRGB tensor. With `image_*.py` the only code that touches Pillow."""
+"""Pictures in: bytes to an upright sRGB tensor. With its neighbours the only code that touches Pillow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from torch import Tensor
 from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, OutOfMemory, StylizeError
 from stylize_core.image.colour import to_srgb
 from stylize_core.image.encode import embedded_facts, encode_picture
+from stylize_core.image.formats.kinds import ACCEPTED, sniff
 from stylize_core.image.header import check_complete
-from stylize_core.image.kinds import ACCEPTED, sniff
-from stylize_core.image.opening import Array, open_image, pillow_rules
-from stylize_core.image.policy import choose_frame, complaints, notes, orientation, upright, words
+from stylize_core.image.opening import Array, Unsupported, open_image, pillow_rules
+from stylize_core.image.policy import (
+    choose_frame,
+    complaints,
+    named_space,
+    notes,
+    orientation,
+    upright,
+    words,
+)
 from stylize_core.image.samples import read_samples
 from stylize_core.settings.picture import PictureSettings
 
@@ -85,14 +93,16 @@ def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> P
     check_complete(data, kind)
     decisions = choose_frame(open_image(data, kind), source, settings)
     # Pillow turns a TIFF upright while it loads it, so that it must be asked before.
-    turned = orientation(open_image(data, kind))[1] if kind == "TIFF" else []
+    asked = open_image(data, kind)
+    turned = orientation(asked)[1] if kind == "TIFF" else []
     image = open_image(data, kind)
     samples = read_samples(data, kind, image)
-    planes, coloured = to_srgb(samples, image.info.get("icc_profile"))
-    decisions += [*samples.decisions, *coloured, *notes(image)]
-    alpha = samples.alpha
     # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
     turn, said = orientation(image)
+    named = named_space(data, kind, asked if kind == "TIFF" else image)
+    planes, coloured = to_srgb(samples, image.info.get("icc_profile"), named)
+    decisions += [*samples.decisions, *coloured, *notes(image)]
+    alpha = samples.alpha
     planes, alpha = upright(planes, turn), None if alpha is None else upright(alpha, turn)
     return _flattened(planes, alpha, kind, samples.mode, [*decisions, *(turned or said)])
 
@@ -116,6 +126,8 @@ def _check_size(size: tuple[int, int], source: str) -> None:
 
 def _typed(error: Exception, kind: str, source: str, settings: PictureSettings) -> BadImage:
     """The refusal that fits what Pillow raised."""
+    if isinstance(error, Unsupported):
+        return BadImage(f"{source}: {error}")
     if isinstance(error, Image.DecompressionBombError):
         pixels = re.search(r"\d+", str(error))
         announced = f"its header announces {pixels[0] if pixels else 'too many'} pixels"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stylize_core.image.colour import srgb_profile
 from stylize_core.image.deep_files import png16_bytes, tiff_bytes
-from stylize_core.image.kinds import sniff
+from stylize_core.image.formats.kinds import sniff
 from stylize_core.image.opening import Array, open_image, pillow_rules
 from stylize_core.settings.picture import PictureSettings
 

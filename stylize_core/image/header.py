@@ -52,6 +52,17 @@ def _check_png(data: bytes) -> None:
     raise Incomplete("it is cut off before its IEND chunk")
 
 
+def png_chunk(data: bytes, wanted: bytes) -> bytes:
+    """The body of a PNG's first chunk of that name before its pixels; empty where there is none."""
+    at = 8
+    while at + 12 <= len(data) and (name := data[at + 4 : at + 8]) != b"IDAT":
+        length = int.from_bytes(data[at : at + 4])
+        if name == wanted:
+            return data[at + 8 : at + 8 + length]
+        at += 12 + length
+    return b""
+
+
 def _png_bytes(data: bytes) -> int:
     """Bytes that the unpacked picture takes, filter bytes included."""
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])

@@ -22,6 +22,10 @@ _PILLOW_NAMES = {"JPEG": ["JPEG", "MPO"], "WebP": ["WEBP"]}
 _lock = threading.RLock()
 
 
+class Unsupported(ValueError):
+    """A whole picture that is none of ours to guess at; the text follows the file's name."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
     """Samples as stored, before any conversion of colour.

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from stylize_core.errors import BadImage
-from stylize_core.image.kinds import ACCEPTED, sniff
+from stylize_core.image.formats.kinds import ACCEPTED, sniff
 
 
 def _cmyk() -> Image.Image:

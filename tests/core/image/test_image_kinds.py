@@ -11,7 +11,7 @@ from drawn_images import chunk, decoded, landscape, planes, png, saved, tiff
 from PIL import Image
 
 from stylize_core.errors import BadImage
-from stylize_core.image.kinds import ACCEPTED, sniff
+from stylize_core.image.formats.kinds import ACCEPTED, sniff
 
 
 def _boxed(*brands: bytes) -> bytes:

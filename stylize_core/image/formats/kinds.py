@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from stylize_core.image.raw import camera_raw
+from stylize_core.image.formats.raw import camera_raw
 
 ACCEPTED = ("JPEG", "PNG", "WebP", "TIFF", "GIF", "BMP")
 
