@@ -17,6 +17,7 @@ from drawn_images import (
     planes,
     png,
     saved,
+    tiff,
 )
 from PIL import Image
 
