@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from stylize_core.errors import BadImage
+from stylize_core.image.formats.boxes import primary_item
 from stylize_core.image.header import png_chunk
 from stylize_core.image.opening import Array
 from stylize_core.image.spaces import SRGB, NamedSpace, by_code_points, by_exif
@@ -86,11 +87,23 @@ def named_space(data: bytes, kind: str, image: Image.Image) -> NamedSpace:
         if cicp[2:] != b"\0\1":
             return NamedSpace(said="cICP of video samples not followed, taken as sRGB")
         return replace(by_code_points(cicp[0], cicp[1], teller="cICP"), leads=True)
+    if kind == "AVIF":
+        return boxed_space(data, kind)
     try:
         return by_exif(image.getexif())
     # The parser raises nearly every built-in type, and `orientation` says so of the same block.
     except Exception:
         return SRGB
+
+
+def boxed_space(data: bytes, kind: str) -> NamedSpace:
+    """The colour space that the code points of a HEIC or AVIF name.
+
+    Raises:
+        Unsupported: it is one of high dynamic range.
+    """
+    points = primary_item(data).code_points
+    return SRGB if points is None else by_code_points(*points, teller=f"{kind} header")
 
 
 def notes(image: Image.Image) -> list[str]:

@@ -9,7 +9,7 @@ import re
 
 from stylize_core.image.formats.raw import camera_raw
 
-ACCEPTED = ("JPEG", "PNG", "WebP", "TIFF", "GIF", "BMP")
+ACCEPTED = ("JPEG", "PNG", "WebP", "TIFF", "GIF", "BMP", "AVIF", "HEIC")
 
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -78,11 +78,11 @@ def sniff(data: bytes) -> str:
 
 
 _BRANDS = {
-    b"avif": "an AVIF file",
-    b"avis": "an AVIF file",
+    b"avif": "AVIF",
+    b"avis": "AVIF",
     b"crx ": "camera raw (Canon CR3): develop it first",
     b"qt  ": "a video (QuickTime)",
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"), "a HEIC file"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"), "HEIC"),
 }
 
 
@@ -92,7 +92,7 @@ def _sniff_boxes(data: bytes) -> str:
     for brand in (data[8:12], *(data[at : at + 4] for at in range(16, end, 4))):
         if brand in _BRANDS:
             return _BRANDS[brand]
-    return "a HEIF file" if data[8:12] in (b"mif1", b"msf1") else "a video (MP4)"
+    return "HEIC" if data[8:12] in (b"mif1", b"msf1") else "a video (MP4)"
 
 
 def _sniff_rest(data: bytes) -> str:

@@ -103,9 +103,11 @@ def test_code_points_that_are_not_followed_are_said(points: tuple[int, ...]) -> 
 def test_adobe_rgb_that_exif_alone_tells_of_is_converted(
     file_format: str, colour_space: int | None, index: str
 ) -> None:
-    options: dict[str, Any] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(
-        file_format, {}
-    )
+    finest: dict[str, dict[str, Any]] = {
+        "WEBP": {"lossless": True},
+        "JPEG": {"quality": 100, "subsampling": 0},
+    }
+    options = finest.get(file_format, {})
     plain = planes(decoded(saved(landscape(), file_format, **options))).astype(np.float64)
     picture = decoded(saved(landscape(), file_format, exif=adobe_exif(colour_space, index), **options))
     expected = _as_srgb(plain ** (563 / 256) @ np.array(ADOBE_TO_SRGB).T)
