@@ -17,12 +17,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 CORE_MAY_IMPORT = {"torch", "torchvision", "PIL", "numpy", "safetensors", "stylize_core"}
-ON_DEMAND = {"stylize_core.image.mp4": {"av"}}  # an extra of the installation
+# Extras of the installation.
+ON_DEMAND = {"stylize_core.image.mp4": {"av"}, "stylize_core.image.formats.heic": {"pillow_heif"}}
 
 # Only these modules may know that library, so that replacing it touches one place.
 OWNERS = {
     "PIL": ("stylize_core.image.*",),
     "av": ("stylize_core.image.mp4",),
+    "pillow_heif": ("stylize_core.image.formats.heic",),
     "yaml": ("flows.manifest.*",),
     "boto3": ("flows.storage.*",),
     "botocore": ("flows.storage.*",),

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from stylize_core.image.icc import apply_shaper, read_shaper
+from stylize_core.image.icc import apply_shaper, of_grey, read_shaper
 from stylize_core.image.opening import Array, Samples
+from stylize_core.image.spaces import SRGB, NamedSpace
 
 _PILLOW_MODES = {"grey": "L", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 _PROFILE_SPACES = {"grey": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
@@ -26,28 +27,35 @@ def srgb_profile() -> bytes:
     return bytes(made)
 
 
-def to_srgb(samples: Samples, profile: object) -> tuple[Array, list[str]]:
+def to_srgb(samples: Samples, profile: object, named: NamedSpace = SRGB) -> tuple[Array, list[str]]:
     """The colours as sRGB planes, float32 [3, H, W] 0..1, and a sentence on each decision.
 
     `profile` is the embedded ICC profile as it was found: bytes, None, or something else in a broken file.
+    Where there is none that can be used, the colours are those of the space that the file names.
     """
+    if named.leads:
+        return _without_profile(samples, named)
     if not profile or profile == srgb_profile():
-        return _without_profile(samples)
+        return _without_profile(samples, SRGB if profile else named)
     try:
         return _by_profile(samples, profile)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error) as error:
-        planes, said = _without_profile(samples)
+        planes, said = _without_profile(samples, named)
         return planes, [f"ignored unreadable colour profile ({error})", *said]
 
 
-def _without_profile(samples: Samples) -> tuple[Array, list[str]]:
+def _without_profile(samples: Samples, named: NamedSpace) -> tuple[Array, list[str]]:
     if samples.space == "LAB":
         return _by_engine(samples, ImageCms.createProfile("LAB")), ["converted from CIELAB to sRGB"]
     if samples.space == "CMYK":
         unit = samples.values / np.float32(samples.full)
         planes = (1 - unit[..., :3]) * (1 - unit[..., 3:])
         return planes.transpose(2, 0, 1), ["CMYK without a profile converted as (1-C)(1-K)"]
-    return _planes(samples.values, samples.full), []
+    said = [named.said] if named.said else []
+    if named.shaper is None:
+        return _planes(samples.values, samples.full), said
+    shaper = named.shaper if samples.space == "RGB" else of_grey(named.shaper)
+    return apply_shaper(shaper, _levels(samples, np.dtype(np.uint16))), said
 
 
 def _planes(values: Array, full: float) -> Array:

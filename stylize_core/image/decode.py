@@ -1,4 +1,4 @@
-"""Pictures in: bytes to an upright sRGB tensor. With `image_*.py` the only code that touches Pillow."""
+"""Pictures in: bytes to an upright sRGB tensor. With its neighbours the only code that touches Pillow."""
 
 from __future__ import annotations
 
@@ -14,9 +14,21 @@ from stylize_core.errors import BadImage, ImageTooLarge, ImageTooSmall, OutOfMem
 from stylize_core.image.colour import to_srgb
 from stylize_core.image.encode import encode_picture
 from stylize_core.image.facts import embedded_facts
-from stylize_core.image.header import ACCEPTED, check_complete, sniff
-from stylize_core.image.opening import Array, open_image, pillow_rules
-from stylize_core.image.policy import choose_frame, complaints, notes, orientation, upright, words
+from stylize_core.image.formats.boxes import check_boxes, is_film, primary_item
+from stylize_core.image.formats.heic import open_heic, read_heic
+from stylize_core.image.formats.kinds import ACCEPTED, sniff
+from stylize_core.image.header import check_complete
+from stylize_core.image.opening import Array, Unsupported, open_image, pillow_rules
+from stylize_core.image.policy import (
+    boxed_space,
+    choose_frame,
+    complaints,
+    named_space,
+    notes,
+    orientation,
+    upright,
+    words,
+)
 from stylize_core.image.samples import read_samples
 from stylize_core.settings.picture import PictureSettings
 
@@ -41,7 +53,7 @@ class Picture:
     Attributes:
         rgb: [3, H, W] float32 0..1; transparent parts are flattened on white.
         alpha: [1, H, W] float32 0..1, or None where every pixel is opaque.
-        source_format: JPEG, PNG, WebP, TIFF, GIF or BMP.
+        source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.
         source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.
         decisions: what was decided on the user's behalf, one sentence each.
     """
@@ -81,20 +93,44 @@ def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Pi
 
 
 def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> Picture:
+    if kind == "HEIC":
+        return _decode_heic(data, source, settings)
     _check_size(open_image(data, kind).size, source)
+    if kind == "AVIF":
+        check_boxes(data)
     check_complete(data, kind)
     decisions = choose_frame(open_image(data, kind), source, settings)
     # Pillow turns a TIFF upright while it loads it, so that it must be asked before.
-    turned = orientation(open_image(data, kind))[1] if kind == "TIFF" else []
+    asked = open_image(data, kind)
+    turned = orientation(asked)[1] if kind == "TIFF" else []
     image = open_image(data, kind)
     samples = read_samples(data, kind, image)
-    planes, coloured = to_srgb(samples, image.info.get("icc_profile"))
-    decisions += [*samples.decisions, *coloured, *notes(image)]
-    alpha = samples.alpha
     # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
+    if kind == "AVIF":
+        image.info.pop("xmp", None)  # it turns pictures by properties of its own, which stand in this EXIF
     turn, said = orientation(image)
+    named = named_space(data, kind, asked if kind == "TIFF" else image)
+    planes, coloured = to_srgb(samples, image.info.get("icc_profile"), named)
+    decisions += [*samples.decisions, *coloured, *notes(image)]
+    if kind == "AVIF" and (depth := primary_item(data).depth) > 8:
+        decisions.append(f"its {depth} bits per channel were read as 8: the decoder gives no more")
+    alpha = samples.alpha
     planes, alpha = upright(planes, turn), None if alpha is None else upright(alpha, turn)
     return _flattened(planes, alpha, kind, samples.mode, [*decisions, *(turned or said)])
+
+
+def _decode_heic(data: bytes, source: str, settings: PictureSettings) -> Picture:
+    """HEIC turns its pictures by properties of its own, and libheif follows them; EXIF is not to be asked."""
+    check_boxes(data)
+    file = open_heic(data, max_pixels=settings.max_megapixels * 1e6)
+    _check_size(file.size, source)
+    decisions = [] if len(file) == 1 else [f"the primary picture of {len(file)} in a HEIC used"]
+    if is_film(data) and settings.frames == "refuse":
+        raise BadImage(f"{source}: it holds an animation; set `frames: first` to take its still picture")
+    samples = read_heic(file)
+    named = boxed_space(data, "HEIC")
+    planes, coloured = to_srgb(samples, file.info.get("icc_profile"), named)
+    return _flattened(planes, samples.alpha, "HEIC", samples.mode, [*decisions, *coloured])
 
 
 def _flattened(planes: Array, alpha: Array | None, kind: str, mode: str, decisions: list[str]) -> Picture:
@@ -116,6 +152,8 @@ def _check_size(size: tuple[int, int], source: str) -> None:
 
 def _typed(error: Exception, kind: str, source: str, settings: PictureSettings) -> BadImage:
     """The refusal that fits what Pillow raised."""
+    if isinstance(error, Unsupported):
+        return BadImage(f"{source}: {error}")
     if isinstance(error, Image.DecompressionBombError):
         pixels = re.search(r"\d+", str(error))
         announced = f"its header announces {pixels[0] if pixels else 'too many'} pixels"

@@ -48,6 +48,11 @@ def read_shaper(profile: bytes) -> Shaper | None:
     return Shaper(tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")), matrix)
 
 
+def of_grey(shaper: Shaper) -> Shaper:
+    """The same curve for a picture of one channel, whose white is white whatever the primaries."""
+    return Shaper(shaper.curves[:1], np.ones((3, 1), np.float32))
+
+
 def apply_shaper(shaper: Shaper, values: NDArray[np.uint16]) -> Floats:
     """`values` [H, W, C] as sRGB planes [3, H, W] 0..1; colours outside sRGB go to its border."""
     height, width = values.shape[:2]

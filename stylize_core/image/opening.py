@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import AvifImagePlugin, Image, ImageFile
 
 Array = NDArray[Any]
 Space = Literal["grey", "RGB", "CMYK", "LAB"]
@@ -20,6 +20,10 @@ Space = Literal["grey", "RGB", "CMYK", "LAB"]
 CHANNELS: dict[Space, int] = {"grey": 1, "RGB": 3, "CMYK": 4, "LAB": 3}
 _PILLOW_NAMES = {"JPEG": ["JPEG", "MPO"], "WebP": ["WEBP"]}
 _lock = threading.RLock()
+
+
+class Unsupported(ValueError):
+    """A whole picture that is none of ours to guess at; the text follows the file's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +55,8 @@ def pillow_rules(max_pixels: float) -> Iterator[list[warnings.WarningMessage]]:
     with _lock, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        # AVIF's decoder would start a thread per core, each with memory of its own.
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         # Pillow refuses above twice this number, before it allocates anything.
         Image.MAX_IMAGE_PIXELS = max_pixels / 2  # type: ignore[assignment]
         ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from stylize_core.errors import BadImage
+from stylize_core.image.formats.boxes import primary_item
+from stylize_core.image.header import png_chunk
 from stylize_core.image.opening import Array
+from stylize_core.image.spaces import SRGB, NamedSpace, by_code_points, by_exif
 from stylize_core.settings.picture import PictureSettings
 
 _ORIENTATION = 0x0112
@@ -71,6 +75,35 @@ def upright(picture: Array, orientation: object) -> Array:
     """`picture` [..., H, W] turned as its EXIF orientation asks; unknown orientations leave it as it is."""
     turn = _TURNS.get(orientation)
     return turn(picture) if turn else picture
+
+
+def named_space(data: bytes, kind: str, image: Image.Image) -> NamedSpace:
+    """The colour space that the file names without bringing a profile.
+
+    Raises:
+        Unsupported: it is one of high dynamic range.
+    """
+    if kind == "PNG" and len(cicp := png_chunk(data, b"cICP")) == 4:
+        if cicp[2:] != b"\0\1":
+            return NamedSpace(said="cICP of video samples not followed, taken as sRGB")
+        return replace(by_code_points(cicp[0], cicp[1], teller="cICP"), leads=True)
+    if kind == "AVIF":
+        return boxed_space(data, kind)
+    try:
+        return by_exif(image.getexif())
+    # The parser raises nearly every built-in type, and `orientation` says so of the same block.
+    except Exception:
+        return SRGB
+
+
+def boxed_space(data: bytes, kind: str) -> NamedSpace:
+    """The colour space that the code points of a HEIC or AVIF name.
+
+    Raises:
+        Unsupported: it is one of high dynamic range.
+    """
+    points = primary_item(data).code_points
+    return SRGB if points is None else by_code_points(*points, teller=f"{kind} header")
 
 
 def notes(image: Image.Image) -> list[str]:

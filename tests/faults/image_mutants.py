@@ -9,10 +9,12 @@ import random
 import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from drawn_images import deep_landscape, landscape, png, saved
 from PIL import Image, PngImagePlugin
 
+SAMPLES = Path(__file__).parent.parent / "core" / "image" / "samples"
 WILD = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
@@ -54,6 +56,11 @@ def sound_files() -> dict[str, bytes]:
         "TIFF float": saved(shades.convert("F"), "TIFF"),
         "GIF": saved(palette, "GIF"),
         "GIF film": saved(palette, "GIF", save_all=True, append_images=[shades.quantize(16)]),
+        "AVIF": saved(colour, "AVIF", exif=exif, icc_profile=profile, speed=10),
+        "AVIF glass": saved(glass, "AVIF", quality=100, subsampling="4:4:4", speed=10),
+        "AVIF film": saved(colour, "AVIF", save_all=True, append_images=[shades.convert("RGB")], speed=10),
+        "AVIF ten bits": (SAMPLES / "ten_bits.avif").read_bytes(),
+        "HEIC ten bits": (SAMPLES / "phone.heic").read_bytes(),
         "BMP": saved(colour, "BMP"),
         "BMP palette": saved(palette, "BMP"),
         "BMP bits": saved(shades.convert("1"), "BMP"),
@@ -201,13 +208,16 @@ def _span(data: bytes, chance: random.Random) -> tuple[int, int]:
 
 
 def _parts(data: bytes) -> list[bytes]:
-    """The file cut at its seams: PNG chunks, JPEG segments, RIFF chunks; in other formats every 64 bytes."""
+    """The file cut at its seams: PNG chunks, JPEG segments, RIFF chunks, boxes; elsewhere every 64 bytes."""
     if data.startswith(b"\x89PNG"):
         return _cut_by(data, 8, lambda at: 12 + int.from_bytes(data[at : at + 4], "big"))
     if data.startswith(b"\xff\xd8"):
         return _cut_by(data, 2, lambda at: 2 + int.from_bytes(data[at + 2 : at + 4], "big"))
     if data.startswith(b"RIFF"):
         return _cut_by(data, 12, lambda at: 8 + int.from_bytes(data[at + 4 : at + 8], "little"))
+    if data[4:8] == b"ftyp":
+        first = max(8, int.from_bytes(data[:4], "big"))
+        return _cut_by(data, first, lambda at: int.from_bytes(data[at : at + 4], "big"))
     return _cut_by(data, 8, lambda _: 64)
 
 
