@@ -272,9 +272,11 @@ def test_bytes_are_durable_before_the_name_and_the_name_before_the_return(tmp_pa
     code = "import sys, flows.storage.opening as s; s.open_storage(sys.argv[1]).write('new/a', b'bytes')"
     calls = "trace=fsync,rename,renameat,renameat2,mkdir,mkdirat"
     ran = run_python(code, tmp_path / "out", below=["strace", "-f", "-y", "-e", calls, "-o", str(trace)])
-    if ran.returncode != 0:
+    if ran.returncode != 0 and "ptrace" in ran.stderr:
         pytest.skip(f"strace may not trace here: {ran.stderr.strip()}")
-    steps = re.findall(r" (mkdir|fsync|rename)\w*\((.*)\) = 0", trace.read_text())
+    assert ran.returncode == 0, ran.stderr
+    found = re.findall(r" (mkdir|fsync|rename)\w*\((.*)\) = 0", trace.read_text())
+    steps = [(call, given) for call, given in found if str(tmp_path) in given]  # coverage writes elsewhere
     out = re.escape(str(tmp_path / "out"))
     expected = [
         ("mkdir", f'"{out}", .*'),

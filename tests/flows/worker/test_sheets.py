@@ -148,7 +148,7 @@ def test_a_picture_that_was_damaged_since_keeps_the_sheet_from_being_made_and_no
     (home / "out/p0__s0__sheet.png").unlink()
     ended = run_here(path, audience := Audience())
     assert (ended.exit_code, ended.done_before) == (0, 4)
-    assert f"{ALL[0]}.png: this is unknown data" in audience.notes[0]
+    assert f"{ALL[0]}.png: this is nothing but zeros" in audience.notes[0]
     assert not (home / "out/p0__s0__sheet.png").exists()
 
 
