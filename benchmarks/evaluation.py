@@ -81,7 +81,7 @@ def _peak(dtype: str) -> Work:
 
 def _pictures(settings: StyleSettings) -> tuple[Tensor, Tensor]:
     """A content picture of 4:3 and a style picture."""
-    size = settings.size
+    size = settings.picture_size.expected_px
     content = functional.interpolate(picture("contents/town", size), (_height(size), size), mode="bilinear")
     return content, picture("styles/flow", size)
 

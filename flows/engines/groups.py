@@ -33,7 +33,7 @@ def in_groups(jobs: Iterable[Job], device: str, batch: int | None) -> Iterator[G
 
 
 def _most(job: Job, device: str, batch: int | None) -> int:
-    of_use = max(1, min(GROUP_PAIRS, GROUP_PIXELS // job.pair.style_settings.size**2))
+    of_use = max(1, min(GROUP_PAIRS, GROUP_PIXELS // job.pair.style_settings.picture_size.expected_px**2))
     return batch or (1 if device == "cpu" else of_use)
 
 

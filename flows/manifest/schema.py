@@ -25,6 +25,7 @@ from flows.model.durations import FORM
 from stylize_core.architecture import ARCHITECTURES, layer_names
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
+from stylize_core.settings.picture_size import Size
 from stylize_core.settings.weights_file import WeightsFile
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -119,6 +120,9 @@ def _type(setting: Setting) -> dict[str, Any]:
         return {"enum": list(get_args(setting.kind))}
     if setting.kind == Layers:
         return _layers(channels=setting.key == "dream_layers")
+    if setting.kind == Size:
+        number = {"type": "integer", **{_LIMITS[name]: limit for name, limit in setting.limits.items()}}
+        return {"anyOf": [number, {"const": "original"}]}
     if setting.kind == Crop:
         share = {"type": "number", **{_LIMITS[name]: limit for name, limit in setting.limits.items()}}
         return {"type": "array", "minItems": 4, "maxItems": 4, "items": share}

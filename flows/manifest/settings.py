@@ -10,6 +10,7 @@ from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop, setting_fields
 from stylize_core.settings.layers import Layers
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.picture_size import Size
 from stylize_core.settings.presets import PRESETS, PresetName
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
@@ -61,6 +62,8 @@ def accepted(setting: Setting) -> str:
     if setting.kind in (int, float):
         noun = "a whole number" if setting.kind is int else "a number"
         return noun + _range(setting.limits)
+    if setting.kind == Size:
+        return f"a whole number{_range(setting.limits)}, or original"
     if setting.kind == Layers:
         return "a list of layer names, or a mapping of layer names to weights above 0"
     if setting.kind == Crop:
@@ -121,6 +124,8 @@ def build(settings: Mapping[str, object]) -> BuiltSettings:
     image = given["init"] if given.get("init", "content") not in INIT_WORDS else None
     if image is not None:
         given["init"] = "image"
+    if settings.get("megapixels") and "size" in settings:
+        raise SettingsError("megapixels", settings["megapixels"], "`size` is given as well; give one of them")
     style = {key: value for key, value in given.items() if key in STYLE_SETTINGS}
     picture = {key: value for key, value in given.items() if key in PICTURE_SETTINGS}
     try:

@@ -25,6 +25,7 @@ from flows.model.sweep import Layer, add_up
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
+from stylize_core.settings.picture_size import Size
 from stylize_core.settings.weights_file import WeightsFile
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,29})")
@@ -108,6 +109,8 @@ def read_value(setting: Setting, node: Node, folder: str, problems: list[Problem
         return _choice(setting, node)
     if setting.kind in (int, float):
         return _number(setting, node)
+    if setting.kind == Size:
+        return "original" if node.text == "original" else _number(replace(setting, kind=int), node)
     if setting.kind is bool:
         return _flag(setting, node)
     return node.text

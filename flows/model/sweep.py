@@ -24,6 +24,9 @@ MAX_VARIANTS = 1000
 LONGEST_LABEL = 40
 """Characters of one value in a file name; whatever is longer is numbered."""
 
+_RIVALS = {"size": "megapixels", "megapixels": "size"}
+"""Two ways of saying one thing: whoever speaks last of either decides."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NUMBERED = re.compile(r"v[0-9]+", re.IGNORECASE)
 
@@ -77,6 +80,9 @@ def add_up(*layers: Layer) -> tuple[dict[str, object], dict[str, tuple[object, .
     """The settings with one value and those with several, the layers laid over one another."""
     fixed, axes = dict[str, object](), dict[str, tuple[object, ...]]()
     for settings, sweep in layers:
+        for key in _RIVALS.keys() & {*settings, *sweep}:
+            fixed.pop(_RIVALS[key], None)
+            axes.pop(_RIVALS[key], None)
         for key, value in settings.items():
             axes.pop(key, None)
             fixed[key] = value

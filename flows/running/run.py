@@ -222,7 +222,7 @@ def _held(storage: Storage, listener: Listener) -> Iterator[Storage]:
 
 
 def _workers_for(plan: Plan, manifest: Manifest, device: str, workers: int | None) -> WorkerSpec:
-    on_cpu = cpu_workers([planned.pair.style_settings.size for planned in plan.todo])
+    on_cpu = cpu_workers([planned.pair.style_settings.picture_size.expected_px for planned in plan.todo])
     found = slots(device, workers, cpu_workers=on_cpu)
     sharing = found.count("cpu")
     threads = None if sharing < 2 else max(1, usable_cores() // sharing)

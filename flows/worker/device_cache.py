@@ -15,12 +15,13 @@ from flows.model.pair import Input, Pair
 from flows.storage.opening import read_uri
 from flows.worker.device import Device
 from flows.worker.devices import SMALL_PX
-from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture
+from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
 from stylize_core.device import Precision, choose_precision
 from stylize_core.loss.objective import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, published_weights, weights_from_bytes
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, shrunk
+from stylize_core.settings.picture_size import PictureSize
 from stylize_core.settings.style import StyleSettings
 
 T = TypeVar("T")
@@ -99,16 +100,16 @@ class DeviceCache:
         Raises:
             DeviceUnavailable: the device lacks the one that they name.
         """
-        return choose_precision(settings.precision, self.device.torch, size=settings.size)
+        return choose_precision(settings.precision, self.device.torch, size=settings.picture_size.expected_px)
 
-    def picture(self, reading: Reading, *, long_edge: int, enlarge: bool) -> LoadedPicture:
+    def picture(self, reading: Reading, *, size: PictureSize, enlarge: bool) -> LoadedPicture:
         """A picture, read, decoded, cut and scaled; see `load_picture`."""
 
         def load() -> LoadedPicture:
-            loaded = load_picture(reading, long_edge=long_edge, enlarge=enlarge)
+            loaded = load_picture(reading, size=size, enlarge=enlarge)
             return _pinned(loaded) if self.device.kind == "cuda" else loaded
 
-        return self._pictures.get((reading.key, long_edge, enlarge), load)
+        return self._pictures.get((reading.key, size, enlarge), load)
 
     def mask(self, reading: Reading, *, height: int, width: int) -> LoadedMask:
         """A mask in the size of the picture that it belongs to; see `load_mask`."""
@@ -116,7 +117,7 @@ class DeviceCache:
         return self._masks.get(key, lambda: load_mask(reading, height=height, width=width))
 
     def style_picture(self, given: Input, pair: Pair) -> LoadedPicture:
-        """One of the pair's styles as it is measured: scaled, never enlarged.
+        """One of the pair's styles as it is measured: scaled, never enlarged; the pair's size is known.
 
         Raises:
             BadImage: it is not a picture that we accept.
@@ -124,7 +125,7 @@ class DeviceCache:
         """
         settings = pair.style_settings
         reading = Reading(given, pair.picture_settings, settings.style_crop)
-        return self.picture(reading, long_edge=round(settings.size * settings.style_scale), enlarge=False)
+        return self.picture(reading, size=_style_size(settings), enlarge=False)
 
     def style(
         self,
@@ -148,18 +149,19 @@ class DeviceCache:
             def sized(plane: Tensor) -> Tensor:
                 return shrunk(self.device.upload([plane]), view.share, least=encoder.min_side)
 
-            return style_targets(
-                encoder.exact() if view.exact else encoder,
-                sized(picture.rgb),
-                settings,
-                alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),
-                content_bchw=self.device.upload([content.picture.rgb]) if of_content else None,
-                mask_b1hw=None if mask is None else sized(mask.mask),
-            )
+            with naming(loaded.source):
+                return style_targets(
+                    encoder.exact() if view.exact else encoder,
+                    sized(picture.rgb),
+                    settings,
+                    alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),
+                    content_bchw=self.device.upload([content.picture.rgb]) if of_content else None,
+                    mask_b1hw=None if mask is None else sized(mask.mask),
+                )
 
         where = (loaded.source.sha256, *_style_view(pair), view)
         masked = mask.source.sha256 if mask else ""
-        colours = (settings.colour, content.source.sha256, settings.size) if of_content else ()
+        colours = (settings.colour, content.source.sha256, settings.picture_size) if of_content else ()
         return self._styles.get(
             (where, self._network(settings), _statistics(settings), colours, masked), measure
         )
@@ -170,11 +172,15 @@ class DeviceCache:
         return settings.encoder, digest, settings.layers, settings.network_pooling, precision
 
 
+def _style_size(settings: StyleSettings) -> PictureSize:
+    return PictureSize(round(settings.picture_size.expected_px * settings.style_scale))
+
+
 def _style_view(pair: Pair) -> tuple[Hashable, ...]:
     """How a style of the pair is decoded and scaled."""
     settings = pair.style_settings
-    long_edge = round(settings.size * settings.style_scale)
-    return decoding(pair.picture_settings), long_edge, settings.size <= SMALL_PX
+    small = settings.picture_size.expected_px <= SMALL_PX
+    return decoding(pair.picture_settings), _style_size(settings), small
 
 
 def _statistics(settings: StyleSettings) -> Hashable:

@@ -16,6 +16,7 @@ from flows.worker.batch_sizer import BatchSizer
 from flows.worker.device_cache import DeviceCache
 from flows.worker.errors import Stopped
 from flows.worker.publish import snapshot_writer
+from flows.worker.read import naming
 from flows.worker.regions import styled_regions
 from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
@@ -59,7 +60,7 @@ def _kind(prepared: Prepared) -> Hashable:
     watched = bool(job.pair.snapshot_steps) or job.pair.picture_settings.animation != "none"
     if watched or prepared.regions or math.isfinite(job.timeout_s):
         return None
-    return repr(job.pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
+    return repr(prepared.pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
 
 
 def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
@@ -83,7 +84,7 @@ def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
 def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     job, device = batch[0].task.job, cache.device
     before = device.forget_peak()
-    size_px = job.pair.style_settings.size
+    size_px = batch[0].pair.style_settings.picture_size.expected_px
     with device.threads(size_px) as name, link.timed(job.pair.name, job.timeout_s) as watch:
         for prepared in batch:
             prepared.task.log.device = name
@@ -103,13 +104,13 @@ def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
 def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch) -> Ended:
     targets = []
     for prepared in batch:
-        prepared.task.log.precision = cache.encoder(prepared.task.job.pair.style_settings).precision
+        prepared.task.log.precision = cache.encoder(prepared.pair.style_settings).precision
         with prepared.task.log.timed("targets"):
             targets.append(_style(prepared, cache))
     with ExitStack() as writers:
         snapshots = [writers.enter_context(snapshot_writer(prepared)) for prepared in batch]
         frames = snapshots[0].frames if len(batch) == 1 else None
-        with ExitStack() as phases:
+        with ExitStack() as phases, naming(batch[0].content.source):
             for prepared in batch:
                 phases.enter_context(prepared.task.log.timed("optimise"))
             made = _stylized(batch, cache, targets, frames, watch)
@@ -127,14 +128,14 @@ def _stylized(
     frames: Frames | None,
     watch: link.Stopwatch,
 ) -> Stylized:
-    first, settings = batch[0], batch[0].task.job.pair.style_settings
+    first, settings = batch[0], batch[0].pair.style_settings
     inits = [prepared.init.picture.rgb for prepared in batch if prepared.init]
     return stylize(
         cache.device.upload([prepared.content.picture.rgb for prepared in batch]),
         stack_targets(targets),
         settings=settings,
         encoder=cache.encoder(settings),
-        regions=styled_regions(first.regions, first.task.job.pair, first.content, cache),
+        regions=styled_regions(first.regions, first.pair, first.content, cache),
         measured=lambda view: _measured(batch, cache, view),
         init_bchw=cache.device.upload(inits) if inits else None,
         callback=lambda progress: _report(batch, progress, watch),
@@ -172,13 +173,13 @@ def _measured(batch: Batch, cache: DeviceCache, view: ViewSpec) -> tuple[Targets
     """What the styles and those of the regions show where pictures are seen so."""
     styles = stack_targets([_style(prepared, cache, view) for prepared in batch])
     first = batch[0]
-    regions = styled_regions(first.regions, first.task.job.pair, first.content, cache, view=view)
+    regions = styled_regions(first.regions, first.pair, first.content, cache, view=view)
     return styles, [dict(region.style) for region in regions]
 
 
 def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec = AS_IT_IS) -> Targets:
     """The statistics of the style, or the mean of those of a blend; none where there is no style."""
-    pair = prepared.task.job.pair
+    pair = prepared.pair
     parts = [cache.style(pair, loaded, prepared.content, view=view) for loaded in prepared.styles]
     return mean_targets(parts, [part.share for part in pair.blend])
 

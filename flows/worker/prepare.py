@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flows.model.identity import Ingredients, identity, ingredients_of
-from flows.model.pair import Input, Job
+from flows.model.pair import Job, Pair
 from flows.model.regions import roles
 from flows.records.ownership import refuse_foreign
 from flows.records.record import Record
@@ -13,7 +15,7 @@ from flows.worker.device_cache import DeviceCache
 from flows.worker.read import LoadedPicture, Reading
 from flows.worker.regions import load_regions
 from flows.worker.stages import Broken, DoneBefore, PairLog, PairTask, Prepared, guarded
-from stylize_core.settings.fields import WHOLE, Crop
+from stylize_core.settings.picture_size import PictureSize
 
 
 def prepare(job: Job, cache: DeviceCache) -> Prepared | DoneBefore | Broken:
@@ -23,11 +25,12 @@ def prepare(job: Job, cache: DeviceCache) -> Prepared | DoneBefore | Broken:
 
 
 def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
-    pair, log = task.job.pair, task.log
+    log = task.log
     with log.timed("read"):
         content = _canvas(task, cache)
-        init = _init_picture(task, cache)
-        styles = _styles(task, cache)
+        pair = _sized(task.job.pair, content)
+        init = _init_picture(task, pair, cache)
+        styles = _styles(task, pair, cache)
         regions = load_regions(pair, content, cache)
         log.others |= roles(tuple(region.sources for region in regions))
     log.ingredients = ingredients = _ingredients(task)
@@ -35,29 +38,41 @@ def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
         return DoneBefore(task, made_before)
     if not task.job.replace_foreign:  # the plan has looked already, but some time ago
         refuse_foreign(open_storage(task.job.output), pair)
-    return Prepared(task, content, styles, regions, init, ingredients)
+    return Prepared(task, pair, content, styles, regions, init, ingredients)
 
 
 def _canvas(task: PairTask, cache: DeviceCache) -> LoadedPicture:
     """The content; for a texture without one the style, of which nothing but the shape counts here."""
     pair = task.job.pair
+    size = pair.style_settings.picture_size
     if pair.content is not None:
-        return _logged(task, cache, "content", pair.content)
+        return _logged(task, cache, "content", Reading(pair.content, pair.picture_settings), size)
     if pair.style is None:
         raise ValueError("a pair has a content, a style or both")
-    return _at_full_size(task, cache, pair.style, pair.style_settings.style_crop)
+    reading = Reading(pair.style, pair.picture_settings, pair.style_settings.style_crop)
+    return cache.picture(reading, size=size, enlarge=True)
 
 
-def _init_picture(task: PairTask, cache: DeviceCache) -> LoadedPicture | None:
-    pair = task.job.pair
-    if pair.style_settings.init == "style" and pair.style is not None:
-        return _logged(task, cache, "init", pair.style, pair.style_settings.style_crop)
-    return None if pair.init is None else _logged(task, cache, "init", pair.init)
+def _sized(pair: Pair, content: LoadedPicture) -> Pair:
+    """The pair with the size in px that its content has been brought to."""
+    edge = max(content.picture.rgb.shape[-2:])
+    return replace(pair, style_settings=pair.style_settings.sized(edge))
 
 
-def _styles(task: PairTask, cache: DeviceCache) -> tuple[LoadedPicture, ...]:
+def _init_picture(task: PairTask, pair: Pair, cache: DeviceCache) -> LoadedPicture | None:
+    settings, size = pair.style_settings, pair.style_settings.picture_size
+    if settings.init == "style" and pair.style is not None:
+        reading = Reading(pair.style, pair.picture_settings, settings.style_crop)
+    elif pair.init is not None:
+        reading = Reading(pair.init, pair.picture_settings)
+    else:
+        return None
+    return _logged(task, cache, "init", reading, size)
+
+
+def _styles(task: PairTask, pair: Pair, cache: DeviceCache) -> tuple[LoadedPicture, ...]:
     """The style, and the others of a blend; nothing where there is no style."""
-    pair, log = task.job.pair, task.log
+    log = task.log
     if pair.style is None:
         return ()
     styles = [cache.style_picture(pair.style, pair)]
@@ -68,17 +83,13 @@ def _styles(task: PairTask, cache: DeviceCache) -> tuple[LoadedPicture, ...]:
     return tuple(styles)
 
 
-def _logged(task: PairTask, cache: DeviceCache, role: str, given: Input, part: Crop = WHOLE) -> LoadedPicture:
-    loaded = _at_full_size(task, cache, given, part)
+def _logged(
+    task: PairTask, cache: DeviceCache, role: str, reading: Reading, size: PictureSize
+) -> LoadedPicture:
+    """A picture in the size of the result."""
+    loaded = cache.picture(reading, size=size, enlarge=True)
     task.log.sources[role] = loaded.source
     return loaded
-
-
-def _at_full_size(task: PairTask, cache: DeviceCache, given: Input, part: Crop) -> LoadedPicture:
-    """A picture in the size of the result."""
-    pair = task.job.pair
-    reading = Reading(given, pair.picture_settings, part)
-    return cache.picture(reading, long_edge=pair.style_settings.size, enlarge=True)
 
 
 def _ingredients(task: PairTask) -> Ingredients:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+import logging
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -11,12 +13,16 @@ from torch import Tensor
 from flows.model.pair import Input
 from flows.records.record import Source
 from flows.storage.opening import read_uri
+from stylize_core.errors import ImageTooLarge, ImageTooSmall
 from stylize_core.image.crop import crop
 from stylize_core.image.decode import Picture, decode_picture
 from stylize_core.image.mask import mask_from
-from stylize_core.image.resize import resize
+from stylize_core.image.resize import resize, slender
 from stylize_core.settings.fields import WHOLE, Crop
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.picture_size import PictureSize
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +64,34 @@ def decoding(settings: PictureSettings) -> Hashable:
     return settings.frames, settings.max_megapixels
 
 
-def load_picture(reading: Reading, *, long_edge: int, enlarge: bool) -> LoadedPicture:
+def load_picture(reading: Reading, *, size: PictureSize, enlarge: bool) -> LoadedPicture:
     """Read a picture and scale the part that is used.
 
     Raises:
-        BadImage: it is not a picture that we accept.
+        BadImage: it is not a picture that we accept, or too large for what is asked.
         StorageError: it could not be read.
     """
     source, cut = _read(reading)
+    height, width = cut.rgb.shape[-2:]
+    with naming(source):
+        long_edge = size.edge_for(width, height)
     picture = resize(cut, long_edge=long_edge, enlarge=enlarge)
+    if warning := slender(picture, width, height):
+        _log.warning("%s: %s", source.uri, warning)
+        picture = replace(picture, decisions=(*picture.decisions, warning))
     source = source.model_copy(update={"decisions": tuple(picture.decisions)})
     return LoadedPicture(source, replace(picture, decisions=()))
+
+
+@contextmanager
+def naming(source: Source) -> Iterator[None]:
+    """Let a refusal inside that knows no file name this one."""
+    try:
+        yield
+    except (ImageTooSmall, ImageTooLarge) as error:
+        if isinstance(error.__cause__, type(error)):  # named already
+            raise
+        raise type(error)(f"{source.uri}: {error}") from error
 
 
 def load_mask(reading: Reading, *, height: int, width: int) -> LoadedMask:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from flows.model.identity import Ingredients
-from flows.model.pair import Job
+from flows.model.pair import Job, Pair
 from flows.records.record import Optimisation, Record, Source
 from flows.text import safe_text
 from flows.worker.errors import Stopped, described, without_frames
@@ -82,12 +82,14 @@ class Prepared:
     """Everything that the pair is made of has been read.
 
     Attributes:
+        pair: the task's, its size in px known by its content.
         content: what is optimised starts in its shape; for a texture without a content it is the style.
         styles: the style, or all of a blend; none where the settings do without.
         init: the picture to start from, if it is one.
     """
 
     task: PairTask
+    pair: Pair
     content: LoadedPicture
     styles: tuple[LoadedPicture, ...]
     regions: tuple[LoadedRegion, ...]

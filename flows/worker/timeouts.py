@@ -39,6 +39,6 @@ def stuck_after_s(pairs: Iterable[Pair], device: str) -> float:
 
     Far more than any sound machine needs: who knows better sets a `timeout`.
     """
-    megapixels = sum(pair.style_settings.size**2 for pair in pairs) / 1e6
+    megapixels = sum(pair.style_settings.picture_size.expected_px**2 for pair in pairs) / 1e6
     per_megapixel = CPU_S_PER_MEGAPIXEL if device == "cpu" else GPU_S_PER_MEGAPIXEL
     return WITHOUT_STEPS_S + megapixels * per_megapixel

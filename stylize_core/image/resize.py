@@ -11,6 +11,10 @@ from torch import Tensor
 
 from stylize_core.image.decode import Picture
 
+SLENDER_RATIO = 5
+"""Longer than this number of times its width a picture is none that `size` was thought for."""
+STROKES_NEED_PX = 128
+
 
 def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
     """The picture with its longer side at `long_edge` px, by Lanczos on float samples; aspect kept.
@@ -31,6 +35,18 @@ def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
         rgb=_lanczos(picture.rgb, size),
         alpha=None if picture.alpha is None else _lanczos(picture.alpha, size),
         decisions=picture.decisions + said,
+    )
+
+
+def slender(picture: Picture, width: int, height: int) -> str:
+    """Why a picture, once `width` x `height` px, has no room for strokes at its size; empty if it has."""
+    made = picture.rgb.shape[2], picture.rgb.shape[1]
+    if max(made) < SLENDER_RATIO * min(made) or min(made) >= STROKES_NEED_PX:
+        return ""
+    return (
+        f"{width}x{height} px is long and thin: at {made[0]}x{made[1]} px strokes lack room, which take some "
+        f"{STROKES_NEED_PX} px on the short side; crop it (a style: `style_crop`), or ask for more pixels by "
+        "`megapixels` or `size` (a style: `style_scale`)"
     )
 
 

@@ -126,7 +126,7 @@ class Encoder:
         if min(height, width) < self.min_side:
             raise ImageTooSmall(
                 f"{width}x{height} px is too small for {self.layers[-1]}, "
-                f"which needs {self.min_side} px a side"
+                f"which needs {self.min_side} px a side; ask for more pixels, or crop the picture"
             )
 
     def taps(self, trace: Trace) -> dict[str, Tensor]:

@@ -25,6 +25,7 @@ def check_style(settings: StyleSettings) -> None:
     """
     _check_layers(settings)
     _check_mode(settings)
+    _check_size(settings)
     _check_aspect(settings.aspect, settings.mode)
     _check_steps(settings)
 
@@ -46,6 +47,11 @@ def _check_mode(settings: StyleSettings) -> None:
     if settings.mode != "dream" and not (settings.uses_content or settings.uses_style or settings.tv_weight):
         key = "content_weight" if settings.mode == "content" else "style_weight"
         raise SettingsError(key, 0, "at least one weight must be above 0")
+
+
+def _check_size(settings: StyleSettings) -> None:
+    if settings.megapixels and settings.size == "original":
+        raise SettingsError("megapixels", settings.megapixels, "`size: original` decides; give one of them")
 
 
 def _check_steps(settings: StyleSettings) -> None:

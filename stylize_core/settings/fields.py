@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from stylize_core.errors import SettingsError
+from stylize_core.settings.picture_size import Size
 
 Crop = tuple[float, float, float, float]
 """Left, top, right and bottom, in shares of a picture's sides."""
@@ -49,6 +50,8 @@ def check_fields(settings: Any) -> None:
             check_choice(settings, f.name, f.name)
         elif hint in (int, float):
             check_number(f.name, getattr(settings, f.name), hint, f.metadata)
+        elif hint == Size:
+            check_size(f.name, getattr(settings, f.name), f.metadata)
         elif hint == Crop:
             _check_crop(f.name, getattr(settings, f.name), f.metadata)
 
@@ -82,6 +85,19 @@ def check_number(key: str, value: Any, kind: type, limits: Mapping[str, Any]) ->
         raise SettingsError(key, value, f"it must be above {limits['gt']}")
     if "le" in limits and value > limits["le"]:
         raise SettingsError(key, value, f"it must be at most {limits['le']}")
+
+
+def check_size(key: str, value: Any, limits: Mapping[str, Any]) -> None:
+    """Refuse what is neither `original` nor a number of pixels within the limits.
+
+    Raises:
+        SettingsError: naming key, value and what is expected.
+    """
+    if isinstance(value, str):
+        if value != "original":
+            raise SettingsError(key, value, "it must be a whole number of pixels, or `original`")
+    else:
+        check_number(key, value, int, limits)
 
 
 def _check_crop(key: str, region: Any, limits: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ generated from them, so there is one place where a setting is described.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from stylize_core.architecture import (
     DEFAULT_CONTENT_LAYERS,
@@ -20,6 +20,7 @@ from stylize_core.settings.checks import check_style
 from stylize_core.settings.fields import WHOLE, Crop, check_fields, plain
 from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import UNUSED, Layers, normalised
+from stylize_core.settings.picture_size import LARGEST_EDGE_PX, SMALLEST_EDGE_PX, PictureSize, Size
 from stylize_core.settings.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -78,7 +79,20 @@ class StyleSettings:
         "width to height of a texture, such as `3:2`, instead of the content's or, without one, the style's",
         quiet=True,
     )
-    size: int = _setting(512, "long edge of the picture that is made, px", ge=32, le=16383)
+    size: Size = _setting(
+        512,
+        "long edge of the picture that is made, px; `original`: as large as the content is",
+        ge=SMALLEST_EDGE_PX,
+        le=LARGEST_EDGE_PX,
+    )
+    megapixels: float = _setting(
+        0.0,
+        "area of the picture that is made, in millions of pixels, instead of its long edge, so that wide "
+        "and square contents get as much; 0: `size` decides",
+        quiet=True,
+        ge=0,
+        le=268,
+    )
     style_scale: float = _setting(
         1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
     )
@@ -234,6 +248,15 @@ class StyleSettings:
         return stages(self.scales or (1 if single else automatic_sizes(long_edge)), self.steps)
 
     @property
+    def picture_size(self) -> PictureSize:
+        """What decides the size of the picture: `size`, or `megapixels` instead."""
+        return PictureSize(self.size, self.megapixels)
+
+    def sized(self, long_edge: int) -> Self:
+        """The same settings for a content of which is known that it makes so many px."""
+        return replace(self, size=long_edge, megapixels=0.0)
+
+    @property
     def aspect_ratio(self) -> float | None:
         """Width over height of a texture; None for the content's."""
         width, _, height = self.aspect.partition(":")
@@ -287,6 +310,11 @@ class StyleSettings:
             "dream_layers": self.dream_layer_weights,
             "pooling": self.network_pooling,
         }
-        sizes = len(self.stages(self.size))
-        unused = {*UNUSED[self.mode], *(() if sizes > 1 else ("scales",))}
+        long_edge = self.picture_size.known_px
+        sizes = self.scales if long_edge is None else len(self.stages(long_edge))
+        unused = {*UNUSED[self.mode]}
+        if sizes <= 1 and (long_edge is not None or sizes == 0):
+            unused.add("scales")
+        if self.megapixels:
+            unused.add("size")
         return {key: value for key, value in {**spelled, "scales": sizes}.items() if key not in unused}

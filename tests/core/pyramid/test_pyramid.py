@@ -83,7 +83,7 @@ def test_large_pictures_have_several_sizes_and_an_identity_that_says_so(
     settings: dict[str, Any], expected: int
 ) -> None:
     asked = StyleSettings(**settings)
-    assert len(asked.stages(asked.size)) == expected
+    assert len(asked.stages(asked.picture_size.expected_px)) == expected
     assert asked.canonical().get("scales", 1) == expected
 
 

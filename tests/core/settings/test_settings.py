@@ -208,7 +208,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
-        "plateau": 2,
+        "plateau": 2, "megapixels": 2,
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {

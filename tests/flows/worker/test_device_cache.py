@@ -20,6 +20,7 @@ from stylize_core.errors import BadImage, DeviceUnavailable
 from stylize_core.loss.objective import Targets
 from stylize_core.pyramid.level import ViewSpec
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.picture_size import PictureSize
 from stylize_core.settings.style import StyleSettings
 
 SETTINGS = StyleSettings(size=64, steps=5)
@@ -45,7 +46,7 @@ def pair(home: Path, settings: StyleSettings = SETTINGS) -> Pair:
 
 def content(cache: DeviceCache, of: Pair) -> LoadedPicture:
     assert of.content is not None
-    return cache.picture(Reading(of.content, PLAIN), long_edge=of.style_settings.size, enlarge=True)
+    return cache.picture(Reading(of.content, PLAIN), size=of.style_settings.picture_size, enlarge=True)
 
 
 def style(cache: DeviceCache, of: Pair) -> tuple[Source, Targets]:
@@ -86,19 +87,19 @@ def test_a_picture_is_read_once_and_named_by_the_bytes_that_were_used(
 ) -> None:
     path = draw(tmp_path / "photo.png", 1)
     source, digest = given(path), sha256(path.read_bytes()).hexdigest()
-    loaded = cache.picture(Reading(source, PLAIN), long_edge=64, enlarge=True)
+    loaded = cache.picture(Reading(source, PLAIN), size=PictureSize(64), enlarge=True)
     path.unlink()
-    again = cache.picture(Reading(source, PLAIN), long_edge=64, enlarge=True)
+    again = cache.picture(Reading(source, PLAIN), size=PictureSize(64), enlarge=True)
     assert again is loaded
     assert (loaded.source.sha256, loaded.source.width, loaded.source.height) == (digest, 64, 48)
 
 
 def test_a_changed_picture_is_read_again(cache: DeviceCache, tmp_path: Path) -> None:
     path = draw(tmp_path / "photo.png", 1)
-    before = cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
+    before = cache.picture(Reading(given(path), PLAIN), size=PictureSize(64), enlarge=True)
     path.unlink()
     draw(path, 2)
-    after = cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
+    after = cache.picture(Reading(given(path), PLAIN), size=PictureSize(64), enlarge=True)
     assert before.source.sha256 != after.source.sha256
 
 
@@ -106,15 +107,21 @@ def test_sizes_are_told_as_the_file_has_them_and_pictures_come_as_they_are_used(
     cache: DeviceCache, tmp_path: Path
 ) -> None:
     path = draw(tmp_path / "photo.png", 1, width=100, height=50)
-    loaded = cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
+    loaded = cache.picture(Reading(given(path), PLAIN), size=PictureSize(64), enlarge=True)
     assert (loaded.source.width, loaded.source.height) == (100, 50)
     assert tuple(loaded.picture.rgb.shape) == (3, 32, 64)
 
 
 def test_only_contents_are_enlarged(cache: DeviceCache, tmp_path: Path) -> None:
     source = given(draw(tmp_path / "photo.png", 1, width=50, height=40))
-    assert cache.picture(Reading(source, PLAIN), long_edge=100, enlarge=True).picture.rgb.shape[-1] == 100
-    assert cache.picture(Reading(source, PLAIN), long_edge=100, enlarge=False).picture.rgb.shape[-1] == 50
+    assert (
+        cache.picture(Reading(source, PLAIN), size=PictureSize(100), enlarge=True).picture.rgb.shape[-1]
+        == 100
+    )
+    assert (
+        cache.picture(Reading(source, PLAIN), size=PictureSize(100), enlarge=False).picture.rgb.shape[-1]
+        == 50
+    )
 
 
 def test_a_bad_picture_stays_bad_and_a_mended_one_is_read(cache: DeviceCache, tmp_path: Path) -> None:
@@ -122,9 +129,9 @@ def test_a_bad_picture_stays_bad_and_a_mended_one_is_read(cache: DeviceCache, tm
     path.write_bytes(b"no picture")
     for _ in range(2):
         with pytest.raises(BadImage):
-            cache.picture(Reading(given(path), PLAIN), long_edge=64, enlarge=True)
+            cache.picture(Reading(given(path), PLAIN), size=PictureSize(64), enlarge=True)
     path.unlink()
-    assert cache.picture(Reading(given(draw(path, 1)), PLAIN), long_edge=64, enlarge=True)
+    assert cache.picture(Reading(given(draw(path, 1)), PLAIN), size=PictureSize(64), enlarge=True)
 
 
 def test_the_statistics_of_a_style_are_measured_once(cache: DeviceCache, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "jitter": (DREAM, 0, 8),
     "aspect": ({"mode": "texture"}, "4:3", "1:1"),
     "size": ({}, 64, 48),
+    "megapixels": ({}, 0.002, 0.004),
     "style_scale": ({}, 1, 0.5),
     "style_crop": ({}, [0, 0, 1, 1], [0, 0, 0.5, 0.5]),
     "colour": ({}, "style", "match"),
@@ -105,7 +106,8 @@ def left_by(home: Path, output: str, settings: dict[str, Any]) -> Found:
     pair: dict[str, Any] = {"content": "moving.png" if "frames" in settings else "photo.png", "name": "made"}
     if settings.get("mode") != "dream":
         pair["style"] = "painting.png"
-    told = {"version": 1, "output": output, "settings": FAST | settings, "pairs": [pair]}
+    fast = {"steps": FAST["steps"]} if "megapixels" in settings else FAST  # instead of a `size`
+    told = {"version": 1, "output": output, "settings": fast | settings, "pairs": [pair]}
     (home / "m.yaml").write_text(json.dumps(told))
     plan = make_plan(load_manifest(home / "m.yaml"))
     (planned,) = plan.todo
