@@ -30,6 +30,7 @@ from flows.worker.stages import (
     guarded,
 )
 from stylize_core.image.encode import encode_picture
+from stylize_core.image.metadata.reading import NOTHING, Metadata
 
 
 def snapshot_writer(prepared: Prepared) -> SnapshotWriter:
@@ -40,6 +41,7 @@ def snapshot_writer(prepared: Prepared) -> SnapshotWriter:
         _storage(task),
         alpha=_alpha(prepared),
         facts=_facts(task, prepared.ingredients),
+        metadata=_metadata(prepared),
         announce=lambda names: _announce(task, names),
     )
 
@@ -72,7 +74,10 @@ def _published(made: Optimized) -> Record:
     with task.log.timed("encode"):
         facts = _facts(task, made.prepared.ingredients)
         alpha = _alpha(made.prepared)
-        data = encode_picture(image, alpha=alpha, settings=pair.picture_settings, facts=facts)
+        owned = _metadata(made.prepared)
+        data = encode_picture(image, alpha=alpha, settings=pair.picture_settings, facts=facts, metadata=owned)
+        if said := owned.decision(pair.picture_settings.metadata):
+            task.log.decisions += (said,)
     output = Output(
         name=pair.output_name,
         size_bytes=len(data),
@@ -191,6 +196,11 @@ def _alpha(prepared: Prepared) -> Tensor | None:
     """The transparency that the result has."""
     mode = prepared.task.job.pair.style_settings.mode
     return None if mode == "texture" else prepared.content.picture.alpha
+
+
+def _metadata(prepared: Prepared) -> Metadata:
+    """What belongs to the content's owner; a texture has no content."""
+    return NOTHING if prepared.pair.content is None else prepared.content.picture.metadata
 
 
 def _outcome(

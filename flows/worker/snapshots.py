@@ -20,7 +20,8 @@ from flows.model.pair import Pair
 from flows.records.record import Extra
 from flows.storage.base import Storage
 from stylize_core.image.animation import MOST_FRAMES, AnimationWriter, animation_frame
-from stylize_core.image.decode import encode_picture
+from stylize_core.image.encode import encode_picture
+from stylize_core.image.metadata.reading import Metadata
 from stylize_core.image.mp4 import Mp4Writer
 from stylize_core.optim.minimise import Frames
 
@@ -47,6 +48,7 @@ class SnapshotWriter:
         storage: where the files go.
         alpha: [1, H, W] of the result, or None.
         facts: put into every snapshot, with its step.
+        metadata: what belongs to the content's owner, kept in snapshots as in the result.
         announce: called, before the first file is written, with the names of all that may be.
     """
 
@@ -57,10 +59,11 @@ class SnapshotWriter:
         *,
         alpha: Tensor | None,
         facts: Mapping[str, str],
+        metadata: Metadata,
         announce: Callable[[tuple[str, ...]], None],
     ) -> None:
         self._pair, self._storage, self._alpha, self._facts = pair, storage, alpha, facts
-        self._announce = announce
+        self._announce, self._metadata = announce, metadata
         self._announced = False
         kind = pair.picture_settings.animation
         own = {key: value for key, value in facts.items() if key in FILM_FACTS}
@@ -143,7 +146,9 @@ class SnapshotWriter:
         if step in self._pair.snapshot_steps:
             settings = replace(self._pair.picture_settings, bit_depth=8)
             facts = {**self._facts, "stylize:step": str(step)}
-            data = encode_picture(image, alpha=self._alpha, settings=settings, facts=facts)
+            data = encode_picture(
+                image, alpha=self._alpha, settings=settings, facts=facts, metadata=self._metadata
+            )
             name = self._pair.snapshot_name(step)
             self._snapshots.append(self._write(name, data, CONTENT_TYPES[settings.format]))
 

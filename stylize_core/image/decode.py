@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from stylize_core.image.formats.boxes import check_boxes, is_film, primary_item
 from stylize_core.image.formats.heic import open_heic, read_heic
 from stylize_core.image.formats.kinds import ACCEPTED, sniff
 from stylize_core.image.header import check_complete
+from stylize_core.image.metadata.reading import NOTHING, Metadata, read_metadata
 from stylize_core.image.opening import Array, Unsupported, open_image, pillow_rules
 from stylize_core.image.policy import (
     boxed_space,
@@ -56,6 +59,7 @@ class Picture:
         source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.
         source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.
         decisions: what was decided on the user's behalf, one sentence each.
+        metadata: what the file says of its owner.
     """
 
     rgb: Tensor
@@ -63,6 +67,7 @@ class Picture:
     source_format: str
     source_mode: str
     decisions: tuple[str, ...] = ()
+    metadata: Metadata = NOTHING
 
 
 def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Picture:
@@ -106,9 +111,11 @@ def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> P
     image = open_image(data, kind)
     samples = read_samples(data, kind, image)
     # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
+    held = dict(image.info)
     if kind == "AVIF":
         image.info.pop("xmp", None)  # it turns pictures by properties of its own, which stand in this EXIF
     turn, said = orientation(image)
+    metadata = _metadata(image.getexif, held)
     named = named_space(data, kind, asked if kind == "TIFF" else image)
     planes, coloured = to_srgb(samples, image.info.get("icc_profile"), named)
     decisions += [*samples.decisions, *coloured, *notes(image)]
@@ -116,7 +123,8 @@ def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> P
         decisions.append(f"its {depth} bits per channel were read as 8: the decoder gives no more")
     alpha = samples.alpha
     planes, alpha = upright(planes, turn), None if alpha is None else upright(alpha, turn)
-    return _flattened(planes, alpha, kind, samples.mode, [*decisions, *(turned or said)])
+    picture = _flattened(planes, alpha, kind, samples.mode, [*decisions, *(turned or said)])
+    return replace(picture, metadata=metadata)
 
 
 def _decode_heic(data: bytes, source: str, settings: PictureSettings) -> Picture:
@@ -130,7 +138,23 @@ def _decode_heic(data: bytes, source: str, settings: PictureSettings) -> Picture
     samples = read_heic(file)
     named = boxed_space(data, "HEIC")
     planes, coloured = to_srgb(samples, file.info.get("icc_profile"), named)
-    return _flattened(planes, samples.alpha, "HEIC", samples.mode, [*decisions, *coloured])
+    picture = _flattened(planes, samples.alpha, "HEIC", samples.mode, [*decisions, *coloured])
+
+    def exif() -> Image.Exif:
+        block = Image.Exif()
+        block.load(file.info.get("exif") or b"")
+        return block
+
+    return replace(picture, metadata=_metadata(exif, file.info))
+
+
+def _metadata(exif: Callable[[], Image.Exif], info: Mapping[Any, Any]) -> Metadata:
+    """What the file says of its owner; a block that cannot be read is no reason to lose the picture."""
+    try:
+        return read_metadata(exif(), info)
+    # The parser raises nearly every built-in type, as the decoders do.
+    except Exception:
+        return NOTHING
 
 
 def _flattened(planes: Array, alpha: Array | None, kind: str, mode: str, decisions: list[str]) -> Picture:

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Chunks = Iterable[tuple[bytes, bytes]]
+Tags = Mapping[int, tuple[str, Any]]
 
 _LEVEL = 6  # of zlib: named, so that a new default would not change our bytes
 _STRIP_BYTES = 1 << 20
 
 
-def png16_bytes(pixels: Array, *, profile: bytes, keyword: str, text: str) -> bytes:
-    """A PNG of `pixels` [H, W, 3 or 4] uint16 with the ICC profile and one text chunk (`text` is ASCII)."""
+def png16_bytes(pixels: Array, *, profile: bytes, keyword: str, text: str, more: Chunks = ()) -> bytes:
+    """A PNG of `pixels` [H, W, 3 or 4] uint16 with the ICC profile and one text chunk (`text` is ASCII).
+
+    `more` are other chunks by name that may stand before the pixels.
+    """
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 16, 2 if channels == 3 else 6, 0, 0, 0)
     packer = zlib.compressobj(_LEVEL)
@@ -30,6 +35,7 @@ def png16_bytes(pixels: Array, *, profile: bytes, keyword: str, text: str) -> by
         (b"IHDR", header),
         (b"iCCP", b"sRGB\0\0" + zlib.compress(profile, _LEVEL)),
         (b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode()),
+        *more,
         *((b"IDAT", body[at : at + _STRIP_BYTES]) for at in range(0, len(body), _STRIP_BYTES)),
         (b"IEND", b""),
     ]
@@ -66,8 +72,11 @@ def _paeth(left: Array, above: Array, corner: Array) -> Array:
     return np.where((to_left <= to_above) & (to_left <= to_corner), left, other)
 
 
-def tiff_bytes(pixels: Array, *, profile: bytes, description: str) -> bytes:
-    """A little-endian TIFF of `pixels` [H, W, 3 or 4] uint8 or uint16, deflated; `description` is ASCII."""
+def tiff_bytes(pixels: Array, *, profile: bytes, description: str, more: Tags | None = None) -> bytes:
+    """A little-endian TIFF of `pixels` [H, W, 3 or 4] uint8 or uint16, deflated; `description` is ASCII.
+
+    `more` are other tags: bytes (B), a text with its NUL (s), short (H), long (I) or rational numbers (R).
+    """
     height, width, channels = pixels.shape
     rows = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
     strips = [_strip(pixels[top : top + rows]) for top in range(0, height, rows)]
@@ -89,6 +98,7 @@ def tiff_bytes(pixels: Array, *, profile: bytes, description: str) -> bytes:
         339: ("H", [1] * channels),  # unsigned integers
         34675: ("B", profile),
     }
+    tags |= more or {}
     if channels == 4:
         tags[338] = ("H", [2])  # the fourth channel is unassociated alpha
     body = b"".join(strips)
@@ -105,12 +115,14 @@ def _strip(pixels: Array) -> bytes:
 
 def _directory(tags: dict[int, tuple[str, Any]], at: int) -> bytes:
     """The image file directory that starts at offset `at`, long values behind it."""
-    types = {"B": 7, "s": 2, "H": 3, "I": 4}
+    types = {"B": 7, "s": 2, "H": 3, "I": 4, "R": 5}
     tail_at = at + 2 + 12 * len(tags) + 4
     entries, tail = b"", b""
     for tag, (kind, values) in sorted(tags.items()):
-        packed = bytes(values) if kind in "Bs" else struct.pack(f"<{len(values)}{kind}", *values)
-        entries += struct.pack("<HHI", tag, types[kind], len(values))
+        form = f"<{len(values)}{kind.replace('R', 'I')}"
+        packed = bytes(values) if kind in "Bs" else struct.pack(form, *values)
+        count = len(values) // 2 if kind == "R" else len(values)  # of numerator and denominator each
+        entries += struct.pack("<HHI", tag, types[kind], count)
         if len(packed) <= 4:
             entries += packed.ljust(4, b"\0")
         else:

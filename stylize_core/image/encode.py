@@ -13,14 +13,19 @@ from torch import Tensor
 from stylize_core.image.colour import srgb_profile
 from stylize_core.image.deep_files import png16_bytes, tiff_bytes
 from stylize_core.image.facts import FACTS_KEY, facts_text
+from stylize_core.image.metadata.reading import NOTHING, Metadata
+from stylize_core.image.metadata.writing import pillow_options, png_chunks, png_text, tiff_tags
 from stylize_core.image.opening import Array
 from stylize_core.settings.picture import PictureSettings
 
-_DESCRIPTION = 0x010E
-
 
 def encode_picture(
-    rgb: Tensor, *, alpha: Tensor | None, settings: PictureSettings, facts: Mapping[str, str]
+    rgb: Tensor,
+    *,
+    alpha: Tensor | None,
+    settings: PictureSettings,
+    facts: Mapping[str, str],
+    metadata: Metadata = NOTHING,
 ) -> bytes:
     """A whole file in `settings.format`: sRGB profile and facts inside, the same bytes for the same input.
 
@@ -29,6 +34,7 @@ def encode_picture(
         alpha: [1, H, W] of the same size, or None. JPEG has no place for it and leaves it out.
         settings: format, bit depth and quality.
         facts: short texts about the making; `embedded_facts` reads them back.
+        metadata: what the content says of its owner; `settings.metadata` says what of it is kept.
 
     Raises:
         ValueError: the facts are too long for an EXIF block, the values are not finite, or the format ends
@@ -36,12 +42,13 @@ def encode_picture(
     """
     deep = settings.bit_depth == 16
     pixels = _levels(rgb, alpha if settings.format != "jpeg" else None, 65535 if deep else 255)
-    words = facts_text(facts)
+    words, kept = facts_text(facts), metadata.kept(settings.metadata)
     if settings.format == "tiff":
-        return tiff_bytes(pixels, profile=srgb_profile(), description=words)
+        return tiff_bytes(pixels, profile=srgb_profile(), description=words, more=tiff_tags(kept))
     if settings.format == "png" and deep:
-        return png16_bytes(pixels, profile=srgb_profile(), keyword=FACTS_KEY, text=words)
-    return _by_pillow(pixels, settings, words)
+        more = png_chunks(kept)
+        return png16_bytes(pixels, profile=srgb_profile(), keyword=FACTS_KEY, text=words, more=more)
+    return _by_pillow(pixels, settings, words, kept)
 
 
 def _levels(rgb: Tensor, alpha: Tensor | None, full: int) -> Array:
@@ -57,15 +64,15 @@ def _levels(rgb: Tensor, alpha: Tensor | None, full: int) -> Array:
     return levels
 
 
-def _by_pillow(pixels: Array, settings: PictureSettings, words: str) -> bytes:
+def _by_pillow(pixels: Array, settings: PictureSettings, words: str, metadata: Metadata) -> bytes:
     options: dict[str, Any] = {"icc_profile": srgb_profile()}
+    options |= pillow_options(metadata, settings.format, words)
     if settings.format == "png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(FACTS_KEY, words)
+        png_text(metadata, options["pnginfo"])
     else:
-        exif = Image.Exif()
-        exif[_DESCRIPTION] = words
-        options |= {"exif": exif, "quality": settings.quality}
+        options["quality"] = settings.quality
     # 4:4:4, since brush strokes live in colour edges; method 4 is libwebp's own default, named to stay put.
     options |= {"jpeg": {"subsampling": 0, "optimize": True}, "webp": {"method": 4}}.get(settings.format, {})
     out = io.BytesIO()

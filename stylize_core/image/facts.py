@@ -28,6 +28,11 @@ def facts_text(facts: Mapping[str, str]) -> str:
     return text
 
 
+def is_facts_text(text: str) -> bool:
+    """Whether a text is facts, and nobody's caption."""
+    return text.encode("utf-8", "replace").startswith(_START)
+
+
 def embedded_facts(data: bytes) -> dict[str, str]:
     """The facts in the bytes of a file, or of a part of one; empty where there are none.
 

@@ -27,6 +27,12 @@ class PictureSettings:
         "(`pip install av`)",
         quiet=True,
     )
+    metadata: Literal["strip", "copyright", "keep"] = _setting(
+        "strip",
+        "what of the content's own data goes into the result; `copyright`: the notice, the artist and the "
+        "dpi; `keep`: also the caption, the date and the position where it was taken",
+        quiet=True,
+    )
     frames: Literal["refuse", "first"] = _setting(
         "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"
     )

@@ -70,6 +70,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "bit_depth": ({}, 8, 16),
     "quality": ({"format": "jpeg"}, 92, 10),
     "animation": ({}, "none", "gif"),
+    "metadata": ({"format": "jpeg"}, "strip", "keep"),
     "frames": ({}, "refuse", "first"),
     "max_megapixels": ({}, 100, 0.001),
 }
@@ -90,7 +91,7 @@ def home(tmp_path: Path) -> Path:
     """A painting, a photo, one that moves, and two narrow networks."""
     draw(tmp_path / "painting.png", 10)
     first, second = (Image.fromarray(waves(seed)) for seed in (0, 1))
-    first.save(tmp_path / "photo.png")
+    first.save(tmp_path / "photo.png", dpi=(300, 300))
     first.save(tmp_path / "moving.png", save_all=True, append_images=[second])
     for name, seed in NETWORKS.items():
         (tmp_path / name).write_bytes(narrow_network(seed))
@@ -133,9 +134,9 @@ def narrow_network(seed: int) -> bytes:
 
 
 def _pixels(file: Path) -> bytes:
-    """Mode, size and pixels: what is written inside beside them, such as the identity, does not count."""
+    """Mode, size, dpi and pixels: what is written inside beside them, such as the identity, does not count."""
     with Image.open(file) as image:
-        header = f"{image.format} {image.mode} {image.size}".encode()
+        header = f"{image.format} {image.mode} {image.size} {image.info.get('dpi')}".encode()
         return header + np.asarray(image).tobytes()
 
 

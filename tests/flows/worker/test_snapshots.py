@@ -36,6 +36,7 @@ from flows.storage.opening import open_storage
 from flows.worker.snapshots import FRAMES_WAITING, SnapshotWriter, film_steps
 from stylize_core.errors import MissingExtra
 from stylize_core.image.decode import embedded_facts
+from stylize_core.image.metadata.reading import NOTHING
 
 PLAIN = "encoder: slim, size: 64, steps: 30"
 WATCHED = PLAIN + ", snapshot_every: 7, animation: webp"
@@ -234,7 +235,7 @@ class Failing(LocalStorage):
 
 
 def writer(pair: Pair, storage: LocalStorage, announced: list[tuple[str, ...]]) -> SnapshotWriter:
-    return SnapshotWriter(pair, storage, alpha=None, facts={}, announce=announced.append)
+    return SnapshotWriter(pair, storage, alpha=None, facts={}, metadata=NOTHING, announce=announced.append)
 
 
 def watched_pair(home: Path, **settings: object) -> Pair:

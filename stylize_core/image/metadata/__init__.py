@@ -1,0 +1,1 @@
+"""What pictures say of their owners: read from contents, and written into results as far as is asked."""
