@@ -134,7 +134,7 @@ def narrow_network(seed: int) -> bytes:
 
 
 def _pixels(file: Path) -> bytes:
-    """Mode, size, dpi and pixels: what is written inside beside them, such as the identity, does not count."""
+    """Mode, size, dpi and pixels; what else is written inside, such as the identity, does not count."""
     with Image.open(file) as image:
         header = f"{image.format} {image.mode} {image.size} {image.info.get('dpi')}".encode()
         return header + np.asarray(image).tobytes()
