@@ -38,7 +38,7 @@ def retry_call(call: Callable[[], _T], *, what: str, patience: Patience) -> _T:
     """What `call` returns, repeated with growing random waits while it raises `StorageTransient`."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(StorageTransient),
-        stop=tenacity.stop_after_attempt(patience.rounds) | tenacity.stop_after_delay(patience.limit_s),
+        stop=tenacity.stop_after_attempt(patience.rounds) | tenacity.stop_before_delay(patience.limit_s),
         wait=tenacity.wait_random_exponential(multiplier=patience.wait_s, max=patience.longest_wait_s),
         before_sleep=lambda state: _log_round(state, patience),
         reraise=True,

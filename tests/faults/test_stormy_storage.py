@@ -39,6 +39,8 @@ READS: dict[str, tuple[Fault, float]] = {
     "altered": ("wrong_bytes", 1),
     "never-right": ("wrong_bytes", float("inf")),
     "proxied": ("web_page", float("inf")),
+    "misled": ("error_document", float("inf")),
+    "unproven": ("unproven", float("inf")),
     "dropped": ("drop", 2),
     "closed": ("access_denied", float("inf")),
 }
@@ -130,8 +132,10 @@ def test_row_13_wrong_bytes_never_become_art(voyage: Voyage) -> None:
     assert (voyage.record("altered").status, voyage.reads("altered")) == ("done", 2)
     assert voyage.failure("never-right")[0] == "storage_transient"
     assert voyage.failure("proxied")[0] == "storage_transient"
-    kind, message = voyage.failure("document")
-    assert (kind, "this is an XML document" in message) == ("bad_image", True)
+    for photo in ("document", "misled"):
+        kind, message = voyage.failure(photo)
+        assert (kind, "this is an XML document" in message) == ("bad_image", True)
+    assert voyage.failure("unproven")[0] == "bad_image", "without any digest, the picture's own tell"
 
 
 def test_row_14_dropped_connections_are_opened_again(voyage: Voyage) -> None:
@@ -161,7 +165,7 @@ def test_row_18_a_write_whose_answer_was_lost_counts_as_written(voyage: Voyage) 
 def test_rows_10_to_18_cost_nobody_else_anything(voyage: Voyage) -> None:
     facts = voyage.report
     assert voyage.done.returncode == 3, voyage.done.stderr
-    assert (facts["planned"], facts["done"], facts["failed"], facts["left"]) == (16, 9, 7, 0)
+    assert (facts["planned"], facts["done"], facts["failed"], facts["left"]) == (18, 9, 9, 0)
     assert "Traceback" not in voyage.done.stderr
     uploads = voyage.store.client.list_multipart_uploads(Bucket=voyage.store.bucket)
     assert uploads.get("Uploads", []) == [], "one PUT each: nothing is left of an upload that was given up"

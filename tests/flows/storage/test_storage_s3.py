@@ -97,6 +97,14 @@ def test_bytes_stored_by_another_tool_are_verified_as_well(object_store: ObjectS
         read_uri(uri, patience=HASTY)
 
 
+def test_what_the_store_encrypts_by_its_own_key_is_not_held_against_its_etag(
+    object_store: ObjectStore,
+) -> None:
+    object_store.put("photos/a.jpg", DATA)
+    object_store.fail("GET", "photos/a.jpg", "kms")
+    assert read_uri(f"{object_store.root}/photos/a.jpg", patience=ONCE) == DATA
+
+
 def test_objects_of_several_parts_are_read_whole(object_store: ObjectStore) -> None:
     client, part = object_store.client, bytes(5 * 1024 * 1024)
     place = {"Bucket": object_store.bucket, "Key": "big"}
@@ -124,6 +132,18 @@ def test_a_write_that_fails_in_passing_is_repeated(
     storage.write("a.png", DATA, content_type="image/png")
     assert object_store.get("out/a.png") == DATA
     assert object_store.count("PUT") == 2
+
+
+@pytest.mark.parametrize("fault", ["garbled", "garbled_old"], ids=["sha256", "md5"])
+def test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again(
+    object_store: ObjectStore, storage: Storage, fault: Fault
+) -> None:
+    for put in (storage.write, storage.create):
+        object_store.fail("PUT", "out/a.png", fault, times=1)
+        put("a.png", DATA)
+        assert object_store.get("out/a.png") == DATA
+        storage.delete("a.png")
+    assert object_store.count("PUT") == 4
 
 
 def test_the_page_of_a_proxy_is_not_taken_for_a_stored_object(
