@@ -38,6 +38,7 @@ Fault = Literal[
     "expired_token",
     "bad_signature",
     "access_denied",
+    "not_allowed",  # 405, as a gateway without this method answers
     "no_such_key",
     "no_such_bucket",
     "archived",
@@ -63,6 +64,7 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "expired_token": ("400 Bad Request", "ExpiredToken"),
     "bad_signature": ("403 Forbidden", "SignatureDoesNotMatch"),
     "access_denied": ("403 Forbidden", "AccessDenied"),
+    "not_allowed": ("405 Method Not Allowed", "MethodNotAllowed"),
     "no_such_key": ("404 Not Found", "NoSuchKey"),
     "no_such_bucket": ("404 Not Found", "NoSuchBucket"),
     "archived": ("403 Forbidden", "InvalidObjectState"),

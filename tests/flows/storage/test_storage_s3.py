@@ -277,6 +277,30 @@ def test_one_denied_key_costs_one_object(object_store: ObjectStore, storage: Sto
     assert storage.read("open") == b"x"
 
 
+@pytest.mark.parametrize("fault", ["access_denied", "not_allowed"])
+@pytest.mark.parametrize("data", [DATA, b""], ids=["bytes", "empty"])
+def test_whoever_may_get_but_not_head_reads_and_knows_the_version(
+    object_store: ObjectStore, storage: Storage, fault: Fault, data: bytes
+) -> None:
+    storage.write("a", data)
+    known = storage.stat("a")
+    object_store.fail("HEAD", "*", fault)
+    object_store.hits.clear()
+    assert storage.stat("a") == known
+    assert object_store.count("GET", "out/a") == (1 if data else 2), "an empty object has no first byte"
+    assert storage.read("a") == data
+    assert storage.stat("absent") is None
+
+
+def test_a_creation_whose_answer_was_lost_is_recognised_without_head(
+    object_store: ObjectStore, storage: Storage
+) -> None:
+    object_store.fail("HEAD", "*", "access_denied")
+    object_store.fail("PUT", "out/only", "drop_after", times=1)
+    assert storage.create("only", b"mine") is True
+    assert storage.create("only", b"mine") is False
+
+
 def test_a_bucket_that_may_not_be_listed_is_fatal(object_store: ObjectStore, storage: Storage) -> None:
     object_store.fail("LIST", "", "access_denied")
     with pytest.raises(StorageFatal, match="s3:ListBucket"):
@@ -291,7 +315,14 @@ def test_a_missing_bucket_is_fatal_for_every_use(object_store: ObjectStore) -> N
 
 def test_whether_the_bucket_exists_is_asked_once(object_store: ObjectStore, storage: Storage) -> None:
     assert [storage.stat(name) for name in "abcde"] == [None] * 5
-    assert object_store.count("LIST", "") == 1
+    assert object_store.count("GET", "*") == 1
+
+
+def test_an_object_may_be_absent_from_a_bucket_that_may_not_be_listed(
+    object_store: ObjectStore, storage: Storage
+) -> None:
+    object_store.fail("LIST", "", "access_denied")
+    assert storage.stat("a") is None
 
 
 def test_a_missing_key_is_asked_for_once(object_store: ObjectStore, storage: Storage) -> None:
