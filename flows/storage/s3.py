@@ -102,6 +102,13 @@ class S3Storage:
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name, root=self.root)
 
+    def _endpoint(self) -> str:
+        """The service that is asked; empty where the client cannot be made."""
+        try:
+            return self._client().meta.endpoint_url
+        except _FAILURES:
+            return ""
+
     def _client(self) -> S3Client:
         return s3_client(self._patience)
 
@@ -222,7 +229,7 @@ class S3Storage:
             try:
                 return call()
             except _FAILURES as error:
-                raise from_s3(error, asked, of_root=not name) from error
+                raise from_s3(error, asked, endpoint=self._endpoint(), of_root=not name) from error
 
         return retry_call(explained, what=asked, patience=self._patience)
 
