@@ -38,6 +38,9 @@ Fault = Literal[
     "expired_token",
     "bad_signature",
     "access_denied",
+    "payer_wanted",  # 403 unless the request says that its sender pays
+    "encryption_wanted",  # 403 unless the request says how to encrypt
+    "no_signature_wanted",  # 403 if the request is signed, as by credentials that nobody knows here
     "not_allowed",  # 405, as a gateway without this method answers
     "no_such_key",
     "no_such_bucket",
@@ -73,6 +76,11 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "full": ("507 Insufficient Storage", "XMinioStorageFull"),
     "garbled": ("400 Bad Request", "XAmzContentChecksumMismatch"),
     "garbled_old": ("400 Bad Request", "BadDigest"),
+}
+_WANTED: dict[str, Callable[[WSGIEnvironment], bool]] = {
+    "payer_wanted": lambda environ: environ.get("HTTP_X_AMZ_REQUEST_PAYER") != "requester",
+    "encryption_wanted": lambda environ: "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION" not in environ,
+    "no_signature_wanted": lambda environ: "HTTP_AUTHORIZATION" in environ,
 }
 _DIGESTS = {
     "garbled": ("HTTP_X_AMZ_CHECKSUM_SHA256", "sha256"),
@@ -264,6 +272,10 @@ def _answer(
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
+    if fault in _WANTED:
+        if _WANTED[fault](environ):
+            return _error("access_denied", environ, start_response)
+        return inner(environ, start_response)
     if fault in _ANSWERS and fault not in _DIGESTS:
         return _error(fault, environ, start_response)
     if fault == "hang":

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
+from flows.storage.access import advice
+from flows.storage.location import bucket_of
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -85,7 +87,7 @@ def from_s3(error: Exception, uri: str, *, endpoint: str = "", of_root: bool = F
         return _from_answer(error, uri, place, of_root=of_root)
     name = type(error).__name__
     if _CREDENTIAL_FAILURES & {base.__name__ for base in type(error).__mro__}:
-        return _credentials(place, name)
+        return _credentials(place, name, bucket_of(uri))
     if isinstance(error, ValueError) or name == "ParamValidationError":
         return StorageFatal(f"{place}: not usable ({name}); check the bucket's name and AWS_ENDPOINT_URL_S3")
     return unreached(error, place, endpoint)
@@ -118,19 +120,21 @@ def _from_answer(error: ClientError, uri: str, place: str, *, of_root: bool) -> 
     if code == "InvalidObjectState":
         return Denied(f"{uri}: {code}; the object is archived, restore it first")
     if status in (401, 403) and of_root:
-        return StorageFatal(f"{said}; allow s3:ListBucket, s3:GetObject and s3:PutObject there")
+        more = advice(bucket_of(uri), error.operation_name)
+        return StorageFatal(f"{said}; allow s3:ListBucket, s3:GetObject and s3:PutObject there{more}")
     if status in (401, 403):
         return Denied(
             f"{uri}: {code or status}; allow s3:GetObject, s3:PutObject and s3:ListBucket "
-            "(without it, absent looks denied)"
+            f"(without it, absent looks denied){advice(bucket_of(uri), error.operation_name)}"
         )
     return StorageError(f"{said} (HTTP {status}); the store refuses this request, check name and store")
 
 
-def _credentials(place: str, code: str) -> StorageFatal:
+def _credentials(place: str, code: str, bucket: str = "") -> StorageFatal:
+    public = f"; for a public bucket say `s3: {{{bucket}: {{unsigned: true}}}}` in the manifest"
     return StorageFatal(
         f"{place}: no usable credentials ({code}); renew or provide them (environment, profile or role), "
-        "then run again: finished pairs are kept"
+        f"then run again: finished pairs are kept{public if bucket else ''}"
     )
 
 

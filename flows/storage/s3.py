@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from flows.errors import NotFound, StorageTransient
+from flows.storage.access import access_of
 from flows.storage.base import BINARY, Listed, Patience, Stat, checked_name
 from flows.storage.errors import code_and_status, from_s3
 from flows.storage.location import Location
@@ -110,7 +111,7 @@ class S3Storage:
             return ""
 
     def _client(self) -> S3Client:
-        return s3_client(self._patience)
+        return s3_client(self._patience, access_of(self._bucket))
 
     def _fetch(self, name: str) -> bytes:
         answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), ChecksumMode="ENABLED")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from flows.storage.access import PLAIN, BucketAccess
 from flows.storage.base import Patience
 from flows.storage.retry import count_retry
 
@@ -21,14 +24,16 @@ CONNECTIONS = 64
 _log = logging.getLogger(__name__)
 
 
-def s3_client(patience: Patience) -> S3Client:
+def s3_client(patience: Patience, access: BucketAccess = PLAIN) -> S3Client:
     """The client of this process; a new one after a fork, and when the AWS_* environment has changed."""
     environment = tuple(sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_")))
-    return _made_client(os.getpid(), patience, environment)
+    return _made_client(os.getpid(), patience, access, environment)
 
 
 @lru_cache(maxsize=8)
-def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, str], ...]) -> S3Client:
+def _made_client(
+    _pid: int, patience: Patience, access: BucketAccess, _environment: tuple[tuple[str, str], ...]
+) -> S3Client:
     # A session of its own: boto3's default session is not safe to use from several threads at once.
     client = boto3.session.Session().client(
         "s3",
@@ -39,13 +44,20 @@ def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, s
             max_pool_connections=CONNECTIONS,
             request_checksum_calculation="when_required",
             tcp_keepalive=True,
+            signature_version=UNSIGNED if access.unsigned else None,
         ),
     )
+    client.meta.events.register("before-parameter-build.s3", partial(_add_wanted, access.parameters()))
     client.meta.events.register("needs-retry.s3", _log_attempt)
     client.meta.events.register("response-received.s3", _count_repeat)
     client.meta.events.register("after-call.s3", _log_recovery)
     client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
     return client
+
+
+def _add_wanted(wanted: Mapping[str, str], *, params: Any, model: Any, **_: object) -> None:
+    """Put what the bucket wants among a request's parameters, as far as the operation knows it."""
+    params.update({name: value for name, value in wanted.items() if name in model.input_shape.members})
 
 
 def _log_attempt(
