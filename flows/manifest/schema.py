@@ -85,6 +85,10 @@ def _s3() -> dict[str, Any]:
     }
     names = {"pattern": f"^{BUCKET}$"}
     access = _object(S3_KEYS, (), types)
+    kms = {"required": ["encryption"], "properties": {"encryption": {"pattern": "^aws:kms"}}}
+    access["dependencies"] = {"kms_key": kms}
+    access["if"] = {"required": ["unsigned"], "properties": {"unsigned": {"const": True}}}
+    access["then"] = {"maxProperties": 1}
     return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": access}
 
 

@@ -16,7 +16,8 @@ DATA = b"pixels" * 100
 
 @pytest.fixture
 def storage(object_store: ObjectStore) -> Storage:
-    object_store.put("out/there", DATA)
+    client, bucket = object_store.client, object_store.bucket
+    client.put_object(Bucket=bucket, Key="out/there", Body=DATA, ACL="public-read")
     return open_storage(f"{object_store.root}/out", patience=ONCE)
 
 
