@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import random
+import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -72,3 +76,36 @@ def test_waits_are_drawn_by_chance_so_that_machines_do_not_come_back_together(
     monkeypatch.setattr(random, "uniform", lambda shortest, longest: (shortest + longest) / 4)
     read_from_a_store_that_throttles_for_ever(object_store, replace(OURS, rounds=4))
     assert clock.waits == [0.25, 0.5, 1]
+
+
+def test_many_requests_in_trouble_are_one_line_for_each_step_and_one_for_all(
+    object_store: ObjectStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits until all have failed as often, so all are in the same trouble."""
+    names = [f"n{number}" for number in range(12)]
+    for name in names:
+        object_store.put(name, name.encode())
+        object_store.fail("GET", name, "slow_down", times=2)
+    together = threading.Barrier(len(names), timeout=60)
+    monkeypatch.setattr(time, "sleep", lambda _: together.wait())
+    caplog.set_level(logging.INFO, logger="flows")
+    with ThreadPoolExecutor(len(names)) as pool:
+        read = pool.map(open_storage(object_store.root, patience=OURS).read, names)
+        assert list(read) == [name.encode() for name in names]
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("flows")]
+    assert [re.sub("s3:.*", "", line) for line in lines] == [
+        "attempt 1 of GetObject failed: HTTP 503",
+        "round 1 of 4 failed: ",
+        "round 2 of 4 failed: ",
+        "12 of 12 storage requests worked when asked again",
+    ]
+
+
+def test_a_trouble_after_the_last_one_is_told_again(
+    object_store: ObjectStore, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    object_store.put("a", b"x")
+    for _ in range(2):
+        object_store.fail("GET", "a", "slow_down", times=1)
+        assert open_storage(object_store.root, patience=OURS).read("a") == b"x"
+    assert caplog.text.count("round 1 of 4 failed") == 2
