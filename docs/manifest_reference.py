@@ -19,6 +19,7 @@ from flows.manifest.model import (
     PAIR_KEYS,
     REGION_KEYS,
     REQUIRED,
+    S3_KEYS,
     STYLE_KEYS,
     TOP_KEYS,
 )
@@ -116,6 +117,7 @@ def reference() -> str:
             *_keys("An entry of `pairs`", PAIR_KEYS, REQUIRED["pair"]),
             *_keys("The `style` of a pair, if it is a mapping", BLEND_KEYS, REQUIRED["blend"]),
             *_keys("An entry of `regions`", REGION_KEYS, REQUIRED["region"]),
+            *_keys("A bucket under `s3`", S3_KEYS, ()),
             *_settings("Settings of the optimisation", {"preset": PRESET} | STYLE_SETTINGS),
             *_settings("Settings of reading and writing", PICTURE_SETTINGS),
             *_settings("`weights`", WEIGHTS_KEYS),

@@ -18,6 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from object_store import ObjectStore, running_object_store
 
+from flows.storage.access import use_access
+
 pytest_plugins = ["small_teachers"]
 
 # How fast an example is says nothing on a loaded machine.
@@ -48,6 +50,7 @@ def object_store(_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) ->
     _object_store.lead_clients_here(monkeypatch)
     yield _object_store
     _object_store.heal()
+    use_access({})
 
 
 @pytest.fixture

@@ -5,7 +5,10 @@ Everything is real except the store's disks: real HTTP, real sockets, the real c
 
 from __future__ import annotations
 
+import base64
 import fnmatch
+import hashlib
+import io
 import os
 import random
 import re
@@ -35,6 +38,10 @@ Fault = Literal[
     "expired_token",
     "bad_signature",
     "access_denied",
+    "payer_wanted",  # 403 unless the request says that its sender pays
+    "encryption_wanted",  # 403 unless the request says how to encrypt
+    "no_signature_wanted",  # 403 if the request is signed, as by credentials that nobody knows here
+    "not_allowed",  # 405, as a gateway without this method answers
     "no_such_key",
     "no_such_bucket",
     "archived",
@@ -49,18 +56,35 @@ Fault = Literal[
     "wrong_bytes",  # the right length, one byte altered
     "web_page",  # 200 with the page of some proxy instead of the answer
     "stale",  # a listing that knows of nothing yet
+    "garbled",  # a byte of what is sent arrives altered; the store compares SHA-256, as current ones do
+    "garbled_old",  # likewise, and the store knows Content-MD5 alone, as older ones do
+    "kms",  # encrypted by a key of the store: the ETag looks like an MD5 and is none
+    "error_document",  # 200 with a document about an error, and no digest to tell
+    "unproven",  # the right length, one byte altered, and no digest to tell
 ]
 _ANSWERS: dict[str, tuple[str, str]] = {
     "slow_down": ("503 Slow Down", "SlowDown"),
     "expired_token": ("400 Bad Request", "ExpiredToken"),
     "bad_signature": ("403 Forbidden", "SignatureDoesNotMatch"),
     "access_denied": ("403 Forbidden", "AccessDenied"),
+    "not_allowed": ("405 Method Not Allowed", "MethodNotAllowed"),
     "no_such_key": ("404 Not Found", "NoSuchKey"),
     "no_such_bucket": ("404 Not Found", "NoSuchBucket"),
     "archived": ("403 Forbidden", "InvalidObjectState"),
     "moved": ("301 Moved Permanently", "PermanentRedirect"),
     "chatty": ("403 Forbidden", "not with {sent}"),
     "full": ("507 Insufficient Storage", "XMinioStorageFull"),
+    "garbled": ("400 Bad Request", "XAmzContentChecksumMismatch"),
+    "garbled_old": ("400 Bad Request", "BadDigest"),
+}
+_WANTED: dict[str, Callable[[WSGIEnvironment], bool]] = {
+    "payer_wanted": lambda environ: environ.get("HTTP_X_AMZ_REQUEST_PAYER") != "requester",
+    "encryption_wanted": lambda environ: "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION" not in environ,
+    "no_signature_wanted": lambda environ: "HTTP_AUTHORIZATION" in environ,
+}
+_DIGESTS = {
+    "garbled": ("HTTP_X_AMZ_CHECKSUM_SHA256", "sha256"),
+    "garbled_old": ("HTTP_CONTENT_MD5", "md5"),
 }
 _FOR_CLIENTS = {
     "AWS_ACCESS_KEY_ID": "AKIDTESTTESTTESTTEST",
@@ -71,6 +95,7 @@ _FOR_CLIENTS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "NO_PROXY": "127.0.0.1",
 }
+ERROR_DOCUMENT = b"<?xml version='1.0'?><Error><Code>InternalError</Code></Error>"
 _PAGE = b"<html><body>Please log in to the network</body></html>"
 
 
@@ -247,7 +272,11 @@ def _answer(
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    if fault in _ANSWERS:
+    if fault in _WANTED:
+        if _WANTED[fault](environ):
+            return _error("access_denied", environ, start_response)
+        return inner(environ, start_response)
+    if fault in _ANSWERS and fault not in _DIGESTS:
         return _error(fault, environ, start_response)
     if fault == "hang":
         store.hold()
@@ -256,6 +285,8 @@ def _answer(
     if fault == "web_page":
         start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(_PAGE)))])
         return [_PAGE]
+    if fault in _DIGESTS:
+        return _garbled(fault, inner, environ, start_response)
     status, headers, body = _collect(inner, environ)
     if fault == "drop_after":
         return _hung_up(environ)
@@ -275,6 +306,21 @@ def _error(fault: Fault, environ: WSGIEnvironment, start_response: StartResponse
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
+def _garbled(
+    fault: Fault, inner: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Take an altered body for the sent one, unless the digest that this store knows tells."""
+    sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    arrived = bytes([sent[0] ^ 1]) + sent[1:]
+    header, algorithm = _DIGESTS[fault]
+    promised = environ.get(header)
+    if promised and promised != base64.b64encode(hashlib.new(algorithm, arrived).digest()).decode():
+        return _error(fault, {**environ, "wsgi.input": io.BytesIO()}, start_response)
+    # A store verifies what it was promised; what this one does not know, nobody compares.
+    known = {name: value for name, value in environ.items() if name not in dict(_DIGESTS.values())}
+    return inner({**known, "wsgi.input": io.BytesIO(arrived)}, start_response)
+
+
 def _spoiled_body(
     fault: Fault,
     status: str,
@@ -284,8 +330,16 @@ def _spoiled_body(
     start_response: StartResponse,
 ) -> Iterable[bytes]:
     half = body[: len(body) // 2]
-    if fault == "wrong_bytes":
-        body = body[:-1] + bytes([body[-1] ^ 1])
+    if fault in ("error_document", "unproven"):
+        headers = {name: value for name, value in headers.items() if not name.startswith("X-Amz-")}
+        headers["Etag"] = '"0123456789abcdef0123456789abcdef-2"'
+    if fault == "kms":
+        headers |= {"Etag": f'"{"0123456789abcdef" * 2}"', "X-Amz-Server-Side-Encryption": "aws:kms"}
+    elif fault in ("wrong_bytes", "unproven"):
+        middle = len(body) // 2
+        body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+    elif fault == "error_document":
+        body = ERROR_DOCUMENT
     elif fault == "short_body":
         body = half
     headers["Content-Length"] = str(len(body))

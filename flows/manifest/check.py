@@ -23,6 +23,7 @@ from flows.manifest.model import (
 from flows.manifest.needs import first_lack
 from flows.manifest.paths import is_pattern
 from flows.manifest.region_section import read_regions
+from flows.manifest.s3_section import read_access
 from flows.manifest.scalars import ScalarReader
 from flows.manifest.settings import SettingsBuilder
 from flows.manifest.sweep_section import check_variants, read_sweep
@@ -87,6 +88,7 @@ class _Checker:
             exclude=tuple(map(self.read.exclude, self.listed(top.get("exclude")))),
             allow_empty=self.read.boolean(top.get("allow_empty"), default=False),
             replace_foreign=self.read.choice(top.get("foreign_files"), FOREIGN_FILES) == "replace",
+            s3=read_access(top["s3"], self.problems) if "s3" in top else {},
         )
         self.names_differ(found, top.get("name", root))
         return found

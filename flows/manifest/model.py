@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from flows.model.blend import Blend
 from flows.model.regions import Regions
+from flows.storage.access import Access
 
 TOP_KEYS: Mapping[str, str] = {
     "version": "the version of this format: always 1",
@@ -33,6 +34,8 @@ TOP_KEYS: Mapping[str, str] = {
     "with nothing to do ends well",
     "foreign_files": "what becomes of files of somebody else's where results go: `keep`, so that only their "
     "own pairs fail, or `replace`; `keep` unless it is given",
+    "s3": "what single buckets want, by their names, such as `open-data: {unsigned: true}`. "
+    "It makes no picture out of date",
     "contents": "pictures to stylise; each is combined with every style; alone where no style is needed",
     "styles": "pictures whose style is taken; alone with `mode: texture`",
     "pairs": "single pairs, instead of the combinations or beside them",
@@ -56,6 +59,12 @@ PAIR_KEYS: Mapping[str, str] = {
     "name": "name of the result, instead of the template's",
     "settings": "settings of this pair",
     "sweep": "settings of this pair that take several values",
+}
+S3_KEYS: Mapping[str, str] = {
+    "unsigned": "`true` for a public bucket: it is read without credentials",
+    "requester_pays": "`true` for a bucket whose readers pay: requests say that you do",
+    "encryption": "`AES256`, `aws:kms` or `aws:kms:dsse`, for a bucket that takes nothing else",
+    "kms_key": "the key's ARN or ID for `aws:kms`; the bucket's default key if left out",
 }
 REGION_KEYS: Mapping[str, str] = {
     "mask": "path or `s3://` URI of a grey picture, scaled to the content: white where the region is",
@@ -142,6 +151,7 @@ class Manifest:
         exclude: patterns of what no folder and no pattern takes; see `is_excluded`.
         allow_empty: whether folders and patterns may find nothing.
         replace_foreign: whether results may replace files that are not of this program.
+        s3: by bucket, how it is asked.
     """
 
     source: str
@@ -160,6 +170,7 @@ class Manifest:
     exclude: tuple[str, ...] = ()
     allow_empty: bool = False
     replace_foreign: bool = False
+    s3: Access = field(default_factory=dict)
 
 
 def batch_of(text: str) -> int | None:

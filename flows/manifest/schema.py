@@ -17,11 +17,14 @@ from flows.manifest.model import (
     PAIR_KEYS,
     REGION_KEYS,
     REQUIRED,
+    S3_KEYS,
     STYLE_KEYS,
     TOP_KEYS,
 )
 from flows.manifest.settings import SETTINGS, WEIGHTS_KEYS, Setting
 from flows.model.durations import FORM
+from flows.storage.access import ENCRYPTIONS
+from flows.storage.location import BUCKET
 from stylize_core.architecture import ARCHITECTURES, layer_names
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
@@ -59,6 +62,7 @@ def manifest_schema() -> dict[str, Any]:
         "exclude": _list(_TEXT),
         "allow_empty": {"type": "boolean", "default": False},
         "foreign_files": {"enum": list(FOREIGN_FILES), "default": FOREIGN_FILES[0]},
+        "s3": _s3(),
         "contents": _list({"anyOf": [_TEXT, _object(CONTENT_KEYS, REQUIRED["content"], {})]}),
         "styles": _list({"anyOf": [_TEXT, style]}),
         "pairs": _list(pair),
@@ -70,6 +74,23 @@ def manifest_schema() -> dict[str, Any]:
         "anyOf": [{"required": [key]} for key in ("contents", "styles", "pairs")],
         "definitions": {"settings": _settings(SETTINGS), "sweep": _sweep(SETTINGS)},
     }
+
+
+def _s3() -> dict[str, Any]:
+    """What buckets want, by their names."""
+    flag = {"type": "boolean", "default": False}
+    types: dict[str, dict[str, Any]] = {
+        "unsigned": flag,
+        "requester_pays": flag,
+        "encryption": {"enum": list(ENCRYPTIONS)},
+    }
+    names = {"pattern": f"^{BUCKET}$"}
+    access = _object(S3_KEYS, (), types)
+    kms = {"required": ["encryption"], "properties": {"encryption": {"pattern": "^aws:kms"}}}
+    access["dependencies"] = {"kms_key": kms}
+    access["if"] = {"required": ["unsigned"], "properties": {"unsigned": {"const": True}}}
+    access["then"] = {"maxProperties": 1}
+    return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": access}
 
 
 def _list(entry: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from flows.planning.sheets import sheets_of
 from flows.planning.threads import in_threads
 from flows.records.record import Failure
 from flows.records.report import Failed
+from flows.storage.access import use_access
 from flows.storage.globs import literal
 from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
@@ -116,6 +117,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
         BadWeights: the installation lacks the built-in weights.
         MissingExtra: it lacks a library that a pair to do needs.
     """
+    use_access(manifest.s3)
     contents = expand(manifest, manifest.contents, where="contents")
     styles = expand(manifest, manifest.styles, where="styles")
     listed = [*contents.found, *styles.found]

@@ -27,6 +27,7 @@ from flows.running.listeners import Listeners
 from flows.running.recorded import as_recorded
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
+from flows.storage.access import use_access
 from flows.storage.base import Storage
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
@@ -68,6 +69,7 @@ def run_shard(
         StylizeError: there is no such device, or weights are not what was promised.
     """
     began, listener = Beginning(), Listeners(listener)
+    use_access(manifest.s3)
     with StopSignals() as signals, _held(open_storage(manifest.output), listener) as storage:
         plan = make_plan(manifest, shard=shard)
         plan = without_failed(plan) if skip_failed else plan

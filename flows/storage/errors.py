@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
+from flows.storage.access import advice
+from flows.storage.location import bucket_of
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -69,20 +71,26 @@ def from_os(error: OSError, path: Path, *, root: Path, needed: int | None = None
     return Denied(f"{reason}; check what is there and its permissions")
 
 
-def from_s3(error: Exception, uri: str, *, of_root: bool = False) -> StorageError:
-    """What a boto3 failure at `uri` means; `of_root` if it concerns the bucket or prefix as a whole."""
+def from_s3(error: Exception, uri: str, *, endpoint: str = "", of_root: bool = False) -> StorageError:
+    """What a boto3 failure at `uri` means.
+
+    Args:
+        endpoint: the service that was asked; empty if the client could not even be made.
+        of_root: it concerns the bucket or prefix as a whole.
+    """
     from botocore.exceptions import ClientError
 
+    from flows.storage.reach import address_of, unreached
+
+    place = f"{uri} at {address_of(endpoint)}" if endpoint else uri
     if isinstance(error, ClientError):
-        return _from_answer(error, uri, of_root=of_root)
+        return _from_answer(error, uri, place, of_root=of_root)
     name = type(error).__name__
     if _CREDENTIAL_FAILURES & {base.__name__ for base in type(error).__mro__}:
-        return _credentials(uri, name)
-    if name == "SSLError" and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return StorageFatal(f"{uri}: its certificate is not trusted; set AWS_CA_BUNDLE or the endpoint")
+        return _credentials(place, name, bucket_of(uri))
     if isinstance(error, ValueError) or name == "ParamValidationError":
-        return StorageFatal(f"{uri}: not usable ({name}); check the bucket's name and AWS_ENDPOINT_URL_S3")
-    return StorageTransient(f"{uri}: no proper answer from the store ({name}); check the network, run again")
+        return StorageFatal(f"{place}: not usable ({name}); check the bucket's name and AWS_ENDPOINT_URL_S3")
+    return unreached(error, place, endpoint)
 
 
 def code_and_status(error: ClientError) -> tuple[str, int]:
@@ -96,11 +104,11 @@ def code_and_status(error: ClientError) -> tuple[str, int]:
     return code if _CODE.fullmatch(code) else "", status
 
 
-def _from_answer(error: ClientError, uri: str, *, of_root: bool) -> StorageError:
+def _from_answer(error: ClientError, uri: str, place: str, *, of_root: bool) -> StorageError:
     code, status = code_and_status(error)
-    said = f"{uri}: {code or status}"
+    said = f"{place}: {code or status}"
     if code in _CREDENTIALS or error.operation_name.startswith(("AssumeRole", "GetRole", "CreateOAuth")):
-        return _credentials(uri, code)
+        return _credentials(place, code)
     if code in _FATAL:
         return StorageFatal(f"{said}: {_FATAL[code]}")
     if status in _FATAL_STATUS:
@@ -110,20 +118,23 @@ def _from_answer(error: ClientError, uri: str, *, of_root: bool) -> StorageError
     if status == 404:
         return NotFound(f"{uri} does not exist; correct the name or restore the object")
     if code == "InvalidObjectState":
-        return Denied(f"{said}; the object is archived, restore it first")
+        return Denied(f"{uri}: {code}; the object is archived, restore it first")
     if status in (401, 403) and of_root:
-        return StorageFatal(f"{said}; allow s3:ListBucket, s3:GetObject and s3:PutObject there")
+        more = advice(bucket_of(uri), error.operation_name)
+        return StorageFatal(f"{said}; allow s3:ListBucket, s3:GetObject and s3:PutObject there{more}")
     if status in (401, 403):
         return Denied(
-            f"{said}; allow s3:GetObject, s3:PutObject and s3:ListBucket (without it, absent looks denied)"
+            f"{uri}: {code or status}; allow s3:GetObject, s3:PutObject and s3:ListBucket "
+            f"(without it, absent looks denied){advice(bucket_of(uri), error.operation_name)}"
         )
     return StorageError(f"{said} (HTTP {status}); the store refuses this request, check name and store")
 
 
-def _credentials(uri: str, code: str) -> StorageFatal:
+def _credentials(place: str, code: str, bucket: str = "") -> StorageFatal:
+    public = f"; for a public bucket say `s3: {{{bucket}: {{unsigned: true}}}}` in the manifest"
     return StorageFatal(
-        f"{uri}: no usable credentials ({code}); renew or provide them (environment, profile or role), "
-        "then run again: finished pairs are kept"
+        f"{place}: no usable credentials ({code}); renew or provide them (environment, profile or role), "
+        f"then run again: finished pairs are kept{public if bucket else ''}"
     )
 
 

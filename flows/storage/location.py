@@ -14,7 +14,7 @@ from flows.errors import StorageError
 S3, MEMORY = "s3", "memory"
 _STORE = re.compile(r"(?P<scheme>s3|memory)://")
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
+BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]"
 
 
 def is_remote(uri: str) -> bool:
@@ -33,7 +33,16 @@ def is_text(name: str) -> bool:
 
 def is_bucket(name: str) -> bool:
     """Whether S3 lets a bucket be called so."""
-    return _BUCKET.fullmatch(name) is not None
+    return re.fullmatch(BUCKET, name) is not None
+
+
+def bucket_of(uri: str) -> str:
+    """The bucket of an `s3://` URI.
+
+    >>> bucket_of("s3://bucket/a.png")
+    'bucket'
+    """
+    return uri.removeprefix("s3://").partition("/")[0]
 
 
 def scheme_of(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Storage asked again: how often, with which waits, and what is counted and logged of it.
+"""Storage asked again: how often, with which waits, and what is counted of it.
 
 A request is repeated, not a whole operation: only the request knows that a PUT whose answer was lost has
 stored its object, or which page of a listing has failed.
@@ -6,7 +6,6 @@ stored its object, or which page of a listing has failed.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,8 +14,8 @@ import tenacity
 
 from flows.errors import StorageTransient
 from flows.storage.base import Patience
+from flows.storage.trouble import note_failure, request
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _lock = threading.Lock()
 _total = 0
@@ -38,19 +37,17 @@ def retry_call(call: Callable[[], _T], *, what: str, patience: Patience) -> _T:
     """What `call` returns, repeated with growing random waits while it raises `StorageTransient`."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(StorageTransient),
-        stop=tenacity.stop_after_attempt(patience.rounds) | tenacity.stop_after_delay(patience.limit_s),
+        stop=tenacity.stop_after_attempt(patience.rounds) | tenacity.stop_before_delay(patience.limit_s),
         wait=tenacity.wait_random_exponential(multiplier=patience.wait_s, max=patience.longest_wait_s),
         before_sleep=lambda state: _log_round(state, patience),
         reraise=True,
     )
-    result = retrying(call)
-    tries = retrying.statistics["attempt_number"]
-    if tries > 1:
-        _log.info("%s: worked in round %d", what, tries)
-    return result
+    with request(what):
+        return retrying(call)
 
 
 def _log_round(state: tenacity.RetryCallState, patience: Patience) -> None:
     cause = state.outcome.exception() if state.outcome else None
     count_retry()
-    _log.warning("round %d of %d failed, trying again: %s", state.attempt_number, patience.rounds, cause)
+    step = f"round {state.attempt_number} of {patience.rounds}"
+    note_failure(step, type(cause).__name__, details=f"{cause}")

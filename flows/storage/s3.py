@@ -12,7 +12,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import urllib3
@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from flows.errors import NotFound, StorageTransient
+from flows.storage.access import access_of
 from flows.storage.base import BINARY, Listed, Patience, Stat, checked_name
 from flows.storage.errors import code_and_status, from_s3
 from flows.storage.location import Location
@@ -39,6 +40,8 @@ DIGEST_KEY = "stylize-sha256"
 OWNER_KEY = "stylize-owner"
 # boto3 raises ValueError for an endpoint that is no URL.
 _FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, ValueError)
+# Whoever may GET an object may not always HEAD it: gateways and some policies tell the methods apart.
+_HEAD_REFUSED = (400, 401, 403, 405, 501)
 _T = TypeVar("_T")
 
 
@@ -69,7 +72,7 @@ class S3Storage:
         try:
             return self._repeated(name, lambda: self._head(name)[0])
         except NotFound:
-            self._require_bucket()
+            self._require_bucket(name)
             return None
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
@@ -100,8 +103,15 @@ class S3Storage:
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name, root=self.root)
 
+    def _endpoint(self) -> str:
+        """The service that is asked; empty where the client cannot be made."""
+        try:
+            return self._client().meta.endpoint_url
+        except _FAILURES:
+            return ""
+
     def _client(self) -> S3Client:
-        return s3_client(self._patience)
+        return s3_client(self._patience, access_of(self._bucket))
 
     def _fetch(self, name: str) -> bytes:
         answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), ChecksumMode="ENABLED")
@@ -117,19 +127,29 @@ class S3Storage:
         try:
             answer = self._client().head_object(Bucket=self._bucket, Key=self._key(name))
         except ClientError as error:
-            if code_and_status(error)[1] in (400, 401, 403):
-                self._ask_why(name)
-            raise
+            if code_and_status(error)[1] not in _HEAD_REFUSED:
+                raise
+            return self._head_by_get(name)
         return Stat(answer["ContentLength"], _etag(answer)), answer["Metadata"].get(OWNER_KEY, "")
 
-    def _ask_why(self, name: str) -> None:
-        """Raise what a GET says, because a refused HEAD has no body that tells expired from denied."""
-        self._client().get_object(Bucket=self._bucket, Key=self._key(name), Range="bytes=0-0")["Body"].close()
+    def _head_by_get(self, name: str) -> tuple[Stat, str]:
+        """What a HEAD would tell; some may only GET, and a refusal of that tells expired from denied."""
+        client, key = self._client(), self._key(name)
+        try:
+            answer = client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")
+        except ClientError as error:
+            if code_and_status(error)[1] != 416:  # an empty object has no first byte
+                raise
+            answer = client.get_object(Bucket=self._bucket, Key=key)
+        answer["Body"].close()
+        size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
+        return Stat(int(size), _etag(answer)), answer["Metadata"].get(OWNER_KEY, "")
 
-    def _require_bucket(self) -> None:
-        """Raise `StorageFatal` if the bucket is missing; a HEAD of an object cannot tell. Asked once."""
+    def _require_bucket(self, name: str) -> None:
+        """Raise `StorageFatal` if the bucket is missing; only the answer to a GET can tell. Asked once."""
         if not self._bucket_exists:
-            self._page("")
+            with suppress(NotFound):
+                self._repeated(name, lambda: self._head_by_get(name))
             self._bucket_exists = True
 
     def _page(self, prefix: str, token: str | None = None) -> tuple[tuple[Listed, ...], str | None]:
@@ -210,7 +230,7 @@ class S3Storage:
             try:
                 return call()
             except _FAILURES as error:
-                raise from_s3(error, asked, of_root=not name) from error
+                raise from_s3(error, asked, endpoint=self._endpoint(), of_root=not name) from error
 
         return retry_call(explained, what=asked, patience=self._patience)
 

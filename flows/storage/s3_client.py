@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from flows.storage.access import PLAIN, BucketAccess
 from flows.storage.base import Patience
 from flows.storage.retry import count_retry
+from flows.storage.trouble import note_failure
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONNECTIONS = 64
-_log = logging.getLogger(__name__)
 
 
-def s3_client(patience: Patience) -> S3Client:
+def s3_client(patience: Patience, access: BucketAccess = PLAIN) -> S3Client:
     """The client of this process; a new one after a fork, and when the AWS_* environment has changed."""
     environment = tuple(sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_")))
-    return _made_client(os.getpid(), patience, environment)
+    return _made_client(os.getpid(), patience, access, environment)
 
 
 @lru_cache(maxsize=8)
-def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, str], ...]) -> S3Client:
+def _made_client(
+    _pid: int, patience: Patience, access: BucketAccess, _environment: tuple[tuple[str, str], ...]
+) -> S3Client:
     # A session of its own: boto3's default session is not safe to use from several threads at once.
     client = boto3.session.Session().client(
         "s3",
@@ -39,35 +43,35 @@ def _made_client(_pid: int, patience: Patience, _environment: tuple[tuple[str, s
             max_pool_connections=CONNECTIONS,
             request_checksum_calculation="when_required",
             tcp_keepalive=True,
+            signature_version=UNSIGNED if access.unsigned else None,
         ),
     )
+    client.meta.events.register("before-parameter-build.s3", partial(_add_wanted, access.parameters()))
     client.meta.events.register("needs-retry.s3", _log_attempt)
     client.meta.events.register("response-received.s3", _count_repeat)
-    client.meta.events.register("after-call.s3", _log_recovery)
     client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
     return client
+
+
+def _add_wanted(wanted: Mapping[str, str], *, params: Any, model: Any, **_: object) -> None:
+    """Put what the bucket wants among a request's parameters, as far as the operation knows it."""
+    params.update({name: value for name, value in wanted.items() if name in model.input_shape.members})
 
 
 def _log_attempt(
     *, response: Any, operation: Any, attempts: int, caught_exception: Exception | None, **_: object
 ) -> None:
-    """One line for each failed request that the client may repeat on its own."""
+    """Tell of a failed request that the client may repeat on its own."""
     status = response[0].status_code if response else 0
     if caught_exception is not None or status >= 500 or status == 429:
         cause = type(caught_exception).__name__ if caught_exception is not None else f"HTTP {status}"
-        _log.warning("attempt %d of %s failed: %s", attempts, operation.name, cause)
+        note_failure(f"attempt {attempts} of {operation.name}", cause)
 
 
 def _count_repeat(*, context: Any, **_: object) -> None:
     """Count the answers, or their absence, to requests that were not the first."""
     if context["retries"]["attempt"] > 1:
         count_retry()
-
-
-def _log_recovery(*, parsed: Any, model: Any, **_: object) -> None:
-    facts = parsed.get("ResponseMetadata", {})
-    if facts.get("RetryAttempts", 0) and facts.get("HTTPStatusCode", 0) < 300:
-        _log.info("%s worked after %d retries", model.name, facts["RetryAttempts"])
 
 
 def _no_region_search(**_: object) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flows.logs import log_to_stderr
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
+from flows.storage.access import Access, use_access
 from flows.streams import drain_notices
 from flows.worker.link import LOST_DEVICE
 from flows.worker.torch_environment import prepare_for_torch
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 _worker: DeviceWorker | None = None
 
 
-def start(device: str, threads: int | None, batch: int | None, log_level: int) -> None:
-    """Make this process a worker for `device`, which logs as its parent does; see `DeviceWorker`."""
+def start(
+    device: str, threads: int | None, batch: int | None, log_level: int, access: Access | None = None
+) -> None:
+    """Make this process a worker for `device`, which logs and asks buckets as its parent does."""
     global _worker
+    use_access(access or {})
     log_to_stderr(log_level)
     prepare_for_torch()
     from flows.worker.main import DeviceWorker

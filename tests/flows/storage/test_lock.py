@@ -189,6 +189,23 @@ def test_of_many_that_find_a_stale_lock_one_takes_it(storage: Storage) -> None:
     assert names(storage) == []
 
 
+def test_a_run_that_comes_late_to_a_stale_lock_leaves_it_to_the_one_that_took_it(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It saw the stale lock, and before its claim another run claimed, took over and gave the claim back."""
+    leave_a_lock(storage, refreshed=0, token="stale")
+    create = storage.create
+
+    def create_late(name: str, data: bytes) -> bool:
+        leave_a_lock(storage, token="another run's")
+        return create(name, data)
+
+    monkeypatch.setattr(storage, "create", create_late)
+    with pytest.raises(AlreadyRunning, match="process 4711 on worker-7"), hold_output(storage):
+        pass
+    assert the_lock(storage)["token"] == "another run's"
+
+
 def test_a_claim_that_a_killed_run_left_is_cleared_away(storage: Storage) -> None:
     leave_a_lock(storage, refreshed=0)
     stale = lock.Holder.model_validate_json(storage.read(LOCK_NAME))

@@ -293,6 +293,63 @@ def test_bytes_are_durable_before_the_name_and_the_name_before_the_return(tmp_pa
         assert re.fullmatch(pattern, arguments), (arguments, pattern)
 
 
+def synced_folders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """A list that grows by every folder that is made durable, and the names that are in it at that moment."""
+    real, synced = os.fsync, list[tuple[str, list[str]]]()
+
+    def sync(handle: int) -> None:
+        real(handle)
+        place = Path(f"/proc/self/fd/{handle}").resolve()
+        if place.is_dir():
+            synced.append((str(place), sorted(path.name for path in place.iterdir())))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    return synced
+
+
+def test_a_created_name_is_durable_before_create_returns(
+    storage: Storage, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = synced_folders(monkeypatch)
+    assert storage.create("lock", b"mine") is True
+    assert synced == [(str(out), ["lock"])]
+
+
+def test_a_deletion_is_durable_before_delete_returns(
+    storage: Storage, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.write("a", b"x")
+    storage.write("b", b"x")
+    synced = synced_folders(monkeypatch)
+    storage.delete("a")
+    assert synced == [(str(out), ["b"])]
+
+
+def test_a_file_system_that_became_read_only_ends_the_run_though_the_output_is_there(tmp_path: Path) -> None:
+    code = """
+import sys
+from flows.errors import StorageFatal
+from flows.storage.opening import open_storage
+storage = open_storage(sys.argv[1])
+for use in (lambda: storage.write("deep/b", b"x"), lambda: storage.create("deep/b", b"x"),
+            lambda: storage.delete("deep/a")):
+    try:
+        use()
+    except StorageFatal as error:
+        print(error)
+"""
+    mount = (
+        f'mount -t tmpfs none "{tmp_path}" && mkdir "{tmp_path}/deep" && touch "{tmp_path}/deep/a" '
+        f'&& mount -o remount,ro "{tmp_path}" && exec "$@"'
+    )
+    ran = run_python(code, tmp_path, below=["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh"])
+    if "unshare" in ran.stderr or "mount" in ran.stderr:
+        pytest.skip(f"no disk can be mounted read-only here: {ran.stderr.strip()}")
+    said = ran.stdout.splitlines()
+    assert len(said) == 3, ran.stderr
+    assert all("read-only file system; choose an output" in text for text in said)
+
+
 def test_a_full_disk_stops_the_run_with_the_numbers_and_leaves_no_rest(tmp_path: Path) -> None:
     code = """
 import os, sys

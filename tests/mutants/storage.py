@@ -1,0 +1,82 @@
+"""Bugs by which bytes are lost, altered or waited for too long."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+S3 = "tests/flows/storage/test_storage_s3.py"
+LOCAL = "tests/flows/storage/test_storage_local.py"
+RETRIES = "tests/flows/storage/test_retries.py"
+LOCK = "tests/flows/storage/test_lock.py"
+GARBLED = f"{S3}::test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again"
+MD5 = '            "ContentMD5": base64.b64encode(_md5(data).digest()).decode(),\n'
+SHA256 = '            "ChecksumSHA256": base64.b64encode(sha256.digest()).decode(),\n'
+
+MUTANTS = (
+    Mutant("storage-put-without-any-checksum", "flows/storage/s3.py", MD5 + SHA256, "", (GARBLED,)),
+    Mutant("storage-put-without-md5", "flows/storage/s3.py", MD5, "", (GARBLED,)),
+    Mutant("storage-put-without-sha256", "flows/storage/s3.py", SHA256, "", (GARBLED,)),
+    Mutant(
+        "storage-bad-digest-is-permanent",
+        "flows/storage/errors.py",
+        '"ConditionalRequestConflict", "BadDigest",',
+        '"ConditionalRequestConflict",',
+        (GARBLED,),
+    ),
+    Mutant(
+        "storage-etags-of-kms-taken-for-md5",
+        "flows/storage/s3.py",
+        ' or answer.get("ServerSideEncryption", "AES256") != "AES256"',
+        "",
+        (f"{S3}::test_what_the_store_encrypts_by_its_own_key_is_not_held_against_its_etag",),
+    ),
+    Mutant(
+        "storage-retries-without-a-limit-of-time",
+        "flows/storage/retry.py",
+        " | tenacity.stop_before_delay(patience.limit_s)",
+        "",
+        (f"{RETRIES}::test_no_round_starts_after_the_limit_however_many_rounds_there_may_be",),
+    ),
+    Mutant(
+        "storage-half-an-hour-of-retries",
+        "flows/storage/base.py",
+        "limit_s: float = 180.0",
+        "limit_s: float = 1800.0",
+        (f"{RETRIES}::test_no_round_starts_after_the_limit_however_many_rounds_there_may_be",),
+    ),
+    Mutant(
+        "storage-waits-that-do-not-grow",
+        "flows/storage/retry.py",
+        "tenacity.wait_random_exponential(multiplier=patience.wait_s, max=patience.longest_wait_s)",
+        "tenacity.wait_random(0, patience.wait_s)",
+        (f"{RETRIES}::test_waits_double_up_to_the_longest",),
+    ),
+    Mutant(
+        "storage-a-read-only-disk-costs-pair-after-pair",
+        "flows/storage/errors.py",
+        "(number == errno.EROFS or _blocks_all(number, path, root))",
+        "_blocks_all(number, path, root)",
+        (f"{LOCAL}::test_a_file_system_that_became_read_only_ends_the_run_though_the_output_is_there",),
+    ),
+    Mutant(
+        "storage-folder-not-synced-after-create",
+        "flows/storage/local.py",
+        "                return False\n            _sync_folder(path.parent)\n",
+        "                return False\n",
+        (f"{LOCAL}::test_a_created_name_is_durable_before_create_returns",),
+    ),
+    Mutant(
+        "storage-folder-not-synced-after-delete",
+        "flows/storage/local.py",
+        "            path.unlink()\n            _sync_folder(path.parent)\n",
+        "            path.unlink()\n",
+        (f"{LOCAL}::test_a_deletion_is_durable_before_delete_returns",),
+    ),
+    Mutant(
+        "storage-a-lock-taken-over-without-a-second-look",
+        "flows/storage/lock.py",
+        "if now is None or now.token != stale.token:",
+        "if now is None:",
+        (f"{LOCK}::test_a_run_that_comes_late_to_a_stale_lock_leaves_it_to_the_one_that_took_it",),
+    ),
+)
