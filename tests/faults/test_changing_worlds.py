@@ -244,6 +244,27 @@ def test_row_47_a_newer_record_in_a_pairs_own_place_costs_that_pair_alone_and_st
     assert json.loads(place.read_text()) == newer
 
 
+def test_row_47_what_comes_between_plan_and_pair_stays_and_costs_that_pair_alone(home: Path) -> None:
+    """A newer program's record and somebody's picture, put down after the plan."""
+    run_here(manifest(home, output="newer"), Audience())
+    newer = json.loads((home / "newer/p0__s0.json").read_text()) | {"record_version": 99}
+    foreign = {"p0__s0.json": json.dumps(newer).encode() + b"\n", "p1__s1.png": b"not yours"}
+
+    def put_down(_: object) -> None:
+        for name, data in foreign.items():
+            (home / "out").mkdir(exist_ok=True)
+            (home / "out" / name).write_bytes(data)
+
+    ended = run_here(manifest(home), Audience(), at_start=put_down)
+    told = {one.name: one.message for one in ended.failures}
+    assert (ended.done, ended.exit_code, ended.failures_by_kind) == (2, 3, {"foreign_file": 2})
+    assert "out/p0__s0.json stands where a result goes, and it is from a newer version" in told["p0__s0"]
+    assert "out/p1__s1.png stands where a result goes, and stylize did not make it" in told["p1__s1"]
+    left = tree_of_bytes(home / "out")
+    assert {name: left[name] for name in foreign} == foreign
+    assert {"p0__s0.png", "p1__s1.json"}.isdisjoint(left)
+
+
 def tree_of_bytes(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 

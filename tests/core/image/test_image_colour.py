@@ -200,7 +200,7 @@ def _press(black: float = 0.95) -> bytes:
     assert lab is not None
     ramp = bytes(range(256))
     identity = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
-    grid = (np.asarray(lab) ^ np.uint8([0, 128, 128])).tobytes()  # Pillow's a and b are signed
+    grid = (np.asarray(lab) ^ np.array([0, 128, 128], np.uint8)).tobytes()  # Pillow's a and b are signed
     table = b"mft1" + bytes(4) + bytes([4, 3, 3, 0]) + identity + ramp * 4 + grid + ramp * 3
     return profile(b"CMYK", connection=b"Lab ", A2B0=table, A2B1=table)
 
