@@ -74,6 +74,14 @@ def finish(home: Path, output: str) -> None:
     assert tree(home / output) == tree(home / "calm")
 
 
+def end_of(place: Place, blow: Blow | None = None) -> int:
+    """How a run of the place's manifest ends, with nobody left."""
+    with run_with(blow, place, engine="threads") as program:
+        program.end()
+        assert everybody_ends(program)
+        return program.end()
+
+
 @needs_proc
 @pytest.mark.parametrize("where", ["disk", "s3"])
 def test_row_04_a_run_killed_between_picture_and_record_makes_that_pair_again(
@@ -82,25 +90,19 @@ def test_row_04_a_run_killed_between_picture_and_record_makes_that_pair_again(
     def place(number: int) -> Place:
         return local_place(tmp_path, number) if where == "disk" else s3_place(tmp_path, number, object_store)
 
-    def end_of(blow: Blow | None, place: Place) -> int:
-        with run_with(blow, place, engine="threads") as program:
-            program.end()
-            assert everybody_ends(program)
-            return program.end()
-
-    undisturbed = place(0)
-    assert end_of(None, undisturbed) == 0
-    calm, killed = lasting(undisturbed.files()), place(1)
-    assert end_of(Blow("between", 2, "all"), killed) == -signal.SIGKILL
+    calm = place(0)
+    assert end_of(calm) == 0
+    undisturbed, killed = lasting(calm.files()), place(1)
+    assert end_of(killed, Blow("between", 2, "all")) == -signal.SIGKILL
     left = lasting(killed.files())
-    assert left["p1__s0.png"] == calm["p1__s0.png"]
+    assert left["p1__s0.png"] == undisturbed["p1__s0.png"]
     assert "p1__s0.json" not in left, "no record speaks of it"
-    assert left["p0__s0.json"] == calm["p0__s0.json"]
+    assert left["p0__s0.json"] == undisturbed["p0__s0.json"]
     planned = {one.pair.name: one.reason for one in make_plan(load_manifest(killed.manifest)).todo}
     assert planned["p1__s0"] == "picture without a record"
     assert "p0__s0" not in planned
-    assert end_of(None, killed) == 0
-    assert lasting(killed.files()) == calm
+    assert end_of(killed) == 0
+    assert lasting(killed.files()) == undisturbed
 
 
 @needs_proc
