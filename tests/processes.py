@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -89,6 +90,32 @@ def family(script: str, **environment: str) -> Iterator[Family]:
         finally:
             for pid in ours.members():
                 os.kill(pid, 9)
+
+
+def why_no_mount(folder: Path) -> str:
+    """Why `unshare -rm` lets nobody mount a small file system here; empty if it does. Makes the folder.
+
+    Asked beforehand, so that what goes wrong inside a test is that test's failure and no reason to skip it.
+    """
+    if not shutil.which("unshare"):
+        return "there is no unshare"
+    folder.mkdir()
+    tried = subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return tried.stderr.strip()
+
+
+def why_no_trace(folder: Path) -> str:
+    """Why strace follows no process here; empty if it does. Asked beforehand, as `why_no_mount` is."""
+    if not shutil.which("strace"):
+        return "strace is not installed"
+    tried = subprocess.run(
+        ["strace", "-f", "-o", str(folder / "probe.trace"), "true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return tried.stderr.strip() if tried.returncode else ""
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

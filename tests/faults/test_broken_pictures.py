@@ -49,11 +49,35 @@ def _animation(file_format: str) -> bytes:
     return saved(first, file_format, save_all=True, append_images=[second])
 
 
-def _under_glass() -> bytes:
+def _under_glass(file_format: str, **options: Any) -> bytes:
     """The landscape, its upper half fully transparent with screaming colours hidden beneath."""
     pixels = np.dstack([WIDE, np.full(WIDE.shape[:2], 255, np.uint8)])
     pixels[:24] = (255, 0, 255, 0)
-    return saved(pixels, "PNG")
+    return saved(pixels, file_format, **options)
+
+
+def _palette_under_glass() -> bytes:
+    """Of 16 colours; the transparent one, which fills the upper half, is a screaming magenta."""
+    image = Image.fromarray(WIDE).quantize(15)
+    levels = np.asarray(image).copy()
+    levels[:24] = 15
+    hidden = Image.fromarray(levels, "P")
+    hidden.putpalette([*(image.getpalette() or [])[: 15 * 3], 255, 0, 255])
+    return saved(hidden, "PNG", transparency=15)
+
+
+def _keyed() -> bytes:
+    """The upper half in the one colour that its tRNS chunk makes transparent, a screaming magenta."""
+    pixels = WIDE.copy()
+    pixels[:24] = (255, 0, 255)
+    return saved(pixels, "PNG", transparency=(255, 0, 255))
+
+
+def _grey_under_glass() -> bytes:
+    """Grey with alpha; black lies beneath the upper half."""
+    pixels = np.dstack([WIDE[..., 1], np.full(WIDE.shape[:2], 255, np.uint8)])
+    pixels[:24] = 0
+    return saved(Image.fromarray(pixels, "LA"), "PNG")
 
 
 def _lying_down() -> bytes:
@@ -76,7 +100,12 @@ PHOTOS = {
     "pages.tif": _animation("TIFF"),
     "ink.tif": saved(Image.fromarray(WIDE).convert("CMYK"), "TIFF"),
     "deep.png": png(deep_landscape(64, 48, 1), colour_type=0),
-    "glass.png": _under_glass(),
+    "glass.png": _under_glass("PNG"),
+    "glass.webp": _under_glass("WEBP", lossless=True, exact=True),
+    "glass.tif": _under_glass("TIFF"),
+    "glass-palette.png": _palette_under_glass(),
+    "glass-key.png": _keyed(),
+    "glass-grey.png": _grey_under_glass(),
     "palette.png": saved(Image.fromarray(WIDE).quantize(256), "PNG"),
     "lying.png": _lying_down(),
     "odd-exif.png": saved(WIDE, "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xffnonsense"),
@@ -107,7 +136,7 @@ class Aftermath:
     def picture(self, photo: str) -> np.ndarray[Any, Any]:
         """The result of a pair that was done, as levels."""
         with Image.open(self.home / f"out/{self.name(photo)}.png") as image:
-            assert image.mode == "RGB" or photo == "glass.png"
+            assert image.mode == ("RGBA" if photo.startswith("glass") else "RGB")
             return np.asarray(image)
 
     def record(self, photo: str) -> Record:
@@ -215,12 +244,21 @@ def test_row_30_sixteen_bits_keep_their_mean(aftermath: Aftermath) -> None:
     assert abs(float(aftermath.picture("deep.png").mean()) - mean) < 1, "256 would mean: cut off at white"
 
 
-def test_row_31_hidden_colours_do_not_shine_through(aftermath: Aftermath) -> None:
-    shown = aftermath.picture("glass.png")
+@pytest.mark.parametrize("photo", [name for name in PHOTOS if name.startswith("glass")])
+def test_row_31_hidden_colours_do_not_shine_through(aftermath: Aftermath, photo: str) -> None:
+    with Image.open(io.BytesIO(PHOTOS[photo])) as image:
+        hidden = np.asarray(image.convert("RGBA"))
+    assert (hidden[:20, :, 3] == 0).all()
+    assert hidden[:20, :, 1].max() == 0, "magenta or black lies beneath the glass"
+    shown = aftermath.picture(photo)
     assert (shown[:20, :, 3] == 0).all()
-    assert (shown[:20, :, :3] == 255).all(), "the magenta beneath the glass"
-    assert np.abs(shown[28:, :, :3].astype(int) - WIDE[28:]).max() <= 1
-    assert "flattened on white" in aftermath.decided("glass.png")
+    assert (shown[:20, :, :3] == 255).all(), "what lies beneath the glass"
+    assert (shown[28:, :, 3] == 255).all()
+    assert np.abs(shown[28:].astype(int) - hidden[28:]).max() <= 1
+    assert "flattened on white" in aftermath.decided(photo)
+
+
+def test_row_31_a_palette_comes_out_as_its_colours(aftermath: Aftermath) -> None:
     assert np.abs(aftermath.picture("palette.png").astype(int) - WIDE).mean() < 8
 
 

@@ -16,6 +16,7 @@ from unicodedata import normalize
 
 import pytest
 from commands import ROOT
+from processes import eventually
 from small_batch import (
     Audience,
     draw,
@@ -35,6 +36,7 @@ from flows.model.events import PairProgress
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
+from flows.storage.local import LocalStorage
 from flows.text import MESSAGE_BYTES
 from flows.worker import calls as worker_calls
 
@@ -117,18 +119,37 @@ def test_row_41_changed_settings_are_said_before_and_old_pictures_never_pass_for
     assert tree(home / "out") == tree(home / "fresh")
 
 
+def start_in_step(meetings: str) -> None:
+    """A worker that writes no picture before another worker has the same one in its hands."""
+    write = LocalStorage.write
+
+    def write_together(storage: LocalStorage, name: str, data: bytes, **options: str) -> None:
+        if name.endswith(".png"):
+            meeting = Path(meetings, name)
+            meeting.mkdir(exist_ok=True)
+            (meeting / str(os.getpid())).touch()
+            assert eventually(lambda: len(list(meeting.iterdir())) == 2)
+        write(storage, name, data, **options)
+
+    LocalStorage.write = write_together  # type: ignore[method-assign, assignment]
+    worker_calls.start("cpu", 1, None, 30)
+
+
 def test_row_45_a_pair_delivered_to_two_workers_at_once_is_made_as_if_once(home: Path) -> None:
+    """Both workers have every picture made before either writes it."""
     run_here(manifest(home, output="calm"), Audience())
     plan = make_plan(load_manifest(manifest(home)))
     jobs = [Job(one.pair, plan.output, one.identity) for one in plan.todo]
+    (home / "meetings").mkdir()
 
     def deliver_all(name: str) -> list[str]:
-        with WorkerProcess(name, initializer=worker_calls.start, initargs=("cpu", 1, None, 30)) as child:
+        given = (str(home / "meetings"),)
+        with WorkerProcess(name, initializer=start_in_step, initargs=given) as child:
             return [child.call(worker_calls.run_pairs, [job], ())[0].status for job in jobs]
 
     with ThreadPoolExecutor(2) as threads:
         statuses = list(threads.map(deliver_all, ("one", "two")))
-    assert {status for ended in statuses for status in ended} <= {"done", "skipped"}
+    assert statuses == [["done"] * 4] * 2
     assert tree(home / "out") == tree(home / "calm")
     with WorkerProcess("again", initializer=worker_calls.start, initargs=("cpu", 1, None, 30)) as child:
         kept = written_at(home / "out")
@@ -242,6 +263,27 @@ def test_row_47_a_newer_record_in_a_pairs_own_place_costs_that_pair_alone_and_st
     ended = run_here(home / "m.yaml", Audience())
     assert (ended.exit_code, [one.kind for one in ended.failures]) == (3, ["foreign_file"])
     assert json.loads(place.read_text()) == newer
+
+
+def test_row_47_what_comes_between_plan_and_pair_stays_and_costs_that_pair_alone(home: Path) -> None:
+    """A newer program's record and somebody's picture, put down after the plan."""
+    run_here(manifest(home, output="newer"), Audience())
+    newer = json.loads((home / "newer/p0__s0.json").read_text()) | {"record_version": 99}
+    foreign = {"p0__s0.json": json.dumps(newer).encode() + b"\n", "p1__s1.png": b"not yours"}
+
+    def put_down(_: object) -> None:
+        for name, data in foreign.items():
+            (home / "out").mkdir(exist_ok=True)
+            (home / "out" / name).write_bytes(data)
+
+    ended = run_here(manifest(home), Audience(), at_start=put_down)
+    told = {one.name: one.message for one in ended.failures}
+    assert (ended.done, ended.exit_code, ended.failures_by_kind) == (2, 3, {"foreign_file": 2})
+    assert "out/p0__s0.json stands where a result goes, and it is from a newer version" in told["p0__s0"]
+    assert "out/p1__s1.png stands where a result goes, and stylize did not make it" in told["p1__s1"]
+    left = tree_of_bytes(home / "out")
+    assert {name: left[name] for name in foreign} == foreign
+    assert {"p0__s0.png", "p1__s1.json"}.isdisjoint(left)
 
 
 def tree_of_bytes(folder: Path) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 from kill_loop import PAIRS, is_announcement, lasting, local_files, local_place, run_with
+from processes import why_no_mount
 from saboteur import Blow, Moment
 
 from flows.records.record import Record
@@ -38,19 +38,15 @@ for number in (1, 2):
 """
 
 
-def _why_no_small_disk(folder: Path) -> str:
-    """Why no small file system can be mounted here; empty if it can."""
-    if not shutil.which("unshare"):
-        return "there is no unshare"
-    folder.mkdir()
-    tried = subprocess.run(
-        ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return tried.stderr.strip()
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every test has an output of its own."""
+    return tmp_path_factory.mktemp("full")
 
 
-def _calm(home: Path) -> dict[str, bytes]:
+@pytest.fixture(scope="module")
+def calm(home: Path) -> dict[str, bytes]:
+    """What an undisturbed run leaves."""
     place = local_place(home, 0)
     with run_with(None, place, engine="threads") as program:
         assert program.end() == 0, program.errors()
@@ -58,11 +54,11 @@ def _calm(home: Path) -> dict[str, bytes]:
 
 
 def test_row_08_a_real_disk_that_fills_ends_the_run_whole_and_with_room_the_same_command_finishes(
-    tmp_path: Path,
+    home: Path, calm: dict[str, bytes], tmp_path: Path
 ) -> None:
-    if reason := _why_no_small_disk(tmp_path / "probe"):
-        pytest.skip(f"no small file system can be mounted here: {reason}")
-    calm, place = _calm(tmp_path), local_place(tmp_path, 1)
+    if reason := why_no_mount(tmp_path / "probe"):
+        pytest.skip(f"nothing can be mounted here: {reason}")
+    place = local_place(home, 1)
     subprocess.run(
         ["unshare", "-rm", sys.executable, "-c", SMALL_DISK, place.manifest, place.output, tmp_path],
         cwd=ROOT, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(ROOT)},
@@ -84,9 +80,11 @@ def test_row_08_a_real_disk_that_fills_ends_the_run_whole_and_with_room_the_same
     assert lasting(local_files(tmp_path / "seen2")) == calm
 
 
-@pytest.mark.parametrize("moment", ["write", "record", "lock"])
-def test_row_08_no_space_at_any_write_ends_the_run_whole(tmp_path: Path, moment: Moment) -> None:
-    calm, place = _calm(tmp_path), local_place(tmp_path, 1)
+@pytest.mark.parametrize(("number", "moment"), [(2, "write"), (3, "record"), (4, "lock")])
+def test_row_08_no_space_at_any_write_ends_the_run_whole(
+    home: Path, calm: dict[str, bytes], number: int, moment: Moment
+) -> None:
+    place = local_place(home, number)
     with run_with(Blow(moment, 1 if moment == "lock" else 3, full=True), place, engine="prefect") as program:
         code = program.end()
         assert program.program.stdout

@@ -1,7 +1,8 @@
-"""Rows 1, 2, 6, 9, 21, 40, 44: runs that are killed, stopped, doubled, kept out, left without a server."""
+"""Rows 1, 2, 4, 6, 9, 21, 40, 44: runs that are killed, stopped, doubled, kept out, left without a server."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,14 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT
-from processes import Family, eventually, family, needs_proc
+from kill_loop import Place, lasting, local_place, run_with, s3_place
+from object_store import ObjectStore
+from processes import Family, eventually, family, needs_proc, why_no_mount
+from saboteur import Blow
 from small_batch import draw, manifest, report, small_batch, stylize, stylize_family, tree, written_at
+
+from flows.manifest.load import load_manifest
+from flows.planning.plan import make_plan
 
 pytestmark = pytest.mark.slow
 LONG = "encoder: slim, size: 64, steps: 60"
@@ -65,6 +72,37 @@ def finish(home: Path, output: str) -> None:
         assert after[f"{name}.json"] == before[f"{name}.json"]
         assert after[f"{name}.png"] == before[f"{name}.png"]
     assert tree(home / output) == tree(home / "calm")
+
+
+def end_of(place: Place, blow: Blow | None = None) -> int:
+    """How a run of the place's manifest ends, with nobody left."""
+    with run_with(blow, place, engine="threads") as program:
+        program.end()
+        assert everybody_ends(program)
+        return program.end()
+
+
+@needs_proc
+@pytest.mark.parametrize("where", ["disk", "s3"])
+def test_row_04_a_run_killed_between_picture_and_record_makes_that_pair_again(
+    tmp_path: Path, object_store: ObjectStore, where: str
+) -> None:
+    def place(number: int) -> Place:
+        return local_place(tmp_path, number) if where == "disk" else s3_place(tmp_path, number, object_store)
+
+    calm = place(0)
+    assert end_of(calm) == 0
+    undisturbed, killed = lasting(calm.files()), place(1)
+    assert end_of(killed, Blow("between", 2, "all")) == -signal.SIGKILL
+    left = lasting(killed.files())
+    assert left["p1__s0.png"] == undisturbed["p1__s0.png"]
+    assert "p1__s0.json" not in left, "no record speaks of it"
+    assert left["p0__s0.json"] == undisturbed["p0__s0.json"]
+    planned = {one.pair.name: one.reason for one in make_plan(load_manifest(killed.manifest)).todo}
+    assert planned["p1__s0"] == "picture without a record"
+    assert "p0__s0" not in planned
+    assert end_of(killed) == 0
+    assert lasting(killed.files()) == undisturbed
 
 
 @needs_proc
@@ -183,6 +221,41 @@ def test_row_09_an_output_on_a_file_system_without_writing_is_refused(tmp_path: 
     done = stylize("run", path, *CPU)
     assert done.returncode == 1
     assert "choose an output that this user can write to" in done.stderr
+
+
+READ_ONLY = f"""
+import json, subprocess, sys
+path, out = sys.argv[1:]
+subprocess.run(["mount", "--bind", out, out], check=True)
+subprocess.run(["mount", "-o", "remount,bind,ro", out], check=True)
+command = "import sys; from flows.cli.app import main; sys.argv = ['stylize', *{{!r}}]; main()"
+for arguments in (["run", path, *{CPU!r}], ["plan", path]):
+    done = subprocess.run(
+        [sys.executable, "-c", command.format(arguments)], capture_output=True, text=True, check=False
+    )
+    print(json.dumps([done.returncode, done.stdout, done.stderr]))
+"""
+
+
+def test_row_09_an_output_that_is_mounted_read_only_is_refused_and_can_still_be_planned(
+    calm: Path,
+) -> None:
+    """Results of an earlier run lie there; the manifest asks for something else."""
+    if why := why_no_mount(calm / "probe"):
+        pytest.skip(f"nothing can be mounted here: {why}")
+    path = manifest(calm, settings=LONG + ", style_weight: 7", output="calm")
+    before = written_at(calm / "calm")
+    done = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", READ_ONLY, str(path), str(calm / "calm")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    run, plan = map(json.loads, done.stdout.splitlines())
+    assert run[0] == 1, run
+    assert "read-only file system" in run[2]
+    assert "choose an output that this user can write to" in run[2]
+    assert plan[0] == 0
+    assert "9 pairs, 0 done, 9 to do" in plan[1]
+    assert written_at(calm / "calm") == before
 
 
 def _as_nobody(manifest_path: Path) -> subprocess.CompletedProcess[str]:

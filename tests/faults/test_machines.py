@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,6 +18,7 @@ import torch
 from commands import ROOT
 from commands import run as run_command
 from PIL import Image
+from processes import why_no_trace
 from small_batch import FAST, Audience, draw, manifest, record, run_here, stylize, tree
 
 from stylize_core.networks.weights import builtin_bytes
@@ -32,8 +32,8 @@ CPU = ("--device", "cpu")
 
 def test_row_07_bytes_names_and_records_become_durable_in_this_order(tmp_path: Path) -> None:
     """What strace saw of a whole pair: the order that a power cut needs, and not the power cut itself."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
+    if why := why_no_trace(tmp_path):
+        pytest.skip(f"nothing can be traced here: {why}")
     trace = tmp_path / "trace"
     calls = "trace=fsync,rename,renameat,renameat2"
     arguments = ["one", str(draw(tmp_path / "p.png", 1)), str(draw(tmp_path / "s.png", 2))]
@@ -47,8 +47,6 @@ def test_row_07_bytes_names_and_records_become_durable_in_this_order(tmp_path: P
         text=True,
         check=False,
     )
-    if not trace.exists() or "ptrace" in ran.stderr:
-        pytest.skip(f"strace may not trace here: {ran.stderr.strip()}")
     assert ran.returncode == 0, ran.stderr
     out = re.escape(str(tmp_path / "out"))
     steps = [step for step in _durable_steps(trace.read_text()) if re.search(out, step)]

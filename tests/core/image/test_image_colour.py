@@ -189,10 +189,10 @@ def _inks() -> Image.Image:
     return Image.fromarray(landscape(channels=4), "CMYK")
 
 
-def _press() -> bytes:
-    """A profile of a press by table (lut8Type): yellowish paper, inks that multiply."""
+def _press(black: float = 0.95) -> bytes:
+    """A profile of a press by tables (lut8Type), whose inks multiply."""
     corners = np.indices((3, 3, 3, 3)).reshape(4, -1).T / 2
-    light = (1 - corners[:, :3] * [0.9, 0.8, 0.85]) * (1 - 0.95 * corners[:, 3:]) * 255
+    light = (1 - corners[:, :3] * [0.9, 0.8, 0.85]) * (1 - black * corners[:, 3:]) * 255
     colours = Image.fromarray(light[None].astype(np.uint8))
     lab = ImageCms.profileToProfile(
         colours, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
@@ -200,10 +200,9 @@ def _press() -> bytes:
     assert lab is not None
     ramp = bytes(range(256))
     identity = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
-    table = (
-        b"mft1" + bytes(4) + bytes([4, 3, 3, 0]) + identity + ramp * 4 + np.asarray(lab).tobytes() + ramp * 3
-    )
-    return profile(b"CMYK", connection=b"Lab ", A2B0=table)
+    grid = (np.asarray(lab) ^ np.array([0, 128, 128], np.uint8)).tobytes()  # Pillow's a and b are signed
+    table = b"mft1" + bytes(4) + bytes([4, 3, 3, 0]) + identity + ramp * 4 + grid + ramp * 3
+    return profile(b"CMYK", connection=b"Lab ", A2B0=table, A2B1=table)
 
 
 @pytest.mark.parametrize("file_format", ["TIFF", "JPEG"])
@@ -214,6 +213,17 @@ def test_inks_with_a_profile_follow_it(file_format: str) -> None:
     plain = landscape(channels=4) / 255
     assert np.abs(planes(picture) - (1 - plain[..., :3]) * (1 - plain[..., 3:])).max() > 0.1
     assert picture.decisions[0].startswith("converted from ICC profile 'Test profile' to sRGB")
+
+
+def test_the_deepest_black_of_a_press_is_black() -> None:
+    """Its own black is a grey, and would stay one if black points were not brought together."""
+    inks, icc = np.zeros((16, 16, 4), np.uint8), _press(black=0.6)
+    inks[:, 8:] = (0, 0, 0, 255)
+    inks[:8, 8:] = 255
+    picture = planes(decoded(saved(Image.fromarray(inks, "CMYK"), "TIFF", None, icc_profile=icc)))
+    assert picture[:8, 8:].max() < 2 * LEVEL
+    assert picture[8:, 8:].min() > 20 * LEVEL
+    assert picture[:, :8].min() > 250 * LEVEL
 
 
 def test_deep_inks_with_a_profile_are_converted_at_eight_bits_and_it_is_said() -> None:

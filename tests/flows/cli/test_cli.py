@@ -142,6 +142,23 @@ def test_an_output_that_is_a_file_stops_everything_before_it_starts(home: Path) 
     assert (home / "out").read_text() == "not a folder"
 
 
+@pytest.mark.slow
+def test_a_run_that_skips_what_failed_reads_it_not_again_and_fails_all_the_same(home: Path) -> None:
+    (home / "photos/p1.png").write_bytes(b"no photo")
+    path = str(manifest(home, "contents: ['photos/*']\nstyles: [paintings/s0.png]"))
+    run = ("run", path, "--device", "cpu", "--workers", "1", "--json")
+    assert command(*run).exit_code == 3
+    failed = home / "out/p1__s0.json"
+    before = failed.read_bytes()
+    skipped = command(*run, "--skip-failed")
+    report = json.loads(skipped.stdout)
+    assert (skipped.exit_code, report["done_before"], report["failed"]) == (3, 1, 1)
+    assert [one["kind"] for one in report["failures"]] == ["bad_image"]
+    assert failed.read_bytes() == before
+    assert command(*run).exit_code == 3
+    assert Record.parse(failed.read_bytes()).failure != Record.parse(before).failure, "tried again"
+
+
 def test_status_for_scripts_parses(home: Path) -> None:
     do(home / "m.yaml")
     facts = json.loads(command("status", "m.yaml", "--json").stdout)

@@ -13,6 +13,7 @@ from flows.errors import StorageFatal
 from flows.manifest.model import Entry, Manifest
 from flows.model.identity import Ingredients
 from flows.planning.inputs import Expansion, expand, look_up
+from flows.planning.left_out import sentences
 from flows.records.record import Output, Record
 from stylize_core.image.facts import facts_text
 
@@ -204,6 +205,14 @@ def test_a_pattern_says_what_it_nearly_takes(tmp_path: Path) -> None:
     assert set(left_out(contents(entry(tmp_path / "IMG_*.jpg")))) == {
         "IMG_2.JPG", "img_3.jpeg", "IMG_4.heic", "IMG_5",
     }  # fmt: skip
+
+
+def test_a_plan_counts_all_that_is_left_out_and_names_a_few(tmp_path: Path) -> None:
+    for number in range(9):
+        write(tmp_path / f"{number}.NEF")
+    (told,) = sentences(contents(entry(f"{tmp_path}/"), allow_empty=True).left_out)
+    named = ", ".join(f"{tmp_path}/{number}.NEF" for number in range(5))
+    assert told.startswith(f"passed over 9 files ({named} and 4 more)")
 
 
 def test_what_one_entry_passes_over_and_another_takes_is_taken(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.identity import identity, ingredients_of
 from flows.model.pair import Input, Pair
-from flows.planning.plan import Plan, PlannedPair, make_plan
+from flows.planning.plan import Plan, PlannedPair, make_plan, without_failed
 from flows.records.record import Failure, Output, Record, Source
+from flows.records.report import Failed
 from flows.storage.opening import open_storage, read_uri, stat_uri
 from stylize_core.image.facts import facts_text
 
@@ -294,6 +295,19 @@ def test_a_failed_pair_is_tried_again_and_its_attempts_are_remembered(done_one: 
     (done_one / "in/a.jpg").write_bytes(b"a better picture")
     planned = the_only(plan_of(done_one, ONE))
     assert (planned.reason, planned.attempts) == ("failed before: crashed", 0)
+
+
+def test_what_failed_for_a_reason_of_its_own_is_left_out_on_request_and_counts_as_failed(home: Path) -> None:
+    kinds = {"a__x": "bad_image", "b__x": "crashed", "a__y": "too_large"}
+    for planned in plan_of(home).todo:
+        if kind := kinds.get(planned.pair.name):
+            failed = finished(planned.pair, failure=Failure(kind=kind, message="why", attempts=1))
+            open_storage(str(home / "out")).write(planned.pair.record_name, failed.to_bytes())
+    (home / "art/y.jpg").write_bytes(b"a better painting")
+    plan = without_failed(plan_of(home))
+    assert set(names(plan)) == {"b__x", "a__y", "b__y"}, "what may pass, is changed or is new is tried"
+    assert plan.refused == (Failed("a__x", "bad_image", "why"),)
+    assert plan.counts == {"planned": 4, "done": 0, "todo": 3}
 
 
 def test_a_missing_content_fails_its_own_pairs_only(home: Path) -> None:

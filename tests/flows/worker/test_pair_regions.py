@@ -146,6 +146,15 @@ def test_masks_styles_and_style_masks_count_under_every_setting(home: Path, sett
     assert len(set(pictures)) == len(pictures)
 
 
+def test_the_shares_of_a_regions_blend_count(home: Path) -> None:
+    alone = [made(styled(home, SKY.replace("s1", style))).astype(int) for style in ("s1", "s2")]
+    for shares in ((9, 1), (1, 9)):
+        blend = f"{{blend: {{paintings/s1.png: {shares[0]}, paintings/s2.png: {shares[1]}}}}}"
+        mixed = made(styled(home, SKY.replace("paintings/s1.png", blend)))
+        first, second = (np.abs(mixed - picture).mean() for picture in alone)
+        assert (first < second) == (shares[0] > shares[1])
+
+
 def test_a_picture_with_snapshots_is_that_without(home: Path) -> None:
     plain = made(styled(home, SKY)).tobytes()
     assert made(styled(home, SKY, settings=f"{FAST}, snapshot_every: 2")).tobytes() == plain

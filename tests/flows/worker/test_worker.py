@@ -345,6 +345,21 @@ def test_what_lies_under_transparent_paint_has_no_style(home: Path) -> None:
     assert np.abs(made[0] - made[1]).max() <= 1
 
 
+def test_the_transparent_part_of_a_painting_has_no_style(home: Path) -> None:
+    """The visible half counts as if all of the painting were like it."""
+    half, painting = waves(10)[:, :32], home / "paintings/s0.png"
+    white = np.full_like(half, 255)
+    opaque, hidden = np.full((48, 32, 1), 255, np.uint8), np.zeros((48, 32, 1), np.uint8)
+    made = []
+    for right, alpha in ((half, opaque), (white, hidden), (white, opaque)):
+        pixels = np.hstack([np.dstack([half, opaque]), np.dstack([right, alpha])])
+        Image.fromarray(pixels).save(painting)
+        do_one(home, "encoder: slim, size: 64, steps: 20")
+        made.append(np.asarray(picture(home)).astype(int))
+    twice, once, beside_white = made
+    assert np.abs(once - twice).mean() < 0.5 * np.abs(beside_white - twice).mean()
+
+
 def test_a_picture_may_start_from_its_style(home: Path) -> None:
     do_one(home)
     plain = (home / "out/p0__s0.png").read_bytes()

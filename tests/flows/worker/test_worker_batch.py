@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from flows.records.record import Record
 from flows.worker.device import Device
 from flows.worker.timeouts import stuck_after_s
 from stylize_core.errors import OutOfMemory
+from stylize_core.transfer import Stylized, stylize
 
 TEN = "encoder: slim, size: 64, steps: 10"
 
@@ -84,6 +87,30 @@ def test_a_broken_photo_in_a_batch_costs_nobody_else_anything(home: Path) -> Non
     ended = statuses(worker.run_pairs(jobs(home / "m.yaml")))
     assert ended == {"p0__s0": "done", "p1__s0": "failed", "p0__s1": "done", "p1__s1": "failed"}
     assert record(home, "p0__s0").batch == 2
+
+
+def test_a_row_that_diverges_fails_alone_and_leaves_no_picture(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its best picture is finite, so that only the report keeps it from being written."""
+
+    def losing(*pictures: torch.Tensor, **options: Any) -> Stylized:
+        """The real thing, whose last row left the numbers after a while."""
+        made = stylize(*pictures, **options)
+        made.reports[-1].stop_reason = "diverged"
+        return made
+
+    monkeypatch.setattr("flows.worker.optimize.stylize", losing)
+    path = manifest(home, "contents: ['photos/*']\nstyles: [paintings/s0.png]")
+    ended = worker.run_pairs(jobs(path))
+    assert [(one.name, one.status, one.kind) for one in ended] == [
+        ("p0__s0", "done", ""), ("p1__s0", "failed", "diverged"),
+    ]  # fmt: skip
+    assert record(home, "p0__s0").batch == 2
+    failure = record(home, "p1__s0").failure
+    assert failure is not None
+    assert re.search(r"not finite after 5 evaluations .* last finite loss \d", failure.message)
+    assert not (home / "out/p1__s0.png").exists()
 
 
 def test_pictures_of_other_shapes_and_settings_are_not_mixed(home: Path) -> None:

@@ -1,0 +1,141 @@
+"""Bugs in how pictures are read, and in what of them counts."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+IMAGE = "tests/core/image/test_image.py"
+COLOUR = "tests/core/image/test_image_colour.py"
+DEPTH = "tests/core/image/test_image_depth.py"
+BATCH = "tests/flows/worker/test_worker_batch.py"
+POLICY = "tests/core/image/test_image_policy.py"
+MIXTURES = f"{IMAGE}::test_palettes_and_greys_with_alpha_are_flattened"
+
+MUTANTS = (
+    Mutant(
+        "pictures-a-styles-transparency-ignored-by-its-statistics",
+        "stylize_core/loss/objective.py",
+        "    share_b1hw = alpha_b1hw\n",
+        "    share_b1hw = alpha_b1hw = None\n",
+        ("tests/core/loss/test_objective.py::test_what_is_transparent_carries_no_style",),
+    ),
+    Mutant(
+        "pictures-a-styles-transparency-ignored-by-the-worker",
+        "flows/worker/device_cache.py",
+        "alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),",
+        "alpha_b1hw=None,",
+        ("tests/flows/worker/test_worker.py::test_the_transparent_part_of_a_painting_has_no_style",),
+    ),
+    Mutant(
+        "pictures-shares-of-a-regions-blend-ignored",
+        "flows/worker/regions.py",
+        "[part.share for part in loaded.region.styles]",
+        "[1 / len(parts) for part in loaded.region.styles]",
+        ("tests/flows/worker/test_pair_regions.py::test_the_shares_of_a_regions_blend_count",),
+    ),
+    Mutant(
+        "pictures-shares-of-a-blend-ignored",
+        "flows/worker/optimize.py",
+        "[part.share for part in pair.blend]",
+        "[1 / len(parts) for part in pair.blend]",
+        ("tests/flows/model/test_blend.py::test_a_blend_is_neither_of_its_styles_and_its_weights_count",),
+    ),
+    Mutant(
+        "pictures-black-point-not-compensated",
+        "stylize_core/image/colour.py",
+        "flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | precision,",
+        "flags=precision,",
+        (f"{COLOUR}::test_the_deepest_black_of_a_press_is_black",),
+    ),
+    Mutant(
+        "pictures-a-profile-ignored",
+        "stylize_core/image/colour.py",
+        "        return _by_profile(samples, profile)\n",
+        "        return _without_profile(samples, named)\n",
+        (f"{COLOUR}::test_an_embedded_profile_is_followed",),
+    ),
+    Mutant(
+        "pictures-a-diverged-row-of-a-batch-is-done",
+        "flows/worker/optimize.py",
+        'if report.stop_reason == "diverged":',
+        'if report.stop_reason == "never":',
+        (f"{BATCH}::test_a_row_that_diverges_fails_alone_and_leaves_no_picture",),
+    ),
+    Mutant(
+        "pictures-orientation-ignored",
+        "stylize_core/image/policy.py",
+        "turn = _TURNS.get(orientation)",
+        "turn = _TURNS.get(None)",
+        (f"{POLICY}::test_every_orientation_comes_out_upright",),
+    ),
+    Mutant(
+        "pictures-orientation-turned-the-wrong-way",
+        "stylize_core/image/policy.py",
+        "6: lambda a: a[..., ::-1, :].swapaxes(-1, -2),",
+        "6: lambda a: a[..., ::-1].swapaxes(-1, -2),",
+        (f"{POLICY}::test_every_orientation_comes_out_upright",),
+    ),
+    Mutant(
+        "pictures-alpha-not-turned-with-the-colours",
+        "stylize_core/image/decode.py",
+        "None if alpha is None else upright(alpha, turn)",
+        "alpha",
+        (f"{POLICY}::test_the_alpha_turns_with_the_colours",),
+    ),
+    Mutant(
+        "pictures-hidden-colours-shine-through-alpha",
+        "stylize_core/image/decode.py",
+        "planes * alpha + (1 - alpha)",
+        "planes",
+        (f"{IMAGE}::test_content_under_full_transparency_does_not_show",),
+    ),
+    Mutant(
+        "pictures-a-palettes-transparency-ignored",
+        "stylize_core/image/samples.py",
+        '"RGB" if key is None else "RGBA"',
+        '"RGB"',
+        (MIXTURES,),
+    ),
+    Mutant(
+        "pictures-a-transparent-colour-ignored",
+        "stylize_core/image/opening.py",
+        "if not isinstance(key, int | tuple):",
+        "if isinstance(key, int | tuple):",
+        (f"{IMAGE}::test_one_transparent_colour_is_transparent",),
+    ),
+    Mutant(
+        "pictures-one-channel-of-a-transparent-colour-is-enough",
+        "stylize_core/image/opening.py",
+        "np.any(values != np.asarray(key), axis=-1)",
+        "np.all(values != np.asarray(key), axis=-1)",
+        (f"{IMAGE}::test_one_transparent_colour_is_transparent",),
+    ),
+    Mutant(
+        "pictures-alpha-of-grey-ignored",
+        "stylize_core/image/samples.py",
+        'if image.mode in ("LA", "RGBA"):',
+        'if image.mode == "RGBA":',
+        (MIXTURES,),
+    ),
+    Mutant(
+        "pictures-sixteen-bits-saturated",
+        "stylize_core/image/depth.py",
+        '2.0**31 - 1 if image.mode == "I" else 65535.0',
+        '2.0**31 - 1 if image.mode == "I" else 255.0',
+        (f"{DEPTH}::test_the_mean_of_a_16_bit_grey_is_right",),
+    ),
+    Mutant(
+        "pictures-sixteen-bits-keep-eight",
+        "stylize_core/image/depth.py",
+        "    values |= _load_as(",
+        "    values |= 0 & _load_as(",
+        (f"{DEPTH}::test_a_16_bit_png_keeps_its_low_bytes",),
+    ),
+    Mutant(
+        "pictures-sixteen-bits-written-as-eight",
+        "stylize_core/image/encode.py",
+        "deep = settings.bit_depth == 16",
+        "deep = False",
+        ("tests/flows/worker/test_worker.py::test_sixteen_bits_are_sixteen_bits",),
+    ),
+)
