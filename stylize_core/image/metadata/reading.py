@@ -126,8 +126,9 @@ def _dpi(value: object) -> tuple[float, float] | None:
         across, down = (float(number) for number in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    # One dot per inch is what writers put there who know none.
-    return (across, down) if 1 < across < 65536 and 1 < down < 65536 else None
+    # 72, or 1, is what cameras and programs put there that know of no print.
+    meant = 1 < across < 65536 and 1 < down < 65536 and (across, down) != (72, 72)
+    return (across, down) if meant else None
 
 
 def _exif_dpi(exif: Image.Exif) -> tuple[float, float] | None:

@@ -160,6 +160,11 @@ def test_what_became_of_it_is_said_without_the_values() -> None:
     assert NOTHING.decision("keep") == ""
 
 
+@pytest.mark.parametrize("dpi", [(72, 72), (1, 1), (0, 0)])
+def test_what_cameras_write_that_know_of_no_print_is_no_resolution(dpi: tuple[int, int]) -> None:
+    assert read(photo("JPEG", dpi=dpi)) == NOTHING
+
+
 def test_our_own_facts_are_nobodys_caption() -> None:
     assert read(written(NOTHING, "keep", format="jpeg")).caption == ""
 
