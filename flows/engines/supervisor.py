@@ -90,7 +90,7 @@ class Supervisor:
     def _alone(self, job: Job, crash: WorkerCrashed) -> Outcome:
         for attempt in range(2, MAX_ATTEMPTS + 1):
             if isinstance(crash, TimedOut) and crash.pair == job.pair.name:  # again it would take as long
-                return _given_up(job, crash, attempt - 1)
+                return _given_up(job, crash, attempt - 1, self.worker.device)
             try:
                 (outcome,) = self.worker.run_pairs((job,), ())
             except WorkerStopped:
@@ -102,7 +102,7 @@ class Supervisor:
                 return _fatal(job, error)
             else:
                 return outcome
-        return _given_up(job, crash, MAX_ATTEMPTS)
+        return _given_up(job, crash, MAX_ATTEMPTS, self.worker.device)
 
     def _tell(self, names: str, crash: WorkerCrashed, attempt: int, then: str) -> None:
         self.note(f"{names}: {crash}; attempt {attempt} of {MAX_ATTEMPTS}{then}")
@@ -112,11 +112,11 @@ def _fatal(job: Job, error: BatchError | StylizeError) -> Outcome:
     return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), fatal=True)
 
 
-def _given_up(job: Job, crash: WorkerCrashed, attempts: int) -> Outcome:
-    """Record that the pair crashed its worker as often as it was tried."""
+def _given_up(job: Job, crash: WorkerCrashed, attempts: int, device: str) -> Outcome:
+    """Record that the pair crashed the worker of that device as often as it was tried."""
     message = safe_text(f"{crash}; given up after {attempts} attempt{'s' * (attempts > 1)}")
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
-    record = failed_record(job, failure)
+    record = failed_record(job, failure).model_copy(update={"device": device})
     try:
         replace_record(open_storage(job.output), job.pair.record_name, record)
     except BatchError as error:

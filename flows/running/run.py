@@ -29,6 +29,7 @@ from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.access import use_access
 from flows.storage.base import Storage
+from flows.storage.location import check_working_folder
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 from flows.storage.retry import retries_so_far
@@ -112,6 +113,8 @@ class Run:
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
         """Start the workers, check all weights before any pair depends on them, and do the pairs."""
+        if self._plan.todo:
+            check_working_folder()
         if wanted := len(self._plan.todo) + len(self._plan.refused):
             self._listener.expect(wanted)
         for one in self._plan.refused:

@@ -5,6 +5,7 @@ The plain functions answer what is asked a hundred thousand times; `Location` kn
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,20 @@ def absolute_path(path: str) -> str:
     except OSError as error:
         raise StorageError(
             f"{path}: the working folder is gone or closed ({error.strerror}); go to another one"
+        ) from error
+
+
+def check_working_folder() -> None:
+    """Refuse a working folder that no process can be started in, as each goes there first.
+
+    Raises:
+        StorageError: it is gone, or this user may not enter it.
+    """
+    try:
+        os.chdir(Path.cwd())  # what a process that starts does
+    except OSError as error:
+        raise StorageError(
+            f"no worker can start in this working folder ({error.strerror}); go to another one"
         ) from error
 
 

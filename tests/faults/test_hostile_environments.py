@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from processes import needs_proc
+from processes import needs_proc, why_no_mount
 from small_batch import report, small_batch
 from test_unheard import QUIET_ENDS, RUN, shell
 
@@ -157,3 +159,38 @@ def test_a_fault_of_the_environment_that_stops_the_run_is_one_clear_error(
     done = shell(tmp_path, f"{before}S {RUN}")
     assert (done.returncode, [word for word in QUIET_ENDS if word in done.stderr]) == (code, []), done.stderr
     assert words in done.stderr
+
+
+NO_SHM = (
+    "mkdir dev; for n in null zero random urandom; do touch dev/$n; mount --bind /dev/$n dev/$n; done; "
+    "mount --rbind dev /dev; test ! -e /dev/shm || exit 99; "
+)
+
+
+@pytest.mark.slow
+def test_a_machine_without_shared_memory_makes_every_picture(tmp_path: Path) -> None:
+    if why := why_no_mount(tmp_path / "probe"):
+        pytest.skip(f"nothing can be mounted here: {why}")
+    small_batch(tmp_path)
+    done = shell(tmp_path, f"export -f S; unshare -rm bash -c '{NO_SHM} S {RUN}'")
+    assert done.returncode == 0, done.stderr
+    assert report(tmp_path)["done"] == 4
+    assert not [words for words in QUIET_ENDS if words in done.stderr]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", ["", "http://127.0.0.1:9/api"])
+def test_a_working_folder_that_one_may_not_enter_is_one_clear_error(tmp_path: Path, server: str) -> None:
+    """Such as that of another user, whose shell a service was started from."""
+    small_batch(tmp_path)
+    as_user = "setpriv --bounding-set=-dac_override,-dac_read_search " if os.geteuid() == 0 else ""
+    if as_user and not shutil.which("setpriv"):
+        pytest.skip("root may enter every folder, and there is no setpriv to take that from it")
+    home, run = tmp_path, RUN.replace("m.yaml", str(tmp_path / "m.yaml"))
+    named = {"PREFECT_API_URL": server} if server else {}
+    shut = f"mkdir shut; cd shut; chmod 0 .; export -f S; {as_user}bash -c"
+    done = shell(home, f"{shut} 'S {run}'; code=$?; chmod 755 {home}/shut; exit $code", **named)
+    assert (done.returncode, done.stdout) == (1, "")
+    (said,) = done.stderr.splitlines()
+    assert said == "no worker can start in this working folder (Permission denied); go to another one"
+    assert not [path for path in (home / "out").rglob("*") if path.suffix in (".png", ".json")]

@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 RECORDED = "tests/flows/running/test_recorded.py"
 FAILED = "tests/flows/records/test_failed.py"
+SUPERVISOR = "tests/flows/engines/test_supervisor.py"
 UNHEARD = "tests/faults/test_unheard.py"
 
 MUTANTS = (
@@ -64,5 +65,12 @@ MUTANTS = (
         "if given}",
         "if not given}",
         (f"{FAILED}::test_it_names_the_inputs_with_their_digests_and_what_was_to_be_made_of_them",),
+    ),
+    Mutant(
+        "running-a-crashed-pairs-record-without-its-device",
+        "flows/engines/supervisor.py",
+        '.model_copy(update={"device": device})',
+        "",
+        (f"{SUPERVISOR}::test_a_pair_that_kills_every_worker_is_recorded_and_the_others_are_done",),
     ),
 )

@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from processes import eventually, family, needs_proc
 
 from flows.engines.process import WorkerProcess
+from flows.engines.process_handle import TICK_S, Died, Limits, _Patience
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
 from flows.model.events import PairProgress
 from flows.storage.process_id import is_alive
-from flows.worker.link import report, should_stop, timed
+from flows.worker.link import Stopwatch, report, should_stop, timed
 
 # ---- what the children do
 
@@ -92,8 +94,10 @@ def overstay(pair: str, timeout_s: float) -> None:
 
 def take_time(pair: str, timeout_s: float) -> float:
     with timed(pair, timeout_s) as watch:
-        time.sleep(1.5)
-        return watch.spent_s
+        begun_s = watch.spent_s
+        while watch.spent_s == begun_s:  # until a beat of the watching thread has counted
+            time.sleep(0.01)
+        return begun_s
 
 
 def work_without_listening() -> None:
@@ -246,8 +250,7 @@ def test_a_child_that_does_not_heed_the_timeout_of_a_pair_is_killed() -> None:
 
 def test_the_time_of_a_pair_is_counted_from_its_own_beginning_to_its_end() -> None:
     with WorkerProcess("cpu") as child:
-        for _ in range(3):
-            assert 0 < child.call(take_time, "a", 2.5) < 2.5
+        assert [child.call(take_time, "a", 1000.0) for _ in range(2)] == [0.0, 0.0]
 
 
 def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() -> None:
@@ -282,9 +285,46 @@ def test_a_child_that_lives_but_gets_nowhere_is_killed_and_replaced() -> None:
         assert child.call(add, 1, 2) == 3
 
 
-def test_work_that_makes_progress_may_take_longer_than_the_limit_for_getting_stuck() -> None:
-    with WorkerProcess("cpu") as child:
-        assert child.call(optimise, "a", 350, stuck_s=3) == "done"
+class Clock:
+    """Goes on by what a test says, and by nothing else."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        monkeypatch.setattr("flows.engines.process_handle.time", self)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def hearing(self, message: PairProgress | None, after_s: float) -> Callable[[], PairProgress | None]:
+        """What a worker says, and when."""
+
+        def hear() -> PairProgress | None:
+            self.now_s += after_s
+            return message
+
+        return hear
+
+
+def test_work_that_makes_progress_may_take_longer_than_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, patience = Clock(monkeypatch), _Patience(Limits(stuck_s=3, silent_s=3, stop_s=3))
+    step = PairProgress("a", 1, 1.0)
+    for _ in range(100):
+        patience.wait(clock.hearing(None, TICK_S), stopped=False)
+        assert patience.wait(clock.hearing(step, TICK_S), stopped=False) == step
+    patience.silent_s = 3.0
+    with pytest.raises(Died, match="gave no sign of life for 3 s"):
+        patience.wait(clock.hearing(None, TICK_S), stopped=False)
+
+
+def test_time_in_which_nobody_ran_is_no_ones_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the family is stopped, or the machine asleep, clocks go on; a wait is worth a tick."""
+    clock, patience = Clock(monkeypatch), _Patience(Limits(stuck_s=3, silent_s=3, stop_s=3))
+    watch = Stopwatch("a", timeout_s=60)
+    for _ in range(2):
+        patience.wait(clock.hearing(None, 3600), stopped=False)
+        watch.beat(3600)
+    assert patience.silent_s == patience.stuck_s == 2 * TICK_S
+    assert not watch.overdue
 
 
 def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
@@ -349,7 +389,7 @@ def work_without_listening():
 
 def work_quietly():
     report(PairProgress("a", 0, 0.0))
-    time.sleep(3)
+    time.sleep(1)
     return "done"
 """
 # A child imports functions by name, so they must come from a module that it can find.
@@ -394,16 +434,21 @@ def test_a_killed_parent_takes_the_child_along(program: Callable[[str], str], fu
         assert eventually(lambda: not ours.members())
 
 
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 @needs_proc
 def test_time_in_which_the_whole_family_is_stopped_is_held_against_nobody(
     program: Callable[[str], str],
 ) -> None:
+    """The clock's part is `test_time_in_which_nobody_ran_is_no_ones_silence`."""
     with family(program("work_quietly")) as ours:
         ours.wait_for("working")
         ours.signal(signal.SIGSTOP)
-        time.sleep(8)
-        os.kill(ours.program.pid, signal.SIGCONT)
-        time.sleep(0.5)  # the parent goes on first and must not be in a hurry
+        assert eventually(lambda: all(is_stopped(pid) for pid in ours.members()))
+        os.kill(ours.program.pid, signal.SIGCONT)  # the parent goes on first and must not be in a hurry
+        assert eventually(lambda: not is_stopped(ours.program.pid))
         ours.signal(signal.SIGCONT)
         assert ours.wait_for("ended:") == "done"
         assert ours.end() == 0

@@ -99,12 +99,13 @@ def test_a_pair_that_kills_every_worker_is_recorded_and_the_others_are_done(jobs
     def deadly(names: tuple[str, ...], ahead: tuple[str, ...], call: int) -> Exception | None:
         return WorkerCrashed("it died") if "b" in names else None
 
-    told, notes = supervise(ScriptedWorker(deadly), jobs)
+    told, notes = supervise(ScriptedWorker(deadly, device="cuda:1"), jobs)
     assert sorted(told) == [("a", "done"), ("b", "crashed"), ("c", "done"), ("d", "done")]
     record = read_record(open_storage(jobs[1].output), "b.json")
     assert record is not None
     assert record.failure is not None
     assert (record.failure.attempts, record.identity) == (MAX_ATTEMPTS, "id")
+    assert record.device == "cuda:1"
     assert "given up after 3 attempts" in record.failure.message
     assert len(notes) == MAX_ATTEMPTS
 

@@ -1,4 +1,4 @@
-"""What a run shows on the user's Prefect server, and what becomes of the run where that does not listen."""
+"""What a run shows on the user's Prefect server; what a server costs that dies: `test_interrupted_runs`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Family, eventually, family, needs_proc
-from small_batch import manifest, report, small_batch, stylize, stylize_family
+from processes import eventually, family, needs_proc
+from small_batch import manifest, small_batch, stylize, stylize_family
 
 pytestmark = [pytest.mark.slow, needs_proc]
 CPU = ("--device", "cpu", "--workers", "1")
@@ -103,23 +103,3 @@ def test_ctrl_c_is_shown_as_a_run_that_left_pairs(server: str, tmp_path: Path) -
     shown = flow_run(server, path)
     assert shown["state"]["name"] == "PartialFailure"
     assert "interrupted" in shown["state"]["message"]
-
-
-def test_a_server_that_dies_in_the_middle_costs_the_run_nothing_but_a_note(tmp_path: Path) -> None:
-    path = small_batch(tmp_path)
-    with family(SERVER, TMPDIR=str(tmp_path)) as program:
-        url = program.wait_for("url ")
-        done = _with_server_killed_under_it(path, program, in_view(tmp_path, url))
-    assert "records are not affected" in done
-    assert (report(tmp_path)["done"], report(tmp_path)["exit_code"]) == (4, 0)
-
-
-def _with_server_killed_under_it(path: Path, server: Family, environment: dict[str, str]) -> str:
-    with stylize_family("run", path, *CPU, **environment) as program:
-        program.wait_for("[1/4]")
-        server.signal(signal.SIGKILL)
-        assert program.program.stdout is not None
-        said = program.program.stdout.read()
-        assert program.end() == 0
-        assert eventually(lambda: not program.members())
-    return said

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from object_store import ObjectStore
+from processes import eventually
 
 from flows.errors import AlreadyRunning, Denied
 from flows.storage import lock
@@ -228,9 +229,7 @@ def test_a_claim_of_a_run_that_was_killed_right_after_its_takeover_is_cleared_aw
 def test_a_lock_is_refreshed_while_it_is_held(storage: Storage) -> None:
     with hold_output(storage, refresh_s=0.01):
         first = the_lock(storage)
-        deadline = time.monotonic() + 20
-        while the_lock(storage)["refreshed"] == first["refreshed"] and time.monotonic() < deadline:
-            time.sleep(0.01)
+        assert eventually(lambda: the_lock(storage)["refreshed"] != first["refreshed"])
         second = the_lock(storage)
     assert second["refreshed"] != first["refreshed"]
     assert second | {"refreshed": 0} == first | {"refreshed": 0}
@@ -239,12 +238,13 @@ def test_a_lock_is_refreshed_while_it_is_held(storage: Storage) -> None:
 def test_a_lock_that_somebody_else_took_is_left_to_them(
     storage: Storage, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def taken_over() -> bool:
+        """Again and again, because a refresh that is under way may come later than this."""
+        leave_a_lock(storage)
+        return "no longer ours" in caplog.text
+
     with hold_output(storage, refresh_s=0.05):
-        deadline = time.monotonic() + 20
-        while "no longer ours" not in caplog.text and time.monotonic() < deadline:
-            # Again and again, because a refresh that is under way may come later than this.
-            leave_a_lock(storage)
-            time.sleep(0.01)
+        assert eventually(taken_over)
     assert the_lock(storage)["token"] == "theirs"
     assert "no longer ours" in caplog.text
 
@@ -261,9 +261,7 @@ def test_a_failing_store_does_not_end_a_run_that_holds_the_lock(
     caplog.set_level(logging.WARNING)
     with hold_output(storage, refresh_s=0.01):
         object_store.fail("*", "*", "slow_down")
-        deadline = time.monotonic() + 20
-        while "not refreshed" not in caplog.text and time.monotonic() < deadline:
-            time.sleep(0.01)
+        assert eventually(lambda: "not refreshed" in caplog.text)
     assert "the lock was not refreshed" in caplog.text
     assert "the lock was not removed" in caplog.text
 

@@ -22,7 +22,7 @@ from flows.storage.opening import open_storage, read_uri, stat_uri
 from flows.storage.process_id import hostname, pid_namespace_id
 
 KILL_WRITERS = """
-import os, random, signal, sys, time
+import os, random, signal, sys
 from pathlib import Path
 from flows.storage.opening import open_storage
 storage, size, seen, swept = open_storage(sys.argv[1]), 400_000, set(), 0
@@ -31,7 +31,11 @@ for kill in range(200):
     if writer == 0:
         while True:
             storage.write("folder/picture.png", bytes([kill]) * size)
-    time.sleep(random.Random(kill).uniform(0, 0.012))
+    chance = random.Random(kill)
+    looks, busy = chance.randrange(40), False
+    while not busy or looks:  # it writes; then it may go on for a few looks at the folder
+        busy = busy or any(name.endswith("-tmp") for _, _, files in os.walk(storage.root) for name in files)
+        looks -= bool(busy and looks)
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
     swept += storage.remove_abandoned()
