@@ -82,13 +82,13 @@ class StyleSettings:
     )
     size: Size = _setting(
         512,
-        "long edge of the picture that is made, px; `original`: as large as the content is",
+        "long edge of the picture, px; `original`: the content's",
         ge=SMALLEST_EDGE_PX,
         le=LARGEST_EDGE_PX,
     )
     megapixels: float = _setting(
         0.0,
-        "area of the picture that is made, in millions of pixels, instead of its long edge; 0: `size` decides",
+        "area of the picture, in millions of pixels, instead of its long edge; 0: `size` decides",
         quiet=True,
         ge=0,
         le=268,
