@@ -20,7 +20,7 @@ from stylize_core.settings.checks import check_style
 from stylize_core.settings.fields import WHOLE, Crop, check_fields
 from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
-from stylize_core.settings.picture_size import LARGEST_EDGE_PX, SMALLEST_EDGE_PX, PictureSize, Size
+from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
 from stylize_core.settings.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
@@ -81,10 +81,7 @@ class StyleSettings:
         quiet=True,
     )
     size: Size = _setting(
-        512,
-        "long edge of the picture, px; `original`: the content's",
-        ge=SMALLEST_EDGE_PX,
-        le=LARGEST_EDGE_PX,
+        512, "long edge of the picture, px; `original`: the content's", ge=SMALLEST_PX, le=LARGEST_PX
     )
     megapixels: float = _setting(
         0.0,
