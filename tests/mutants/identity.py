@@ -16,9 +16,9 @@ MUTANTS = (
     ),
     Mutant(
         "identity-a-new-default-in-every-pair",
-        "stylize_core/settings/style.py",
-        '"pooling": self.network_pooling,',
-        '"pooling": self.network_pooling, "fresh": 0,',
+        "stylize_core/settings/spelling.py",
+        '"pooling": settings.network_pooling,',
+        '"pooling": settings.network_pooling, "fresh": 0,',
         STORED,
     ),
     Mutant(
