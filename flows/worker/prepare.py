@@ -56,7 +56,7 @@ def _canvas(task: PairTask, cache: DeviceCache) -> LoadedPicture:
 def _sized(pair: Pair, content: LoadedPicture) -> Pair:
     """The pair with the size in px that its content has been brought to."""
     edge = max(content.picture.rgb.shape[-2:])
-    return replace(pair, style_settings=pair.style_settings.sized(edge))
+    return replace(pair, style_settings=replace(pair.style_settings, size=edge, megapixels=0.0))
 
 
 def _init_picture(task: PairTask, pair: Pair, cache: DeviceCache) -> LoadedPicture | None:

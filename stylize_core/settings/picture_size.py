@@ -11,8 +11,8 @@ from stylize_core.errors import ImageTooLarge
 Size = int | Literal["original"]
 """The long edge of a picture, px, or `original`: that of the content."""
 
-SMALLEST_EDGE_PX = 32
-LARGEST_EDGE_PX = 16383
+SMALLEST_PX = 32
+LARGEST_PX = 16383
 CAMERA_EDGE_PX = 4096
 """What `original` is taken for until a content has been read: a little more than most cameras give."""
 
@@ -38,7 +38,7 @@ class PictureSize:
     def expected_px(self) -> int:
         """The long edge, px; where only a content can tell, that of a camera's picture or of a square."""
         if self.megapixels:
-            return max(SMALLEST_EDGE_PX, math.ceil(math.sqrt(self.megapixels * 1e6)))
+            return max(SMALLEST_PX, math.ceil(math.sqrt(self.megapixels * 1e6)))
         return CAMERA_EDGE_PX if isinstance(self.size, str) else self.size
 
     def edge_for(self, width: int, height: int) -> int:
@@ -51,8 +51,8 @@ class PictureSize:
             return known
         longest, shortest = max(width, height), min(width, height)
         edge = round(math.sqrt(self.megapixels * 1e6 * longest / shortest)) if self.megapixels else longest
-        if edge > LARGEST_EDGE_PX:
+        if edge > LARGEST_PX:
             asked = f"megapixels: {self.megapixels:g}" if self.megapixels else "size: original"
-            limit = f"at most {LARGEST_EDGE_PX} px are made; set `size` to the long edge that you want"
+            limit = f"at most {LARGEST_PX} px are made; set `size` to the long edge that you want"
             raise ImageTooLarge(f"of {width}x{height} px `{asked}` makes a long edge of {edge} px; {limit}")
-        return max(SMALLEST_EDGE_PX, edge)
+        return max(SMALLEST_PX, edge)

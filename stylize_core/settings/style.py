@@ -6,8 +6,8 @@ generated from them, so there is one place where a setting is described.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from stylize_core.architecture import (
     DEFAULT_CONTENT_LAYERS,
@@ -17,11 +17,12 @@ from stylize_core.architecture import (
     layer_names,
 )
 from stylize_core.settings.checks import check_style
-from stylize_core.settings.fields import WHOLE, Crop, check_fields, plain
+from stylize_core.settings.fields import WHOLE, Crop, check_fields
 from stylize_core.settings.fields import setting as _setting
-from stylize_core.settings.layers import UNUSED, Layers, normalised
-from stylize_core.settings.picture_size import LARGEST_EDGE_PX, SMALLEST_EDGE_PX, PictureSize, Size
+from stylize_core.settings.layers import Layers, normalised
+from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
 from stylize_core.settings.schedule import Stage, automatic_sizes, stages
+from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
 
 
@@ -80,15 +81,11 @@ class StyleSettings:
         quiet=True,
     )
     size: Size = _setting(
-        512,
-        "long edge of the picture that is made, px; `original`: as large as the content is",
-        ge=SMALLEST_EDGE_PX,
-        le=LARGEST_EDGE_PX,
+        512, "long edge of the picture, px; `original`: the content's", ge=SMALLEST_PX, le=LARGEST_PX
     )
     megapixels: float = _setting(
         0.0,
-        "area of the picture that is made, in millions of pixels, instead of its long edge, so that wide "
-        "and square contents get as much; 0: `size` decides",
+        "area of the picture, in millions of pixels, instead of its long edge; 0: `size` decides",
         quiet=True,
         ge=0,
         le=268,
@@ -252,10 +249,6 @@ class StyleSettings:
         """What decides the size of the picture: `size`, or `megapixels` instead."""
         return PictureSize(self.size, self.megapixels)
 
-    def sized(self, long_edge: int) -> Self:
-        """The same settings for a content of which is known that it makes so many px."""
-        return replace(self, size=long_edge, megapixels=0.0)
-
     @property
     def aspect_ratio(self) -> float | None:
         """Width over height of a texture; None for the content's."""
@@ -303,18 +296,4 @@ class StyleSettings:
         The weights file is left out: its digest stands in the identity on its own. So is what the mode does
         not use, and the number of sizes where it is one.
         """
-        spelled = plain(self, leave_out="weights") | {
-            "init": self.start,
-            "content_layers": self.content_layer_weights,
-            "style_layers": self.style_layer_weights,
-            "dream_layers": self.dream_layer_weights,
-            "pooling": self.network_pooling,
-        }
-        long_edge = self.picture_size.known_px
-        sizes = self.scales if long_edge is None else len(self.stages(long_edge))
-        unused = {*UNUSED[self.mode]}
-        if sizes <= 1 and (long_edge is not None or sizes == 0):
-            unused.add("scales")
-        if self.megapixels:
-            unused.add("size")
-        return {key: value for key, value in {**spelled, "scales": sizes}.items() if key not in unused}
+        return spelled(self)
