@@ -48,6 +48,18 @@ ShardText = Annotated[
         help="A part of the pairs: the i-th of n, from 0; `auto` asks the job array that this is a task of.",
     ),
 ]
+MaxTimeText = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time", metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
+    ),
+]
+WaitText = Annotated[
+    str | None,
+    typer.Option(
+        "--wait", metavar="TIME", help="Wait so long for another run over the same pairs, such as 10m."
+    ),
+]
 
 
 def _be_verbose(verbose: bool) -> bool:
@@ -96,12 +108,7 @@ def run(
         int | None,
         typer.Option(help="Worker processes; if left out one per device, or per core for small pictures."),
     ] = None,
-    max_time: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
-        ),
-    ] = None,
+    max_time: MaxTimeText = None,
     max_cost: Annotated[
         float | None,
         typer.Option(help="Begin no further pair once the run cost this much; needs --cost-per-hour."),
@@ -127,10 +134,7 @@ def run(
         ),
     ] = False,
     shard: ShardText = None,
-    wait: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Wait so long for another run over the same pairs, such as 10m."),
-    ] = None,
+    wait: WaitText = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:

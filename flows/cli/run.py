@@ -17,6 +17,7 @@ from flows.running.listeners import Listeners
 from flows.running.run import run_shard
 
 
+# Why so many: the options of the command.
 def run_here(
     manifest: Manifest,
     shard: Shard,
