@@ -17,7 +17,8 @@ from flows.model.pair import Outcome
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
 from flows.running.budget import budget_of
-from flows.running.options import with_batch
+from flows.running.options import wait_of, with_batch
+from flows.running.platforms import shard_of
 from flows.running.run import run_shard
 from stylize_core.errors import StylizeError
 
@@ -35,6 +36,8 @@ def stylize_batch(
     max_cost: float | None = None,
     cost_per_hour: float | None = None,
     skip_failed: bool = False,
+    shard: str | None = None,
+    wait: str | None = None,
 ) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
@@ -49,13 +52,22 @@ def stylize_batch(
         max_time: no further pair begins after this time, such as `2h30m`.
         max_cost: no further pair begins after this cost, at `cost_per_hour` of the whole machine.
         skip_failed: do not try again what failed before for a reason of its own; it counts as failed.
+        shard: a part of the manifest, such as `0/4`; None for all of it.
+        wait: how long to wait for another run over the same pairs, such as `10m`.
     """
     log = FlowRunLog()
     try:
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = with_batch(load_manifest(manifest), batch)
         report = run_shard(
-            loaded, device=device, workers=workers, budget=budget, skip_failed=skip_failed, listener=log
+            loaded,
+            shard_of(shard),
+            device=device,
+            workers=workers,
+            budget=budget,
+            skip_failed=skip_failed,
+            wait_s=wait_of(wait),
+            listener=log,
         )
     except (BatchError, StylizeError) as error:
         return Failed(name="NothingStarted", message=str(error))

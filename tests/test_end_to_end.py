@@ -53,7 +53,7 @@ def test_a_batch_from_plan_to_status(home: Path) -> None:
     }  # fmt: skip
     assert (facts["end"], facts["failures"]) == ("finished", [])
     status = json.loads(stylize("status", path, "--json").stdout)
-    assert (status["counts"]["done"], status["running"]) == (4, None)
+    assert (status["counts"]["done"], status["running"]) == (4, [])
     assert status["last_report"]["done"] == 4
     nothing_is_left_to_do(home)
 

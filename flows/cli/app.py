@@ -20,7 +20,8 @@ from flows.manifest.load import load_manifest
 from flows.planning.plan import make_plan
 from flows.records import exit_codes as codes
 from flows.running.budget import budget_of
-from flows.running.options import with_batch
+from flows.running.options import wait_of, with_batch
+from flows.running.platforms import shard_of
 from flows.streams import lost_answer, take_over_streams
 from flows.text import safe_text
 
@@ -38,6 +39,26 @@ ManifestPath = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda, cuda:<n> or mps; the manifest's `device` if left out.")
+]
+ShardText = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="i/n",
+        help="A part of the pairs: the i-th of n, from 0; `auto` asks the job array that this is a task of.",
+    ),
+]
+MaxTimeText = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time", metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
+    ),
+]
+WaitText = Annotated[
+    str | None,
+    typer.Option(
+        "--wait", metavar="TIME", help="Wait so long for another run over the same pairs, such as 10m."
+    ),
 ]
 
 
@@ -68,10 +89,10 @@ def _logging(
 
 
 @app.command()
-def plan(manifest: ManifestPath, as_json: Json = False) -> None:
+def plan(manifest: ManifestPath, shard: ShardText = None, as_json: Json = False) -> None:
     """Say what a run would do, and why, without doing it."""
     with errors_become_exit_codes():
-        planned = make_plan(load_manifest(manifest))
+        planned = make_plan(load_manifest(manifest), shard=shard_of(shard))
         if as_json:
             _print_json(plan_facts(planned))
         else:
@@ -87,12 +108,7 @@ def run(
         int | None,
         typer.Option(help="Worker processes; if left out one per device, or per core for small pictures."),
     ] = None,
-    max_time: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
-        ),
-    ] = None,
+    max_time: MaxTimeText = None,
     max_cost: Annotated[
         float | None,
         typer.Option(help="Begin no further pair once the run cost this much; needs --cost-per-hour."),
@@ -117,6 +133,8 @@ def run(
             help="Do not try again what failed before for a reason of its own; it counts as failed.",
         ),
     ] = False,
+    shard: ShardText = None,
+    wait: WaitText = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -126,7 +144,15 @@ def run(
     with errors_become_exit_codes():
         budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
         loaded = with_batch(load_manifest(manifest), batch)
-        report = run_here(loaded, device=device, workers=workers, budget=budget, skip_failed=skip_failed)
+        report = run_here(
+            loaded,
+            shard_of(shard),
+            device=device,
+            workers=workers,
+            budget=budget,
+            skip_failed=skip_failed,
+            wait_s=wait_of(wait),
+        )
         if as_json:
             sys.stdout.write(report.to_bytes().decode())
         else:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from flows.model.durations import in_words
+from flows.model.shard import WHOLE
 from flows.planning.plan import Plan
 from flows.planning.sheets_due import sheet_facts, sheet_line
 from flows.records.report import Failed
@@ -84,12 +85,12 @@ def print_status(found: Status, console: Console) -> None:
     if found.seconds_left is not None:
         pace = f"about {in_words(found.seconds_left)} for the rest at the pace of the last run"
         console.print(pace, markup=False, highlight=False)
-    if found.holder:
-        holder = found.holder
-        console.print(
-            f"running on {holder.host}, pid {holder.pid}, since {holder.started:%Y-%m-%d %H:%M:%S %Z}"
-        )
-    elif found.plan.todo and found.last_report.get("end") in ("stopped", "interrupted"):
+    for holder in found.holders:
+        part = "" if holder.shard == str(WHOLE) else f"shard {holder.shard} "
+        since = f"{holder.started:%Y-%m-%d %H:%M:%S %Z}"
+        line = f"{part}running on {holder.host}, pid {holder.pid}, since {since}"
+        console.print(safe_text(line), markup=False, highlight=False)
+    if not found.holders and found.plan.todo and found.last_report.get("end") in ("stopped", "interrupted"):
         last = f"the last run ended early: {found.last_report.get('reason')}"
         console.print(safe_text(last), markup=False, highlight=False, soft_wrap=True)
     _print_failures(found.failed, "failed pair", console)

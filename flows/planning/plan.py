@@ -129,12 +129,14 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     pairs = [_pair(candidate, inputs) for candidate in candidates]
     planned, foreign, replaced = _assessed(manifest, pairs, candidates)
     refused = [*contents.refused, *styles.refused, *pairing.refused]
+    sheets = sheets_of(apart.candidates)
+    later = [] if shard == WHOLE or not sheets else ["contact sheets are made by a run without shards only"]
     left_out = _left_out([*contents.left_out, *styles.left_out, *apart.left_out], candidates)
     plan = Plan(
         manifest.output,
         planned,
-        warnings=(*sentences(left_out), *pairing.warnings, *missing, *replaced),
-        sheets=sheets_of(candidates) if shard == WHOLE else (),
+        warnings=(*sentences(left_out), *pairing.warnings, *missing, *replaced, *later),
+        sheets=sheets if shard == WHOLE else (),
         refused=(*(one for one in refused if shard.holds(one.name)), *foreign),
         left_out=left_out,
         replace_foreign=manifest.replace_foreign,

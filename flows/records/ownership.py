@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from flows.errors import Denied, ForeignFile, NotFound, StorageError
 from flows.model.pair import Pair
 from flows.records.record import Record, UnreadableRecord
-from flows.records.report import REPORT_NAME, Report
+from flows.records.report import Report
 from flows.records.store import load_record
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
@@ -118,14 +118,14 @@ def _foreign(storage: Storage, name: str, why: str) -> ForeignFile:
     )
 
 
-def may_replace_report(storage: Storage) -> bool:
-    """Whether a report of ours is there, or nothing at all.
+def may_replace_report(storage: Storage, name: str) -> bool:
+    """Whether a report of ours has that name, or nothing at all.
 
     Raises:
         StorageError: it could not be read.
     """
     try:
-        return Report.is_report(storage.read(REPORT_NAME))
+        return Report.is_report(storage.read(name))
     except NotFound:
         return True
 

@@ -11,13 +11,37 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from flows.model.pair import Outcome
+from flows.model.shard import WHOLE, Shard
 from flows.records.exit_codes import ALL_DONE, INTERRUPTED, SOME_FAILED, STOPPED_EARLY
 
-REPORT_NAME = "report.json"
+REPORT = "report"
+REPORT_NAME = f"{REPORT}.json"
 REPORT_VERSION = 1
 FAILURES_LISTED = 1000
 
+_NAMES = re.compile(rf"{REPORT}(?:-([0-9]{{1,6}})-of-([0-9]{{1,6}}))?\.json", re.ASCII)
+
 End = Literal["finished", "stopped", "interrupted"]
+
+
+def report_name(shard: Shard) -> str:
+    """Where the report on a shard lies, below the output."""
+    return REPORT_NAME if shard == WHOLE else f"{REPORT}-{shard.index}-of-{shard.count}.json"
+
+
+def report_shard(name: str) -> Shard | None:
+    """The shard whose report has that name; None if it is the name of none.
+
+    >>> report_shard("report-1-of-4.json")
+    Shard(index=1, count=4)
+    """
+    match = _NAMES.fullmatch(name)
+    if match is None:
+        return None
+    try:
+        return Shard(int(match[1]), int(match[2])) if match[1] else WHOLE
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +88,8 @@ class Report:
     """What a run did.
 
     Attributes:
-        planned: pairs that the manifest asks for.
+        shard: which part of the manifest, as `i/n`.
+        planned: pairs that the manifest asks for in that part.
         done_before: pairs that were done when the run began.
         done: pairs that this run made.
         failed: pairs that this run tried in vain.
@@ -77,6 +102,7 @@ class Report:
 
     manifest: str
     output: str
+    shard: str
     planned: int
     done_before: int
     done: int
@@ -137,6 +163,7 @@ class RunFacts:
 
     manifest: str
     output: str
+    shard: str
     planned: int
     done_before: int
     end: End

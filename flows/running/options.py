@@ -6,6 +6,19 @@ from dataclasses import replace
 
 from flows.errors import BadArguments
 from flows.manifest.model import Manifest, batch_of
+from flows.model import durations
+
+
+def wait_of(text: str | None) -> float:
+    """How many seconds to wait for another run, written as a length of time; none for None.
+
+    Raises:
+        BadArguments: it is no length of time.
+    """
+    try:
+        return 0.0 if text is None else durations.seconds(text)
+    except ValueError as error:
+        raise BadArguments(f"--wait: {str(text)[:80]!r} is not accepted; it must be {error}") from None
 
 
 def with_batch(manifest: Manifest, given: str | None) -> Manifest:

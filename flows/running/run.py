@@ -21,9 +21,10 @@ from flows.model.pair import Job, Outcome
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.ownership import may_replace_report
-from flows.records.report import REPORT_NAME, End, Report, RunFacts, Tally, summed_up
+from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.listeners import Listeners
+from flows.running.platforms import job_of_this_process
 from flows.running.recorded import as_recorded
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
@@ -46,6 +47,7 @@ def run_shard(
     workers: int | None = None,
     budget: Budget = UNLIMITED,
     skip_failed: bool = False,
+    wait_s: float = 0.0,
     listener: Listener,
     engine: Engine | None = None,
 ) -> Report:
@@ -60,6 +62,7 @@ def run_shard(
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
+        wait_s: how long to wait for another run over the same pairs to end.
         listener: told of every step; one that raises is told no more, and the run goes on.
         engine: None for worker processes on this machine.
 
@@ -71,7 +74,7 @@ def run_shard(
     """
     began, listener = Beginning(), Listeners(listener)
     use_access(manifest.s3)
-    with StopSignals() as signals, _held(open_storage(manifest.output), listener) as storage:
+    with StopSignals() as signals, _held(manifest, shard, wait_s, listener) as storage:
         plan = make_plan(manifest, shard=shard)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
@@ -83,8 +86,9 @@ def run_shard(
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
-                report = run.report(manifest, began)
-                return _reported(report, storage, listener, replace_foreign=plan.replace_foreign)
+                report = run.report(manifest, shard, began)
+                name = report_name(shard)
+                return _reported(report, name, storage, listener, replace_foreign=plan.replace_foreign)
         finally:
             engine.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
@@ -156,11 +160,12 @@ class Run:
         if self._busy:
             self.stop("stopped", reason)
 
-    def report(self, manifest: Manifest, began: Beginning) -> Report:
+    def report(self, manifest: Manifest, shard: Shard, began: Beginning) -> Report:
         """What became of the pairs."""
         facts = RunFacts(
             manifest=manifest.source,
             output=self._plan.output,
+            shard=str(shard),
             planned=self._plan.counts["planned"],
             done_before=self._plan.counts["done"],
             end=self._end,
@@ -218,9 +223,10 @@ class Beginning:
 
 
 @contextmanager
-def _held(storage: Storage, listener: Listener) -> Iterator[Storage]:
-    """Hold the output, rid of what killed runs left in it."""
-    with hold_output(storage):
+def _held(manifest: Manifest, shard: Shard, wait_s: float, listener: Listener) -> Iterator[Storage]:
+    """Hold the shard of the output, rid of what killed runs left in it."""
+    storage = open_storage(manifest.output)
+    with hold_output(storage, shard, job=job_of_this_process(), wait_s=wait_s):
         if removed := storage.remove_abandoned():
             listener.note(f"{removed} temporary file(s) of a killed run removed")
         yield storage
@@ -243,16 +249,18 @@ def _networks(plan: Plan) -> Iterator[StyleSettings]:
     yield from found.values()
 
 
-def _reported(report: Report, storage: Storage, listener: Listener, *, replace_foreign: bool) -> Report:
+def _reported(
+    report: Report, name: str, storage: Storage, listener: Listener, *, replace_foreign: bool
+) -> Report:
     """The report, written beside the pictures; a report that cannot be written is said.
 
     A run that had nothing to do leaves the report of the last one that had.
     """
     try:
-        if not may_replace_report(storage) and not replace_foreign:
-            listener.note(f"{storage.uri(REPORT_NAME)} is no report of stylize, so none is written")
-        elif report.planned > report.done_before or storage.stat(REPORT_NAME) is None:
-            storage.write(REPORT_NAME, report.to_bytes(), content_type="application/json")
+        if not may_replace_report(storage, name) and not replace_foreign:
+            listener.note(f"{storage.uri(name)} is no report of stylize, so none is written")
+        elif report.planned > report.done_before or storage.stat(name) is None:
+            storage.write(name, report.to_bytes(), content_type="application/json")
     except BatchError as error:
         known = error.fatal and report.end != "finished"
         listener.note(f"the report could not be written{' either' if known else f': {error}'}")

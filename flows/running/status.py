@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.errors import BatchError
 from flows.manifest.model import Manifest
 from flows.model.durations import LONGEST_S
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
-from flows.records.report import REPORT_NAME, Failed
-from flows.storage.base import Storage
-from flows.storage.lock import Holder, current_holder
+from flows.records.last_report import last_report
+from flows.records.report import Failed
+from flows.storage.lock import current_holders
+from flows.storage.lock_holder import Holder
 from flows.storage.opening import open_storage
 
 
@@ -24,13 +23,13 @@ class Status:
 
     Attributes:
         failed: what cannot even be tried, and pairs whose last try left a record saying why.
-        holder: the run that holds the output now.
+        holders: the runs that hold the output, or shards of it, now.
         last_report: what the last run wrote about itself; empty if there is none.
     """
 
     plan: Plan
     failed: tuple[Failed, ...]
-    holder: Holder | None
+    holders: tuple[Holder, ...]
     last_report: dict[str, Any]
 
     @property
@@ -46,13 +45,15 @@ class Status:
     def facts(self) -> dict[str, Any]:
         """Everything as JSON has it."""
         counts = self.plan.counts | {"failed": len(self.failed)}
-        running = None
-        if self.holder:
-            running = {
-                "host": self.holder.host,
-                "pid": self.holder.pid,
-                "since": self.holder.started.isoformat(),
+        running = [
+            {
+                "host": holder.host,
+                "pid": holder.pid,
+                "since": holder.started.isoformat(),
+                "shard": holder.shard,
             }
+            for holder in self.holders
+        ]
         return {
             "output": self.plan.output,
             "counts": counts,
@@ -78,12 +79,4 @@ def look(manifest: Manifest) -> Status:
         for planned in plan.todo
         if planned.failure
     )
-    return Status(plan, (*plan.refused, *failed), current_holder(storage), _last_report(storage))
-
-
-def _last_report(storage: Storage) -> dict[str, Any]:
-    try:
-        report = json.loads(storage.read(REPORT_NAME))
-    except (BatchError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
+    return Status(plan, (*plan.refused, *failed), current_holders(storage), last_report(storage))

@@ -261,7 +261,7 @@ def test_a_batch_on_the_command_line_wins_over_the_manifests(
     manifest(home, "batch: 4\ncontents: ['photos/*']\nstyles: ['paintings/*']")
     seen: list[int | None] = []
 
-    def told(loaded: Manifest, **_: object) -> Report:
+    def told(loaded: Manifest, *_: object, **__: object) -> Report:
         seen.append(loaded.batch)
         raise typer.Exit
 

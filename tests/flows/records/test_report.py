@@ -17,6 +17,7 @@ def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
     facts: dict[str, Any] = {
         "manifest": "m.yaml",
         "output": "/out",
+        "shard": "0/1",
         "planned": len(outcomes),
         "done_before": 0,
         "end": "finished",

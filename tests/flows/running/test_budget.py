@@ -13,6 +13,7 @@ from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
+from flows.model.shard import WHOLE
 from flows.planning.plan import Plan, make_plan
 from flows.records.report import Report
 from flows.running import budget
@@ -109,7 +110,7 @@ def wound_down_at_the_first_step(path: Path) -> tuple[Audience, Report]:
         run.make_pairs(loaded, device="cpu", workers=1)
     finally:
         engine.close()
-    return audience, run.report(loaded, Beginning())
+    return audience, run.report(loaded, WHOLE, Beginning())
 
 
 @pytest.mark.slow

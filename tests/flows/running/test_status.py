@@ -50,7 +50,7 @@ def test_the_records_alone_say_how_far_a_manifest_is(home: Path) -> None:
     facts = found(home).facts()
     assert facts["counts"] == {"planned": 4, "done": 2, "todo": 2, "failed": 2}
     assert [failure["kind"] for failure in facts["failed"]] == ["bad_image", "bad_image"]
-    assert (facts["running"], facts["last_report"]) == (None, {})
+    assert (facts["running"], facts["last_report"]) == ([], {})
     json.dumps(facts)
 
 
@@ -76,7 +76,7 @@ def test_a_narrow_screen_cuts_nothing_off(home: Path) -> None:
 def test_whoever_is_at_work_is_named(home: Path) -> None:
     with hold_output(open_storage(str(home / "out"))):
         status = found(home)
-    assert status.facts()["running"]["pid"] == os.getpid()
+    assert status.facts()["running"][0]["pid"] == os.getpid()
     assert f"pid {os.getpid()}, since 20" in printed(status)
 
 

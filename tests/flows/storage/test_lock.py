@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from object_store import ObjectStore
 from processes import eventually
 
 from flows.errors import AlreadyRunning, Denied
-from flows.storage import lock
+from flows.model.shard import WHOLE, Shard
+from flows.storage import lock, lock_holder
 from flows.storage.base import Patience, Storage
-from flows.storage.lock import LOCK_NAME, STALE_AFTER_S, hold_output
+from flows.storage.lock import LOCK_NAME, current_holders, hold_output, lock_name
+from flows.storage.lock_holder import STALE_AFTER_S, Holder, read_holder
 from flows.storage.opening import open_storage
 from flows.storage.process_id import hostname, is_alive, pid_namespace_id, process_start_time
 
@@ -163,7 +166,7 @@ def test_a_clock_that_is_ahead_elsewhere_does_not_break_a_lock(storage: Storage)
 def test_a_lock_that_stays_unreadable_is_taken_over(
     storage: Storage, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "_SETTLE_S", 0.01)
+    monkeypatch.setattr(lock_holder, "_SETTLE_S", 0.01)
     storage.write(LOCK_NAME, content)
     with hold_output(storage):
         assert the_lock(storage)["pid"] == os.getpid()
@@ -209,7 +212,7 @@ def test_a_run_that_comes_late_to_a_stale_lock_leaves_it_to_the_one_that_took_it
 
 def test_a_claim_that_a_killed_run_left_is_cleared_away(storage: Storage) -> None:
     leave_a_lock(storage, refreshed=0)
-    stale = lock.Holder.model_validate_json(storage.read(LOCK_NAME))
+    stale = Holder.model_validate_json(storage.read(LOCK_NAME))
     storage.write(lock.claim_name(stale), storage.read(LOCK_NAME))
     with hold_output(storage):
         assert the_lock(storage)["pid"] == os.getpid()
@@ -218,7 +221,7 @@ def test_a_claim_that_a_killed_run_left_is_cleared_away(storage: Storage) -> Non
 
 def test_a_claim_of_a_run_that_was_killed_right_after_its_takeover_is_cleared_away(storage: Storage) -> None:
     leave_a_lock(storage, refreshed=0, token="first")
-    first = lock.Holder.model_validate_json(storage.read(LOCK_NAME))
+    first = Holder.model_validate_json(storage.read(LOCK_NAME))
     leave_a_lock(storage, refreshed=0, token="second")
     storage.write(lock.claim_name(first), storage.read(LOCK_NAME))
     with hold_output(storage):
@@ -291,3 +294,91 @@ def test_a_process_is_alive_until_it_ended() -> None:
     assert not is_alive(process.pid)
     assert is_alive(1)
     assert not is_alive(10**30)
+
+
+# ---- shards
+
+
+def leave_a_shards_lock(storage: Storage, shard: Shard, **changes: object) -> None:
+    leave_a_lock(storage, shard=str(shard), **changes)
+    storage.write(lock_name(shard), storage.read(LOCK_NAME))
+    if shard != WHOLE:
+        storage.delete(LOCK_NAME)
+
+
+def test_shards_of_one_division_are_held_beside_one_another(storage: Storage) -> None:
+    with hold_output(storage, Shard(0, 4)), hold_output(storage, Shard(3, 4)):
+        assert [holder.shard for holder in current_holders(storage)] == ["0/4", "3/4"]
+    assert names(storage) == []
+
+
+def test_a_shard_that_is_held_is_refused_by_name(storage: Storage) -> None:
+    leave_a_shards_lock(storage, Shard(1, 4))
+    with (
+        pytest.raises(AlreadyRunning, match=r"another run writes shard 1/4 to"),
+        hold_output(storage, Shard(1, 4)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"), [(WHOLE, Shard(0, 4)), (Shard(0, 4), WHOLE), (Shard(1, 3), Shard(0, 4))], ids=str
+)
+def test_another_division_of_the_same_pairs_is_refused_and_leaves_nothing(
+    storage: Storage, held: Shard, wanted: Shard
+) -> None:
+    leave_a_shards_lock(storage, held)
+    with pytest.raises(AlreadyRunning, match="process 4711 on worker-7"), hold_output(storage, wanted):
+        pass
+    assert names(storage) == [lock_name(held)]
+
+
+def test_a_dead_run_of_another_division_is_no_rival(storage: Storage) -> None:
+    leave_a_shards_lock(storage, Shard(1, 3), refreshed=time.time() - STALE_AFTER_S - 60)
+    with hold_output(storage, Shard(0, 4)):
+        pass
+
+
+# ---- jobs and waiting
+
+
+def test_a_later_attempt_at_the_same_job_takes_over_at_once_from_another_machine(storage: Storage) -> None:
+    leave_a_lock(storage, job="batch:7")
+    with hold_output(storage, job="batch:7"):
+        assert the_lock(storage)["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize(("theirs", "mine"), [("batch:7", "batch:8"), ("", ""), ("batch:7", "")])
+def test_another_job_does_not(storage: Storage, theirs: str, mine: str) -> None:
+    leave_a_lock(storage, job=theirs)
+    with pytest.raises(AlreadyRunning), hold_output(storage, job=mine):
+        pass
+
+
+def test_a_run_waits_for_the_one_before_it_and_says_so_once(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lock, "LOOK_AGAIN_S", 0.05)
+    leave_a_lock(storage)
+    looks = []
+
+    def look(*given: Any) -> Any:
+        looks.append(given)
+        if len(looks) == 3:
+            storage.delete(LOCK_NAME)
+        return read_holder(*given)
+
+    monkeypatch.setattr(lock, "read_holder", look)
+    with hold_output(storage, wait_s=600):
+        assert the_lock(storage)["pid"] == os.getpid()
+    assert len([line for line in caplog.messages if line.startswith("waiting up to 10m: another run")]) == 1
+
+
+def test_a_run_that_has_waited_long_enough_gives_up(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LOOK_AGAIN_S", 0.02)
+    leave_a_lock(storage)
+    with pytest.raises(AlreadyRunning), hold_output(storage, wait_s=0.1):
+        pass
+    assert the_lock(storage)["pid"] == 4711
