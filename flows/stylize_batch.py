@@ -16,9 +16,7 @@ from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
-from flows.running.budget import budget_of
-from flows.running.options import wait_of, with_batch
-from flows.running.platforms import shard_of
+from flows.running.options import run_options, with_batch
 from flows.running.run import run_shard
 from stylize_core.errors import StylizeError
 
@@ -57,18 +55,17 @@ def stylize_batch(
     """
     log = FlowRunLog()
     try:
-        budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
-        loaded = with_batch(load_manifest(manifest), batch)
-        report = run_shard(
-            loaded,
-            shard_of(shard),
+        options = run_options(
+            shard=shard,
             device=device,
             workers=workers,
-            budget=budget,
+            max_time=max_time,
+            max_cost=max_cost,
+            cost_per_hour=cost_per_hour,
             skip_failed=skip_failed,
-            wait_s=wait_of(wait),
-            listener=log,
+            wait=wait,
         )
+        report = run_shard(with_batch(load_manifest(manifest), batch), **options, listener=log)
     except (BatchError, StylizeError) as error:
         return Failed(name="NothingStarted", message=str(error))
     return _state(report)

@@ -19,8 +19,7 @@ from flows.logs import described, log_to_stderr
 from flows.manifest.load import load_manifest
 from flows.planning.plan import make_plan
 from flows.records import exit_codes as codes
-from flows.running.budget import budget_of
-from flows.running.options import wait_of, with_batch
+from flows.running.options import run_options, with_batch
 from flows.running.platforms import shard_of
 from flows.streams import lost_answer, take_over_streams
 from flows.text import safe_text
@@ -142,17 +141,17 @@ def run(
     from flows.cli.run import run_here
 
     with errors_become_exit_codes():
-        budget = budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour)
-        loaded = with_batch(load_manifest(manifest), batch)
-        report = run_here(
-            loaded,
-            shard_of(shard),
+        options = run_options(
+            shard=shard,
             device=device,
             workers=workers,
-            budget=budget,
+            max_time=max_time,
+            max_cost=max_cost,
+            cost_per_hour=cost_per_hour,
             skip_failed=skip_failed,
-            wait_s=wait_of(wait),
+            wait=wait,
         )
+        report = run_here(with_batch(load_manifest(manifest), batch), options)
         if as_json:
             sys.stdout.write(report.to_bytes().decode())
         else:

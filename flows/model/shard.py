@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 _FORM = re.compile(r"(0|[1-9][0-9]{0,5})/([1-9][0-9]{0,5})", re.ASCII)
+_SUFFIX = re.compile(r"-([0-9]{1,6})-of-([0-9]{1,6})", re.ASCII)
 
 EXPECTED = "i/n with whole numbers, i from 0 to n - 1, such as 0/4"
 
@@ -43,6 +44,24 @@ class Shard:
         if match is None:
             raise ValueError(EXPECTED)
         return cls(int(match[1]), int(match[2]))
+
+    @property
+    def suffix(self) -> str:
+        """What tells the files of this shard's own from those of others, in their names; empty for the whole.
+
+        >>> Shard(1, 4).suffix
+        '-1-of-4'
+        """
+        return "" if self.count == 1 else f"-{self.index}-of-{self.count}"
+
+    @classmethod
+    def of_suffix(cls, text: str) -> Shard | None:
+        """The shard whose `suffix` this is; None if it is none's."""
+        match = _SUFFIX.fullmatch(text)
+        try:
+            return cls() if not text else cls(int(match[1]), int(match[2])) if match else None
+        except ValueError:
+            return None
 
     def holds(self, name: str) -> bool:
         """Whether the pair of that name is in this shard.

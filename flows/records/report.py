@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from flows.model.pair import Outcome
-from flows.model.shard import WHOLE, Shard
+from flows.model.shard import Shard
 from flows.records.exit_codes import ALL_DONE, INTERRUPTED, SOME_FAILED, STOPPED_EARLY
 
 REPORT = "report"
@@ -19,14 +19,12 @@ REPORT_NAME = f"{REPORT}.json"
 REPORT_VERSION = 1
 FAILURES_LISTED = 1000
 
-_NAMES = re.compile(rf"{REPORT}(?:-([0-9]{{1,6}})-of-([0-9]{{1,6}}))?\.json", re.ASCII)
-
 End = Literal["finished", "stopped", "interrupted"]
 
 
 def report_name(shard: Shard) -> str:
     """Where the report on a shard lies, below the output."""
-    return REPORT_NAME if shard == WHOLE else f"{REPORT}-{shard.index}-of-{shard.count}.json"
+    return f"{REPORT}{shard.suffix}.json"
 
 
 def report_shard(name: str) -> Shard | None:
@@ -35,13 +33,9 @@ def report_shard(name: str) -> Shard | None:
     >>> report_shard("report-1-of-4.json")
     Shard(index=1, count=4)
     """
-    match = _NAMES.fullmatch(name)
-    if match is None:
+    if not (name.startswith(REPORT) and name.endswith(".json")):
         return None
-    try:
-        return Shard(int(match[1]), int(match[2])) if match[1] else WHOLE
-    except ValueError:
-        return None
+    return Shard.of_suffix(name.removeprefix(REPORT).removesuffix(".json"))
 
 
 @dataclass(frozen=True, slots=True)

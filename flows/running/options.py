@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypedDict
 
 from flows.errors import BadArguments
 from flows.manifest.model import Manifest, batch_of
 from flows.model import durations
+from flows.model.shard import Shard
+from flows.running.budget import Budget, budget_of
+from flows.running.platforms import shard_of
 
 
-def wait_of(text: str | None) -> float:
-    """How many seconds to wait for another run, written as a length of time; none for None.
+class RunOptions(TypedDict):
+    """The options of `run_shard` that do not stand in a manifest; see there."""
+
+    shard: Shard
+    device: str | None
+    workers: int | None
+    budget: Budget
+    skip_failed: bool
+    wait_s: float
+
+
+# Why so many: the command's options and a deployment's parameters, which are the same.
+def run_options(
+    *,
+    shard: str | None,
+    device: str | None,
+    workers: int | None,
+    max_time: str | None,
+    max_cost: float | None,
+    cost_per_hour: float | None,
+    skip_failed: bool,
+    wait: str | None,
+) -> RunOptions:
+    """The options of a run as people write them.
 
     Raises:
-        BadArguments: it is no length of time.
+        BadArguments: one of them is not accepted; the text names it and says what is.
     """
+    return RunOptions(
+        shard=shard_of(shard),
+        device=device,
+        workers=workers,
+        budget=budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour),
+        skip_failed=skip_failed,
+        wait_s=_wait_of(wait),
+    )
+
+
+def _wait_of(text: str | None) -> float:
     try:
         return 0.0 if text is None else durations.seconds(text)
     except ValueError as error:

@@ -69,7 +69,7 @@ def job_of_this_process(environ: Mapping[str, str] = os.environ) -> str:
         parts = [environ.get(variable, "") for variable in platform.job]
         if parts and all(parts):
             return f"{platform.name}:{':'.join(parts)}"
-    return environ.get("AWS_BATCH_JOB_ID", "")
+    return ""
 
 
 def shard_of(text: str | None, environ: Mapping[str, str] = os.environ) -> Shard:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -35,13 +34,12 @@ LOOK_AGAIN_S = 5.0
 """Between two looks at a lock that is waited for."""
 _SETTLE_S = 0.1
 _ROUNDS = 5
-_NAMES = re.compile(re.escape(LOCK_NAME) + r"(?:-([0-9]+)-of-([0-9]+))?")
 _log = logging.getLogger(__name__)
 
 
 def lock_name(shard: Shard) -> str:
     """Where the lock of a shard lies, below the output."""
-    return LOCK_NAME if shard == WHOLE else f"{LOCK_NAME}-{shard.index}-of-{shard.count}"
+    return LOCK_NAME + shard.suffix
 
 
 def claim_name(stale: Holder, name: str = LOCK_NAME) -> str:
@@ -94,11 +92,9 @@ def current_holders(storage: Storage) -> tuple[Holder, ...]:
 def _live_locks(storage: Storage, job: str = "") -> list[tuple[Shard, Holder]]:
     found = []
     for item in storage.list(LOCK_NAME):
-        if (match := _NAMES.fullmatch(item.name)) is None:
-            continue
-        holder = read_holder(storage, item.name)
-        if holder is not None and why_stale(holder, job) is None:
-            shard = Shard(int(match[1]), int(match[2])) if match[1] else WHOLE
+        shard = Shard.of_suffix(item.name.removeprefix(LOCK_NAME))
+        holder = None if shard is None else read_holder(storage, item.name)
+        if shard and holder and why_stale(holder, job) is None:
             found.append((shard, holder))
     return sorted(found, key=lambda lock: (lock[0].count, lock[0].index))
 
@@ -108,8 +104,7 @@ def _wait_for(storage: Storage, shard: Shard, mine: Holder, wait_s: float) -> No
     until, told = time.monotonic() + wait_s, False
     while True:
         try:
-            _acquire(storage, lock_name(shard), mine)
-            return _refuse_rivals(storage, shard, mine)
+            return _acquire_alone(storage, shard, mine)
         except AlreadyRunning as error:
             if time.monotonic() >= until:
                 raise
@@ -120,11 +115,19 @@ def _wait_for(storage: Storage, shard: Shard, mine: Holder, wait_s: float) -> No
         time.sleep(max(0.0, min(pause, until - time.monotonic())))
 
 
-def _refuse_rivals(storage: Storage, shard: Shard, mine: Holder) -> None:
-    """Give the lock back if somebody makes the same pairs under another division of the manifest."""
-    for other, holder in _live_locks(storage, mine.job):
+def _acquire_alone(storage: Storage, shard: Shard, mine: Holder) -> None:
+    """Make the lock ours, unless somebody makes the same pairs under another division of the manifest."""
+    _acquire(storage, lock_name(shard), mine)
+    try:
+        _refuse_rivals(storage, shard, mine.job)
+    except BaseException:
+        _release(storage, lock_name(shard), mine)
+        raise
+
+
+def _refuse_rivals(storage: Storage, shard: Shard, job: str) -> None:
+    for other, holder in _live_locks(storage, job):
         if other.count != shard.count:
-            _release(storage, lock_name(shard), mine)
             raise AlreadyRunning(_who_runs(storage, lock_name(other), holder))
 
 

@@ -95,12 +95,13 @@ def _unknown(data: bytes) -> Holder:
 def why_stale(holder: Holder, job: str = "") -> str | None:
     """Why the holder can no longer be at work, None if it may be; `job` is the one that asks.
 
-    A platform begins another attempt at a job only when the one before has ended, wherever that was.
+    A platform begins another attempt at a job only when the one before has ended, wherever that was; but two
+    runs of one job on one machine, which can see one another, are both at work.
     """
-    if job and holder.job == job:
-        return "an earlier attempt at the same job"
     if holder.place == pid_namespace_id():
         gone = not is_alive(holder.pid) or process_start_time(holder.pid) != holder.birth
         return "that process is gone" if gone else None
+    if job and holder.job == job:
+        return "it was an earlier attempt at the same job"
     silent_s = time.time() - holder.refreshed
     return f"no sign of life for {silent_s / 60:.0f} minutes" if silent_s > STALE_AFTER_S else None

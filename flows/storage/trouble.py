@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_log = logging.getLogger("flows.storage.retry")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

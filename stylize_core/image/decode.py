@@ -110,8 +110,8 @@ def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> P
     turned = orientation(asked)[1] if kind == "TIFF" else []
     image = open_image(data, kind)
     samples = read_samples(data, kind, image)
-    # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
     held = dict(image.info)
+    # Only now, with the pixels safe: broken EXIF may raise, and the image object is of no use then.
     if kind == "AVIF":
         image.info.pop("xmp", None)  # it turns pictures by properties of its own, which stand in this EXIF
     turn, said = orientation(image)
@@ -139,13 +139,13 @@ def _decode_heic(data: bytes, source: str, settings: PictureSettings) -> Picture
     named = boxed_space(data, "HEIC")
     planes, coloured = to_srgb(samples, file.info.get("icc_profile"), named)
     picture = _flattened(planes, samples.alpha, "HEIC", samples.mode, [*decisions, *coloured])
+    return replace(picture, metadata=_metadata(lambda: _exif(file.info.get("exif") or b""), file.info))
 
-    def exif() -> Image.Exif:
-        block = Image.Exif()
-        block.load(file.info.get("exif") or b"")
-        return block
 
-    return replace(picture, metadata=_metadata(exif, file.info))
+def _exif(data: bytes) -> Image.Exif:
+    block = Image.Exif()
+    block.load(data)
+    return block
 
 
 def _metadata(exif: Callable[[], Image.Exif], info: Mapping[Any, Any]) -> Metadata:

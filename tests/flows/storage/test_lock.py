@@ -20,10 +20,10 @@ import pytest
 from object_store import ObjectStore
 from processes import eventually
 
-from flows.errors import AlreadyRunning, Denied
+from flows.errors import AlreadyRunning, Denied, StorageTransient
 from flows.model.shard import WHOLE, Shard
 from flows.storage import lock, lock_holder
-from flows.storage.base import Patience, Storage
+from flows.storage.base import Listed, Patience, Storage
 from flows.storage.lock import LOCK_NAME, current_holders, hold_output, lock_name
 from flows.storage.lock_holder import STALE_AFTER_S, Holder, read_holder
 from flows.storage.opening import open_storage
@@ -333,6 +333,26 @@ def test_another_division_of_the_same_pairs_is_refused_and_leaves_nothing(
     assert names(storage) == [lock_name(held)]
 
 
+def test_a_lock_is_given_back_where_rivals_cannot_be_looked_for(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Iterator[Listed]:
+        raise StorageTransient("no listing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "list", refused)
+        with pytest.raises(StorageTransient), hold_output(storage, Shard(0, 4)):
+            pass
+    assert names(storage) == []
+
+
+@pytest.mark.parametrize("name", ["-7-of-2", "-1-of-0", "-a-of-b", "-1-of-3.bak"])
+def test_what_only_looks_like_a_shards_lock_is_nobodys(storage: Storage, name: str) -> None:
+    storage.write(LOCK_NAME + name, b"{}")
+    with hold_output(storage):
+        assert [holder.shard for holder in current_holders(storage)] == ["0/1"]
+
+
 def test_a_dead_run_of_another_division_is_no_rival(storage: Storage) -> None:
     leave_a_shards_lock(storage, Shard(1, 3), refreshed=time.time() - STALE_AFTER_S - 60)
     with hold_output(storage, Shard(0, 4)):
@@ -346,6 +366,13 @@ def test_a_later_attempt_at_the_same_job_takes_over_at_once_from_another_machine
     leave_a_lock(storage, job="batch:7")
     with hold_output(storage, job="batch:7"):
         assert the_lock(storage)["pid"] == os.getpid()
+
+
+def test_two_runs_of_one_job_on_one_machine_are_two_runs(storage: Storage) -> None:
+    with another_process_holding(storage):
+        leave_a_lock(storage, **(the_lock(storage) | {"job": "batch:7"}))
+        with pytest.raises(AlreadyRunning), hold_output(storage, job="batch:7"):
+            pass
 
 
 @pytest.mark.parametrize(("theirs", "mine"), [("batch:7", "batch:8"), ("", ""), ("batch:7", "")])
