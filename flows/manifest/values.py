@@ -42,7 +42,7 @@ NOT_AT_TOP: Mapping[str, str] = {
     **{key: f"this is a setting; put it under `settings:` as `{key}`" for key in SETTINGS},
     **{
         key: f"this is said when a run is started: `stylize run --{key.replace('_', '-')}`"
-        for key in ("workers", "max_time", "max_cost", "cost_per_hour")
+        for key in ("workers", "max_time", "max_cost", "cost_per_hour", "skip_failed", "shard", "wait")
     },
     "regions": "regions stand in an entry of `pairs`, for its content",
     "blend": "a blend stands in an entry of `styles`, or in the `style` of a pair",

@@ -39,7 +39,8 @@ BEYOND_A_SCHEMA = {
     "init", "key_is_a_list", "layer", "merge_key", "missing_style", "name_absolute",
     "name_for_a_pattern", "name_hidden", "name_is_a_uri", "name_leaves_output", "name_reserved",
     "name_too_long", "nesting", "not_utf8", "nul", "octal", "pattern_in_pair", "s3_without_bucket",
-    "scheme", "styles_alone", "sweep_and_setting", "syntax", "tab", "tag", "template_brace",
+    "scheme", "size_and_megapixels",
+    "styles_alone", "sweep_and_setting", "syntax", "tab", "tag", "template_brace",
     "template_field", "template_format", "template_not_unique", "two_documents",
 }  # fmt: skip
 
