@@ -31,6 +31,8 @@ for kill in range(200):
     if writer == 0:
         while True:
             storage.write("folder/picture.png", bytes([kill]) * size)
+    while kill % 8 == 0 and kill not in seen:  # a slow disk finishes none in the looks below
+        seen.update(path.read_bytes()[0] for path in Path(storage.root).rglob("picture.png"))
     chance = random.Random(kill)
     looks, busy = chance.randrange(40), False
     while not busy or looks:  # it writes; then it may go on for a few looks at the folder
@@ -228,7 +230,7 @@ def test_killed_writers_leave_whole_pictures_and_nothing_after_a_sweep(tmp_path:
     ran = run_python(KILL_WRITERS, tmp_path / "out")
     assert ran.returncode == 0, ran.stderr
     finished, swept = map(int, ran.stdout.split())
-    assert finished > 0
+    assert finished >= 25
     assert swept > 0
 
 
