@@ -36,6 +36,7 @@ def stylize_batch(
     skip_failed: bool = False,
     shard: str | None = None,
     wait: str | None = None,
+    metrics: str | None = None,
 ) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
@@ -52,6 +53,7 @@ def stylize_batch(
         skip_failed: do not try again what failed before for a reason of its own; it counts as failed.
         shard: a part of the manifest, such as `0/4`; None for all of it.
         wait: how long to wait for another run over the same pairs, such as `10m`.
+        metrics: a file `*.prom` on the worker that is to have the run's counters for Prometheus.
     """
     log = FlowRunLog()
     try:
@@ -64,6 +66,7 @@ def stylize_batch(
             cost_per_hour=cost_per_hour,
             skip_failed=skip_failed,
             wait=wait,
+            metrics=metrics,
         )
         report = run_shard(with_batch(load_manifest(manifest), batch), **options, listener=log)
     except (BatchError, StylizeError) as error:

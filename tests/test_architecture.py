@@ -28,6 +28,7 @@ OWNERS = {
     "yaml": ("flows.manifest.*",),
     "boto3": ("flows.storage.*",),
     "botocore": ("flows.storage.*",),
+    "prometheus_client": ("flows.running.exposition",),
     "prefect": ("flows.stylize_batch", "flows.engines.prefect.*"),
     "typer": ("flows.cli.*",),
     "rich": ("flows.cli.*",),

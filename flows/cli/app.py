@@ -12,6 +12,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli.arguments import (
+    Device,
+    Json,
+    ManifestPath,
+    MaxTimeText,
+    MetricsText,
+    ShardText,
+    Verbose,
+    WaitText,
+)
 from flows.cli.display import choose_display
 from flows.cli.exits import answer_lost, errors_become_exit_codes
 from flows.cli.tables import plan_facts, print_plan
@@ -32,48 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ManifestPath = Annotated[
-    str, typer.Argument(help="The manifest, a YAML file: a path, s3:// URI or - (stdin).", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Device = Annotated[
-    str | None, typer.Option(help="auto, cpu, cuda, cuda:<n> or mps; the manifest's `device` if left out.")
-]
-ShardText = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        metavar="i/n",
-        help="A part of the pairs: the i-th of n, from 0; `auto` asks the job array that this is a task of.",
-    ),
-]
-MaxTimeText = Annotated[
-    str | None,
-    typer.Option(
-        "--max-time", metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
-    ),
-]
-WaitText = Annotated[
-    str | None,
-    typer.Option(
-        "--wait", metavar="TIME", help="Wait so long for another run over the same pairs, such as 10m."
-    ),
-]
-
-
-def _be_verbose(verbose: bool) -> bool:
-    if verbose:
-        log_to_stderr(logging.INFO)
-    return verbose
-
 
 def _say_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"stylize {version('stylize')}\n")
         raise typer.Exit
-
-
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose)]
 
 
 @app.callback()
@@ -134,6 +107,7 @@ def run(
     ] = False,
     shard: ShardText = None,
     wait: WaitText = None,
+    metrics: MetricsText = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -150,6 +124,7 @@ def run(
             cost_per_hour=cost_per_hour,
             skip_failed=skip_failed,
             wait=wait,
+            metrics=metrics,
         )
         report = run_here(with_batch(load_manifest(manifest), batch), options)
         if as_json:
@@ -172,6 +147,38 @@ def status(manifest: ManifestPath, as_json: Json = False) -> None:
             _print_json(found.facts())
         else:
             print_status(found, Console())
+
+
+@app.command()
+def shards(
+    manifest: ManifestPath,
+    *,
+    slots: Annotated[int, typer.Option(help="How many shards will be at work at the same time.")],
+    devices_per_slot: Annotated[int, typer.Option(help="Devices that each of them has.")] = 1,
+    seconds_per_pair: Annotated[
+        float | None, typer.Option(help="Of one device; as in the last run if left out.")
+    ] = None,
+    cost_per_hour: Annotated[
+        float | None, typer.Option(help="What a slot costs per hour, in the currency of the cost.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say into how many shards to divide a manifest for several machines, and how long they will take."""
+    from flows.cli.shards import choose, print_choice
+
+    with errors_become_exit_codes():
+        choice = choose(
+            load_manifest(manifest),
+            manifest,
+            slots=slots,
+            devices=devices_per_slot,
+            seconds_per_pair=seconds_per_pair,
+            cost_per_hour=cost_per_hour,
+        )
+        if as_json:
+            _print_json(choice.facts())
+        else:
+            print_choice(choice, Console())
 
 
 # Why so many: each is an argument or an option of the command line.

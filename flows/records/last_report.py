@@ -12,7 +12,7 @@ from flows.model.shard import WHOLE
 from flows.records.report import FAILURES_LISTED, REPORT, report_shard
 from flows.storage.base import Storage
 
-_SUMS = ("planned", "done_before", "done", "failed", "left", "storage_retries")
+_SUMS = ("planned", "done_before", "done", "failed", "left", "storage_retries", "device_seconds")
 _ENDS = ("finished", "stopped", "interrupted")
 
 

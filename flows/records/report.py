@@ -91,7 +91,10 @@ class Report:
         end: why it ended; `reason` says it in a sentence where it did not simply finish.
         failures: the first of the failed pairs.
         failures_by_kind: how many failed for each reason.
+        devices: of each worker.
         storage_retries: how often storage had to be asked again, by the run and its workers.
+        seconds: from the run's beginning to its end.
+        device_seconds: these, times the workers; that of all shards add up.
     """
 
     manifest: str
@@ -110,6 +113,7 @@ class Report:
     warnings: tuple[str, ...]
     storage_retries: int
     seconds: float
+    device_seconds: float
     started_at: str
     finished_at: str
 
@@ -181,6 +185,7 @@ def summed_up(facts: RunFacts, tally: Tally) -> Report:
             "failures": tuple(tally.failures),
             "failures_by_kind": dict(Counter(tally.kinds.values()).most_common()),
             "seconds": round(facts.seconds, 3),
+            "device_seconds": round(facts.seconds * len(facts.devices), 3),
             "started_at": facts.started_at.isoformat(timespec="seconds"),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TypedDict
 
 from flows.errors import BadArguments
@@ -10,6 +11,7 @@ from flows.manifest.model import Manifest, batch_of
 from flows.model import durations
 from flows.model.shard import Shard
 from flows.running.budget import Budget, budget_of
+from flows.running.metrics import metrics_file
 from flows.running.platforms import shard_of
 
 
@@ -22,6 +24,7 @@ class RunOptions(TypedDict):
     budget: Budget
     skip_failed: bool
     wait_s: float
+    metrics: Path | None
 
 
 # Why so many: the command's options and a deployment's parameters, which are the same.
@@ -35,19 +38,22 @@ def run_options(
     cost_per_hour: float | None,
     skip_failed: bool,
     wait: str | None,
+    metrics: str | None,
 ) -> RunOptions:
     """The options of a run as people write them.
 
     Raises:
         BadArguments: one of them is not accepted; the text names it and says what is.
     """
+    part = shard_of(shard)
     return RunOptions(
-        shard=shard_of(shard),
+        shard=part,
         device=device,
         workers=workers,
         budget=budget_of(max_time=max_time, max_cost=max_cost, cost_per_hour=cost_per_hour),
         skip_failed=skip_failed,
         wait_s=_wait_of(wait),
+        metrics=metrics_file(metrics, part),
     )
 
 

@@ -6,11 +6,14 @@ decides nothing: a pair is done when its record says so.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from flows.engines.base import Engine, WorkerSpec
 from flows.engines.local import LocalEngine
@@ -24,6 +27,7 @@ from flows.records.ownership import may_replace_report
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.listeners import Listeners
+from flows.running.metrics import published
 from flows.running.platforms import job_of_this_process
 from flows.running.recorded import as_recorded
 from flows.running.sheets import make_sheets
@@ -48,6 +52,7 @@ def run_shard(
     budget: Budget = UNLIMITED,
     skip_failed: bool = False,
     wait_s: float = 0.0,
+    metrics: Path | None = None,
     listener: Listener,
     engine: Engine | None = None,
 ) -> Report:
@@ -63,6 +68,7 @@ def run_shard(
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
         wait_s: how long to wait for another run over the same pairs to end.
+        metrics: a file that is to have the counters for Prometheus, from the plan on; None for none.
         listener: told of every step; one that raises is told no more, and the run goes on.
         engine: None for worker processes on this machine.
 
@@ -81,13 +87,16 @@ def run_shard(
             listener.note(f"warning: {warning}")
         engine = engine or LocalEngine(on_progress=listener.pair_progress, note=listener.note)
         run = signals.run = Run(plan, engine, listener)
+        so_far = partial(run.report, manifest, shard, began)
         try:
-            with watched(budget, spent_s=began.seconds, wind_down=run.wind_down, stop=run.stop_if_busy):
+            with (
+                published(metrics, so_far, listener.note),
+                watched(budget, spent_s=began.seconds, wind_down=run.wind_down, stop=run.stop_if_busy),
+            ):
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
-                report = run.report(manifest, shard, began)
-                name = report_name(shard)
+                report, name = so_far(), report_name(shard)
                 return _reported(report, name, storage, listener, replace_foreign=plan.replace_foreign)
         finally:
             engine.close()
@@ -108,6 +117,7 @@ class Run:
     def __init__(self, plan: Plan, engine: Engine, listener: Listener) -> None:
         self._plan, self._engine, self._listener = plan, engine, listener
         self.tally = Tally()
+        self._counting = threading.Lock()
         self._end: End = "finished"
         self._reason = self._enough = ""
         self._devices: tuple[str, ...] = ()
@@ -161,7 +171,7 @@ class Run:
             self.stop("stopped", reason)
 
     def report(self, manifest: Manifest, shard: Shard, began: Beginning) -> Report:
-        """What became of the pairs."""
+        """What has become of the pairs so far; any thread may ask."""
         facts = RunFacts(
             manifest=manifest.source,
             output=self._plan.output,
@@ -176,7 +186,8 @@ class Run:
             seconds=began.seconds,
             started_at=began.at,
         )
-        return summed_up(facts, self.tally)
+        with self._counting:
+            return summed_up(facts, self.tally)
 
     def _settle(self, outcome: Outcome) -> None:
         """Keep how a pair ended, and tell it; what is fatal ends the run and is no pair's own."""
@@ -200,7 +211,8 @@ class Run:
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.status != "stopped":
-            self.tally.add(outcome)
+            with self._counting:
+                self.tally.add(outcome)
         self._listener.pair_ended(outcome)
 
 

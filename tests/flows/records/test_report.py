@@ -105,3 +105,8 @@ def test_hostile_names_stay_json() -> None:
 )
 def test_a_report_is_told_from_somebody_elses_file_of_that_name(data: bytes, ours: bool) -> None:
     assert Report.is_report(data) == ours
+
+
+def test_every_worker_counts_the_seconds_of_the_run() -> None:
+    report = report_of([DONE], devices=("cuda:0", "cuda:1", "cuda:1"))
+    assert (report.seconds, report.device_seconds) == (1.235, 3.704)
