@@ -1,26 +1,33 @@
-"""The Prefect flow: what deployments, schedules and pools start. A view of the records, never the truth."""
+"""The Prefect flows that deployments, schedules and pools start. A view of the records, never the truth."""
 
 from __future__ import annotations
 
-import time
+import signal
+from functools import partial
 from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.engines.prefect.view_process import FLOW_NAME
 from flows.errors import BatchError
+from flows.fleet.artifacts import Progress, artifact_key, publish
+from flows.fleet.flow_run_log import FlowRunLog, counted
+from flows.fleet.locks import Locks
+from flows.fleet.naming import introduce, run_name
+from flows.fleet.run import Fleet, run_fleet
+from flows.fleet.submissions import Submissions, slots_of
 from flows.manifest.load import load_manifest
-from flows.model.events import PairProgress
-from flows.model.pair import Outcome
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
 from flows.running.options import run_options, with_batch
 from flows.running.run import run_shard
+from flows.storage.opening import open_storage
 from stylize_core.errors import StylizeError
 
-COUNT_EVERY_S = 30.0
+SHARD_DEPLOYMENT = f"{FLOW_NAME}/shard"
 
 
 # Why so many: a deployment's parameters are the command's options, one for one.
@@ -35,8 +42,9 @@ def stylize_batch(
     cost_per_hour: float | None = None,
     skip_failed: bool = False,
     shard: str | None = None,
-    wait: str | None = None,
+    wait: str | None = "1h",
     metrics: str | None = None,
+    job: str | None = None,
 ) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
@@ -52,10 +60,11 @@ def stylize_batch(
         max_cost: no further pair begins after this cost, at `cost_per_hour` of the whole machine.
         skip_failed: do not try again what failed before for a reason of its own; it counts as failed.
         shard: a part of the manifest, such as `0/4`; None for all of it.
-        wait: how long to wait for another run over the same pairs, such as `10m`.
+        wait: how long to wait for another run over the same pairs, such as `10m`; None for not at all.
         metrics: a file `*.prom` on the worker that is to have the run's counters for Prometheus.
+        job: what is equal for all attempts at this very run, which take over from one another at once; None
+            for the flow run, whose retries are such attempts.
     """
-    log = FlowRunLog()
     try:
         options = run_options(
             shard=shard,
@@ -68,43 +77,76 @@ def stylize_batch(
             wait=wait,
             metrics=metrics,
         )
-        report = run_shard(with_batch(load_manifest(manifest), batch), **options, listener=log)
+        loaded = with_batch(load_manifest(manifest), batch)
+        key = artifact_key(manifest)
+        introduce(loaded.source, loaded.output, options["shard"])
+        with counted(FlowRunLog(get_run_logger(), Progress(key))) as log:
+            report = run_shard(loaded, **options, job=job or str(flow_run.id or ""), listener=log)
     except (BatchError, StylizeError) as error:
         return Failed(name="NothingStarted", message=str(error))
+    publish(report, key=key, cost_per_hour=cost_per_hour)
     return _state(report)
 
 
-class FlowRunLog:
-    """A listener that writes failures, and a count every half minute, into the log of the flow run."""
+# Why so many: those of the shards' flow, and how the night is divided.
+@flow(name="stylize-fleet", persist_result=False, validate_parameters=False)
+def stylize_fleet(
+    manifest: str,
+    deployment: str = SHARD_DEPLOYMENT,
+    shards: int | None = None,
+    slots: int | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    batch: str | None = None,
+    cost_per_hour: float | None = None,
+    skip_failed: bool = False,
+    wait: str | None = "1h",
+) -> State[Any]:
+    """Do everything that a manifest asks for and is not done yet, in shards on the machines of a work pool.
 
-    def __init__(self) -> None:
-        self._log = get_run_logger()
-        self._expected = self._ended = 0
-        self._counted_at = time.monotonic()
+    Ends as `stylize_batch` does, whose parameters of the same names it hands on. It needs no GPU, and a slot
+    of another pool than its shards have.
 
-    def expect(self, pairs: int) -> None:
-        """So many pairs are to do."""
-        self._expected = pairs
-        self._log.info("%d pairs to do", pairs)
-
-    def pair_progress(self, progress: PairProgress) -> None:
-        """A log has no use for every step."""
-
-    def pair_ended(self, outcome: Outcome) -> None:
-        """Count it; a failure gets a line of its own."""
-        self._ended += 1
-        if outcome.status == "failed":
-            self._log.warning("%s: %s: %s", outcome.name, outcome.kind, outcome.message)
-        if time.monotonic() - self._counted_at > COUNT_EVERY_S:
-            self._counted_at = time.monotonic()
-            self._log.info("%d of %d pairs have ended", self._ended, self._expected)
-
-    def note(self, text: str) -> None:
-        """One line."""
-        self._log.info("%s", text)
+    Args:
+        manifest: path or `s3://` URI of the manifest, as the machines of both pools see it.
+        deployment: of `stylize_batch`, as `flow/deployment`.
+        shards: how many; None for what the last run measured, see `stylize shards`.
+        slots: how many shards are at work at the same time; None for what the pool says.
+    """
+    key, handed_on = (
+        artifact_key(manifest),
+        {"device": device, "workers": workers, "batch": batch, "wait": wait},
+    )
+    try:
+        loaded = load_manifest(manifest)
+        introduce(loaded.source, loaded.output)
+        fleet = Fleet(loaded, slots or slots_of(deployment), shards, skip_failed)
+        parameters = {
+            "manifest": manifest,
+            "cost_per_hour": cost_per_hour,
+            "skip_failed": skip_failed,
+        } | handed_on
+        with counted(FlowRunLog(get_run_logger(), Progress(key))) as log:
+            submissions = Submissions(
+                deployment,
+                parameters,
+                fleet=str(flow_run.id),
+                name=partial(run_name, loaded.source, loaded.output),
+                locks=Locks(open_storage(loaded.output)),
+                note=log.note,
+            )
+            with submissions.cancelled_along():
+                report = run_fleet(fleet, submissions.ended, log)
+    except (BatchError, StylizeError) as error:
+        return Failed(name="NothingStarted", message=str(error))
+    publish(report, key=key, cost_per_hour=cost_per_hour)
+    return _state(report)
 
 
 def _state(report: Report) -> State[Any]:
+    """The state that says how a run ended; where SIGTERM ended it, Prefect knows why, and what follows."""
+    if report.end == "stopped" and report.reason == "SIGTERM":
+        signal.raise_signal(signal.SIGTERM)
     if report.exit_code == ALL_DONE:
         return Completed(message=report.sentence())
     return Failed(name="PartialFailure", message=report.sentence())

@@ -29,7 +29,8 @@ OWNERS = {
     "boto3": ("flows.storage.*",),
     "botocore": ("flows.storage.*",),
     "prometheus_client": ("flows.running.exposition",),
-    "prefect": ("flows.stylize_batch", "flows.engines.prefect.*"),
+    "prefect": ("flows.stylize_batch", "flows.fleet.*", "flows.engines.prefect.*"),
+    "httpx": ("flows.fleet.*", "flows.engines.prefect.*"),
     "typer": ("flows.cli.*",),
     "rich": ("flows.cli.*",),
 }
@@ -42,7 +43,7 @@ ROOMS = {
     ],
     "flows": [
         ("errors",), ("text", "streams"), ("logs",), ("model",), ("storage",), ("manifest",), ("records",),
-        ("planning",), ("worker",), ("engines",), ("running",), ("cli", "stylize_batch"),
+        ("planning",), ("worker",), ("engines",), ("running",), ("fleet",), ("cli", "stylize_batch"),
     ],
 }  # fmt: skip
 

@@ -28,7 +28,7 @@ Ts = TypeVarTuple("Ts")
 
 START_TIMEOUT_S = 300.0  # a cold disk, a large torch, a busy driver
 SILENCE_S = 120.0  # native code that lets no other thread run, on a machine that swaps
-STOP_S = 30.0
+STOP_S = 7.0  # within ten seconds a run that is told to stop has written its report; Prefect kills after 30
 
 
 # Why so many: the life of one process and the promises about its end belong together.

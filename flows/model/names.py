@@ -8,6 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 from string import Formatter
 
+from flows.model.shard import Shard
+
 MAX_PART_BYTES = 200  # file systems allow 255; the rest is for suffixes and temporary names
 MAX_NAME_BYTES = 800  # an S3 key has 1024, prefix and suffix included
 TEMPLATE_FIELDS = ("content", "style", "sweep", "folder", "stem")
@@ -16,6 +18,7 @@ NO_SWEEP = "plain"
 SHEET = "sheet"
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_REPORT = re.compile(r"report(.*)\.json")
 
 
 def check_name(name: str) -> str | None:
@@ -44,9 +47,12 @@ def check_name(name: str) -> str | None:
 
 
 def _reserved(name: str) -> str | None:
-    # `report.json` is the run's summary; a pair's record is `<name>.json`. Some file systems ignore case.
-    if name.casefold() == "report" or name.casefold().startswith("report.json/"):
-        return "'report' is reserved for the run's report"
+    # `report.json` is the run's summary, `report-1-of-4.json` a shard's; a pair's record is `<name>.json`.
+    # Some file systems ignore case.
+    first, slash, _ = name.casefold().partition("/")
+    match = _REPORT.fullmatch(first if slash else f"{first}.json")
+    if match and Shard.of_suffix(match[1]):
+        return f"'report{match[1]}' is reserved for the run's report"
     return None
 
 

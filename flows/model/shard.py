@@ -69,9 +69,12 @@ class Shard:
         >>> [Shard(index, 2).holds("waves/harbour") for index in (0, 1)]
         [False, True]
         """
-        if self.count == 1:
-            return True
-        return int.from_bytes(hashlib.sha256(name.encode()).digest()) % self.count == self.index
+        return self.count == 1 or self.index_of(name, self.count) == self.index
+
+    @staticmethod
+    def index_of(name: str, count: int) -> int:
+        """Which of `count` shards holds the pair of that name."""
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()) % count
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"

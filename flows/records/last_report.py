@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flows.errors import BatchError
-from flows.model.shard import WHOLE
-from flows.records.report import FAILURES_LISTED, REPORT, report_shard
+from flows.model.shard import WHOLE, Shard
+from flows.records.report import FAILURES_LISTED, REPORT, report_name, report_shard
 from flows.storage.base import Storage
 
 _SUMS = ("planned", "done_before", "done", "failed", "left", "storage_retries", "device_seconds")
@@ -34,6 +34,11 @@ def last_report(storage: Storage) -> dict[str, Any]:
         return {}
     count, newest = max(divisions.items(), key=lambda division: max(map(_finished, division[1])))
     return newest[0] if count == WHOLE.count else _added(newest, count)
+
+
+def report_on(storage: Storage, shard: Shard) -> dict[str, Any]:
+    """What the last run over a shard said of itself; empty if it said nothing."""
+    return _read(storage, report_name(shard))
 
 
 def _read(storage: Storage, name: str) -> dict[str, Any]:

@@ -17,19 +17,19 @@ from pathlib import Path
 
 from flows.engines.base import Engine, WorkerSpec
 from flows.engines.local import LocalEngine
-from flows.errors import BatchError, StorageError, WorkerStopped
+from flows.errors import StorageError, WorkerStopped
 from flows.manifest.model import Manifest
 from flows.model.events import Listener
 from flows.model.pair import Job, Outcome
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
-from flows.records.ownership import may_replace_report
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.listeners import Listeners
 from flows.running.metrics import published
 from flows.running.platforms import job_of_this_process
 from flows.running.recorded import as_recorded
+from flows.running.reporting import write_report
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.access import use_access
@@ -52,6 +52,7 @@ def run_shard(
     budget: Budget = UNLIMITED,
     skip_failed: bool = False,
     wait_s: float = 0.0,
+    job: str = "",
     metrics: Path | None = None,
     listener: Listener,
     engine: Engine | None = None,
@@ -68,6 +69,8 @@ def run_shard(
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
         wait_s: how long to wait for another run over the same pairs to end.
+        job: what is equal for all attempts at this very run, so that a later one takes over at once; empty
+            for what the platform of a job array says.
         metrics: a file that is to have the counters for Prometheus, from the plan on; None for none.
         listener: told of every step; one that raises is told no more, and the run goes on.
         engine: None for worker processes on this machine.
@@ -80,7 +83,7 @@ def run_shard(
     """
     began, listener = Beginning(), Listeners(listener)
     use_access(manifest.s3)
-    with StopSignals() as signals, _held(manifest, shard, wait_s, listener) as storage:
+    with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
         plan = make_plan(manifest, shard=shard)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
@@ -97,7 +100,9 @@ def run_shard(
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
                 report, name = so_far(), report_name(shard)
-                return _reported(report, name, storage, listener, replace_foreign=plan.replace_foreign)
+                return write_report(
+                    report, name, storage, listener.note, replace_foreign=plan.replace_foreign
+                )
         finally:
             engine.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
@@ -235,10 +240,10 @@ class Beginning:
 
 
 @contextmanager
-def _held(manifest: Manifest, shard: Shard, wait_s: float, listener: Listener) -> Iterator[Storage]:
+def _held(manifest: Manifest, shard: Shard, wait_s: float, job: str, listener: Listener) -> Iterator[Storage]:
     """Hold the shard of the output, rid of what killed runs left in it."""
     storage = open_storage(manifest.output)
-    with hold_output(storage, shard, job=job_of_this_process(), wait_s=wait_s):
+    with hold_output(storage, shard, job=job or job_of_this_process(), wait_s=wait_s):
         if removed := storage.remove_abandoned():
             listener.note(f"{removed} temporary file(s) of a killed run removed")
         yield storage
@@ -259,24 +264,6 @@ def _networks(plan: Plan) -> Iterator[StyleSettings]:
         dreamt = tuple(settings.dream_layer_weights) if settings.mode == "dream" else ()
         found[settings.encoder, settings.weights, settings.layers, dreamt] = settings
     yield from found.values()
-
-
-def _reported(
-    report: Report, name: str, storage: Storage, listener: Listener, *, replace_foreign: bool
-) -> Report:
-    """The report, written beside the pictures; a report that cannot be written is said.
-
-    A run that had nothing to do leaves the report of the last one that had.
-    """
-    try:
-        if not may_replace_report(storage, name) and not replace_foreign:
-            listener.note(f"{storage.uri(name)} is no report of stylize, so none is written")
-        elif report.planned > report.done_before or storage.stat(name) is None:
-            storage.write(name, report.to_bytes(), content_type="application/json")
-    except BatchError as error:
-        known = error.fatal and report.end != "finished"
-        listener.note(f"the report could not be written{' either' if known else f': {error}'}")
-    return report
 
 
 def _jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:

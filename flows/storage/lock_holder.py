@@ -42,7 +42,7 @@ class Holder(BaseModel):
     started: datetime
     refreshed: float = Field(allow_inf_nan=False)
     token: str
-    shard: str = str(WHOLE)
+    shard: str = Field(default=str(WHOLE), pattern=r"^[0-9]{1,6}/[0-9]{1,6}$")
     job: str = ""
 
     def to_bytes(self) -> bytes:

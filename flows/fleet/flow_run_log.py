@@ -1,0 +1,85 @@
+"""What a flow run tells of a run while it goes on: lines in its log, and how far it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+
+from flows.fleet.artifacts import Progress
+from flows.model.events import PairProgress
+from flows.model.pair import Outcome
+from flows.text import safe_text
+
+COUNT_EVERY_S = 30.0
+FAILURES_TOLD = 200
+PrefectLog = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+# Why so many: a listener, and the thread that shows what it heard.
+class FlowRunLog:
+    """A listener that writes failures, and a count every half minute, into the log of the flow run.
+
+    The count and the progress are shown by a thread of their own (`counted`), so no pair waits for a server.
+
+    Args:
+        log: that of the flow run.
+        progress: shown along with each count.
+    """
+
+    def __init__(self, log: PrefectLog, progress: Progress) -> None:
+        self._log, self._progress = log, progress
+        self._expected = self._ended = self._failed = 0
+
+    def expect(self, pairs: int) -> None:
+        """So many pairs are to do."""
+        self._expected = pairs
+        self._log.info("%d pairs to do", pairs)
+
+    def pair_progress(self, progress: PairProgress) -> None:
+        """A log has no use for every step."""
+
+    def pair_ended(self, outcome: Outcome) -> None:
+        """Count it; each of the first failures gets a line of its own."""
+        self._ended += outcome.status != "stopped"
+        if outcome.status == "failed":
+            self._failed += 1
+            if self._failed <= FAILURES_TOLD:
+                self._log.warning("%s", safe_text(f"{outcome.name}: {outcome.kind}: {outcome.message}"))
+            if self._failed == FAILURES_TOLD:
+                self._log.warning("further failures are told by the records alone")
+
+    def note(self, text: str) -> None:
+        """One line."""
+        self._log.info("%s", safe_text(text))
+
+    def show(self, ended: int, expected: int) -> None:
+        """So many pairs have ended, elsewhere."""
+        self._ended, self._expected = ended, expected
+
+    def count(self) -> None:
+        """Tell how many pairs have ended."""
+        if self._expected:
+            failed = f", {self._failed} failed" if self._failed else ""
+            self._log.info("%d of %d pairs have ended%s", self._ended, self._expected, failed)
+            self._progress.show(self._ended, self._expected)
+
+
+@contextmanager
+def counted(log: FlowRunLog) -> Iterator[FlowRunLog]:
+    """Have the log count every half minute while the block runs, in a thread with the block's context."""
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.wait(COUNT_EVERY_S):
+            log.count()
+
+    thread = threading.Thread(target=copy_context().run, args=(count,), name="flow-run-log", daemon=True)
+    thread.start()
+    try:
+        yield log
+    finally:
+        over.set()
+    log.count()

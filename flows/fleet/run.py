@@ -1,0 +1,184 @@
+"""A night over many machines: plan, divide, submit the shards, and say from the records what became of it.
+
+The parent makes no picture. What it counts, it reads from storage: flow runs tell only when to look.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from flows.engines.local import LocalEngine
+from flows.fleet.division import Division, divided
+from flows.fleet.locks import count_at_work
+from flows.fleet.submissions import Ended
+from flows.manifest.model import Manifest
+from flows.model.pair import Outcome
+from flows.model.shard import WHOLE, Shard
+from flows.planning.plan import Plan, make_plan, without_failed
+from flows.records.last_report import last_report, report_on
+from flows.records.report import REPORT_NAME, Report, RunFacts, Tally, summed_up
+from flows.running.reporting import write_report
+from flows.running.sheets import make_sheets
+from flows.running.sizing import choose_shards, pilot_shard, seconds_per_pair_of
+from flows.storage.base import Storage
+from flows.storage.opening import open_storage
+
+REASONS_TOLD = 10
+MADE = ("Completed", "PartialFailure")
+SUMS = ("device_seconds", "storage_retries", "double_work")
+
+Submit = Callable[[Iterable[Shard]], Iterable[Ended]]
+"""Has shards made elsewhere, and tells how each ended, as they end."""
+
+
+class Shown(Protocol):
+    """Who is told how a fleet goes."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line in the log."""
+
+    def show(self, ended: int, expected: int) -> None:
+        """So many of the pairs to do are in shards that have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What a fleet is told when it starts.
+
+    Attributes:
+        manifest: of the night.
+        slots: how many shards are at work at the same time.
+        shards: how many there are; None for what was measured to be best.
+        skip_failed: as for `run_shard`.
+    """
+
+    manifest: Manifest
+    slots: int
+    shards: int | None = None
+    skip_failed: bool = False
+
+    def plan(self) -> Plan:
+        """What the manifest asks for, and what of it is to do now."""
+        plan = make_plan(self.manifest)
+        return without_failed(plan) if self.skip_failed else plan
+
+
+def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
+    """Have everything made that the manifest asks for and is not done; the report is written and returned.
+
+    Raises:
+        ManifestError: the manifest cannot be expanded.
+        StorageError: the output cannot be reached.
+        BadArguments: there cannot be so many shards or slots.
+    """
+    began, at = time.monotonic(), datetime.now(UTC)
+    storage = open_storage(fleet.manifest.output)
+    before = fleet.plan()
+    for warning in before.warnings:
+        shown.note(f"warning: {warning}")
+    made = Made()
+    if before.todo:
+        _make(fleet, before, storage, submit, shown, made)
+    after = fleet.plan() if before.todo else before
+    _draw_sheets(after, storage, shown)
+    facts = RunFacts(
+        manifest=fleet.manifest.source,
+        output=after.output,
+        shard=str(WHOLE),
+        planned=after.counts["planned"],
+        done_before=before.counts["done"],
+        end="stopped" if made.unmade else "finished",
+        reason="; ".join(made.unmade[:REASONS_TOLD]),
+        devices=tuple(dict.fromkeys(made.devices)),
+        warnings=before.warnings,
+        storage_retries=made.sums["storage_retries"],
+        seconds=time.monotonic() - began,
+        started_at=at,
+    )
+    report = summed_up(facts, _tally(before, after, made))
+    report = replace(report, device_seconds=round(made.sums["device_seconds"], 3))
+    return write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
+
+
+@dataclass(slots=True)
+class Made:
+    """What the reports of tonight's shards add up to, as far as no record of a pair tells it.
+
+    Attributes:
+        sums: by the names of a report's fields.
+        unmade: for each shard that was not made, why.
+    """
+
+    sums: Counter[str] = field(default_factory=Counter)
+    devices: list[str] = field(default_factory=list)
+    unmade: list[str] = field(default_factory=list)
+
+    def add(self, ended: Ended, storage: Storage) -> None:
+        """Take note of how a shard ended; one that was lost has left no report, or an older one."""
+        if ended.lost:
+            self.unmade.append(f"shard {ended.shard} was lost {ended.attempts} times ({ended.message})")
+            return
+        if ended.state not in MADE:
+            self.unmade.append(f"shard {ended.shard} is {ended.state} ({ended.message})")
+            return
+        report = report_on(storage, ended.shard)
+        self.sums.update({key: value for key in SUMS if isinstance(value := report.get(key), int | float)})
+        self.devices += map(str, report.get("devices", ()))
+
+
+def _make(fleet: Fleet, before: Plan, storage: Storage, submit: Submit, shown: Shown, made: Made) -> None:
+    """Have what is to do made."""
+    division = _division(fleet, before, storage, submit, shown)
+    shown.note(f"{len(before.todo)} pairs to do in {len(division.todo)} of {division.count} shards")
+    pairs = 0
+    for ended in submit(division.shards):
+        made.add(ended, storage)
+        if ended.state != "Completed":
+            shown.note(f"shard {ended.shard}: {ended.state}: {ended.message}")
+        pairs += division.todo[ended.shard.index]
+        shown.show(pairs, len(before.todo))
+
+
+def _division(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown) -> Division:
+    """The division that the user chose, else the one at work, else the best for what was measured."""
+    count = fleet.shards or count_at_work(storage)
+    if count is None:
+        count = _measured(fleet, plan, storage, submit, shown)
+    return divided(plan, count)
+
+
+def _measured(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown) -> int:
+    seconds, pairs = seconds_per_pair_of(last_report(storage)), len(plan.todo)
+    sizing = choose_shards(pairs, slots=fleet.slots, seconds_per_pair=seconds)
+    if seconds is None and sizing.shards < pairs:  # else nothing is to choose
+        pilot = pilot_shard(pairs)
+        shown.note(f"nothing was measured yet: shard {pilot} goes first, as a pilot")
+        for _ in submit([pilot]):
+            seconds = seconds_per_pair_of(last_report(storage))
+        sizing = choose_shards(pairs, slots=fleet.slots, seconds_per_pair=seconds)
+    return sizing.shards
+
+
+def _tally(before: Plan, after: Plan, made: Made) -> Tally:
+    """How the pairs ended that were to do, as their records say; older failures do not count."""
+    attempts = {one.pair.name: one.attempts for one in before.todo}
+    tally = Tally(made=max(0, after.counts["done"] - before.counts["done"]))
+    for one in after.todo:
+        if one.failure and one.attempts > attempts.get(one.pair.name, 0):
+            tally.add(Outcome(one.pair.name, "failed", one.failure.kind, one.failure.message))
+    for refused in after.refused:
+        tally.add(Outcome(refused.name, "failed", refused.kind, refused.message))
+    return tally
+
+
+def _draw_sheets(plan: Plan, storage: Storage, shown: Shown) -> None:
+    """Contact sheets may show pairs of several shards, so they are drawn here, once all have ended."""
+    if plan.sheets:
+        with closing(LocalEngine(on_progress=lambda _: None, note=shown.note)) as engine:
+            make_sheets(plan, Tally(), engine, storage, shown.note)
