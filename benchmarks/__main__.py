@@ -10,6 +10,7 @@ from rich.console import Console
 
 from benchmarks.choices import colours_table, solvers_table
 from benchmarks.evaluation import evaluation_table
+from benchmarks.fleet_load import add_options, fleet_tables
 from benchmarks.objective import objective_table
 from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
@@ -31,6 +32,7 @@ NAMES = (
     "records",
     "scaling",
     "waiting",
+    "fleet-load",
 )
 
 
@@ -47,6 +49,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
     parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
+    add_options(parser)
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
@@ -83,6 +86,8 @@ def main() -> None:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
+    if "fleet-load" in wanted:
+        console.print(*fleet_tables(options), sep="\n")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def records_table(*, pairs: int, rounds: int, against: Path | None = None) -> Ta
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        fresh, finished = _manifests(folder, pairs)
+        fresh, finished = write_manifests(folder, pairs)
         _finish(finished)
         asked = {
             "plan, nothing done": ("plan", str(fresh)),
@@ -58,7 +58,7 @@ def _ratios(ours: Sequence[Cost], older: Sequence[Cost]) -> tuple[str, str]:
     return f"{median_s(ours) / median_s(older):.2f}", f"{peaks[0] / peaks[1]:.2f}"
 
 
-def _manifests(folder: Path, pairs: int) -> tuple[Path, Path]:
+def write_manifests(folder: Path, pairs: int) -> tuple[Path, Path]:
     """Two manifests over the same inputs, one for an output that stays empty."""
     for kind, count in (("c", CONTENTS), ("s", -(-pairs // CONTENTS))):
         (folder / kind).mkdir()

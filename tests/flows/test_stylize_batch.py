@@ -34,7 +34,7 @@ def test_a_deployment_sees_complete_runs_partial_failures_and_runs_that_cannot_s
     runs: list[dict[str, Any]] = [
         {"manifest": manifests[good], "device": "cpu"},
         {"manifest": manifests[bad], "device": "cpu", "batch": "2", "workers": 1},
-        {"manifest": manifests[good]},
+        {"manifest": manifests[good], "metrics": str(tmp_path / "good.prom")},
         {"manifest": manifests[elsewhere]},
         {"manifest": manifests[good], "batch": "many"},
     ]
@@ -46,6 +46,7 @@ def test_a_deployment_sees_complete_runs_partial_failures_and_runs_that_cannot_s
     assert states[1][:2] == ["FAILED", "PartialFailure"]
     assert "2 failed (bad_image 2)" in states[1][2]
     assert states[2] == ["COMPLETED", "Completed", "4 of 4 done (0 now, 4 before)"]
+    assert "stylize_pairs_done_before{" in (tmp_path / "good.prom").read_text()
     assert states[3][:2] == ["FAILED", "NothingStarted"], "the manifest's device was not asked for"
     assert "no device 'cuda'" in states[3][2]
     assert states[4][:2] == ["FAILED", "NothingStarted"]

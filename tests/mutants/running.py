@@ -8,6 +8,8 @@ RECORDED = "tests/flows/running/test_recorded.py"
 FAILED = "tests/flows/records/test_failed.py"
 SUPERVISOR = "tests/flows/engines/test_supervisor.py"
 UNHEARD = "tests/faults/test_unheard.py"
+SIZING = "tests/flows/running/test_sizing.py"
+METRICS = "tests/flows/running/test_metrics.py"
 
 MUTANTS = (
     Mutant(
@@ -58,6 +60,41 @@ MUTANTS = (
         "    if sys.stderr is sys.__stderr__:",
         "    if sys.stderr is None:",
         (f"{UNHEARD}::test_a_reader_that_does_not_read_holds_up_no_picture_and_ctrl_c_still_works",),
+    ),
+    Mutant(
+        "running-fewer-shards-than-keep-every-slot-busy",
+        "flows/running/sizing.py",
+        "max(round(minutes / AIM_MIN), SHARDS_PER_SLOT * slots)",
+        "round(minutes / AIM_MIN)",
+        (f"{SIZING}::test_a_division_keeps_all_its_bounds",),
+    ),
+    Mutant(
+        "running-a-slots-further-devices-not-counted",
+        "flows/running/sizing.py",
+        "pairs * seconds_per_pair / devices / 60",
+        "pairs * seconds_per_pair / 60",
+        (f"{SIZING}::test_a_slot_of_four_devices_is_done_in_a_quarter_of_the_time",),
+    ),
+    Mutant(
+        "running-device-seconds-of-one-worker-alone",
+        "flows/records/report.py",
+        "facts.seconds * len(facts.devices)",
+        "facts.seconds",
+        ("tests/flows/records/test_report.py::test_every_worker_counts_the_seconds_of_the_run",),
+    ),
+    Mutant(
+        "running-metrics-of-a-broken-off-run-say-that-it-ended-well",
+        "flows/running/metrics.py",
+        '"broken_off" if self._broken_off else self._report().end',
+        "self._report().end",
+        (f"{METRICS}::test_a_run_that_an_error_breaks_off_has_not_ended_well",),
+    ),
+    Mutant(
+        "running-metrics-that-cannot-be-written-noted-every-time",
+        "flows/running/metrics.py",
+        "            self._complained = True\n",
+        "",
+        (f"{METRICS}::test_a_file_that_cannot_be_written_is_noted_once_and_the_run_goes_on",),
     ),
     Mutant(
         "running-a-failed-record-without-its-inputs",
