@@ -1,27 +1,25 @@
-"""The pictures that a manifest's entries stand for, and which version of each is there now."""
+"""The pictures that a manifest's entries stand for."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from flows.errors import Problem, StorageError, StorageTransient
 from flows.manifest.model import Entry, Manifest, PictureList
 from flows.manifest.paths import folder_of, one_spelling
-from flows.model.pair import Input
 from flows.planning.left_out import LeftOut, counted
 from flows.planning.list_rows import BadList
 from flows.planning.listing import PICTURE_SUFFIXES, Listing, is_excluded, list_entry
-from flows.planning.lists import named_by
+from flows.planning.lists import NamedByList, named_by
+from flows.planning.objects import survey
 from flows.planning.ours import made_by_us
-from flows.planning.threads import LOCAL_THREADS, REMOTE_THREADS, in_threads
 from flows.records.ownership import SIDECAR
 from flows.records.report import Failed
 from flows.storage.globs import literal
-from flows.storage.location import is_remote, is_text
-from flows.storage.opening import digest_of_file, stat_uri
+from flows.storage.location import bucket_of, is_remote, is_text
 from flows.text import safe_text
 
 
@@ -114,34 +112,6 @@ def stem(uri: str) -> str:
     return PurePosixPath(uri).stem
 
 
-def look_up(
-    places: Iterable[tuple[str, str]], *, bounds: Mapping[str, str] | None = None
-) -> tuple[dict[str, Input], list[str]]:
-    """The present version of each picture, and warnings about those that are not there.
-
-    Local pictures are read and hashed, each once. S3 objects are asked for their ETag unless it is given.
-
-    Args:
-        places: URI and token of each picture; the token empty if it is not known.
-        bounds: the folder that a link in place of the picture must not leave, by its URI.
-
-    Raises:
-        StorageError: only where every further picture would fail as well.
-    """
-    tokens: dict[str, str] = {}
-    for uri, token in places:
-        tokens[uri] = tokens.get(uri) or token
-    remote = any(is_remote(uri) for uri in tokens)
-    inputs, warnings = {}, []
-    threads = REMOTE_THREADS if remote else LOCAL_THREADS
-    wanted = (Input(uri, token, within=(bounds or {}).get(uri, "")) for uri, token in tokens.items())
-    for found, warning in in_threads(_present, wanted, threads=threads):
-        inputs[found.uri] = found
-        if warning:
-            warnings.append(safe_text(warning))
-    return inputs, warnings
-
-
 def _of_entry(manifest: Manifest, entry: Entry, where: str, result: Expansion) -> Iterator[Found]:
     if entry.listed:
         yield from _of_list(manifest, entry, entry.listed, where, result)
@@ -170,6 +140,7 @@ def _of_entry(manifest: Manifest, entry: Entry, where: str, result: Expansion) -
 def _of_list(
     manifest: Manifest, entry: Entry, listed: PictureList, where: str, result: Expansion
 ) -> Iterator[Found]:
+    before = len(result.refused)
     try:
         named = named_by(listed)
     except BadList as error:
@@ -185,9 +156,9 @@ def _of_list(
     if named.again:
         again = counted(named.again, "picture")
         result.warnings.append(f"{safe_text(listed.uri)} names {again} again; each is made once")
-    listing = Listing(folder_of(listed.uri), matches=dict.fromkeys((uri for uri, _ in named.pictures), ""))
+    listing = _surveyed(listed, named, result)
     chosen = set(_chosen(manifest, listing, result))
-    if not chosen and not named.refused and not manifest.allow_empty:
+    if not chosen and len(result.refused) == before and not manifest.allow_empty:
         result.problems.append(Problem(f"{where}.list", _empty(listed, listing), entry.line))
     for uri, name in named.pictures:
         if uri in chosen:
@@ -232,6 +203,17 @@ def _is_local_folder(path: str) -> bool:
         return False
 
 
+def _surveyed(listed: PictureList, named: NamedByList, result: Expansion) -> Listing:
+    """What a list names as if it had been found, less what lies in buckets that cannot be used."""
+    uris = dict.fromkeys(uri for uri, _ in named.pictures)
+    objects = survey(uris)
+    for uri in [uri for uri in uris if bucket_of(uri) in objects.unusable]:
+        result.refused.append(Failed(safe_text(uri), "bad_line", objects.unusable[bucket_of(uri)]))
+        del uris[uri]
+    matches = {uri: objects.tokens.get(uri, "") for uri in uris}
+    return Listing(folder_of(listed.uri), matches, all_uris=frozenset(objects.tokens))
+
+
 def _empty(listed: PictureList, listing: Listing) -> str:
     """Why a list has no pictures, and what to do about it."""
     what = (
@@ -254,20 +236,3 @@ def _nothing(image: str, whole_folder: bool, listing: Listing) -> str:
     near = [item.uri for item in listing.left_out if item.why == "passed over"]
     hint += f"; it passes over {counted(near, 'file')}" if near else ""
     return f"no file matches {shown}; case counts, and hidden files do not{hint}; {advice}"
-
-
-def _present(wanted: Input) -> tuple[Input, str]:
-    """The picture as it is now, and a warning if it is not there to read."""
-    if wanted.token:
-        return wanted, ""
-    uri, within = wanted.uri, wanted.within
-    try:
-        stat = stat_uri(uri, within=within)
-        if stat is None:
-            return wanted, f"{uri} does not exist; its pairs will fail"
-        digest = "" if is_remote(uri) else digest_of_file(uri, within=within)
-        return Input(uri, stat.token, digest, within), ""
-    except StorageError as error:
-        if error.fatal:
-            raise
-        return wanted, f"{error}; the pairs of this picture will fail"

@@ -159,7 +159,7 @@ def _object(where: str, line: str, key: str) -> Row:
         return Row(where, found)
     if not isinstance(found, dict):
         return Row(where, wrong=f'it is neither text nor an object, as {{"{key}": "a.jpg"}}; correct it')
-    image, name = found.get(key) or "", "" if key == NAME else found.get(NAME) or ""
+    image, name = (found[k] if found.get(k) is not None else "" for k in (key, NAME))
     if not isinstance(image, str) or not isinstance(name, str):
         return Row(where, wrong=f"`{key}` and `{NAME}` must be text; put the value into quotes")
-    return Row(where, image, name)
+    return Row(where, image, "" if key == NAME else name)

@@ -31,11 +31,12 @@ from flows.model.sheet import Sheet
 from flows.planning.candidates import Candidate
 from flows.planning.conflicts import keep_inputs_apart
 from flows.planning.freshness import Assessment, Status, assess, list_output
-from flows.planning.inputs import Found, expand, look_up
+from flows.planning.inputs import Found, expand
 from flows.planning.left_out import LeftOut, counted, sentences
 from flows.planning.pairing import pair_up
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import REMOTE_THREADS, in_threads
+from flows.planning.versions import look_up
 from flows.records.record import Failure
 from flows.records.report import Failed
 from flows.storage.access import use_access

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from object_store import Fault, ObjectStore
 
-from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
+from flows.errors import BucketUnusable, Denied, NotFound, StorageError, StorageFatal, StorageTransient
 from flows.storage.base import BLOCK_BYTES, PATIENCE, Patience, Storage
 from flows.storage.opening import open_storage, read_uri, split_uri
 from flows.storage.s3_client import s3_client
@@ -346,7 +346,8 @@ def test_a_bucket_that_may_not_be_listed_is_fatal(object_store: ObjectStore, sto
 
 def test_a_missing_bucket_is_fatal_for_every_use(object_store: ObjectStore) -> None:
     errors = use_every_way(open_storage("s3://no-such-bucket-here/out", patience=ONCE), "a")
-    assert {type(error) for error in errors} == {StorageFatal}
+    assert {type(error) for error in errors} == {BucketUnusable}
+    assert all(error.fatal for error in errors)
     assert all("the bucket does not exist" in str(error) for error in errors)
 
 
@@ -377,7 +378,8 @@ def test_an_archived_object_costs_one_pair(object_store: ObjectStore, storage: S
 def test_a_store_that_redirects_everything_ends_the_run(object_store: ObjectStore) -> None:
     object_store.fail("*", "*", "moved")
     errors = use_every_way(open_storage(object_store.root, patience=ONCE), "a")
-    assert {type(error) for error in errors} == {StorageFatal}
+    assert {type(error) for error in errors} == {BucketUnusable}
+    assert all(error.fatal for error in errors)
     assert all("another region or address" in str(error) for error in errors)
 
 
