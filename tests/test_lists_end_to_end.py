@@ -30,7 +30,9 @@ def test_a_night_from_a_table_makes_what_its_good_lines_name_and_fails_for_the_b
     feed.write_text("id,image,name\n1,photos/p0.png,\n2,https://host/p.png,\n3,photos/p1.png,harbour\n")
     path = manifest(home, entries("feed/tonight.csv"))
     done = stylize("run", path, *CPU)
-    assert (done.returncode, done.stdout) == (3, "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)\n"), done.stderr
+    assert (done.returncode, done.stdout) == (3, "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)\n"), (
+        done.stderr
+    )
     assert {made.stem for made in (home / "out").glob("*.png")} == {
         "p0__s0", "p0__s1", "harbour__s0", "harbour__s1",
     }  # fmt: skip
@@ -53,7 +55,9 @@ def test_a_night_from_lines_of_json_in_a_bucket(home: Path, object_store: Object
     object_store.put("feed/tonight.jsonl", "\n".join(lines).encode())
     path = manifest(home, entries(f"{object_store.root}/feed/tonight.jsonl"))
     done = stylize("run", path, *CPU)
-    assert (done.returncode, done.stdout) == (3, "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)\n"), done.stderr
+    assert (done.returncode, done.stdout) == (3, "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)\n"), (
+        done.stderr
+    )
     (failure,) = report(home)["failures"]
     assert failure["name"] == f"{object_store.root}/feed/tonight.jsonl:3"
     assert "cannot name local files" in failure["message"]

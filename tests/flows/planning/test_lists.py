@@ -11,8 +11,9 @@ from small_batch import FAST, draw, manifest
 
 from flows.errors import ManifestError, StorageFatal
 from flows.manifest.load import load_manifest
+from flows.manifest.model import PictureList
 from flows.model.identity import Ingredients
-from flows.planning.list_rows import MAX_LINE_BYTES
+from flows.planning.list_rows import MAX_LINE_BYTES, read_rows
 from flows.planning.objects import WORTH_LISTING
 from flows.planning.plan import Plan, make_plan
 from flows.records.record import Output, Record
@@ -325,6 +326,16 @@ def test_a_list_longer_than_a_block_is_read_whole(home: Path, object_store: Obje
     plan = planned(home, f"{{list: '{object_store.root}/feed/tonight.csv'}}")
     assert len(names(plan)) == len(lines)
     assert object_store.count("GET", "feed/tonight.csv") == 3
+
+
+def test_a_list_is_fetched_no_further_than_its_lines_are_taken(object_store: ObjectStore) -> None:
+    line = b"a.png," + b"x" * 1000 + b"\n"
+    object_store.put("l.csv", b"image,about\n" + line * (3 * BLOCK_BYTES // len(line)))
+    rows = read_rows(PictureList(f"{object_store.root}/l.csv", "csv"))
+    next(rows)
+    assert object_store.count("GET") == 1
+    assert sum(1 for _ in rows) == 3 * BLOCK_BYTES // len(line) - 1
+    assert object_store.count("GET") == 3
 
 
 def test_a_line_with_a_bucket_that_nobody_has_costs_its_own_pair(
