@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.choices import colours_table, solvers_table
 from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet_load import add_options, fleet_tables
+from benchmarks.lists import lists_table
 from benchmarks.objective import objective_table
 from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
@@ -30,6 +31,7 @@ NAMES = (
     "throughput",
     "pipeline",
     "records",
+    "lists",
     "scaling",
     "waiting",
     "fleet-load",
@@ -42,7 +44,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way but the objective's")
-    parser.add_argument("--pairs", type=int, default=100_000, help="pairs for the records")
+    parser.add_argument(
+        "--pairs", type=int, default=100_000, help="pairs for the records, pictures for the lists"
+    )
     parser.add_argument(
         "--steps", type=int, default=200, help="plain PyTorch's evaluations for the objective"
     )
@@ -82,6 +86,8 @@ def main() -> None:
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
+    if "lists" in wanted:
+        console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:

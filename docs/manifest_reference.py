@@ -68,6 +68,14 @@ pairs:                                 # single pairs, instead of the combinatio
   absolute paths and `s3://bucket/key` are fine; `~` is an ordinary letter. In `contents` and `styles`,
   `*`, `?` and `[..]` match within one part of a path and `**` matches folders at any depth; write `[[]`
   for a bracket that is part of a name.
+- **Lists** name pictures, one on each line: `- list: feed/tonight.csv` under `contents` or `styles`. `.csv`
+  and `.tsv` begin with a line that names the columns; a line of `.jsonl` is an object or a string. The
+  column `image`, or the only one, or the one that `column:` names, has the pictures, and a column `name`
+  what `{{content}}` or `{{style}}` stands for; other columns are ignored. Paths start in the list's folder,
+  and `*` is a letter in them. A list in S3 names objects only, in any bucket, never local files. Lists are
+  UTF-8, of any size, and are read at each plan. A line that names no usable picture fails alone
+  (`bad_line`, with its number). What stylize made is not taken, nor what `exclude` says, and names that
+  clash are told apart, as where a pattern finds pictures; a picture on two lines is made once.
 - **Settings** add up: the manifest's, then the style's, then the pair's, each over the one before. A
   pair of `pairs` whose style is also listed under `styles` takes the settings that stand there.
 - **Sweeps** give settings several values: `sweep: {{style_weight: [1, 10], size: [256, 512]}}` makes every
@@ -111,8 +119,9 @@ def reference() -> str:
             *_keys("Top level", TOP_KEYS, REQUIRED["top"]),
             _WHAT_TO_MAKE,
             *_keys("An entry of `contents`", CONTENT_KEYS, REQUIRED["content"]),
+            "Instead of an `image` it may have a `list`.\n",
             *_keys("An entry of `styles`", STYLE_KEYS, REQUIRED["style"]),
-            "Instead of an `image` it may have a `blend`, which needs a `name`.\n",
+            "Instead of an `image` it may have a `list`, or a `blend`, which needs a `name`.\n",
             "An entry of `contents` or `styles` that needs only an image may be the path itself.\n",
             *_keys("An entry of `pairs`", PAIR_KEYS, REQUIRED["pair"]),
             *_keys("The `style` of a pair, if it is a mapping", BLEND_KEYS, REQUIRED["blend"]),

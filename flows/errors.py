@@ -142,3 +142,7 @@ class StorageFatal(StorageError):
 
     kind = "storage_fatal"
     fatal = True
+
+
+class BucketUnusable(StorageFatal):
+    """Nothing in this bucket can be had: it is missing, switched off or in another region."""

@@ -8,6 +8,7 @@ from glob import escape
 
 from flows.errors import Problem
 from flows.manifest.blend_section import read_blend
+from flows.manifest.list_section import read_list
 from flows.manifest.model import (
     BLEND_KEYS,
     CONTENT_KEYS,
@@ -137,9 +138,10 @@ class _Checker:
                 yield Entry(self.read.path(item, "pattern"), None, {}, item.line)
                 continue
             given = known_entries(item, keys, self.problems, hints=hints)
-            self.read.require(item, given, REQUIRED["blend" if "blend" in given else "content"])
+            kind = next((key for key in ("list", "blend") if key in given), "content")
+            self.read.require(item, given, REQUIRED[kind])
             image, name = self.read.path(given.get("image"), "pattern"), self.read.name(given.get("name"))
-            blend = self.blend(given)
+            blend, listed = self.blend(given), read_list(given, self.read)
             if blend:
                 image = escape(blend[0].picture)
             elif name and is_pattern(image):
@@ -148,7 +150,8 @@ class _Checker:
                 )
             settings, sweep, layers = self.settings(given, base, item)
             alone = alone and self.suffices(item, layers, content=False, style=True)
-            yield Entry(image, name, settings, item.line, sweep, blend if len(blend) > 1 else ())
+            parts = blend if len(blend) > 1 else ()
+            yield Entry(image, name, settings, item.line, sweep, parts, listed)
 
     def blend(self, given: Mapping[str, Node]) -> Blend[str]:
         """The parts of an entry's blend; none if it has none, or a wrong one."""
@@ -216,7 +219,7 @@ class _Checker:
             ("content", {"content", "stem"}, found.contents, found.styles),
             ("style", {"style"}, found.styles, found.contents),
         ):
-            several = len(entries) > 1 or (entries and is_pattern(entries[0].image))
+            several = len(entries) > 1 or any(is_pattern(one.image) or one.listed for one in entries)
             if several and not fields & used:
                 self.read.problem(node, f"there are several {role}s; the name must contain {{{role}}}")
             wrong = sorted(fields & used) if others and not entries else []

@@ -19,7 +19,8 @@ TOP_KEYS: Mapping[str, str] = {
     "output": "folder or `s3://bucket/prefix` that the results go to",
     "name": "template of the results' names below the output; `{content}` and `{style}` stand for the names "
     "of the two pictures, `{sweep}` for the swept values, `{folder}` for the folders between the one that a "
-    "pattern searches and the content, and `{stem}` for the content's file name without its suffix",
+    "pattern searches, or that a list lies in, and the content, and `{stem}` for the content's file name "
+    "without its suffix",
     "device": "what computes: `auto`, `cpu`, `mps`, `cuda` (every GPU that is there), or `cuda:N`",
     "timeout": "the longest time that a device may take for one pair, such as `90s`, `10m` or `1h30m`; "
     "no limit if left out. Changing it makes no picture out of date",
@@ -28,10 +29,10 @@ TOP_KEYS: Mapping[str, str] = {
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
-    "exclude": "patterns of files that folders and patterns do not take: a relative one at any depth, such "
-    "as `@eaDir` or `*_small.jpg`; one that starts with `/`, `./` or `s3://` in that place only",
-    "allow_empty": "whether folders and patterns may find nothing: `false` unless it says `true`; then a run "
-    "with nothing to do ends well",
+    "exclude": "patterns of files that folders, patterns and lists do not take: a relative one at any depth, "
+    "such as `@eaDir` or `*_small.jpg`; one that starts with `/`, `./` or `s3://` in that place only",
+    "allow_empty": "whether folders, patterns and lists may be empty: `false` unless it says `true`; then a "
+    "run with nothing to do ends well",
     "foreign_files": "what becomes of files of somebody else's where results go: `keep`, so that only their "
     "own pairs fail, or `replace`; `keep` unless it is given",
     "s3": "what single buckets want, by their names, such as `open-data: {unsigned: true}`. "
@@ -40,12 +41,20 @@ TOP_KEYS: Mapping[str, str] = {
     "styles": "pictures whose style is taken; alone with `mode: texture`",
     "pairs": "single pairs, instead of the combinations or beside them",
 }
+LIST_KEYS: Mapping[str, str] = {
+    "list": "path or `s3://` URI of a file with a picture on each line, instead of `image`",
+    "column": "the column of a list, or the key in its lines, that names the pictures; `image`, or the only "
+    "column there is, if left out",
+    "format": "`csv`, `tsv` or `jsonl`, where the list's suffix does not say it",
+}
 CONTENT_KEYS: Mapping[str, str] = {
     "image": "path, `s3://` URI, folder, or a pattern with `*`, `?`, `[..]` or `**`",
+    **LIST_KEYS,
     "name": "what `{content}` stands for, instead of the file's name without its suffix",
 }
 STYLE_KEYS: Mapping[str, str] = {
     "image": CONTENT_KEYS["image"],
+    **LIST_KEYS,
     "blend": "pictures with weights, instead of `image`: the style is the weighted mean of theirs",
     "name": "what `{style}` stands for, instead of the file's name without its suffix",
     "settings": "settings of the pairs with this style",
@@ -79,17 +88,34 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "content": ("image",),
     "style": ("image",),
     "blend": ("name", "blend"),
+    "list": ("list",),
     "region": ("mask",),
     "pair": (),
 }
 FOREIGN_FILES = ("keep", "replace")
+LIST_FORMATS = ("csv", "tsv", "jsonl")
 BATCH_EXPECTED = "auto or a whole number from 1 to 9999"
 DEVICE = r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?"
 
 
 @dataclass(frozen=True, slots=True)
+class PictureList:
+    """A file that names pictures, one on each line.
+
+    Attributes:
+        uri: absolute path or `s3://` URI.
+        format: one of `LIST_FORMATS`.
+        column: which column or key names them; empty for `image`, or the only one.
+    """
+
+    uri: str
+    format: str
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A content or a style, or a pattern that stands for several.
+    """A content or a style, or a pattern or a list that stands for several.
 
     Attributes:
         image: absolute path or `s3://` URI; `*`, `?`, `[..]` and `**` are patterns. The first one of a blend.
@@ -98,6 +124,7 @@ class Entry:
         line: where it stands in the manifest.
         sweep: those of its settings that take several values.
         blend: the pictures of a blend with their shares.
+        listed: the list that names its pictures; `image` is empty then.
     """
 
     image: str
@@ -106,6 +133,7 @@ class Entry:
     line: int
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     blend: Blend[str] = ()
+    listed: PictureList | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +176,8 @@ class Manifest:
         sheet: whether swept pairs get contact sheets.
         batch: how many pairs are computed together; None for `auto`.
         timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
-        exclude: patterns of what no folder and no pattern takes; see `is_excluded`.
-        allow_empty: whether folders and patterns may find nothing.
+        exclude: patterns of what no folder, pattern or list takes; see `is_excluded`.
+        allow_empty: whether folders, patterns and lists may be empty.
         replace_foreign: whether results may replace files that are not of this program.
         s3: by bucket, how it is asked.
     """

@@ -15,7 +15,8 @@ from flows.storage.location import S3, Location, is_bucket, is_remote, scheme_of
 
 _VARIABLE = re.compile(r"(?:^|/)(\$(?:\w+|\{\w+\}))(?:/|$)")
 
-Kind = Literal["picture", "pattern", "output"]
+Kind = Literal["picture", "pattern", "output", "list", "listed"]
+"""What a path names: `list` is a file that names pictures, `listed` one of these, whose `*` is a letter."""
 
 
 def absolute(text: str, folder: str, *, kind: Kind) -> str:
@@ -83,10 +84,12 @@ def _check_text(text: str, kind: Kind) -> None:
             f"variables such as {variable.group(1)} are not expanded; write its value, or `./` and the name "
             "if a folder of the manifest is called so"
         )
-    if kind == "picture" and text.endswith("/"):
+    if kind in ("picture", "listed") and text.endswith("/"):
         raise ValueError("it names a folder; name one picture")
     if kind == "picture" and set(text) & set("*?"):
         raise ValueError("patterns are for contents and styles; name exactly one file here")
+    if kind == "list" and (text.endswith("/") or set(text) & set("*?")):
+        raise ValueError("a list is one file; name it in full")
     if kind == "pattern" and any("**" in part and part != "**" for part in text.split("/")):
         raise ValueError("'**' must stand alone between slashes, as in 'photos/**/*.jpg'")
 
@@ -97,6 +100,6 @@ def _checked_s3(uri: str, kind: Kind) -> str:
         raise ValueError("write s3://bucket/key; the bucket's name is missing or not one that S3 allows")
     if kind == "output":
         return f"s3://{bucket}/{key}".rstrip("/")
-    if not key and kind == "picture":
+    if not key and kind in ("picture", "list", "listed"):
         raise ValueError("a bucket alone is not a file; write s3://bucket/key")
     return uri

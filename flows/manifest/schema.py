@@ -14,6 +14,7 @@ from flows.manifest.model import (
     CONTENT_KEYS,
     DEVICE,
     FOREIGN_FILES,
+    LIST_FORMATS,
     PAIR_KEYS,
     REGION_KEYS,
     REQUIRED,
@@ -49,8 +50,8 @@ def manifest_schema() -> dict[str, Any]:
     styled = {"style": {"anyOf": [_TEXT, blended]}, "regions": _list(region)}
     pair = _object(PAIR_KEYS, REQUIRED["pair"], several | styled)
     pair["anyOf"] = [{"required": [role]} for role in ("content", "style")]
-    style = _object(STYLE_KEYS, (), several | {"blend": blend})
-    style["oneOf"] = [{"required": list(REQUIRED[kind])} for kind in ("style", "blend")]
+    content = _entry(CONTENT_KEYS, {}, ("content", "list"))
+    style = _entry(STYLE_KEYS, several | {"blend": blend}, ("style", "list", "blend"))
     types: dict[str, dict[str, Any]] = {
         "version": {"const": 1},
         "device": {"type": "string", "pattern": f"^({DEVICE})$"},
@@ -63,7 +64,7 @@ def manifest_schema() -> dict[str, Any]:
         "allow_empty": {"type": "boolean", "default": False},
         "foreign_files": {"enum": list(FOREIGN_FILES), "default": FOREIGN_FILES[0]},
         "s3": _s3(),
-        "contents": _list({"anyOf": [_TEXT, _object(CONTENT_KEYS, REQUIRED["content"], {})]}),
+        "contents": _list({"anyOf": [_TEXT, content]}),
         "styles": _list({"anyOf": [_TEXT, style]}),
         "pairs": _list(pair),
     }
@@ -74,6 +75,20 @@ def manifest_schema() -> dict[str, Any]:
         "anyOf": [{"required": [key]} for key in ("contents", "styles", "pairs")],
         "definitions": {"settings": _settings(SETTINGS), "sweep": _sweep(SETTINGS)},
     }
+
+
+def _entry(
+    keys: Mapping[str, str], types: Mapping[str, dict[str, Any]], kinds: tuple[str, ...]
+) -> dict[str, Any]:
+    """An entry that stands for pictures in one of several ways."""
+    entry = _object(keys, (), {**types, "format": {"enum": list(LIST_FORMATS)}})
+    entry["oneOf"] = [{"required": list(REQUIRED[kind])} for kind in kinds]
+    entry["dependencies"] = {
+        "column": ["list"],
+        "format": ["list"],
+        "list": {"properties": dict.fromkeys(("name", "blend"), False)},
+    }
+    return entry
 
 
 def _s3() -> dict[str, Any]:

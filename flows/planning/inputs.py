@@ -1,28 +1,26 @@
-"""The pictures that a manifest's entries stand for, and which version of each is there now."""
+"""The pictures that a manifest's entries stand for."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from flows.errors import Problem, StorageError
-from flows.manifest.model import Entry, Manifest
-from flows.manifest.paths import one_spelling
-from flows.model.pair import Input
+from flows.errors import Problem, StorageError, StorageTransient
+from flows.manifest.model import Entry, Manifest, PictureList
+from flows.manifest.paths import folder_of, one_spelling
 from flows.planning.left_out import LeftOut, counted
+from flows.planning.list_rows import BadList
 from flows.planning.listing import PICTURE_SUFFIXES, Listing, is_excluded, list_entry
-from flows.planning.threads import in_threads
-from flows.records.ownership import SIDECAR, carries_facts, is_recorded
+from flows.planning.lists import NamedByList, named_by
+from flows.planning.objects import survey
+from flows.planning.ours import made_by_us
+from flows.records.ownership import SIDECAR
 from flows.records.report import Failed
 from flows.storage.globs import literal
-from flows.storage.location import is_remote, is_text
-from flows.storage.opening import digest_of_file, stat_uri
+from flows.storage.location import bucket_of, is_remote, is_text
 from flows.text import safe_text
-
-LOCAL_THREADS = min(8, os.cpu_count() or 1)
-REMOTE_THREADS = 32
 
 
 # Why so many: what a pair, its name and its messages take from a picture.
@@ -35,7 +33,8 @@ class Found:
         name: the entry's name, or the file's stem.
         entry: where it comes from.
         token: its version, where a listing has told it.
-        searched: the folder or prefix that a pattern was searched in; empty for a path as the user gave it.
+        searched: the folder or prefix that a pattern was searched in, or that a list lies in; empty for a
+            path as the user gave it.
     """
 
     uri: str
@@ -46,15 +45,16 @@ class Found:
 
     @property
     def within(self) -> str:
-        """The local folder that links must not leave."""
-        return "" if is_remote(self.searched) else self.searched
+        """The local folder that links must not leave; none where a list may name any path at all."""
+        return "" if is_remote(self.searched) or self.entry.listed else self.searched
 
     @property
     def folder(self) -> str:
         """The folders between the searched one and the picture; empty if there are none."""
-        if not self.searched:
+        above = self.searched.rstrip("/") + "/"
+        if not self.searched or not self.uri.startswith(above):
             return ""
-        below = self.uri.removeprefix(self.searched.rstrip("/") + "/")
+        below = self.uri.removeprefix(above)
         return below.rpartition("/")[0].strip("/")
 
 
@@ -64,22 +64,25 @@ class Expansion:
 
     Attributes:
         problems: what is wrong with what the user wrote.
-        left_out: what folders and patterns pass over.
+        left_out: what folders, patterns and lists pass over.
         refused: what they found and nobody can use; each costs its own pairs alone.
+        warnings: what the user should know although nothing is wrong.
     """
 
     found: list[Found] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     refused: list[Failed] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def expand(manifest: Manifest, entries: Sequence[Entry], *, where: str) -> Expansion:
     """The pictures behind `entries`.
 
     Patterns take regular files in the order of their paths; hidden ones, excluded ones and what this program
-    made are left out. A plain path is taken as it stands, whether it exists or not: only its own pairs fail.
-    The same picture under the same name and settings is taken once.
+    made are left out. A list names its pictures in its own order, and what it names is judged like what a
+    pattern finds. A plain path is taken as it stands, whether it exists or not: only its own pairs fail. The
+    same picture under the same name and settings is taken once.
 
     Args:
         entries: the manifest's contents, or its styles.
@@ -109,35 +112,10 @@ def stem(uri: str) -> str:
     return PurePosixPath(uri).stem
 
 
-def look_up(
-    places: Iterable[tuple[str, str]], *, bounds: Mapping[str, str] | None = None
-) -> tuple[dict[str, Input], list[str]]:
-    """The present version of each picture, and warnings about those that are not there.
-
-    Local pictures are read and hashed, each once. S3 objects are asked for their ETag unless it is given.
-
-    Args:
-        places: URI and token of each picture; the token empty if it is not known.
-        bounds: the folder that a link in place of the picture must not leave, by its URI.
-
-    Raises:
-        StorageError: only where every further picture would fail as well.
-    """
-    tokens: dict[str, str] = {}
-    for uri, token in places:
-        tokens[uri] = tokens.get(uri) or token
-    remote = any(is_remote(uri) for uri in tokens)
-    inputs, warnings = {}, []
-    threads = REMOTE_THREADS if remote else LOCAL_THREADS
-    wanted = (Input(uri, token, within=(bounds or {}).get(uri, "")) for uri, token in tokens.items())
-    for found, warning in in_threads(_present, wanted, threads=threads):
-        inputs[found.uri] = found
-        if warning:
-            warnings.append(safe_text(warning))
-    return inputs, warnings
-
-
 def _of_entry(manifest: Manifest, entry: Entry, where: str, result: Expansion) -> Iterator[Found]:
+    if entry.listed:
+        yield from _of_list(manifest, entry, entry.listed, where, result)
+        return
     path = literal(entry.image)
     whole_folder = path is not None and (path.endswith("/") or _is_local_folder(path))
     whole_folder = whole_folder and not entry.blend  # whose parts are single pictures
@@ -146,7 +124,7 @@ def _of_entry(manifest: Manifest, entry: Entry, where: str, result: Expansion) -
         return
     listing = list_entry(entry.image, whole_folder=whole_folder)
     for error in listing.unreadable:
-        _unreadable(error, listing, entry, where, result)
+        _unreadable(manifest, error, listing, entry=entry, where=where, result=result)
     chosen = _chosen(manifest, listing, result)
     if not chosen and not manifest.allow_empty and not listing.unreadable:
         result.problems.append(Problem(where, _nothing(entry.image, whole_folder, listing), entry.line))
@@ -159,11 +137,43 @@ def _of_entry(manifest: Manifest, entry: Entry, where: str, result: Expansion) -
             )
 
 
-def _unreadable(error: OSError, listing: Listing, entry: Entry, where: str, result: Expansion) -> None:
+def _of_list(
+    manifest: Manifest, entry: Entry, listed: PictureList, where: str, result: Expansion
+) -> Iterator[Found]:
+    before = len(result.refused)
+    try:
+        named = named_by(listed)
+    except BadList as error:
+        message = f"{safe_text(listed.uri)}: {error}"
+        result.problems.append(Problem(f"{where}.{error.key}", message, entry.line))
+        return
+    except StorageError as error:
+        if error.fatal or isinstance(error, StorageTransient):
+            raise
+        result.problems.append(Problem(f"{where}.list", str(error), entry.line))
+        return
+    result.refused += named.refused
+    if named.again:
+        again = counted(named.again, "picture")
+        result.warnings.append(f"{safe_text(listed.uri)} names {again} again; each is made once")
+    listing = _surveyed(listed, named, result)
+    chosen = set(_chosen(manifest, listing, result))
+    if not chosen and len(result.refused) == before and not manifest.allow_empty:
+        result.problems.append(Problem(f"{where}.list", _empty(listed, listing), entry.line))
+    for uri, name in named.pictures:
+        if uri in chosen:
+            yield Found(uri, name or stem(uri), entry, listing.matches[uri], listing.searched)
+
+
+def _unreadable(
+    manifest: Manifest, error: OSError, listing: Listing, *, entry: Entry, where: str, result: Expansion
+) -> None:
     """A folder that the user named is his to mend; one that was found below it costs its own pictures."""
     folder = os.fsdecode(error.filename or listing.searched)
     if one_spelling(folder) == listing.searched:
         result.problems.append(Problem(where, f"{safe_text(folder)}: {error.strerror}", entry.line))
+        return
+    if is_excluded(folder, manifest.exclude):
         return
     advice = f"the folder cannot be listed: {error.strerror}; let it be read, or `exclude` it"
     result.refused.append(Failed(safe_text(folder), "denied", advice))
@@ -179,40 +189,11 @@ def _chosen(manifest: Manifest, listing: Listing, result: Expansion) -> list[str
         for item in listing.left_out
         if not is_excluded(item.uri, manifest.exclude) and not f"{output}/".startswith(f"{item.uri}/")
     )
-    result.refused = [one for one in result.refused if not is_excluded(one.name, manifest.exclude)]
-    ours = _ours(matches, listing, output)
+    ours = made_by_us(matches, output, listed=listing.all_uris)
     result.left_out += (
         LeftOut(uri, "no picture" if uri.endswith(SIDECAR) else "ours") for uri in matches if uri in ours
     )
     return [uri for uri in matches if uri not in ours]
-
-
-def _ours(matches: Sequence[str], listing: Listing, output: str) -> Collection[str]:
-    """The matches that are results, films, contact sheets, records or reports of whichever manifest.
-
-    In an object store, looking into a picture costs a download. It is done only in the output and where
-    records or reports of ours lie.
-    """
-    sidecars = {uri for uri in matches if uri.endswith(SIDECAR)}
-    pictures = [uri for uri in matches if uri not in sidecars]
-    if not is_remote(listing.searched):
-        return sidecars | _those(pictures, lambda uri: carries_facts(uri) or is_recorded(uri), LOCAL_THREADS)
-    recorded = _those(pictures, lambda uri: is_recorded(uri, listed=listing.all_uris), REMOTE_THREADS)
-    reports = (uri for uri in listing.all_uris if uri.endswith("/report.json"))
-    folders = {output, *(uri.rpartition("/")[0] for uri in (*recorded, *reports))}
-    unsure = [uri for uri in pictures if uri not in recorded and _lies_below(uri, folders)]
-    return sidecars | recorded | _those(unsure, carries_facts, REMOTE_THREADS)
-
-
-def _those(uris: Sequence[str], holds: Callable[[str], bool], threads: int) -> set[str]:
-    return {uri for uri, found in zip(uris, in_threads(holds, uris, threads=threads), strict=True) if found}
-
-
-def _lies_below(uri: str, folders: Collection[str]) -> bool:
-    while "/" in (uri := uri.rpartition("/")[0]):
-        if uri in folders:
-            return True
-    return False
 
 
 def _is_local_folder(path: str) -> bool:
@@ -220,6 +201,27 @@ def _is_local_folder(path: str) -> bool:
         return not is_remote(path) and Path(path).is_dir()
     except OSError:  # whatever it is, reading it will tell
         return False
+
+
+def _surveyed(listed: PictureList, named: NamedByList, result: Expansion) -> Listing:
+    """What a list names as if it had been found, less what lies in buckets that cannot be used."""
+    uris = dict.fromkeys(uri for uri, _ in named.pictures)
+    objects = survey(uris)
+    for uri in [uri for uri in uris if bucket_of(uri) in objects.unusable]:
+        result.refused.append(Failed(safe_text(uri), "bad_line", objects.unusable[bucket_of(uri)]))
+        del uris[uri]
+    matches = {uri: objects.tokens.get(uri, "") for uri in uris}
+    return Listing(folder_of(listed.uri), matches, all_uris=frozenset(objects.tokens))
+
+
+def _empty(listed: PictureList, listing: Listing) -> str:
+    """Why a list has no pictures, and what to do about it."""
+    what = (
+        "names nothing but results of stylize and what `exclude` leaves out"
+        if listing.matches
+        else "is empty"
+    )
+    return f"{safe_text(listed.uri)} {what}; `allow_empty: true` accepts that"
 
 
 def _nothing(image: str, whole_folder: bool, listing: Listing) -> str:
@@ -234,20 +236,3 @@ def _nothing(image: str, whole_folder: bool, listing: Listing) -> str:
     near = [item.uri for item in listing.left_out if item.why == "passed over"]
     hint += f"; it passes over {counted(near, 'file')}" if near else ""
     return f"no file matches {shown}; case counts, and hidden files do not{hint}; {advice}"
-
-
-def _present(wanted: Input) -> tuple[Input, str]:
-    """The picture as it is now, and a warning if it is not there to read."""
-    if wanted.token:
-        return wanted, ""
-    uri, within = wanted.uri, wanted.within
-    try:
-        stat = stat_uri(uri, within=within)
-        if stat is None:
-            return wanted, f"{uri} does not exist; its pairs will fail"
-        digest = "" if is_remote(uri) else digest_of_file(uri, within=within)
-        return Input(uri, stat.token, digest, within), ""
-    except StorageError as error:
-        if error.fatal:
-            raise
-        return wanted, f"{error}; the pairs of this picture will fail"

@@ -31,11 +31,12 @@ from flows.model.sheet import Sheet
 from flows.planning.candidates import Candidate
 from flows.planning.conflicts import keep_inputs_apart
 from flows.planning.freshness import Assessment, Status, assess, list_output
-from flows.planning.inputs import REMOTE_THREADS, Found, expand, look_up
+from flows.planning.inputs import Found, expand
 from flows.planning.left_out import LeftOut, counted, sentences
 from flows.planning.pairing import pair_up
 from flows.planning.sheets import sheets_of
-from flows.planning.threads import in_threads
+from flows.planning.threads import REMOTE_THREADS, in_threads
+from flows.planning.versions import look_up
 from flows.records.record import Failure
 from flows.records.report import Failed
 from flows.storage.access import use_access
@@ -71,7 +72,8 @@ class Plan:
         warnings: what the user should know although nothing is wrong with the manifest.
         sheets: the contact sheets of what is swept.
         refused: what cannot be made and is not even tried, beside `pairs`: files that a pattern found and
-            nobody can use, and pairs where somebody else's file stands in the result's place.
+            nobody can use, lines of a list that name no picture, and pairs where somebody else's file stands
+            in the result's place.
         left_out: the files that folders and patterns pass over.
         replace_foreign: whether results may replace files that are not of this program.
     """
@@ -135,7 +137,15 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     plan = Plan(
         manifest.output,
         planned,
-        warnings=(*sentences(left_out), *pairing.warnings, *missing, *replaced, *later),
+        warnings=(
+            *sentences(left_out),
+            *contents.warnings,
+            *styles.warnings,
+            *pairing.warnings,
+            *missing,
+            *replaced,
+            *later,
+        ),
         sheets=sheets if shard == WHOLE else (),
         refused=(*(one for one in refused if shard.holds(one.name)), *foreign),
         left_out=left_out,

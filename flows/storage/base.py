@@ -20,6 +20,7 @@ from flows.errors import Denied
 from flows.storage.location import is_text
 
 BINARY = "application/octet-stream"
+BLOCK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes:
         """The complete, verified bytes; `NotFound` if absent."""
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """What `read` would return, in blocks of at most `BLOCK_BYTES`, of which one at a time is in memory.
+
+        Bytes that were altered on the way may be noticed after the last block only, by an error.
+        """
 
     def stat(self, name: str) -> Stat | None:
         """Size and version token, or None if absent."""

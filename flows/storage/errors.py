@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
+from flows.errors import BucketUnusable, Denied, NotFound, StorageError, StorageFatal, StorageTransient
 from flows.storage.access import advice
 from flows.storage.location import bucket_of
 
@@ -38,17 +38,20 @@ _CREDENTIAL_FAILURES = {
     "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "UnknownCredentialError",
 }  # fmt: skip
 _REGION = "the store redirects to another region or address; set AWS_REGION or AWS_ENDPOINT_URL_S3"
-_FATAL = {
+_OF_THE_BUCKET = {
     "NoSuchBucket": "the bucket does not exist; create it or correct its name",
     "AllAccessDisabled": "the bucket is switched off; ask its owner",
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
+}
+_FATAL = {
     "RequestTimeTooSkewed": "this machine's clock is wrong; correct it and run again",
     "QuotaExceeded": "the store's quota is used up; free space and run again",
     "NotImplemented": "the store lacks an operation that is needed (a conditional or checksummed PUT)",
 }
-_FATAL_STATUS = {301: _REGION, 307: _REGION, 507: "the store is full; free space and run again"}
+_FATAL_STATUS = {507: "the store is full; free space and run again"}
+_MOVED = (301, 307)
 _PASSING_CODES = {
     "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout",
     "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict", "BadDigest",
@@ -109,6 +112,8 @@ def _from_answer(error: ClientError, uri: str, place: str, *, of_root: bool) -> 
     said = f"{place}: {code or status}"
     if code in _CREDENTIALS or error.operation_name.startswith(("AssumeRole", "GetRole", "CreateOAuth")):
         return _credentials(place, code)
+    if code in _OF_THE_BUCKET or status in _MOVED:
+        return BucketUnusable(f"{said}: {_OF_THE_BUCKET.get(code, _REGION)}")
     if code in _FATAL:
         return StorageFatal(f"{said}: {_FATAL[code]}")
     if status in _FATAL_STATUS:

@@ -16,7 +16,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from flows.errors import Denied
-from flows.storage.base import BINARY, Listed, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, checked_name
 from flows.storage.errors import from_os
 from flows.storage.process_id import hostname, is_alive, pid_namespace_id
 
@@ -51,6 +51,12 @@ class LocalStorage:
         """All bytes of a regular file; a link, folder, FIFO or device is refused without waiting for it."""
         with self._opened(name) as file:
             return file.read()
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """The same in blocks."""
+        with self._opened(name) as file:
+            while block := file.read(BLOCK_BYTES):
+                yield block
 
     def digest(self, name: str) -> str:
         """The SHA-256 of what `read` would return, in hex digits."""

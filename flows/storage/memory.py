@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from flows.errors import NotFound
-from flows.storage.base import BINARY, Listed, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, checked_name
 from flows.storage.location import Location
 
 _versions = count(1)
@@ -28,6 +28,7 @@ class _Store:
 _stores: dict[str, _Store] = {}
 
 
+# Why so many: the protocol of a storage.
 class MemoryStorage:
     """The objects of a store whose keys begin with a prefix; see `Storage`."""
 
@@ -50,6 +51,11 @@ class MemoryStorage:
         if found is None:
             raise NotFound(f"{self.uri(name)} does not exist; correct the name or restore the object")
         return found[0]
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """The same in blocks."""
+        data = self.read(name)
+        return (data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES))
 
     def stat(self, name: str) -> Stat | None:
         """Size and version, None if there is no such object."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from flows.errors import Denied, StorageError
@@ -42,6 +43,12 @@ def read_uri(uri: str, *, within: str = "", patience: Patience = PATIENCE) -> by
     """The complete bytes of one object that the user named in full, or that was found in a folder."""
     root, name = split_uri(uri, within=within)
     return open_storage(root, patience=patience).read(name)
+
+
+def read_blocks(uri: str, *, patience: Patience = PATIENCE) -> Iterator[bytes]:
+    """The bytes of one object that the user named in full, in blocks; see `Storage.blocks`."""
+    root, name = split_uri(uri)
+    return open_storage(root, patience=patience).blocks(name)
 
 
 def stat_uri(uri: str, *, within: str = "", patience: Patience = PATIENCE) -> Stat | None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import urllib3
@@ -21,11 +22,12 @@ from botocore.parsers import ResponseParserError
 
 from flows.errors import NotFound, StorageTransient
 from flows.storage.access import access_of
-from flows.storage.base import BINARY, Listed, Patience, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Patience, Stat, checked_name
 from flows.storage.errors import code_and_status, from_s3
 from flows.storage.location import Location
 from flows.storage.retry import retry_call
 from flows.storage.s3_client import s3_client
+from flows.storage.s3_proof import DIGEST_KEY, Proof, etag_of, md5
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
         PutObjectRequestTypeDef,
     )
 
-DIGEST_KEY = "stylize-sha256"
 OWNER_KEY = "stylize-owner"
 # boto3 raises ValueError for an endpoint that is no URL.
 _FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, ValueError)
@@ -66,6 +67,21 @@ class S3Storage:
     def read(self, name: str) -> bytes:
         """All bytes, verified; a cut or altered body is fetched again before this gives up."""
         return self._repeated(name, lambda: self._fetch(name))
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """The bytes by a request for each block, which is repeated alone; verified as a whole at the end."""
+        found = first = self._repeated(name, partial(self._block, name, 0))
+        if first is None:
+            return
+        proof, size = Proof(first[0], self._bucket), _whole_size(first[0])
+        while found is not None and etag_of(found[0]) == etag_of(first[0]):
+            proof.add(found[1])
+            yield found[1]
+            if proof.size >= size:
+                self._require_no(proof.mismatch(size), name)
+                return
+            found = self._repeated(name, partial(self._block, name, proof.size))
+        raise StorageTransient(f"{self.uri(name)} was replaced while it was read; run again")
 
     def stat(self, name: str) -> Stat | None:
         """Size and ETag, None if there is no such object in an existing bucket."""
@@ -115,12 +131,30 @@ class S3Storage:
 
     def _fetch(self, name: str) -> bytes:
         answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), ChecksumMode="ENABLED")
-        with closing(answer["Body"]) as body:
-            data = body.read()
-        problem = _mismatch(data, answer, self._bucket)
-        if problem:
-            raise StorageTransient(f"{self.uri(name)}: {problem}; these are not the stored bytes, run again")
+        proof, data = Proof(answer, self._bucket), _body_of(answer)
+        proof.add(data)
+        self._require_no(proof.mismatch(answer["ContentLength"]), name)
         return data
+
+    def _block(self, name: str, start: int) -> tuple[GetObjectOutputTypeDef, bytes] | None:
+        """The answer about the block that begins at `start`, and its bytes; None if none begins there."""
+        span = f"bytes={start}-{start + BLOCK_BYTES - 1}"
+        try:
+            answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), Range=span)
+        except ClientError as error:
+            if code_and_status(error)[1] != 416:
+                raise
+            return None
+        data = _body_of(answer)
+        etag_of(answer)  # the page of a proxy has none
+        told = answer.get("ContentRange", f"bytes 0-{len(data) - 1}/{len(data)}")
+        if not told.startswith(f"bytes {start}-{start + len(data) - 1}/"):
+            raise ResponseParserError("not the bytes that were asked for")
+        return answer, data
+
+    def _require_no(self, mismatch: str, name: str) -> None:
+        if mismatch:
+            raise StorageTransient(f"{self.uri(name)}: {mismatch}; these are not the stored bytes, run again")
 
     def _head(self, name: str) -> tuple[Stat, str]:
         """Size and token, and the token of the writer if it was one of us."""
@@ -130,7 +164,7 @@ class S3Storage:
             if code_and_status(error)[1] not in _HEAD_REFUSED:
                 raise
             return self._head_by_get(name)
-        return Stat(answer["ContentLength"], _etag(answer)), answer["Metadata"].get(OWNER_KEY, "")
+        return Stat(answer["ContentLength"], etag_of(answer)), answer["Metadata"].get(OWNER_KEY, "")
 
     def _head_by_get(self, name: str) -> tuple[Stat, str]:
         """What a HEAD would tell; some may only GET, and a refusal of that tells expired from denied."""
@@ -142,8 +176,7 @@ class S3Storage:
                 raise
             answer = client.get_object(Bucket=self._bucket, Key=key)
         answer["Body"].close()
-        size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
-        return Stat(int(size), _etag(answer)), answer["Metadata"].get(OWNER_KEY, "")
+        return Stat(_whole_size(answer), etag_of(answer)), answer["Metadata"].get(OWNER_KEY, "")
 
     def _require_bucket(self, name: str) -> None:
         """Raise `StorageFatal` if the bucket is missing; only the answer to a GET can tell. Asked once."""
@@ -167,7 +200,7 @@ class S3Storage:
         answer = self._repeated("", ask)
         start = len(self._prefix)
         found = tuple(
-            Listed(item["Key"][start:], Stat(item["Size"], _etag(item)))
+            Listed(item["Key"][start:], Stat(item["Size"], etag_of(item)))
             for item in answer.get("Contents", ())
             if not item["Key"].endswith("/")
         )
@@ -181,7 +214,7 @@ class S3Storage:
             "Key": self._key(name),
             "Body": data,
             "ContentType": content_type,
-            "ContentMD5": base64.b64encode(_md5(data).digest()).decode(),
+            "ContentMD5": base64.b64encode(md5(data).digest()).decode(),
             "ChecksumSHA256": base64.b64encode(sha256.digest()).decode(),
             "Metadata": {DIGEST_KEY: sha256.hexdigest(), OWNER_KEY: secrets.token_hex(16)},
         }
@@ -192,7 +225,7 @@ class S3Storage:
 
         def attempt() -> bool:
             try:
-                _etag(self._client().put_object(**request))
+                etag_of(self._client().put_object(**request))
             except ClientError as error:
                 if code_and_status(error)[1] != 412:
                     raise
@@ -235,35 +268,11 @@ class S3Storage:
         return retry_call(explained, what=asked, patience=self._patience)
 
 
-def _etag(answer: Mapping[str, object]) -> str:
-    """The ETag, which every S3 answer about an object has; the page of some proxy on the way has none."""
-    tag = answer.get("ETag")
-    if not isinstance(tag, str) or not tag:
-        raise ResponseParserError("not an answer of an S3 store")
-    return tag.strip('"')
+def _body_of(answer: GetObjectOutputTypeDef) -> bytes:
+    with closing(answer["Body"]) as body:
+        return body.read()
 
 
-def _mismatch(data: bytes, answer: GetObjectOutputTypeDef, bucket: str) -> str:
-    """What is wrong with `data`, by all that the answer's headers tell; empty if nothing.
-
-    An S3 checksum, where there is one, was already verified by the client while it read.
-    """
-    etag = _etag(answer)
-    if len(data) != answer["ContentLength"]:
-        return f"{len(data)} bytes came instead of {answer['ContentLength']}"
-    digest = answer["Metadata"].get(DIGEST_KEY)
-    if digest is not None:
-        return "" if hashlib.sha256(data).hexdigest() == digest else "the SHA-256 digest differs"
-    if _is_md5(etag, answer, bucket) and _md5(data).hexdigest() != etag:
-        return "the MD5 digest differs"
-    return ""
-
-
-def _is_md5(etag: str, answer: GetObjectOutputTypeDef, bucket: str) -> bool:
-    """Whether the ETag is the MD5 of the bytes: not for multipart, KMS encryption or directory buckets."""
-    encrypted = "SSECustomerAlgorithm" in answer or answer.get("ServerSideEncryption", "AES256") != "AES256"
-    return len(etag) == 32 and not encrypted and not bucket.endswith("--x-s3")
-
-
-def _md5(data: bytes) -> hashlib._Hash:
-    return hashlib.md5(data, usedforsecurity=False)
+def _whole_size(answer: GetObjectOutputTypeDef) -> int:
+    """How many bytes the object has of which all or some were sent."""
+    return int(answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"])

@@ -9,7 +9,7 @@ LOCAL = "tests/flows/storage/test_storage_local.py"
 RETRIES = "tests/flows/storage/test_retries.py"
 LOCK = "tests/flows/storage/test_lock.py"
 GARBLED = f"{S3}::test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again"
-MD5 = '            "ContentMD5": base64.b64encode(_md5(data).digest()).decode(),\n'
+MD5 = '            "ContentMD5": base64.b64encode(md5(data).digest()).decode(),\n'
 SHA256 = '            "ChecksumSHA256": base64.b64encode(sha256.digest()).decode(),\n'
 
 MUTANTS = (
@@ -25,7 +25,7 @@ MUTANTS = (
     ),
     Mutant(
         "storage-etags-of-kms-taken-for-md5",
-        "flows/storage/s3.py",
+        "flows/storage/s3_proof.py",
         ' or answer.get("ServerSideEncryption", "AES256") != "AES256"',
         "",
         (f"{S3}::test_what_the_store_encrypts_by_its_own_key_is_not_held_against_its_etag",),

@@ -12,8 +12,9 @@ from object_store import ObjectStore
 from flows.errors import StorageFatal
 from flows.manifest.model import Entry, Manifest
 from flows.model.identity import Ingredients
-from flows.planning.inputs import Expansion, expand, look_up
+from flows.planning.inputs import Expansion, expand
 from flows.planning.left_out import sentences
+from flows.planning.versions import look_up
 from flows.records.record import Output, Record
 from stylize_core.image.facts import facts_text
 

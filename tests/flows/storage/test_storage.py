@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from object_store import ObjectStore
 
 from flows.errors import BatchError, Denied, NotFound, StorageError
-from flows.storage.base import Patience, Storage
+from flows.storage.base import BLOCK_BYTES, Patience, Storage
 from flows.storage.opening import open_storage, read_uri, split_uri, stat_uri
 
 HASTY = Patience(attempts=1, rounds=2, wait_s=0.01, read_timeout_s=20)
@@ -42,6 +43,17 @@ def names(storage: Storage, prefix: str = "") -> list[str]:
 def test_what_was_written_is_read(storage: Storage, data: bytes) -> None:
     storage.write("a/b/picture.png", data, content_type="image/png")
     assert storage.read("a/b/picture.png") == data
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES + 5])
+def test_what_was_written_is_read_in_blocks_as_well(storage: Storage, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    storage.write("feed/list.csv", data)
+    blocks = list(storage.blocks("feed/list.csv"))
+    assert b"".join(blocks) == data
+    assert all(len(block) <= BLOCK_BYTES for block in blocks)
+    with pytest.raises(NotFound, match="nothing/here"):
+        list(storage.blocks("nothing/here"))
 
 
 def test_a_second_write_replaces_the_first_whole(storage: Storage) -> None:

@@ -13,8 +13,8 @@ from dataclasses import replace
 import pytest
 from object_store import Fault, ObjectStore
 
-from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
-from flows.storage.base import PATIENCE, Patience, Storage
+from flows.errors import BucketUnusable, Denied, NotFound, StorageError, StorageFatal, StorageTransient
+from flows.storage.base import BLOCK_BYTES, PATIENCE, Patience, Storage
 from flows.storage.opening import open_storage, read_uri, split_uri
 from flows.storage.s3_client import s3_client
 
@@ -27,6 +27,7 @@ PASSING_GET: list[Fault] = [
     "slow_down", "hang", "drop", "cut_body", "short_body", "wrong_bytes", "web_page"
 ]  # fmt: skip
 DATA = bytes(range(256)) * 200
+MANY = bytes(range(256)) * (BLOCK_BYTES // 256)
 SECRETS = ("secret-for-tests", "AKIDTESTTESTTESTTEST", "AWS4-HMAC", "Signature=")
 
 
@@ -120,6 +121,42 @@ def test_objects_of_several_parts_are_read_whole(object_store: ObjectStore) -> N
         MultipartUpload={"Parts": [{"ETag": p["ETag"], "PartNumber": n} for n, p in enumerate(parts, 1)]},
     )
     assert read_uri(f"{object_store.root}/big", patience=ONCE) == part + b"end"
+
+
+@pytest.mark.parametrize("fault", [one for one in PASSING_GET if one != "wrong_bytes"])
+def test_of_an_object_read_in_blocks_only_the_block_that_failed_is_asked_for_again(
+    object_store: ObjectStore, fault: Fault
+) -> None:
+    storage, data = open_storage(object_store.root, patience=ready_for(fault, HASTY)), MANY * 3
+    object_store.put("feed.csv", data)
+    blocks = storage.blocks("feed.csv")
+    begun = next(blocks)
+    object_store.fail("GET", "feed.csv", fault, times=2)
+    assert begun + b"".join(blocks) == data
+    assert object_store.count("GET", "feed.csv") == 3 + 2
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_block_that_was_altered_is_noticed_at_the_end(object_store: ObjectStore, ours: bool) -> None:
+    storage = open_storage(object_store.root, patience=ONCE)
+    (storage.write if ours else object_store.put)("feed.csv", MANY * 2)
+    object_store.fail("GET", "feed.csv", "wrong_bytes", times=1)
+    blocks = storage.blocks("feed.csv")
+    assert len(next(blocks)) == BLOCK_BYTES
+    with pytest.raises(StorageTransient, match=r"feed\.csv: the .* digest differs; these are not the stored"):
+        list(blocks)
+
+
+@pytest.mark.parametrize("size", [BLOCK_BYTES * 3, 10])
+def test_an_object_that_is_replaced_between_two_blocks_is_not_mixed(
+    object_store: ObjectStore, size: int
+) -> None:
+    object_store.put("feed.csv", MANY * 3)
+    blocks = open_storage(object_store.root, patience=ONCE).blocks("feed.csv")
+    next(blocks)
+    object_store.put("feed.csv", b"x" * size)
+    with pytest.raises(StorageTransient, match="replaced while it was read; run again"):
+        list(blocks)
 
 
 @pytest.mark.parametrize("fault", ["slow_down", "hang", "drop", "drop_after"])
@@ -309,7 +346,8 @@ def test_a_bucket_that_may_not_be_listed_is_fatal(object_store: ObjectStore, sto
 
 def test_a_missing_bucket_is_fatal_for_every_use(object_store: ObjectStore) -> None:
     errors = use_every_way(open_storage("s3://no-such-bucket-here/out", patience=ONCE), "a")
-    assert {type(error) for error in errors} == {StorageFatal}
+    assert {type(error) for error in errors} == {BucketUnusable}
+    assert all(error.fatal for error in errors)
     assert all("the bucket does not exist" in str(error) for error in errors)
 
 
@@ -340,7 +378,8 @@ def test_an_archived_object_costs_one_pair(object_store: ObjectStore, storage: S
 def test_a_store_that_redirects_everything_ends_the_run(object_store: ObjectStore) -> None:
     object_store.fail("*", "*", "moved")
     errors = use_every_way(open_storage(object_store.root, patience=ONCE), "a")
-    assert {type(error) for error in errors} == {StorageFatal}
+    assert {type(error) for error in errors} == {BucketUnusable}
+    assert all(error.fatal for error in errors)
     assert all("another region or address" in str(error) for error in errors)
 
 

@@ -1,0 +1,67 @@
+"""What the headers of an S3 answer tell about the bytes of its object, held against them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from botocore.parsers import ResponseParserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+DIGEST_KEY = "stylize-sha256"
+
+
+class Proof:
+    """Takes the bytes of an object as they come, and knows at their end whether they are the stored ones.
+
+    Args:
+        answer: to the first request for them.
+        bucket: where the object lies.
+    """
+
+    def __init__(self, answer: GetObjectOutputTypeDef, bucket: str) -> None:
+        self.size = 0
+        self._digest, self._expected, self._kind = md5(), "", "MD5"
+        if (told := answer["Metadata"].get(DIGEST_KEY)) is not None:
+            self._digest, self._expected, self._kind = hashlib.sha256(), told, "SHA-256"
+        elif _is_md5(etag_of(answer), answer, bucket):
+            self._expected = etag_of(answer)
+
+    def add(self, data: bytes) -> None:
+        """The next bytes."""
+        self.size += len(data)
+        if self._expected:
+            self._digest.update(data)
+
+    def mismatch(self, size: int) -> str:
+        """What is wrong with the bytes of an object that has so many; empty if nothing.
+
+        An S3 checksum, where there is one, was already verified by the client while it read.
+        """
+        if self.size != size:
+            return f"{self.size} bytes came instead of {size}"
+        if self._expected and self._digest.hexdigest() != self._expected:
+            return f"the {self._kind} digest differs"
+        return ""
+
+
+def etag_of(answer: Mapping[str, object]) -> str:
+    """The ETag, which every S3 answer about an object has; the page of some proxy on the way has none."""
+    tag = answer.get("ETag")
+    if not isinstance(tag, str) or not tag:
+        raise ResponseParserError("not an answer of an S3 store")
+    return tag.strip('"')
+
+
+def md5(data: bytes = b"") -> hashlib._Hash:
+    """The digest that S3 knows of old."""
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def _is_md5(etag: str, answer: GetObjectOutputTypeDef, bucket: str) -> bool:
+    """Whether the ETag is the MD5 of the bytes: not for multipart, KMS encryption or directory buckets."""
+    encrypted = "SSECustomerAlgorithm" in answer or answer.get("ServerSideEncryption", "AES256") != "AES256"
+    return len(etag) == 32 and not encrypted and not bucket.endswith("--x-s3")
