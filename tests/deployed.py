@@ -1,4 +1,4 @@
-"""The files of `deploy/` as their platforms take them: what they say is run, by the command that is tested."""
+"""The files of `deploy/` as their platforms take them: what they say is run by the command under test."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def from_json(name: str) -> Any:
 
 
 def batch_in(store: ObjectStore, home: Path) -> str:
-    """Put a batch of four pairs into the store, with the output below `stylised/`; the URI of its manifest."""
+    """Put a batch of four pairs into the store, its output below `stylised/`; the URI of the manifest."""
     for number in range(2):
         store.put(f"photos/p{number}.png", draw(home / f"p{number}.png", number).read_bytes())
         store.put(f"paintings/s{number}.png", draw(home / f"s{number}.png", 10 + number).read_bytes())

@@ -1,4 +1,4 @@
-"""deploy/aws/batch-job-definition.json: what AWS Batch accepts, what its tasks run, what becomes of their ends."""
+"""deploy/aws/batch-job-definition.json: what AWS Batch accepts, what tasks run, what becomes of their ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from deployed import CODES, EXAMPLE, IMAGE, batch_in, from_json, run_words, told
 from moto import mock_aws
 from object_store import ObjectStore
 
+from flows.model import durations
 from flows.model.shard import Shard
+from flows.running.budget import GRACE_S
 from flows.running.platforms import job_of_this_process, shard_of
 
 DEFINITION: dict[str, Any] = from_json("aws/batch-job-definition.json")
@@ -39,12 +41,11 @@ def test_the_model_of_the_service_finds_nothing_wrong() -> None:
 
 @mock_aws(config={"batch": {"use_docker": False}})
 def test_a_server_registers_it_as_it_stands() -> None:
-    client = boto3.client(
-        "batch", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b", endpoint_url=None
-    )
+    client = boto3.client("batch", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     client.register_job_definition(**DEFINITION)
     (kept,) = client.describe_job_definitions(jobDefinitionName="stylize")["jobDefinitions"]
-    assert kept["retryStrategy"] == DEFINITION["retryStrategy"]
+    rules = [rule | {"action": rule["action"].upper()} for rule in kept["retryStrategy"]["evaluateOnExit"]]
+    assert rules == RULES
     assert kept["containerProperties"]["command"] == CONTAINER["command"]
 
 
@@ -59,9 +60,7 @@ def test_what_the_model_cannot_say_holds_as_well() -> None:
     assert DEFINITION["timeout"]["attemptDurationSeconds"] >= 60
 
 
-def decided(
-    *, exit_code: int | None = None, status_reason: str = "Essential container in task exited"
-) -> str:
+def decided(*, exit_code: int | None = None, status_reason: str = "Essential container exited") -> str:
     """What Batch does with an attempt that ended so: the first rule of which all conditions match."""
     facts = {"onStatusReason": status_reason, "onExitCode": "" if exit_code is None else str(exit_code)}
     for rule in RULES:
@@ -96,9 +95,13 @@ def test_a_task_gets_one_gpu_and_the_role_of_the_policy() -> None:
     assert CONTAINER["jobRoleArn"].endswith(":role/stylize")
 
 
+def test_a_run_ends_by_itself_before_the_limit_after_which_there_is_no_other_attempt() -> None:
+    ends_after_s = durations.seconds(_after("--max-time")) + GRACE_S
+    assert ends_after_s < DEFINITION["timeout"]["attemptDurationSeconds"]
+
+
 def test_each_task_makes_another_shard_and_its_attempts_are_one_job() -> None:
-    arguments = CONTAINER["command"]
-    word = arguments[arguments.index("--shard") + 1]
+    word = _after("--shard")
     assert [shard_of(word, _environment(i, of=4)) for i in range(4)] == [Shard(i, 4) for i in range(4)]
     assert job_of_this_process(_environment(1, of=4)) == "AWS Batch:f00d:1"
 
@@ -107,14 +110,18 @@ def test_each_task_makes_another_shard_and_its_attempts_are_one_job() -> None:
 def test_the_tasks_of_an_array_make_the_whole_manifest(object_store: ObjectStore, tmp_path: Path) -> None:
     parameters = DEFINITION["parameters"] | {"manifest": batch_in(object_store, tmp_path)}
     assert DEFINITION["parameters"] == {"manifest": EXAMPLE}
-    words = [
-        parameters[w.removeprefix("Ref::")] if w.startswith("Ref::") else w for w in CONTAINER["command"]
-    ]
+    values = {f"Ref::{name}": value for name, value in parameters.items()}
+    words = [values.get(word, word) for word in CONTAINER["command"]]
     for index in range(2):
         ended = run_words(words, **os.environ | _environment(index, of=2))
         assert ended.returncode == 0, ended.stderr
     made = [key for method, key in object_store.hits if method == "PUT" and key.endswith("png")]
     assert len(made) == len(set(made)) == 4
+
+
+def _after(option: str) -> str:
+    words: list[str] = CONTAINER["command"]
+    return words[words.index(option) + 1]
 
 
 def _environment(index: int, *, of: int) -> dict[str, str]:
