@@ -1,4 +1,4 @@
-"""deploy/aws/batch-job-definition.json: what AWS Batch accepts, what tasks run, what becomes of their ends."""
+"""deploy/aws/batch-job-definition.json: what AWS Batch accepts, what tasks run, what their ends lead to."""
 
 from __future__ import annotations
 
