@@ -12,7 +12,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def said(asked: Path) -> list[list[str]]:
 
 
 def _options(
-    words: list[str], *, flags: set[str] = frozenset(), valued: set[str] = frozenset()
+    words: list[str], *, flags: Collection[str] = (), valued: Collection[str] = ()
 ) -> tuple[dict[str, str], list[str]]:
     """Options and the words between them; fails at an option that is not among these."""
     given, rest, waiting = {}, [], list(words)
@@ -128,6 +128,7 @@ def _aws(words: list[str], folder: Path) -> None:
     model = botocore.session.get_session().get_service_model(service)
     (name,) = (name for name in model.operation_names if xform_name(name, "-") == operation)
     shape = model.operation_model(name).input_shape
+    assert shape
     members = {f"--{xform_name(member, '-')}": member for member in shape.members}
     given, rest = _options(options, valued={*members, "--cli-input-json"})
     assert not rest

@@ -1,7 +1,7 @@
-"""docs/fleet.md: every command in it is run, or, where it needs a cluster, judged; every file that it names is there.
+"""docs/fleet.md: its commands are run or, where they need a cluster, judged; the files that it names are there.
 
-A block marked `sh` is run by a real bash, from its first line to its last, in a folder with `deploy/`, the Dockerfile and a
-small batch `m.yaml`; `s3://bucket` is a store with the same batch. `stylize` and `prefect` are real, the latter with a
+A block marked `sh` is run by a real bash as it stands, in a folder with `deploy/`, the Dockerfile and a small
+batch `m.yaml`; `s3://bucket` is a store with the same batch. `stylize` and `prefect` are real, the latter has a
 server; the programs of `stand_ins.JUDGES` are stand-ins.
 """
 

@@ -30,6 +30,7 @@ def problems(definition: dict[str, Any]) -> str:
     """What the service's own model says against a job definition."""
     model = botocore.session.get_session().get_service_model("batch")
     shape = model.operation_model("RegisterJobDefinition").input_shape
+    assert shape
     report: str = ParamValidator().validate(definition, shape).generate_report()
     return report
 

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml: its fields, and its server and worker as real processes that its health checks judge."""
+"""deploy/compose.yaml: its fields, and its server and worker as real processes that its own checks judge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from deployed import DEPLOY, from_yaml
@@ -23,7 +23,7 @@ FILE: dict[str, Any] = from_yaml("compose.yaml")
 SERVICES: dict[str, Any] = FILE["services"]
 VARIABLE = re.compile(r"\$\{(\w+)(:[-?])?([^}]*)\}")
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-Duration = Field(default=None, pattern=r"^\d+s$")
+Duration = Annotated[str, Field(pattern=r"^\d+s$")]
 
 
 class Strict(BaseModel):
@@ -32,8 +32,8 @@ class Strict(BaseModel):
 
 class Check(Strict):
     test: list[str]
-    interval: str = Duration
-    timeout: str = Duration
+    interval: Duration
+    timeout: Duration
     retries: int
 
 
@@ -75,7 +75,7 @@ class Service(Strict):
     volumes: list[str] = []
     depends_on: dict[str, Dependency] = {}
     healthcheck: Check
-    stop_grace_period: str = Duration
+    stop_grace_period: Duration | None = None
     restart: Literal["unless-stopped"]
     deploy: Deploy | None = None
 

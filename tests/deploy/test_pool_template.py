@@ -15,7 +15,7 @@ import prefect
 import pytest
 from commands import run
 from deployed import DEPLOY, IMAGE, from_json
-from prefect_server.private_server import QUIET, private_server
+from prefect_server.private_server import private_server
 
 PATH = DEPLOY / "kubernetes/pool-template.json"
 TEMPLATE: dict[str, Any] = from_json("kubernetes/pool-template.json")
@@ -62,7 +62,7 @@ def job(server: str, **values: object) -> dict[str, Any]:
     """The job of a run with these variables."""
     said = run(
         sys.executable, "-c", RESOLVE, str(PATH), json.dumps({"name": "run", "env": {"A": "b"}} | values),
-        PREFECT_API_URL=server, **QUIET,
+        PREFECT_API_URL=server, DO_NOT_TRACK="1",
     )  # fmt: skip
     found: dict[str, Any] = json.loads(said)
     return found
@@ -95,7 +95,7 @@ def test_a_server_makes_a_pool_of_it(server: str) -> None:
     create = [
         "work-pool", "create", "cluster", "--type", "kubernetes", "--base-job-template", str(PATH),
     ]  # fmt: skip
-    run(sys.executable, "-m", "prefect", *create, PREFECT_API_URL=server, **QUIET)
+    run(sys.executable, "-m", "prefect", *create, PREFECT_API_URL=server, DO_NOT_TRACK="1")
     with urllib.request.urlopen(f"{server}/work_pools/cluster") as answer:
         pool = json.load(answer)
     assert (pool["type"], pool["base_job_template"]) == ("kubernetes", TEMPLATE)
