@@ -25,7 +25,7 @@ EXAMPLE = "s3://bucket/manifests/today.yaml"
 """What every file calls the manifest."""
 CODES: dict[str, int] = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
 """The exit codes of the program, by name."""
-HEIR = "import sys; sys.argv[0] = 'stylize'; from flows.cli.app import main; main()"
+_COMMAND = "import sys; sys.argv[0] = 'stylize'; from flows.cli.app import main; main()"
 
 
 def from_yaml(name: str) -> Any:
@@ -55,7 +55,7 @@ def put_stylize_into(folder: Path) -> Path:
     """A program `stylize` in that folder, which runs this checkout; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "stylize"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -c "{HEIR}" "$@"\n')
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -c "{_COMMAND}" "$@"\n')
     program.chmod(0o755)
     return folder
 
@@ -64,7 +64,7 @@ def run_words(words: list[str], **environment: str) -> subprocess.CompletedProce
     """What the image does with these words: its entrypoint runs them as they are."""
     assert words[0] == "stylize", f"{words[0]} is not in the image"
     return subprocess.run(
-        [sys.executable, "-c", HEIR, *words[1:]],
+        [sys.executable, "-c", _COMMAND, *words[1:]],
         env=environment | {"PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

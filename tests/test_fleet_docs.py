@@ -1,8 +1,8 @@
-"""docs/fleet.md: its commands are run or, where they need a cluster, judged; the files that it names are there.
+"""docs/fleet.md: its commands are run or, where they need a cluster, judged; the files that it names exist.
 
 A block marked `sh` is run by a real bash as it stands, in a folder with `deploy/`, the Dockerfile and a small
-batch `m.yaml`; `s3://bucket` is a store with the same batch. `stylize` and `prefect` are real, the latter has a
-server; the programs of `stand_ins.JUDGES` are stand-ins.
+batch `m.yaml`; `s3://bucket` is a store with the same batch. `stylize` and `prefect` are real, the latter
+with a server; the programs of `stand_ins.JUDGES` are stand-ins.
 """
 
 from __future__ import annotations

@@ -59,18 +59,12 @@ class Deploy(Strict):
     resources: Resources
 
 
-class EnvironmentFile(Strict):
-    path: str
-    required: bool
-
-
 # Why so many: a field for each key of a service that the file uses.
 class Service(Strict):
     image: str
     build: str | None = None
     command: list[str] | None = None
-    environment: dict[str, str]
-    env_file: list[EnvironmentFile] = []
+    environment: dict[str, str | None]
     ports: list[str] = []
     volumes: list[str] = []
     depends_on: dict[str, Dependency] = {}
@@ -92,6 +86,8 @@ def test_its_fields_are_those_of_the_specification() -> None:
     compose = Compose.model_validate(FILE)
     named = {name for service in compose.services.values() for name in service.depends_on}
     assert named < compose.services.keys()
+    builds = [DEPLOY / service.build for service in compose.services.values() if service.build]
+    assert [(build / "Dockerfile").is_file() for build in builds] == [True]
     mounted = {
         volume.partition(":")[0] for service in compose.services.values() for volume in service.volumes
     }
@@ -115,7 +111,8 @@ def test_it_holds_no_secret_and_says_what_to_do_without_one() -> None:
         (name, value) for service in SERVICES.values() for name, value in service["environment"].items()
     ]
     secret = [value for name, value in settings if re.search("PASSWORD|SECRET|KEY|TOKEN", name)]
-    assert all(VARIABLE.fullmatch(value) for value in secret)
+    assert secret
+    assert all(value is None or VARIABLE.fullmatch(value) for value in secret)
     ignored = (DEPLOY.parent / ".gitignore").read_text().splitlines()
     assert ".env" in ignored
 
@@ -174,7 +171,8 @@ def _started(home: Path, name: str, other: dict[str, str], here: dict[str, str])
     words = _ours([other.get(word, word) for word in SERVICES[name]["command"]])
     assert all(word in SERVICES[name]["command"] for word in other)
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT", "COV"))}
-    environment = clean | SERVICES[name]["environment"] | here
+    said = {key: value for key, value in SERVICES[name]["environment"].items() if value is not None}
+    environment = clean | said | here
     with (
         (home / f"{name}.log").open("wb") as log,
         subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True) as program,
