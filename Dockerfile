@@ -1,10 +1,11 @@
 # The image of a GPU worker; the same image runs on the CPU where no GPU is lent.
 #
 #   docker build -t stylize .
-#   docker run --gpus all -v "$PWD:/work" -w /work stylize run manifest.yaml
+#   docker run --gpus all -v "$PWD:/work" -w /work stylize stylize run manifest.yaml
 #
 # No CUDA base image: PyTorch's own wheels bring the CUDA runtime libraries. The host brings the driver and the
-# NVIDIA container toolkit. A Prefect worker in this image: --entrypoint tini, then `-- prefect worker start ...`.
+# NVIDIA container toolkit. Whatever follows the image's name is run: `stylize ...`, `prefect worker start ...`, or what
+# a work pool says, `prefect flow-run execute`. docs/fleet.md has it on clusters.
 FROM python:3.11-slim
 
 LABEL org.opencontainers.image.title="stylize" \
@@ -47,5 +48,5 @@ RUN useradd --create-home --uid 10001 stylize \
 VOLUME /var/cache/stylize/torch
 USER stylize
 
-ENTRYPOINT ["tini", "--", "stylize"]
-CMD ["--help"]
+ENTRYPOINT ["tini", "--"]
+CMD ["stylize", "--help"]

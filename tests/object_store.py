@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
@@ -121,12 +122,14 @@ class ObjectStore:
         url: endpoint, `http://127.0.0.1:<port>`.
         client: a plain client for looking behind the scenes; its requests are never spoiled or counted.
         hits: (method, key) of every counted request in order; a listing has the method LIST and an empty key.
+        listed: the prefix of every counted listing.
         spoiled: how many of them were spoiled by each fault.
     """
 
     url: str = ""
     bucket: str = "stylize-test"
     hits: list[tuple[str, str]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
     spoiled: Counter[str] = field(default_factory=Counter)
     _rules: list[_Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -170,6 +173,7 @@ class ObjectStore:
         """Back to one empty bucket, no faults, no hits."""
         self.heal()
         self.hits.clear()
+        self.listed.clear()
         self.spoiled.clear()
         cast("BackendDict[Any]", s3_backends).reset()
         self.client.create_bucket(Bucket=self.bucket)
@@ -257,6 +261,8 @@ def _spoiled(store: ObjectStore, inner: WSGIApplication) -> WSGIApplication:
             return inner(environ, start_response)
         key = environ["PATH_INFO"].encode("latin1").decode().removeprefix(f"/{store.bucket}").lstrip("/")
         method = environ["REQUEST_METHOD"]
+        if method == "GET" and not key:
+            store.listed.append(dict(parse_qsl(environ["QUERY_STRING"])).get("prefix", ""))
         fault = store.fault_for("LIST" if method == "GET" and not key else method, key)
         if fault is None:
             return inner(environ, start_response)

@@ -100,8 +100,10 @@ def test_each_pip_of_the_image_installs_pinned_versions() -> None:
     assert all("-c constraints.txt" in step for step in pips)
 
 
-def test_the_image_runs_stylize_under_tini_as_a_user_of_its_own() -> None:
-    assert _instructions("ENTRYPOINT") == ['["tini", "--", "stylize"]']
+def test_the_image_runs_what_it_is_told_under_tini_as_a_user_of_its_own() -> None:
+    """Pools say `prefect flow-run execute`, people `stylize run`: neither may become words of the other."""
+    assert _instructions("ENTRYPOINT") == ['["tini", "--"]']
+    assert _instructions("CMD") == ['["stylize", "--help"]']
     (user,) = _instructions("USER")
     assert f"useradd --create-home --uid 10001 {user}" in " ".join(_instructions("RUN"))
 
