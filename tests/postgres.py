@@ -20,17 +20,25 @@ NOBODY = "nobody"  # PostgreSQL does not run as root
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """Yield the URL of an empty database, for SQLAlchemy with asyncpg; it is reached by a socket in a folder."""
+    """Yield the URL of an empty database, for SQLAlchemy with asyncpg, reached by a socket alone."""
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         home, user = Path(folder), NOBODY if os.geteuid() == 0 else None
         programs = _programs(home)
         if user:
             os.chown(home, pwd.getpwnam(user).pw_uid, -1)
-        initdb = [programs / "initdb", "-D", home / "data", "-U", "postgres", "--auth=trust", "--no-sync"]
+        initdb = [
+            str(programs / "initdb"),
+            "-D",
+            str(home / "data"),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+        ]
         subprocess.run(initdb, user=user, check=True, capture_output=True, cwd=home)
         settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={home}", "-c", "fsync=off"]
         with subprocess.Popen(
-            [programs / "postgres", "-D", home / "data", *settings],
+            [str(programs / "postgres"), "-D", str(home / "data"), *settings],
             user=user, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as server:  # fmt: skip
             try:
@@ -42,7 +50,8 @@ def postgres() -> Iterator[str]:
 def _programs(home: Path) -> Path:
     """Where the programs are; for another user they are copied to where that one may look."""
     found = find_spec(PACKAGE)
-    assert found and found.origin
+    assert found
+    assert found.origin
     packages = Path(found.origin).parent.parent
     if os.geteuid() == 0:
         for name in (f"{PACKAGE}/{INSTALLED}", f"{PACKAGE}.libs"):
