@@ -8,22 +8,24 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas import State
+from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.engines.prefect.view_process import FLOW_NAME
 from flows.errors import BatchError
 from flows.fleet.artifacts import Progress, artifact_key, publish
-from flows.fleet.flow_run_log import FlowRunLog, counted
+from flows.fleet.flow_run_log import FlowRunLog, counted, outlive_console
 from flows.fleet.locks import Locks
 from flows.fleet.naming import introduce, run_name
 from flows.fleet.run import Fleet, run_fleet
-from flows.fleet.submissions import Submissions, slots_of
+from flows.fleet.submissions import Submissions, is_being_cancelled, slots_of
 from flows.manifest.load import load_manifest
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
 from flows.running.options import run_options, with_batch
 from flows.running.run import run_shard
+from flows.running.signals import TERMINATED
 from flows.storage.opening import open_storage
 from stylize_core.errors import StylizeError
 
@@ -65,6 +67,7 @@ def stylize_batch(
         job: what is equal for all attempts at this very run, which take over from one another at once; None
             for the flow run, whose retries are such attempts.
     """
+    outlive_console()
     try:
         options = run_options(
             shard=shard,
@@ -144,8 +147,14 @@ def stylize_fleet(
 
 
 def _state(report: Report) -> State[Any]:
-    """The state that says how a run ended; where SIGTERM ended it, Prefect knows why, and what follows."""
-    if report.end == "stopped" and report.reason == "SIGTERM":
+    """The state that says how a run ended; where SIGTERM ended it, Prefect knows why, and what follows.
+
+    Raises:
+        Abort: the flow run is being cancelled, and its worker will say that it is.
+    """
+    if report.reason == TERMINATED:
+        if is_being_cancelled(flow_run.id):
+            raise Abort("cancelled")
         signal.raise_signal(signal.SIGTERM)
     if report.exit_code == ALL_DONE:
         return Completed(message=report.sentence())

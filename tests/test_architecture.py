@@ -32,7 +32,7 @@ OWNERS = {
     "prefect": ("flows.stylize_batch", "flows.fleet.*", "flows.engines.prefect.*"),
     "httpx": ("flows.fleet.*", "flows.engines.prefect.*"),
     "typer": ("flows.cli.*",),
-    "rich": ("flows.cli.*",),
+    "rich": ("flows.cli.*", "flows.fleet.flow_run_log"),
 }
 
 # Every room knows itself and the rooms before it. Those of one line do not know each other.

@@ -7,6 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
+
+from rich.console import Console
 
 from flows.fleet.artifacts import Progress
 from flows.model.events import PairProgress
@@ -65,6 +68,17 @@ class FlowRunLog:
             failed = f", {self._failed} failed" if self._failed else ""
             self._log.info("%d of %d pairs have ended%s", self._ended, self._expected, failed)
             self._progress.show(self._ended, self._expected)
+
+
+def outlive_console() -> None:
+    """Let this process go on where nobody reads what Prefect prints any more, as when its worker is killed.
+
+    Prefect's console would end the process at the next line, wherever in a run that comes.
+    """
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    for console in (getattr(handler, "console", None) for logger in loggers for handler in logger.handlers):
+        if isinstance(console, Console):
+            setattr(console, "on_broken_pipe", partial(setattr, console, "quiet", True))  # noqa: B010
 
 
 @contextmanager

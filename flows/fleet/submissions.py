@@ -121,8 +121,7 @@ class Submissions:
             yield
         except TerminationSignal:
             with get_client(sync_client=True) as client:
-                fleet = client.read_flow_run(UUID(self._fleet)).state
-                for run in self._at_work if fleet and fleet.is_cancelling() else ():
+                for run in self._at_work if is_being_cancelled(self._fleet) else ():
                     client.set_flow_run_state(run, Cancelling(message="the fleet was cancelled"))
             raise
 
@@ -184,6 +183,16 @@ class Submissions:
                 time.sleep(LOOK_EVERY_S)
             else:
                 return answer
+
+
+def is_being_cancelled(run: str | None) -> bool:
+    """Whether somebody cancels that flow run; no where the server does not tell."""
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(run)).state if run else None
+    except (httpx.HTTPError, ObjectNotFound):
+        return False
+    return state is not None and state.is_cancelling()
 
 
 def slots_of(deployment: str) -> int:

@@ -11,6 +11,9 @@ from flows.records.exit_codes import STOPPED_EARLY
 from flows.records.report import End
 from flows.streams import say_at_once
 
+TERMINATED = "SIGTERM"
+"""The reason that a report gives of a run that this signal ended."""
+
 
 class Stoppable(Protocol):
     """A run that can be ended early."""
@@ -54,4 +57,4 @@ class StopSignals:
         if self.run is None:
             raise SystemExit(STOPPED_EARLY)
         self._told = True
-        self.run.stop("stopped", "SIGTERM")
+        self.run.stop("stopped", TERMINATED)
