@@ -24,6 +24,7 @@ from processes import eventually
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 LOOPBACK = "127.0.0.1"
+MARK = "STYLIZE_TEST_WORKER"
 
 
 @dataclass
@@ -65,9 +66,31 @@ class Site:
 
     def start_worker(self, name: str, pool: str, *, limit: int = 1, **environment: str) -> None:
         """Start a worker of a pool."""
+        mark = {MARK: f"{self.port}-{name}"}
         self.start(
-            name, "worker", "start", "--pool", pool, "--name", name, "--limit", str(limit), **environment
+            name,
+            "worker",
+            "start",
+            "--pool",
+            pool,
+            "--name",
+            name,
+            "--limit",
+            str(limit),
+            **mark,
+            **environment,
         )
+
+    def processes_of(self, name: str, words: str = "") -> list[int]:
+        """The ids of a worker and of all that it has started whose command line contains `words`."""
+        mark = f"{MARK}={self.port}-{name}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                ours = mark in (folder / "environ").read_bytes().split(b"\0")
+                if ours and words.encode() in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+        return found
 
     def end(self, name: str, number: int = signal.SIGTERM) -> None:
         """End a program and all that it has started in its session."""
