@@ -1,4 +1,4 @@
-"""Nights over several workers as operators have them, on a real server, with real pools, workers and schedules.
+"""Nights over several workers as operators have them: a real server with real pools, workers and schedules.
 
 A cron fires, machines die in the middle of it, a server goes away, there are new pictures and none, and runs
 that somebody stops.
@@ -39,7 +39,7 @@ def store() -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="module")
 def prefect(store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An installation with two pools, what the project ships deployed, and a worker for what divides nights."""
+    """An installation with two pools, what the project ships deployed, and a worker for the fleets."""
     with postgres() as database, prefect_site(tmp_path_factory.mktemp("site"), database) as site:
         site.command("automation", "create", "--from-file", str(ROOT / "deploy/automations.yaml"))
         for pool in ("gpu", "control"):
