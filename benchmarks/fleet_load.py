@@ -18,6 +18,8 @@ from benchmarks.fleet_server import ServerTerms, server_terms
 from benchmarks.fleet_store import StoreTerms, store_terms
 from benchmarks.records import write_manifests
 from flows.model.shard import Shard
+from flows.planning.output import asking_is_cheaper
+from flows.planning.threads import REMOTE_THREADS
 from flows.running.sizing import Sizing, choose_shards
 from flows.storage.lock import REFRESH_S
 
@@ -117,15 +119,15 @@ def of_fleet(
     pairs: int = options.fleet_pairs
     sizing = choose_shards(pairs, slots=slots, seconds_per_pair=options.seconds_per_pair)
     shard_s, wall_s = 60 * (sizing.minutes_per_shard or 0), sizing.wall_s or 0
-    # The output is listed by each shard when it begins, and on average half of the results lie there.
-    pages = (options.fleet_contents + FILES_PER_PAIR * pairs / 2) / store.names_per_list
+    pages, asked = _looks(options, pairs, sizing.shards, store.names_per_list)
     planned = plan.of(pairs)
-    begins_s = planned.seconds + pages * options.list_s
+    begins_s = planned.seconds + (pages + asked / REMOTE_THREADS) * options.list_s
     refreshes = shard_s / REFRESH_S * store.per_refresh
     per_shard = (
         pairs / sizing.shards * sum(store.per_pair.values())
         + sum(store.per_shard.values())
         + pages
+        + asked
         + refreshes
     )
     told = server.requests + 2 * shard_s / TOLD_EVERY_S
@@ -140,6 +142,7 @@ def of_fleet(
         f"plan and listings at {options.list_s:g} s a page, of a shard's time": f"{begins_s / shard_s:.0%}",
         "requests to storage per shard": f"{per_shard:,.0f}",
         "of them pages of listings": f"{pages:,.0f}",
+        "of them for its own names in the output": f"{asked:,.0f}",
         "of them for the lock": f"{refreshes:.0f}",
         "requests to storage per pair, all included": f"{per_shard * sizing.shards / pairs:.1f}",
         "requests to storage per second": f"{per_shard * at_work / shard_s:,.0f}",
@@ -147,6 +150,17 @@ def of_fleet(
         "requests to Prefect per shard": f"{told:.0f}",
         "requests to Prefect per second": _server_rate(sizing, told, server.idle_per_s),
     }
+
+
+def _looks(options: Namespace, pairs: int, shards: int, names_per_list: float) -> tuple[float, float]:
+    """Pages that a shard lists when it begins, and names in the output that it asks for instead.
+
+    Where the output is listed, half of the results lie there on average.
+    """
+    contents, own = options.fleet_contents / names_per_list, FILES_PER_PAIR * pairs / shards
+    if asking_is_cheaper(round(own), FILES_PER_PAIR * pairs, remote=True):
+        return contents, own
+    return contents + FILES_PER_PAIR * pairs / 2 / names_per_list, 0.0
 
 
 def _server_rate(sizing: Sizing, told: float, idle_per_s: float) -> str:

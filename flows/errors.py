@@ -12,6 +12,7 @@ BatchError
     StorageTransient   it may work later; retries are used up
     NotFound           no such object, file or bucket
     Denied             no permission for this one
+    Oversized          larger than whoever reads it takes
   ForeignFile          a file of somebody else's stands where a result goes
     StorageFatal       credentials, bucket or disk: every further pair would fail as well
 
@@ -129,6 +130,12 @@ class Denied(StorageError):
     """This object may not be read or written with the credentials at hand."""
 
     kind = "denied"
+
+
+class Oversized(StorageError):
+    """The object is larger than whoever reads it takes, and was not read."""
+
+    kind = "oversized"
 
 
 class ForeignFile(BatchError):

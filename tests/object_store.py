@@ -42,6 +42,8 @@ Fault = Literal[
     "payer_wanted",  # 403 unless the request says that its sender pays
     "encryption_wanted",  # 403 unless the request says how to encrypt
     "no_signature_wanted",  # 403 if the request is signed, as by credentials that nobody knows here
+    "no_conditions",  # 501 if the request has a condition, as stores answer that do not know it
+    "condition_unknown",  # 400 likewise
     "not_allowed",  # 405, as a gateway without this method answers
     "no_such_key",
     "no_such_bucket",
@@ -74,6 +76,8 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "archived": ("403 Forbidden", "InvalidObjectState"),
     "moved": ("301 Moved Permanently", "PermanentRedirect"),
     "chatty": ("403 Forbidden", "not with {sent}"),
+    "no_conditions": ("501 Not Implemented", "NotImplemented"),
+    "condition_unknown": ("400 Bad Request", "InvalidArgument"),
     "full": ("507 Insufficient Storage", "XMinioStorageFull"),
     "garbled": ("400 Bad Request", "XAmzContentChecksumMismatch"),
     "garbled_old": ("400 Bad Request", "BadDigest"),
@@ -82,6 +86,8 @@ _WANTED: dict[str, Callable[[WSGIEnvironment], bool]] = {
     "payer_wanted": lambda environ: environ.get("HTTP_X_AMZ_REQUEST_PAYER") != "requester",
     "encryption_wanted": lambda environ: "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION" not in environ,
     "no_signature_wanted": lambda environ: "HTTP_AUTHORIZATION" in environ,
+    "no_conditions": lambda environ: "HTTP_IF_NONE_MATCH" in environ,
+    "condition_unknown": lambda environ: "HTTP_IF_NONE_MATCH" in environ,
 }
 _DIGESTS = {
     "garbled": ("HTTP_X_AMZ_CHECKSUM_SHA256", "sha256"),
@@ -280,7 +286,7 @@ def _answer(
 ) -> Iterable[bytes]:
     if fault in _WANTED:
         if _WANTED[fault](environ):
-            return _error("access_denied", environ, start_response)
+            return _error(fault if fault in _ANSWERS else "access_denied", environ, start_response)
         return inner(environ, start_response)
     if fault in _ANSWERS and fault not in _DIGESTS:
         return _error(fault, environ, start_response)

@@ -33,12 +33,13 @@ def test_a_hundred_thousand_pairs_on_ten_gpus() -> None:
         "wall time, hours": "29.2",
         "plan of a shard": "11.0 s, 11 MB",
         "of it choosing names": "0.1 s",
-        "plan and listings at 0.1 s a page, of a shard's time": "2%",  # 11 s and 110 pages, of 1,050 s
-        "requests to storage per shard": "730",  # 100 x 4, 10, 110 pages and 105 x 2 for the lock
-        "of them pages of listings": "110",
+        "plan and listings at 0.1 s a page, of a shard's time": "1%",  # 11, 1 and 0.6 s of 1,050 s
+        "requests to storage per shard": "830",  # 100 x 4, 10, 10 pages, 200 names and 105 x 2 for the lock
+        "of them pages of listings": "10",
+        "of them for its own names in the output": "200",
         "of them for the lock": "210",
-        "requests to storage per pair, all included": "7.3",
-        "requests to storage per second": "7",
+        "requests to storage per pair, all included": "8.3",
+        "requests to storage per second": "8",
         "state changes per second": "0.04",
         "requests to Prefect per shard": "110",  # 40, and 35 counts and heartbeats each
         "requests to Prefect per second": "1.0 + 1.0 of workers",
@@ -48,3 +49,8 @@ def test_a_hundred_thousand_pairs_on_ten_gpus() -> None:
 def test_more_gpus_than_shards_ask_no_more_of_storage() -> None:
     few, many = (load("--fleet-pairs", "100", slots=slots) for slots in (100, 1000))
     assert few["requests to storage per second"] == many["requests to storage per second"]
+
+
+def test_a_few_large_shards_list_their_output() -> None:
+    found = load("--fleet-pairs", "100", "--fleet-contents", "0", slots=1)
+    assert found["of them for its own names in the output"] == "0"

@@ -118,4 +118,5 @@ def choose_display(console: Console) -> Display:
 def _line(outcome: Outcome) -> str:
     if outcome.status == "failed":
         return f"{outcome.name}: failed: {outcome.kind}: {outcome.message}"
-    return f"{outcome.name}: {outcome.status} in {outcome.seconds:.1f} s"
+    meanwhile = ", another run had made it meanwhile" if outcome.double_work else ""
+    return f"{outcome.name}: {outcome.status} in {outcome.seconds:.1f} s{meanwhile}"

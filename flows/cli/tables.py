@@ -85,6 +85,9 @@ def print_status(found: Status, console: Console) -> None:
     if found.seconds_left is not None:
         pace = f"about {in_words(found.seconds_left)} for the rest at the pace of the last run"
         console.print(pace, markup=False, highlight=False)
+    if isinstance(twice := found.last_report.get("double_work"), int) and twice > 0:
+        line = f"another run meanwhile made {twice} of the last run's pairs as well"
+        console.print(line, markup=False, highlight=False)
     for holder in found.holders:
         part = "" if holder.shard == str(WHOLE) else f"shard {holder.shard} "
         since = f"{holder.started:%Y-%m-%d %H:%M:%S %Z}"

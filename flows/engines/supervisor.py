@@ -15,7 +15,7 @@ from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.pair import Job, Outcome
 from flows.records.failed import failed_record
 from flows.records.record import Failure
-from flows.records.store import replace_record
+from flows.records.store import record_failure
 from flows.storage.opening import open_storage
 from flows.text import safe_text
 from flows.worker.api import Worker
@@ -113,12 +113,13 @@ def _fatal(job: Job, error: BatchError | StylizeError) -> Outcome:
 
 
 def _given_up(job: Job, crash: WorkerCrashed, attempts: int, device: str) -> Outcome:
-    """Record that the pair crashed the worker of that device as often as it was tried."""
+    """Record that the pair crashed the worker of that device as often as it was tried, unless it is done."""
     message = safe_text(f"{crash}; given up after {attempts} attempt{'s' * (attempts > 1)}")
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
     record = failed_record(job, failure).model_copy(update={"device": device})
     try:
-        replace_record(open_storage(job.output), job.pair.record_name, record)
+        if not record_failure(open_storage(job.output), job.pair, record):
+            return Outcome(job.pair.name, "skipped")
     except BatchError as error:
         return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), error.fatal)
     return Outcome(job.pair.name, "failed", crash.kind, message)

@@ -90,6 +90,7 @@ def facts(report: Report, cost_per_hour: float | None) -> Mapping[str, str]:
         "shard": report.shard,
         "done now, before": f"{report.done}, {report.done_before}",
         "failed, left": f"{report.failed}, {report.left}",
+        "double work": str(report.double_work or ""),
         "pairs per hour": f"{report.done / hours:.1f}" if report.done and hours else "",
         "time": f"{report.seconds:.0f} s",
         "devices": _plain(", ".join(report.devices)),

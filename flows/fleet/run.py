@@ -102,7 +102,8 @@ def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
         started_at=at,
     )
     report = summed_up(facts, _tally(before, after, made))
-    report = replace(report, device_seconds=round(made.sums["device_seconds"], 3))
+    seconds, double_work = round(made.sums["device_seconds"], 3), made.sums["double_work"]
+    report = replace(report, device_seconds=seconds, double_work=double_work)
     return write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
 
 

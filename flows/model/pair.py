@@ -126,6 +126,8 @@ class Outcome:
         fatal: every further pair would fail as well.
         seconds: time that the pair's own phases took in the worker.
         retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
+        double_work: it was made here, and another run had recorded the same picture meanwhile; then it is
+            `skipped`.
     """
 
     name: str
@@ -135,3 +137,4 @@ class Outcome:
     fatal: bool = False
     seconds: float = 0.0
     retries: int = 0
+    double_work: bool = False

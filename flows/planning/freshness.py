@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,10 +9,10 @@ from flows.errors import ForeignFile, StorageError
 from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
+from flows.planning.output import OutputView
 from flows.records.ownership import foreign_record, refuse_foreign_files
 from flows.records.record import Failure, Record, Source, UnreadableRecord
-from flows.records.store import load_record, why_not_done
-from flows.storage.base import Storage
+from flows.records.store import why_not_done
 from flows.text import safe_text
 
 Status = Literal["todo", "done"]
@@ -41,27 +40,8 @@ class Assessment:
     refused: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputListing:
-    """What the output holds of the names that a plan cares about, with sizes in bytes."""
-
-    storage: Storage
-    sizes: Mapping[str, int]
-
-
-def list_output(storage: Storage, names: Container[str]) -> OutputListing:
-    """One listing of the output, however large it is; never a question per pair.
-
-    Raises:
-        StorageError: the output cannot be listed.
-    """
-    return OutputListing(
-        storage, {item.name: item.stat.size for item in storage.list() if item.name in names}
-    )
-
-
 def assess(
-    pair: Pair, settings: ResolvedSettings, listing: OutputListing, *, replace_foreign: bool
+    pair: Pair, settings: ResolvedSettings, output: OutputView, *, replace_foreign: bool
 ) -> Assessment:
     """Whether `pair` is done: its record is readable and of the same, its picture has the recorded size.
 
@@ -69,25 +49,25 @@ def assess(
         StorageError: only where every further record would fail as well.
     """
     try:
-        record = _read(pair, listing)
+        record = _read(pair, output)
     except UnreadableRecord as error:
         reason = "from a newer version" if error.newer else f"record unreadable: {error.reason}"
         refused = (
             ""
             if replace_foreign or error.damaged
-            else str(foreign_record(listing.storage, pair.record_name, error))
+            else str(foreign_record(output.storage, pair.record_name, error))
         )
         return Assessment("todo", reason, _wanted(pair, settings, None)[1], unreadable=True, refused=refused)
-    found = _judged(pair, settings, listing, record)
+    found = _judged(pair, settings, output, record)
     if found.status == "done" or replace_foreign:
         return found
-    return replace(found, refused=_foreign_files(pair, listing, record))
+    return replace(found, refused=_foreign_files(pair, output, record))
 
 
-def _foreign_files(pair: Pair, listing: OutputListing, record: Record | None) -> str:
+def _foreign_files(pair: Pair, output: OutputView, record: Record | None) -> str:
     """Which file of somebody else's the pair would replace; empty if there is none, or nobody can tell."""
     try:
-        refuse_foreign_files(listing.storage, pair, record, listing.sizes)
+        refuse_foreign_files(output.storage, pair, record, output)
     except ForeignFile as error:
         return safe_text(str(error))
     except StorageError as error:
@@ -96,15 +76,11 @@ def _foreign_files(pair: Pair, listing: OutputListing, record: Record | None) ->
     return ""
 
 
-def _judged(
-    pair: Pair, settings: ResolvedSettings, listing: OutputListing, record: Record | None
-) -> Assessment:
+def _judged(pair: Pair, settings: ResolvedSettings, output: OutputView, record: Record | None) -> Assessment:
     ingredients, wanted = _wanted(pair, settings, record)
     if record is None:
-        return Assessment(
-            "todo", "picture without a record" if pair.output_name in listing.sizes else "new", wanted
-        )
-    size = listing.sizes.get(pair.output_name)
+        return Assessment("todo", "picture without a record" if pair.output_name in output else "new", wanted)
+    size = output.size(pair.output_name) if record.status == "done" else None
     reason = why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     if record.failure is not None:
         attempts = record.failure.attempts if record.identity == wanted else 0
@@ -114,12 +90,9 @@ def _judged(
     return Assessment("todo" if reason else "done", reason, wanted)
 
 
-def _read(pair: Pair, listing: OutputListing) -> Record | None:
-    size = listing.sizes.get(pair.record_name)
-    if size is None:
-        return None
+def _read(pair: Pair, output: OutputView) -> Record | None:
     try:
-        return load_record(listing.storage, pair.record_name, size=size)
+        return output.record(pair.record_name)
     except StorageError as error:
         if error.fatal:
             raise

@@ -30,9 +30,10 @@ from flows.model.shard import WHOLE, Shard
 from flows.model.sheet import Sheet
 from flows.planning.candidates import Candidate
 from flows.planning.conflicts import keep_inputs_apart
-from flows.planning.freshness import Assessment, Status, assess, list_output
+from flows.planning.freshness import Assessment, Status, assess
 from flows.planning.inputs import Found, expand
 from flows.planning.left_out import LeftOut, counted, sentences
+from flows.planning.output import view_of
 from flows.planning.pairing import pair_up
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import REMOTE_THREADS, in_threads
@@ -129,7 +130,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     candidates = [candidate for candidate in apart.candidates if shard.holds(candidate.name)]
     inputs, missing = look_up(_places(listed, candidates), bounds=_bounds(manifest, listed, candidates))
     pairs = [_pair(candidate, inputs) for candidate in candidates]
-    planned, foreign, replaced = _assessed(manifest, pairs, candidates)
+    planned, foreign, replaced = _assessed(manifest, pairs, candidates, of=len(apart.candidates))
     refused = [*contents.refused, *styles.refused, *pairing.refused]
     sheets = sheets_of(apart.candidates)
     later = [] if shard == WHOLE or not sheets else ["contact sheets are made by a run without shards only"]
@@ -215,16 +216,21 @@ def _pair(candidate: Candidate, inputs: Mapping[str, Input]) -> Pair:
 
 
 def _assessed(
-    manifest: Manifest, pairs: Sequence[Pair], candidates: Sequence[Candidate]
+    manifest: Manifest, pairs: Sequence[Pair], candidates: Sequence[Candidate], *, of: int
 ) -> tuple[tuple[PlannedPair, ...], list[Failed], list[str]]:
-    """The pairs with what is to be done about them, those that are refused, and a warning about records."""
-    names = {name for pair in pairs for name in (pair.output_name, pair.record_name, *pair.extra_names)}
-    listing = list_output(open_storage(manifest.output), names)
+    """The pairs with what is to be done about them, those that are refused, and a warning about records.
+
+    Args:
+        of: how many pairs the whole manifest has.
+    """
+    names = frozenset(n for pair in pairs for n in (pair.output_name, pair.record_name, *pair.extra_names))
+    expected = len(names) * of // max(1, len(pairs))
+    output = view_of(open_storage(manifest.output), names, expected=expected)
     # Small local files are read fastest one after the other: more threads only queue for Python's lock.
     threads = REMOTE_THREADS if is_remote(manifest.output) else 1
 
     def assessment(at: int) -> Assessment:
-        return assess(pairs[at], candidates[at].settings, listing, replace_foreign=manifest.replace_foreign)
+        return assess(pairs[at], candidates[at].settings, output, replace_foreign=manifest.replace_foreign)
 
     found = list(in_threads(assessment, range(len(pairs)), threads=threads))
     planned = tuple(

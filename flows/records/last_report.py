@@ -12,7 +12,9 @@ from flows.model.shard import WHOLE, Shard
 from flows.records.report import FAILURES_LISTED, REPORT, report_name, report_shard
 from flows.storage.base import Storage
 
-_SUMS = ("planned", "done_before", "done", "failed", "left", "storage_retries", "device_seconds")
+_SUMS = (
+    "planned", "done_before", "done", "double_work", "failed", "left", "storage_retries", "device_seconds",
+)  # fmt: skip
 _ENDS = ("finished", "stopped", "interrupted")
 
 

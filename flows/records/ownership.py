@@ -54,33 +54,35 @@ def carries_facts(uri: str) -> bool:
         return False
 
 
-def refuse_foreign(storage: Storage, pair: Pair) -> None:
-    """Raise if the pair would replace a file that is not of this program.
-
-    A damaged record, and whatever a record of the pair speaks of, may be replaced.
+def own_record(storage: Storage, pair: Pair) -> Record | None:
+    """The pair's record; None if there is none, or a damaged one, which may be replaced.
 
     Raises:
-        ForeignFile: naming the file and what to do.
+        ForeignFile: something that is not of this program stands there; naming the file and what to do.
         StorageError: the output could not be read.
     """
-    stat = storage.stat(pair.record_name)
     try:
-        record = None if stat is None else load_record(storage, pair.record_name, size=stat.size)
+        return load_record(storage, pair.record_name)
     except UnreadableRecord as error:
         if not error.damaged:
             raise foreign_record(storage, pair.record_name, error) from None
-        record = None
-    refuse_foreign_files(storage, pair, record)
+        return None
 
 
 def refuse_foreign_files(
     storage: Storage, pair: Pair, record: Record | None, present: Container[str] | None = None
 ) -> None:
-    """Raise if a picture or film that the pair would replace is not of this program; see `refuse_foreign`.
+    """Raise if a picture or film that the pair would replace is not of this program.
+
+    Whatever the pair's record speaks of may be replaced.
 
     Args:
         record: the pair's, if there is one.
         present: the names of what there is below the output, if they are known; else each is tried.
+
+    Raises:
+        ForeignFile: naming the file and what to do.
+        StorageError: the output could not be read.
     """
     known = record.files if record else frozenset()
     for name in (pair.output_name, *pair.extra_names):

@@ -53,11 +53,13 @@ class Tally:
 
     Attributes:
         made: pairs that are done.
+        double_work: how many of them another run had made meanwhile.
         kinds: of every failed pair, by its name.
         failures: the first of them, as the report lists them.
     """
 
     made: int = 0
+    double_work: int = 0
     kinds: dict[str, str] = field(default_factory=dict)
     failures: list[Failed] = field(default_factory=list)
 
@@ -70,6 +72,7 @@ class Tally:
         """Count a pair that is done or failed."""
         if outcome.status != "failed":
             self.made += 1
+            self.double_work += outcome.double_work
             return
         self.kinds[outcome.name] = outcome.kind
         if len(self.failures) < FAILURES_LISTED:
@@ -85,7 +88,8 @@ class Report:
         shard: which part of the manifest, as `i/n`.
         planned: pairs that the manifest asks for in that part.
         done_before: pairs that were done when the run began.
-        done: pairs that this run made.
+        done: pairs that this run made, or found made by another run since its plan.
+        double_work: how many of them were made by this run and, meanwhile, by another one.
         failed: pairs that this run tried in vain.
         left: pairs that this run did not get to.
         end: why it ended; `reason` says it in a sentence where it did not simply finish.
@@ -103,6 +107,7 @@ class Report:
     planned: int
     done_before: int
     done: int
+    double_work: int
     failed: int
     left: int
     end: End
@@ -145,6 +150,8 @@ class Report:
         """The report in one line."""
         total = self.done_before + self.done
         parts = [f"{total} of {self.planned} done ({self.done} now, {self.done_before} before)"]
+        if self.double_work:
+            parts.append(f"another run meanwhile made {self.double_work} of them as well")
         if self.failed:
             kinds = ", ".join(f"{kind} {count}" for kind, count in self.failures_by_kind.items())
             parts.append(f"{self.failed} failed ({kinds})")
@@ -180,6 +187,7 @@ def summed_up(facts: RunFacts, tally: Tally) -> Report:
         **plain
         | {
             "done": tally.made,
+            "double_work": tally.double_work,
             "failed": len(tally.kinds),
             "left": facts.planned - facts.done_before - tally.ended,
             "failures": tuple(tally.failures),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.errors import NotFound
+from flows.errors import NotFound, Oversized
 from flows.model.identity import Ingredients, differences
 from flows.model.pair import Pair
 from flows.records.record import Record, UnreadableRecord
@@ -10,6 +10,7 @@ from flows.storage.base import Storage
 from flows.storage.opening import read_uri
 from flows.text import safe_text
 
+_JSON = "application/json"
 LARGEST_RECORD_BYTES = 16 * 2**20
 """No record of ours comes near; whatever is larger is foreign and is not even read."""
 
@@ -41,6 +42,62 @@ def why_not_done(
     return ""
 
 
+def makes_done(record: Record, pair: Pair, identity: str, storage: Storage) -> bool:
+    """Whether this record makes the pair done, with the picture that is there now.
+
+    Raises:
+        StorageError: nobody can tell whether the picture is there.
+    """
+    if record.ingredients is None or record.identity != identity:
+        return False
+    stat = storage.stat(pair.output_name)
+    size = None if stat is None else stat.size
+    return not why_not_done(record, pair, identity, ingredients=record.ingredients, size=size)
+
+
+def keep_picture(
+    storage: Storage, pair: Pair, record: Record, picture: bytes, *, content_type: str, before: Record | None
+) -> bool:
+    """Write a picture, then the record that makes it count; False if another run made the same meanwhile.
+
+    Where there was no record, the store lets only one run create it. A record of the same picture that has
+    come since stays. Whatever else has come (another manifest's record, that of a failure, what nobody can
+    read) is replaced: the picture has been replaced already, and the record has to speak of the one there.
+
+    Args:
+        before: the record that stood there before the picture was made; None if there was none of use.
+
+    Raises:
+        StorageError: something could not be written.
+    """
+    storage.write(pair.output_name, picture, content_type=content_type)
+    if before is None and storage.create(pair.record_name, record.to_bytes(), content_type=_JSON):
+        return True
+    now = read_record(storage, pair.record_name)
+    if now is None or now == before or now.status != "done":
+        _replace(storage, pair.record_name, record, old=now)
+        return True
+    same = now.identity == record.identity
+    if not same or (now.output, now.files) != (record.output, record.files):
+        # The other run's picture, if only of other bits, may have come between our picture and our record.
+        storage.write(pair.output_name, picture, content_type=content_type)
+        _replace(storage, pair.record_name, record, old=now)
+    return not same
+
+
+def record_failure(storage: Storage, pair: Pair, record: Record) -> bool:
+    """Write the record of a failure, unless the very picture is there after all; whether it was written.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    old = read_record(storage, pair.record_name)
+    if old is not None and makes_done(old, pair, record.identity, storage):
+        return False
+    _replace(storage, pair.record_name, record, old=old)
+    return True
+
+
 def replace_record(storage: Storage, name: str, record: Record) -> None:
     """Write the record; then the old one's files go, unless the new one speaks of them too.
 
@@ -50,8 +107,11 @@ def replace_record(storage: Storage, name: str, record: Record) -> None:
     Raises:
         StorageError: it could not be written.
     """
-    old = read_record(storage, name)
-    storage.write(name, record.to_bytes(), content_type="application/json")
+    _replace(storage, name, record, old=read_record(storage, name))
+
+
+def _replace(storage: Storage, name: str, record: Record, *, old: Record | None) -> None:
+    storage.write(name, record.to_bytes(), content_type=_JSON)
     if old is not None:
         for left in sorted(_own(old, name) - record.files):
             storage.delete(left)
@@ -77,11 +137,8 @@ def _own(record: Record, name: str) -> frozenset[str]:
 
 def read_record(storage: Storage, name: str) -> Record | None:
     """The record of that name; None if there is none, or none that this program can use."""
-    stat = storage.stat(name)
-    if stat is None:
-        return None
     try:
-        return load_record(storage, name, size=stat.size)
+        return load_record(storage, name)
     except UnreadableRecord:
         return None
 
@@ -98,16 +155,16 @@ def record_at(uri: str) -> Record | None:
         return None
 
 
-def load_record(storage: Storage, name: str, *, size: int) -> Record | None:
-    """The record that a listing has found with that size; None if it is gone meanwhile.
+def load_record(storage: Storage, name: str) -> Record | None:
+    """The record of that name, by one request; None if there is nothing.
 
     Raises:
         UnreadableRecord: there is something else.
         StorageError: it could not be read.
     """
-    if size > LARGEST_RECORD_BYTES:
-        raise UnreadableRecord(f"it has {size} bytes")
     try:
-        return Record.parse(storage.read(name))
+        return Record.parse(storage.read(name, at_most=LARGEST_RECORD_BYTES))
     except NotFound:
         return None
+    except Oversized:
+        raise UnreadableRecord(f"it has more than {LARGEST_RECORD_BYTES} bytes") from None

@@ -22,6 +22,7 @@ LABELS = ("manifest", "output", "shard")
 # A field of the report, the name of its number, and what that is.
 COUNTERS = (
     ("done", "stylize_pairs_done_total", "Pairs that the run made."),
+    ("double_work", "stylize_double_work_total", "How many of them another run meanwhile made as well."),
     ("storage_retries", "stylize_storage_retries_total", "How often storage had to be asked again."),
     ("device_seconds", "stylize_device_seconds_total", "Seconds of the run, times its workers."),
 )

@@ -8,7 +8,8 @@ from flows.errors import StorageError
 from flows.manifest.settings import BuiltSettings
 from flows.model.pair import Outcome
 from flows.planning.candidates import resolved_settings
-from flows.planning.freshness import OutputListing, assess
+from flows.planning.freshness import assess
+from flows.planning.output import ListedOutput
 from flows.planning.plan import Plan, PlannedPair
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
@@ -38,9 +39,9 @@ def _recorded_end(planned: PlannedPair, storage: Storage) -> Outcome | None:
     """
     pair = planned.pair
     stats = {name: storage.stat(name) for name in (pair.record_name, pair.output_name)}
-    listing = OutputListing(storage, {name: stat.size for name, stat in stats.items() if stat})
+    output = ListedOutput(storage, {name: stat.size for name, stat in stats.items() if stat})
     settings = resolved_settings(BuiltSettings(pair.style_settings, pair.picture_settings, None))
-    found = assess(pair, settings, listing, replace_foreign=True)  # whatever is there, it has ended
+    found = assess(pair, settings, output, replace_foreign=True)  # whatever is there, it has ended
     if found.status == "done":
         return Outcome(pair.name, "done")
     if found.failure is not None and found.attempts > planned.attempts:

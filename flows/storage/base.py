@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from flows.errors import Denied
+from flows.errors import Denied, Oversized
 from flows.storage.location import is_text
 
 BINARY = "application/octet-stream"
@@ -76,8 +76,8 @@ class Storage(Protocol):
     def uri(self, name: str) -> str:
         """The place of `name` in full, for people and records."""
 
-    def read(self, name: str) -> bytes:
-        """The complete, verified bytes; `NotFound` if absent."""
+    def read(self, name: str, *, at_most: int | None = None) -> bytes:
+        """The complete, verified bytes; `NotFound` if absent, `Oversized`, unread, if more than `at_most`."""
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """What `read` would return, in blocks of at most `BLOCK_BYTES`, of which one at a time is in memory.
@@ -94,14 +94,26 @@ class Storage(Protocol):
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
         """Store or replace `name`; durable and complete when this returns, untouched if it raises."""
 
-    def create(self, name: str, data: bytes) -> bool:
-        """Store `name` unless it exists; False if it does. Of many racing callers one gets True."""
+    def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
+        """Store `name` unless it exists; False if it does. Of many racing callers one gets True.
+
+        A store that does not know conditional requests is asked first, and then of callers that race several
+        may get True, each for complete bytes.
+        """
 
     def delete(self, name: str) -> None:
         """Make `name` absent; fine if it already is."""
 
     def remove_abandoned(self) -> int:
         """Remove temporary files that writers of ours left behind when they died; how many."""
+
+
+def check_size(size: int, at_most: int | None, *, place: str) -> None:
+    """Raise `Oversized` if an object of `size` bytes is more than `at_most`, where that is given."""
+    if at_most is not None and size > at_most:
+        raise Oversized(
+            f"{place} has {size} bytes, more than the {at_most} that are read; put another one there"
+        )
 
 
 def checked_name(name: str, *, root: str) -> str:

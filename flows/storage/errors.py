@@ -107,6 +107,13 @@ def code_and_status(error: ClientError) -> tuple[str, int]:
     return code if _CODE.fullmatch(code) else "", status
 
 
+def is_about_the_request(error: ClientError) -> bool:
+    """Whether the store refuses what it was sent, and neither who sends it, nor what for, nor just now."""
+    code, status = code_and_status(error)
+    known = _CREDENTIALS | _PASSING_CODES | (_FATAL.keys() - {"NotImplemented"})
+    return (status in (400, 501) or code == "NotImplemented") and code not in known
+
+
 def _from_answer(error: ClientError, uri: str, place: str, *, of_root: bool) -> StorageError:
     code, status = code_and_status(error)
     said = f"{place}: {code or status}"

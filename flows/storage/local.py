@@ -16,7 +16,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from flows.errors import Denied
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name
 from flows.storage.errors import from_os
 from flows.storage.process_id import hostname, is_alive, pid_namespace_id
 
@@ -47,9 +47,10 @@ class LocalStorage:
         """The absolute path of `name`."""
         return str(self._root / self._checked(name))
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, at_most: int | None = None) -> bytes:
         """All bytes of a regular file; a link, folder, FIFO or device is refused without waiting for it."""
         with self._opened(name) as file:
+            check_size(os.fstat(file.fileno()).st_size, at_most, place=f"{self.root}/{name}")
             return file.read()
 
     def blocks(self, name: str) -> Iterator[bytes]:
@@ -76,10 +77,10 @@ class LocalStorage:
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """Regular files whose name starts with `prefix`, sorted; links are neither listed nor entered."""
-        start = prefix.rpartition("/")[0]
+        start, _, beginning = prefix.rpartition("/")
         folder = self.uri(start) if start else self.root
         below = len(self.root.rstrip("/")) + 1
-        named = ((file.path[below:], file) for file in self._walk(folder))
+        named = ((file.path[below:], file) for file in self._walk(folder, beginning))
         wanted = ((n, f) for n, f in named if n.startswith(prefix) and not _TEMPORARY.fullmatch(f.name))
         for name, file in sorted(wanted, key=lambda pair: pair[0]):
             with suppress(FileNotFoundError):
@@ -94,7 +95,7 @@ class LocalStorage:
                 temporary.replace(path)
             _sync_folder(path.parent)
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Make `name` appear with complete and durable bytes, unless anything of that name exists."""
         path = self._path(name)
         with self._explained(path, needed=len(data)):
@@ -149,14 +150,18 @@ class LocalStorage:
             raise Denied(f"{path} leaves {self._root} through a linked folder; replace the link by a folder")
         return folder / path.name
 
-    def _walk(self, start: str) -> Iterator[os.DirEntry[str]]:
-        """Every regular file below the folder `start`; nothing if the folder does not exist."""
+    def _walk(self, start: str, beginning: str = "") -> Iterator[os.DirEntry[str]]:
+        """Every regular file below the folder `start`, by way of its entries whose names begin so.
+
+        Nothing if the folder does not exist.
+        """
         folders = [start]
         while folders:
             folder = folders.pop()
             with self._explained(folder), suppress(FileNotFoundError, NotADirectoryError):
                 with os.scandir(folder) as found:
-                    entries = list(found)
+                    entries = [entry for entry in found if entry.name.startswith(beginning)]
+                beginning = ""
                 folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
                 yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
 
@@ -238,24 +243,19 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _link_new(path: Path, data: bytes) -> None:
-    """Give `path` its bytes at once by a hard link; where there are none, by an exclusive create."""
+    """Give `path` its bytes at once by a hard link; where there are none, it is empty for a moment before."""
     with _temporary(path, data) as temporary:
         try:
             path.hardlink_to(temporary)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            _write_exclusively(path, data)
-
-
-def _write_exclusively(path: Path, data: bytes) -> None:
-    try:
-        _write_new(path, data)
-    except FileExistsError:
-        raise
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+            _write_new(path, b"")  # who comes second finds it there
+            try:
+                temporary.replace(path)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
 
 
 def _sync_folder(folder: Path) -> None:

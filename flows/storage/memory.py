@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from flows.errors import NotFound
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name
 from flows.storage.location import Location
 
 _versions = count(1)
@@ -45,11 +45,12 @@ class MemoryStorage:
         """The `memory://` URI of `name`."""
         return f"memory://{self._location.bucket}/{self._key(name)}"
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, at_most: int | None = None) -> bytes:
         """The complete bytes."""
         found = self._store.objects.get(self._key(name))
         if found is None:
             raise NotFound(f"{self.uri(name)} does not exist; correct the name or restore the object")
+        check_size(len(found[0]), at_most, place=self.uri(name))
         return found[0]
 
     def blocks(self, name: str) -> Iterator[bytes]:
@@ -77,7 +78,7 @@ class MemoryStorage:
         with self._store.changing:
             self._store.objects[key] = (bytes(data), str(next(_versions)))
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Store `name` unless it exists."""
         key = self._key(name)
         with self._store.changing:

@@ -1,4 +1,4 @@
-"""A bucket, or a prefix in one, as storage. Any S3-compatible store with `If-None-Match: *` on PUT will do.
+"""A bucket, or a prefix in one, as storage. Any S3-compatible store will do, best with `If-None-Match`.
 
 Credentials and endpoint come from the AWS default chain alone (AWS_ENDPOINT_URL_S3, AWS_PROFILE, roles, ...).
 Reads are verified against every digest that the store gives; writes are one PUT of complete bytes that the
@@ -12,7 +12,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,11 +23,12 @@ from botocore.parsers import ResponseParserError
 from flows.errors import NotFound, StorageTransient
 from flows.storage.access import access_of
 from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Patience, Stat, checked_name
-from flows.storage.errors import code_and_status, from_s3
+from flows.storage.conditions import knows_conditions, note_unaware
+from flows.storage.errors import code_and_status, from_s3, is_about_the_request
 from flows.storage.location import Location
 from flows.storage.retry import retry_call
 from flows.storage.s3_client import s3_client
-from flows.storage.s3_proof import DIGEST_KEY, Proof, etag_of, md5
+from flows.storage.s3_proof import DIGEST_KEY, Proof, body_of, etag_of, md5, whole_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -64,16 +65,20 @@ class S3Storage:
         """The `s3://` URI of `name`."""
         return f"s3://{self._bucket}/{self._key(name)}"
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, at_most: int | None = None) -> bytes:
         """All bytes, verified; a cut or altered body is fetched again before this gives up."""
-        return self._repeated(name, lambda: self._fetch(name))
+        try:
+            return self._repeated(name, lambda: self._fetch(name, at_most))
+        except NotFound:
+            self._bucket_exists = True
+            raise
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """The bytes by a request for each block, which is repeated alone; verified as a whole at the end."""
         found = first = self._repeated(name, partial(self._block, name, 0))
         if first is None:
             return
-        proof, size = Proof(first[0], self._bucket), _whole_size(first[0])
+        proof, size = Proof(first[0], self._bucket), whole_size(first[0])
         while found is not None and etag_of(found[0]) == etag_of(first[0]):
             proof.add(found[1])
             yield found[1]
@@ -104,9 +109,9 @@ class S3Storage:
         """Store or replace `name` by one PUT; a PUT that was stored although its answer was lost counts."""
         self._put(name, self._request(name, data, content_type))
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Store `name` unless it exists, by a conditional PUT; our own object counts as stored by us."""
-        return self._put(name, {**self._request(name, data, BINARY), "IfNoneMatch": "*"})
+        return self._put(name, {**self._request(name, data, content_type), "IfNoneMatch": "*"})
 
     def delete(self, name: str) -> None:
         """Remove the object if it is there."""
@@ -129,9 +134,10 @@ class S3Storage:
     def _client(self) -> S3Client:
         return s3_client(self._patience, access_of(self._bucket))
 
-    def _fetch(self, name: str) -> bytes:
+    def _fetch(self, name: str, at_most: int | None) -> bytes:
         answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), ChecksumMode="ENABLED")
-        proof, data = Proof(answer, self._bucket), _body_of(answer)
+        data = body_of(answer, at_most=at_most, place=self.uri(name))
+        proof = Proof(answer, self._bucket)
         proof.add(data)
         self._require_no(proof.mismatch(answer["ContentLength"]), name)
         return data
@@ -145,7 +151,7 @@ class S3Storage:
             if code_and_status(error)[1] != 416:
                 raise
             return None
-        data = _body_of(answer)
+        data = body_of(answer)
         etag_of(answer)  # the page of a proxy has none
         told = answer.get("ContentRange", f"bytes 0-{len(data) - 1}/{len(data)}")
         if not told.startswith(f"bytes {start}-{start + len(data) - 1}/"):
@@ -176,7 +182,7 @@ class S3Storage:
                 raise
             answer = client.get_object(Bucket=self._bucket, Key=key)
         answer["Body"].close()
-        return Stat(_whole_size(answer), etag_of(answer)), answer["Metadata"].get(OWNER_KEY, "")
+        return Stat(whole_size(answer), etag_of(answer)), answer["Metadata"].get(OWNER_KEY, "")
 
     def _require_bucket(self, name: str) -> None:
         """Raise `StorageFatal` if the bucket is missing; only the answer to a GET can tell. Asked once."""
@@ -224,9 +230,13 @@ class S3Storage:
         owner = request["Metadata"][OWNER_KEY]
 
         def attempt() -> bool:
+            if "IfNoneMatch" in request and not knows_conditions(self._endpoint(), self._bucket):
+                return self._put_if_absent(name, request)
             try:
                 etag_of(self._client().put_object(**request))
             except ClientError as error:
+                if "IfNoneMatch" in request and is_about_the_request(error):
+                    return self._put_if_absent(name, request)
                 if code_and_status(error)[1] != 412:
                     raise
                 # The client repeats a PUT whose answer was lost, and then meets its own object.
@@ -239,6 +249,19 @@ class S3Storage:
             if not self._is_ours(name, owner):
                 raise
             return True
+
+    def _put_if_absent(self, name: str, request: PutObjectRequestTypeDef) -> bool:
+        """A conditional PUT for a store that does not know them: a look, then a plain one."""
+        try:
+            return self._head(name)[1] == request["Metadata"][OWNER_KEY]
+        except ClientError as error:
+            if code_and_status(error)[1] != 404:
+                raise
+        plain = request.copy()
+        del plain["IfNoneMatch"]
+        etag_of(self._client().put_object(**plain))
+        note_unaware(self._endpoint(), self._bucket)
+        return True
 
     def _is_ours(self, name: str, owner: str) -> bool:
         try:
@@ -266,13 +289,3 @@ class S3Storage:
                 raise from_s3(error, asked, endpoint=self._endpoint(), of_root=not name) from error
 
         return retry_call(explained, what=asked, patience=self._patience)
-
-
-def _body_of(answer: GetObjectOutputTypeDef) -> bytes:
-    with closing(answer["Body"]) as body:
-        return body.read()
-
-
-def _whole_size(answer: GetObjectOutputTypeDef) -> int:
-    """How many bytes the object has of which all or some were sent."""
-    return int(answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from botocore.parsers import ResponseParserError
+
+from flows.storage.base import check_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -46,6 +49,18 @@ class Proof:
         if self._expected and self._digest.hexdigest() != self._expected:
             return f"the {self._kind} digest differs"
         return ""
+
+
+def body_of(answer: GetObjectOutputTypeDef, *, at_most: int | None = None, place: str = "") -> bytes:
+    """The bytes that were sent; `Oversized`, unread, if there are more than `at_most`."""
+    with closing(answer["Body"]) as body:
+        check_size(answer["ContentLength"], at_most, place=place)
+        return body.read()
+
+
+def whole_size(answer: GetObjectOutputTypeDef) -> int:
+    """How many bytes the object has of which all or some were sent."""
+    return int(answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"])
 
 
 def etag_of(answer: Mapping[str, object]) -> str:

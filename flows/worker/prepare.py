@@ -7,9 +7,8 @@ from dataclasses import replace
 from flows.model.identity import Ingredients, identity, ingredients_of
 from flows.model.pair import Job, Pair
 from flows.model.regions import roles
-from flows.records.ownership import refuse_foreign
-from flows.records.record import Record
-from flows.records.store import read_record, why_not_done
+from flows.records.ownership import own_record, refuse_foreign_files
+from flows.records.store import makes_done, read_record
 from flows.storage.opening import open_storage
 from flows.worker.device_cache import DeviceCache
 from flows.worker.read import LoadedPicture, Reading
@@ -34,11 +33,13 @@ def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
         regions = load_regions(pair, content, cache)
         log.others |= roles(tuple(region.sources for region in regions))
     log.ingredients = ingredients = _ingredients(task)
-    if made_before := _record_of_this_picture(task.job, ingredients):
-        return DoneBefore(task, made_before)
-    if not task.job.replace_foreign:  # the plan has looked already, but some time ago
-        refuse_foreign(open_storage(task.job.output), pair)
-    return Prepared(task, pair, content, styles, regions, init, ingredients)
+    storage, careful = open_storage(task.job.output), not task.job.replace_foreign
+    record = own_record(storage, pair) if careful else read_record(storage, pair.record_name)
+    if record is not None and makes_done(record, pair, identity(ingredients), storage):
+        return DoneBefore(task, record)
+    if careful:  # the plan has looked already, but some time ago
+        refuse_foreign_files(storage, pair, record)
+    return Prepared(task, pair, content, styles, regions, init, ingredients, record)
 
 
 def _canvas(task: PairTask, cache: DeviceCache) -> LoadedPicture:
@@ -98,15 +99,3 @@ def _ingredients(task: PairTask) -> Ingredients:
     others = {role: source.sha256 for role, source in task.log.others.items()}
     init = digests.get("init", "") if pair.style_settings.init == "image" else ""
     return ingredients_of(pair, digests.get("content", ""), digests.get("style", ""), init, others=others)
-
-
-def _record_of_this_picture(job: Job, ingredients: Ingredients) -> Record | None:
-    """The record that makes the pair done; None if it is to be made."""
-    storage, pair = open_storage(job.output), job.pair
-    record = read_record(storage, pair.record_name)
-    if record is None:
-        return None
-    stat = storage.stat(pair.output_name)
-    size = None if stat is None else stat.size
-    reason = why_not_done(record, pair, identity(ingredients), ingredients=ingredients, size=size)
-    return None if reason else record

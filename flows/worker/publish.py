@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 
 from torch import Tensor
@@ -13,7 +14,7 @@ from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
 from flows.records.failed import failed_record, settings_facts
 from flows.records.record import Failure, Output, Record
-from flows.records.store import replace_record, withdraw_unfinished
+from flows.records.store import keep_picture, record_failure, replace_record, withdraw_unfinished
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.text import safe_text
@@ -48,7 +49,7 @@ def snapshot_writer(prepared: Prepared) -> SnapshotWriter:
 
 def publish(step: Optimized | DoneBefore | Broken) -> Outcome:
     """Write what has become of a pair; how it has ended, once that is durable."""
-    ended: Record | Broken
+    ended: Outcome | Broken
     if isinstance(step, Optimized):
         try:
             ended = guarded(step.task, lambda: _published(step))
@@ -64,10 +65,10 @@ def publish(step: Optimized | DoneBefore | Broken) -> Outcome:
     if isinstance(ended, Abandoned):
         _withdraw(task)
         return _outcome(task, "stopped")
-    return _outcome(task, "skipped" if isinstance(step, DoneBefore) else "done")
+    return ended
 
 
-def _published(made: Optimized) -> Record:
+def _published(made: Optimized) -> Outcome:
     """The picture first, durable; then the record that makes it count; then what the old one left."""
     task, pair, image = made.task, made.task.job.pair, made.image
     kind = pair.picture_settings.format
@@ -89,7 +90,6 @@ def _published(made: Optimized) -> Record:
     with task.log.timed("write"):
         storage = _storage(task)
         snapshots, animation = made.snapshots.finish(image)
-        storage.write(pair.output_name, data, content_type=CONTENT_TYPES[kind])
         done = _known(task, Record(
             status="done",
             name=pair.name,
@@ -99,17 +99,24 @@ def _published(made: Optimized) -> Record:
             snapshots=snapshots,
             animation=animation,
         ))  # fmt: skip
-        replace_record(storage, pair.record_name, done)
-    return done
+        kept = keep_picture(
+            storage, pair, done, data, content_type=CONTENT_TYPES[kind], before=made.prepared.record
+        )
+    return _outcome(task, "done") if kept else _doubled(task)
 
 
-def _with_sources_of_today(step: DoneBefore) -> Record:
+def _doubled(task: PairTask) -> Outcome:
+    """How a pair ends that another run has made meanwhile."""
+    return replace(_outcome(task, "skipped"), double_work=True)
+
+
+def _with_sources_of_today(step: DoneBefore) -> Outcome:
     """Let the record name the inputs as they are called now, or every plan asks for the pair again."""
     task = step.task
     fresh = step.record.model_copy(update=task.log.sources | {"others": task.log.others})
     if fresh != step.record:
         replace_record(_storage(task), task.job.pair.record_name, fresh)
-    return fresh
+    return _outcome(task, "skipped")
 
 
 def _record_failure(task: PairTask, error: Exception) -> Outcome:
@@ -121,10 +128,10 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
         return _outcome(task, "failed", kind, message)
     failure = Failure(kind=kind, message=message, attempts=task.job.attempts + 1, phase=task.log.phase)
     try:
-        replace_record(_storage(task), task.job.pair.record_name, _failed(task, failure))
+        recorded = record_failure(_storage(task), task.job.pair, _failed(task, failure))
     except BatchError as second:
         return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
-    return _outcome(task, "failed", kind, message)
+    return _outcome(task, "failed", kind, message) if recorded else _doubled(task)
 
 
 def _announce(task: PairTask, names: tuple[str, ...]) -> None:

@@ -86,6 +86,7 @@ class Prepared:
         content: what is optimised starts in its shape; for a texture without a content it is the style.
         styles: the style, or all of a blend; none where the settings do without.
         init: the picture to start from, if it is one.
+        record: what stood where the pair's record goes, before the pair was made; None if nothing of use did.
     """
 
     task: PairTask
@@ -95,6 +96,7 @@ class Prepared:
     regions: tuple[LoadedRegion, ...]
     init: LoadedPicture | None
     ingredients: Ingredients
+    record: Record | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class _Striker:
         """What needs no more than the name that is read, written or deleted."""
         storage.read = self._named(storage.read, after={"input": "read"})
         storage.write = self._named(storage.write, after={"picture": "between", "record": "recorded"})
-        storage.create = self._named(storage.create)
+        storage.create = self._named(storage.create, after={"record": "recorded"})
         storage.delete = self._named(storage.delete, before={"lock": "unlock"})
 
     def _named(

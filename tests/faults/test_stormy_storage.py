@@ -166,6 +166,7 @@ def test_row_18_a_write_whose_answer_was_lost_counts_as_written(voyage: Voyage) 
         assert record.output is not None
         stored = voyage.store.get(f"out/{photo}__s0.png")
         assert hashlib.sha256(stored).hexdigest() == record.output.sha256
+    assert voyage.report["double_work"] == 0, "its own record, met again, is no other run's"
 
 
 def test_rows_10_to_18_cost_nobody_else_anything(voyage: Voyage) -> None:

@@ -34,8 +34,8 @@ MUTANTS = (
     Mutant(
         "planning-a-worker-does-not-look-whose-file-it-replaces",
         "flows/worker/prepare.py",
-        "    if not task.job.replace_foreign:",
-        "    if False:",
+        "storage, careful = open_storage(task.job.output), not task.job.replace_foreign",
+        "storage, careful = open_storage(task.job.output), False",
         (f"{WORLDS}::test_row_47_what_comes_between_plan_and_pair_stays_and_costs_that_pair_alone",),
     ),
     Mutant(

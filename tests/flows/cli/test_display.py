@@ -39,6 +39,12 @@ def test_a_log_has_one_line_per_pair() -> None:
     assert text.getvalue() == "[1/2] a: done in 1.3 s\n[2/2] b: failed: bad_image: b.png is no picture\n"
 
 
+def test_a_pair_that_another_run_made_as_well_says_so() -> None:
+    display, text = lines()
+    display.pair_ended(Outcome("a", "skipped", seconds=1.26, double_work=True))
+    assert text.getvalue() == "a: skipped in 1.3 s, another run had made it meanwhile\n"
+
+
 def test_a_pair_that_was_given_up_at_a_stop_says_so() -> None:
     display, text = lines()
     display.pair_ended(Outcome("a", "stopped", seconds=0.1))

@@ -46,6 +46,13 @@ def test_the_reports_of_shards_add_up_and_the_worst_end_counts(storage: Storage)
     assert found["shard"] == "2 of 3 shards"
 
 
+def test_double_work_adds_up_with_reports_that_do_not_know_it_yet(storage: Storage) -> None:
+    report(storage, "report-0-of-3.json")
+    report(storage, "report-1-of-3.json", double_work=2)
+    report(storage, "report-2-of-3.json", double_work=3)
+    assert last_report(storage)["double_work"] == 5
+
+
 @pytest.mark.parametrize(("whole", "shards", "planned"), [("05", "04", 10), ("04", "05", 20)])
 def test_the_division_that_ended_last_is_the_last_run(
     storage: Storage, whole: str, shards: str, planned: int

@@ -33,6 +33,7 @@ def report_of(outcomes: list[Outcome], **changes: Any) -> Report:
 
 DONE = Outcome("a", "done")
 SKIPPED = Outcome("b", "skipped")
+DOUBLED = Outcome("d", "skipped", double_work=True)
 BAD = Outcome("c", "failed", "bad_image", "c.png is no picture")
 
 
@@ -40,6 +41,7 @@ BAD = Outcome("c", "failed", "bad_image", "c.png is no picture")
     ("report", "code"),
     [
         (report_of([DONE, SKIPPED]), 0),
+        (report_of([DONE, DOUBLED]), 0),
         (report_of([]), 0),
         (report_of([DONE, BAD]), 3),
         (report_of([DONE, BAD], planned=3), 4),
@@ -56,6 +58,14 @@ def test_every_planned_pair_is_counted_once() -> None:
     report = report_of([DONE, SKIPPED, BAD], planned=9, done_before=4)
     assert (report.done, report.failed, report.left) == (2, 1, 2)
     assert report.done_before + report.done + report.failed + report.left == report.planned
+
+
+def test_what_another_run_made_as_well_is_done_and_told_as_double_work() -> None:
+    report = report_of([DONE, SKIPPED, DOUBLED], planned=4, done_before=1)
+    assert (report.done, report.double_work, report.left) == (3, 1, 0)
+    assert json.loads(report.to_bytes())["double_work"] == 1
+    assert report.sentence() == "4 of 4 done (3 now, 1 before); another run meanwhile made 1 of them as well"
+    assert "another run" not in report_of([DONE, SKIPPED]).sentence()
 
 
 def test_failures_are_listed_with_kind_and_message_and_counted_by_kind() -> None:

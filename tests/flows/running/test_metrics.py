@@ -23,6 +23,7 @@ from flows.running.metrics import metrics_file, published
 from flows.running.run import run_shard
 
 DONE = Outcome("a", "done")
+DOUBLED = Outcome("d", "skipped", double_work=True)
 BAD = Outcome("b", "failed", "bad_image", "b.png is no picture")
 
 
@@ -74,7 +75,7 @@ def until(what: Callable[[], object]) -> None:
 
 def test_the_numbers_are_those_of_the_report(tmp_path: Path) -> None:
     path = tmp_path / "m.prom"
-    with published(path, lambda: report_of(DONE, DONE, BAD), print):
+    with published(path, lambda: report_of(DONE, DOUBLED, BAD), print):
         pass
     found = read(path)
     assert found.pop("stylize_run_update_timestamp_seconds") > 1.7e9
@@ -82,6 +83,7 @@ def test_the_numbers_are_those_of_the_report(tmp_path: Path) -> None:
         "stylize_pairs_planned": 9,
         "stylize_pairs_done_before": 4,
         "stylize_pairs_done_total": 2,
+        "stylize_double_work_total": 1,
         "stylize_pairs_failed_total bad_image": 1,
         "stylize_pairs_left": 2,
         "stylize_storage_retries_total": 3,

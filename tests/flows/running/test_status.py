@@ -94,6 +94,15 @@ def test_the_last_report_is_repeated_and_a_broken_one_is_none(home: Path) -> Non
         assert found(home).last_report == {}
 
 
+def test_double_work_of_the_last_run_is_said(home: Path) -> None:
+    report = home / "out/report.json"
+    report.write_text('{"done": 4, "double_work": 3}')
+    assert "another run meanwhile made 3 of the last run's pairs as well" in printed(found(home))
+    for nothing in ('{"done": 4, "double_work": 0}', '{"done": 4}', '{"double_work": "many"}'):
+        report.write_text(nothing)
+        assert "another run" not in printed(found(home))
+
+
 def test_more_failures_than_a_screen_holds_are_counted(tmp_path: Path) -> None:
     path = small_batch(tmp_path, photos=0, paintings=1)
     (tmp_path / "photos").mkdir()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from object_store import ObjectStore
 
-from flows.errors import BatchError, Denied, NotFound, StorageError
+from flows.errors import BatchError, Denied, NotFound, Oversized, StorageError
 from flows.storage.base import BLOCK_BYTES, Patience, Storage
 from flows.storage.opening import open_storage, read_uri, split_uri, stat_uri
 
@@ -104,6 +104,13 @@ def test_a_prefix_is_the_beginning_of_the_name_not_a_folder(storage: Storage) ->
     assert names(storage, "art") == ["art/one.json", "art/one.png", "art/two.png", "artist.png"]
     assert names(storage, "art/") == ["art/one.json", "art/one.png", "art/two.png"]
     assert names(storage, "nothing/") == []
+
+
+def test_what_is_larger_than_wanted_is_told_apart_and_the_rest_is_read(storage: Storage) -> None:
+    storage.write("a", b"12345")
+    assert storage.read("a", at_most=5) == b"12345"
+    with pytest.raises(Oversized, match="has 5 bytes"):
+        storage.read("a", at_most=4)
 
 
 def test_create_never_replaces(storage: Storage) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import why_no_mount, why_no_trace
@@ -432,6 +433,29 @@ with tempfile.TemporaryDirectory() as folder:
     assert said.stdout.split() == ["Denied", "done", "Denied", "StorageFatal", "StorageFatal", "NotFound"]
 
 
+def test_a_lock_is_looked_for_without_a_walk_through_all_folders(
+    storage: Storage, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "deep/a",
+        "deep/.stylize.lock",
+        ".stylize.lock",
+        ".stylize.lock-1-of-2",
+        ".stylize.lock.d/x",
+    ):
+        storage.write(name, b"x")
+    real, entered = os.scandir, list[str]()
+
+    def scandir(folder: str) -> Any:
+        entered.append(folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = [item.name for item in storage.list(".stylize.lock")]
+    assert found == [".stylize.lock", ".stylize.lock-1-of-2", ".stylize.lock.d/x"]
+    assert str(out / "deep") not in entered
+
+
 def test_create_works_where_there_are_no_hard_links(
     storage: Storage, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,6 +467,23 @@ def test_create_works_where_there_are_no_hard_links(
     assert storage.create("a", b"second") is False
     assert storage.read("a") == b"first"
     assert [path.name for path in out.iterdir()] == ["a"]
+
+
+def test_without_hard_links_a_created_file_is_empty_or_whole_and_gone_if_it_cannot_be_filled(
+    storage: Storage, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    def broken(temporary: Path, path: Path) -> None:
+        assert (temporary.read_bytes(), path.read_bytes()) == (b"whole", b"")
+        raise OSError(5, "the disk is broken")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    monkeypatch.setattr(Path, "replace", broken)
+    with pytest.raises(StorageTransient):
+        storage.create("a", b"whole")
+    assert list(out.iterdir()) == []
 
 
 def test_a_file_system_that_cannot_sync_folders_is_usable(

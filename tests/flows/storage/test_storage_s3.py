@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import pickle
 import socket
+import uuid
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
@@ -223,6 +224,48 @@ def test_a_creation_whose_answer_was_lost_is_recognised_as_ours(
     assert storage.create("only", b"mine") is True
     assert storage.create("only", b"mine") is False
     assert object_store.get("only") == b"mine"
+
+
+@pytest.fixture
+def old_store(object_store: ObjectStore) -> Storage:
+    """A bucket that this process has never asked before, as it remembers which know no conditions."""
+    bucket = f"old-{uuid.uuid4().hex}"
+    object_store.client.create_bucket(Bucket=bucket)
+    return open_storage(f"s3://{bucket}/out", patience=HASTY)
+
+
+@pytest.mark.parametrize("fault", ["no_conditions", "condition_unknown"])
+def test_a_store_that_knows_no_conditions_is_looked_at_first_and_that_is_said_once(
+    object_store: ObjectStore, old_store: Storage, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    object_store.fail("PUT", "*", fault)
+    assert old_store.create("first", b"mine") is True
+    assert old_store.create("first", b"theirs") is False
+    assert old_store.create("second", b"mine") is True
+    assert [old_store.read(name) for name in ("first", "second")] == [b"mine", b"mine"]
+    assert object_store.count("PUT") == 3, "once it is asked in vain, and then no more"
+    assert caplog.text.count("does not know If-None-Match") == 1
+
+
+@pytest.mark.parametrize("fault", ["no_conditions", "condition_unknown"])
+def test_without_conditions_a_creation_whose_answer_was_lost_is_recognised_as_ours(
+    object_store: ObjectStore, old_store: Storage, fault: Fault
+) -> None:
+    object_store.fail("PUT", "*", fault, times=1)
+    object_store.fail("PUT", "*", "drop_after", times=1)
+    object_store.fail("PUT", "*", fault)
+    assert old_store.create("first", b"mine") is True
+    assert old_store.create("first", b"mine") is False
+
+
+def test_a_refusal_that_has_nothing_to_do_with_the_condition_is_none_of_a_store_without_any(
+    object_store: ObjectStore, old_store: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    object_store.fail("PUT", "*", "expired_token", times=1)
+    with pytest.raises(StorageFatal, match="credentials"):
+        old_store.create("first", b"mine")
+    assert old_store.create("first", b"mine") is True
+    assert "If-None-Match" not in caplog.text
 
 
 def test_a_write_that_was_not_stored_fails(object_store: ObjectStore, storage: Storage) -> None:
