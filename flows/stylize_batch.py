@@ -120,10 +120,12 @@ def stylize_fleet(
         artifact_key(manifest),
         {"device": device, "workers": workers, "batch": batch, "wait": wait},
     )
+    outlive_console()
     try:
         loaded = load_manifest(manifest)
         introduce(loaded.source, loaded.output)
-        fleet = Fleet(loaded, slots or slots_of(deployment), shards, skip_failed)
+        of_pool = slots_of(deployment)
+        fleet = Fleet(loaded, of_pool if slots is None else slots, shards, skip_failed)
         parameters = {
             "manifest": manifest,
             "cost_per_hour": cost_per_hour,

@@ -25,7 +25,7 @@ from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
 from flows.records.record import Record, timeless
-from flows.records.report import REPORT_NAME, Report
+from flows.records.report import REPORT_NAME, Report, report_shard
 from flows.running.run import run_shard
 
 FAST = "encoder: slim, size: 64, steps: 5"
@@ -160,14 +160,14 @@ def report(home: Path, output: str = "out") -> dict[str, Any]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below the folder but the report, hidden ones included; records without times and places."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != REPORT_NAME)
+    """Every file below the folder but reports, hidden ones included; records without times and places."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not report_shard(path.name))
     return {str(path.relative_to(folder)): _lasting(path) for path in files}
 
 
 def written_at(folder: Path) -> dict[str, int]:
-    """When each file below the folder was written, but for the report."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != REPORT_NAME)
+    """When each file below the folder was written, but for reports."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not report_shard(path.name))
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
 
 

@@ -176,15 +176,16 @@ def _deployments() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("deployment", _deployments(), ids=lambda deployment: str(deployment["name"]))
-def test_a_deployment_names_a_flow_its_parameters_and_a_manifest_that_exist(
+def test_a_deployment_names_a_flow_its_parameters_and_a_manifest_of_the_image(
     deployment: dict[str, Any],
 ) -> None:
-    file, name = deployment["entrypoint"].split(":")
-    tree = ast.parse((ROOT / file).read_text())
+    module, _, name = deployment["entrypoint"].rpartition(".")
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
     (flow,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     taken = {argument.arg for argument in [*flow.args.args, *flow.args.kwonlyargs]}
     assert deployment["parameters"].keys() <= taken
-    assert (ROOT / deployment["parameters"]["manifest"]).is_file()
+    (home,) = _instructions("WORKDIR")
+    assert (ROOT / Path(deployment["parameters"]["manifest"]).relative_to(home)).is_file()
 
 
 def test_a_schedule_waits_until_somebody_unpauses_it() -> None:
@@ -193,6 +194,18 @@ def test_a_schedule_waits_until_somebody_unpauses_it() -> None:
     assert not any(schedule["active"] for schedule in schedules)
 
 
-def test_deployments_run_where_the_image_keeps_the_source() -> None:
-    (step,) = yaml.safe_load((ROOT / "prefect.yaml").read_text())["pull"]
-    assert step["prefect.deployments.steps.set_working_directory"]["directory"] in _instructions("WORKDIR")
+def test_what_divides_nights_takes_no_slot_of_what_makes_them() -> None:
+    pools = {one["name"]: one["work_pool"]["name"] for one in _deployments()}
+    assert pools == {"shard": "gpu", "fleet": "control", "nightly": "control"}
+
+
+def test_the_flow_of_a_fleet_hands_on_what_that_of_a_shard_takes() -> None:
+    """And a command's options are a deployment's parameters."""
+    tree = ast.parse((ROOT / "flows/stylize_batch.py").read_text())
+    shard, fleet = (
+        {argument.arg for argument in node.args.args}
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name in ("stylize_batch", "stylize_fleet")
+    )
+    assert fleet - shard == {"deployment", "shards", "slots"}
+    assert shard - fleet == {"shard", "job", "metrics", "max_time", "max_cost"}

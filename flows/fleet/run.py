@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from flows.engines.local import LocalEngine
+from flows.errors import BadArguments
 from flows.fleet.division import Division, divided
 from flows.fleet.locks import count_at_work
 from flows.fleet.submissions import Ended
@@ -25,7 +26,7 @@ from flows.records.last_report import last_report, report_on
 from flows.records.report import REPORT_NAME, Report, RunFacts, Tally, summed_up
 from flows.running.reporting import write_report
 from flows.running.sheets import make_sheets
-from flows.running.sizing import choose_shards, pilot_shard, seconds_per_pair_of
+from flows.running.sizing import MOST_SHARDS, choose_shards, pilot_shard, seconds_per_pair_of
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 
@@ -82,26 +83,29 @@ def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
     before = fleet.plan()
     for warning in before.warnings:
         shown.note(f"warning: {warning}")
-    made = Made()
+    warnings, done_before = before.warnings, before.counts["done"]
+    attempts = {one.pair.name: one.attempts for one in before.todo}
+    made, after = Made(), before
     if before.todo:
         _make(fleet, before, storage, submit, shown, made)
-    after = fleet.plan() if before.todo else before
+        del before, after  # two plans of a million pairs need not fit into memory
+        after = fleet.plan()
     _draw_sheets(after, storage, shown)
     facts = RunFacts(
         manifest=fleet.manifest.source,
         output=after.output,
         shard=str(WHOLE),
         planned=after.counts["planned"],
-        done_before=before.counts["done"],
+        done_before=done_before,
         end="stopped" if made.unmade else "finished",
         reason="; ".join(made.unmade[:REASONS_TOLD]),
         devices=tuple(dict.fromkeys(made.devices)),
-        warnings=before.warnings,
+        warnings=warnings,
         storage_retries=made.sums["storage_retries"],
         seconds=time.monotonic() - began,
         started_at=at,
     )
-    report = summed_up(facts, _tally(before, after, made))
+    report = summed_up(facts, _tally(after, attempts, made=after.counts["done"] - done_before))
     seconds, double_work = round(made.sums["device_seconds"], 3), made.sums["double_work"]
     report = replace(report, device_seconds=seconds, double_work=double_work)
     return write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
@@ -148,6 +152,8 @@ def _make(fleet: Fleet, before: Plan, storage: Storage, submit: Submit, shown: S
 
 def _division(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown) -> Division:
     """The division that the user chose, else the one at work, else the best for what was measured."""
+    if fleet.shards is not None and not 1 <= fleet.shards <= MOST_SHARDS:
+        raise BadArguments(f"shards: {fleet.shards} is not accepted; it must be from 1 to {MOST_SHARDS}")
     count = fleet.shards or count_at_work(storage)
     if count is None:
         count = _measured(fleet, plan, storage, submit, shown)
@@ -160,20 +166,23 @@ def _measured(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown:
     if seconds is None and sizing.shards < pairs:  # else nothing is to choose
         pilot = pilot_shard(pairs)
         shown.note(f"nothing was measured yet: shard {pilot} goes first, as a pilot")
-        for _ in submit([pilot]):
-            seconds = seconds_per_pair_of(last_report(storage))
+        for ended in submit([pilot]):
+            seconds = seconds_per_pair_of(report_on(storage, ended.shard))
         sizing = choose_shards(pairs, slots=fleet.slots, seconds_per_pair=seconds)
     return sizing.shards
 
 
-def _tally(before: Plan, after: Plan, made: Made) -> Tally:
-    """How the pairs ended that were to do, as their records say; older failures do not count."""
-    attempts = {one.pair.name: one.attempts for one in before.todo}
-    tally = Tally(made=max(0, after.counts["done"] - before.counts["done"]))
-    for one in after.todo:
+def _tally(plan: Plan, attempts: Mapping[str, int], *, made: int) -> Tally:
+    """How the pairs ended that were to do, as their records say; failures of before do not count.
+
+    Args:
+        attempts: how often each of them had been tried in vain before.
+    """
+    tally = Tally(made=max(0, made))
+    for one in plan.todo:
         if one.failure and one.attempts > attempts.get(one.pair.name, 0):
             tally.add(Outcome(one.pair.name, "failed", one.failure.kind, one.failure.message))
-    for refused in after.refused:
+    for refused in plan.refused:
         tally.add(Outcome(refused.name, "failed", refused.kind, refused.message))
     return tally
 

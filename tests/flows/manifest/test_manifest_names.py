@@ -50,6 +50,9 @@ NAUGHTY = [
     "Report",
     "REPORT",
     "report.json/a",
+    "report-1-of-4",
+    "Report-0-of-2",
+    "report-1-of-4.json/a",
     "e\u0301",
     "w" * (MAX_PART_BYTES + 1),
     "\u00e9" * (MAX_PART_BYTES // 2 + 1),
@@ -69,6 +72,9 @@ GOOD = [
     "é",
     "a.b",
     "sub/report",
+    "sub/report-1-of-4",
+    "report-4-of-4",
+    "report-of-the-night",
 ]
 
 

@@ -1,0 +1,172 @@
+"""What operators read in Prefect, as text: names, tags, tables; and when a silent flow run counts as lost."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.states import Pending, Running
+from rich.console import Console
+
+from flows.errors import StorageFatal
+from flows.fleet import locks as locks_module
+from flows.fleet import submissions as submissions_module
+from flows.fleet.artifacts import Progress, artifact_key, failure_row, markdown
+from flows.fleet.flow_run_log import FAILURES_TOLD, FlowRunLog, outlive_console
+from flows.fleet.locks import Locks
+from flows.fleet.naming import run_name, tags
+from flows.fleet.submissions import NEVER_STARTED_S, SILENT_AFTER_S, Submissions, _Attempt
+from flows.model.pair import Outcome
+from flows.model.shard import Shard
+from flows.records.report import Failed, Report
+from flows.storage.lock import hold_output
+from flows.storage.opening import open_storage
+
+
+def a_report(**changes: Any) -> Report:
+    facts: dict[str, Any] = {
+        "manifest": "s3://bucket/m|x.yaml", "output": "s3://bucket/out", "shard": "1/4", "planned": 10,
+        "done_before": 2, "done": 6, "failed": 1, "left": 1, "end": "finished", "reason": "",
+        "failures": (Failed("a__b", "bad_image", "no <b>JPEG</b>"),), "failures_by_kind": {"bad_image": 1},
+        "devices": ("cuda:0",), "warnings": (), "storage_retries": 0, "double_work": 0,
+        "seconds": 1800.0, "device_seconds": 1800.0, "started_at": "2026-01-01T00:00:00", "finished_at": "2026-01-01T00:30:00",
+    }  # fmt: skip
+    return Report(**facts | changes)
+
+
+def test_a_run_is_named_after_manifest_output_and_shard() -> None:
+    assert run_name("/srv/m.yaml", "/data/out/", Shard(1, 4)) == "m.yaml to data/out 1/4"
+    assert run_name("s3://b/nights/m.yaml", "s3://b/out") == "m.yaml to b/out"
+    assert tags("m.yaml", "out", Shard(1, 4)) == ["manifest:m.yaml", "output:out", "shard:1/4"]
+    assert run_name("a\x1b[31m.yaml", "out").isprintable()
+
+
+@pytest.mark.parametrize("manifest", ["s3://bucket/Tonight_2.yaml", "-", "<stdin>", "/a/ß.yml"])
+def test_every_manifest_has_a_key_that_prefect_takes(manifest: str) -> None:
+    assert set(artifact_key(manifest)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_a_report_shows_counts_speed_and_cost_and_no_markup_of_strangers() -> None:
+    shown = markdown(a_report(), cost_per_hour=3.0)
+    assert "| pairs per hour | 12.0 |" in shown
+    assert "| cost | 1.50 |" in shown
+    assert "| failed, left | 1, 1 |" in shown
+    assert r"m\|x.yaml" in shown
+    assert "cost" not in markdown(a_report(), cost_per_hour=None)
+    assert "| double work | 3 |" in markdown(a_report(double_work=3), cost_per_hour=None)
+
+
+def test_a_failure_leads_to_its_record() -> None:
+    row = failure_row(a_report(), "a__b", "bad_image", "no JPEG")
+    assert row == {
+        "pair": "a__b", "kind": "bad_image", "why": "no JPEG", "record": "s3://bucket/out/a__b.json",
+    }  # fmt: skip
+    assert failure_row(a_report(output="/data/out"), "a", "k", "w")["record"] == "file:///data/out/a.json"
+
+
+def test_the_log_tells_the_first_failures_and_counts_all(caplog: pytest.LogCaptureFixture) -> None:
+    log = FlowRunLog(logging.getLogger("a flow run"), Unshown())
+    with caplog.at_level(logging.INFO):
+        log.expect(FAILURES_TOLD + 5)
+        for number in range(FAILURES_TOLD + 5):
+            log.pair_ended(Outcome(f"p{number}", "failed", "bad_image", "no JPEG"))
+        log.count()
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum(line.endswith("bad_image: no JPEG") for line in lines) == FAILURES_TOLD
+    assert lines[-1] == "205 of 205 pairs have ended, 205 failed"
+
+
+class Unshown(Progress):
+    """A progress that no server is told of."""
+
+    def __init__(self) -> None:
+        super().__init__("x")
+
+    def show(self, ended: int, expected: int) -> None:
+        pass
+
+
+def test_a_console_that_nobody_reads_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def write(self, text: str) -> None:
+            raise BrokenPipeError
+
+        def flush(self) -> None:
+            pass
+
+    handler = logging.Handler()
+    console = Console(file=Broken())  # type: ignore[arg-type]
+    monkeypatch.setattr(handler, "console", console, raising=False)
+    logger = logging.getLogger("prefect.broken")
+    logger.addHandler(handler)
+    try:
+        outlive_console()
+        console.print("a line")
+        console.print("and another one")
+    finally:
+        logger.removeHandler(handler)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that fleets see; a test moves it."""
+    now = [1000.0]
+    for module in (submissions_module, locks_module):
+        monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def submissions_over(output: Path) -> Submissions:
+    locks = Locks(open_storage(str(output)))
+    return Submissions("f/d", {}, fleet=str(uuid4()), name=str, locks=locks, note=lambda _: None)
+
+
+def test_a_run_that_is_running_without_a_lock_for_long_is_lost(tmp_path: Path, clock: list[float]) -> None:
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    assert fleet._why_silent(attempt, Running()) == ""
+    clock[0] += SILENT_AFTER_S - 1
+    assert fleet._why_silent(attempt, Running()) == ""
+    clock[0] += 2
+    assert "without a sign of life for 150 s" in fleet._why_silent(attempt, Running())
+
+
+def test_a_run_whose_shard_or_another_division_is_locked_is_alive(tmp_path: Path, clock: list[float]) -> None:
+    for held in (Shard(1, 4), Shard(0, 3)):
+        fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+        with hold_output(open_storage(str(tmp_path)), held):
+            for _ in range(10):
+                clock[0] += 100
+                assert fleet._why_silent(attempt, Running()) == ""
+
+
+def test_the_lock_of_another_shard_is_no_sign_of_life(tmp_path: Path, clock: list[float]) -> None:
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    with hold_output(open_storage(str(tmp_path)), Shard(2, 4)):
+        fleet._why_silent(attempt, Running())
+        clock[0] += SILENT_AFTER_S + 1
+        assert fleet._why_silent(attempt, Running())
+
+
+def test_a_run_that_waits_for_its_image_has_half_an_hour(tmp_path: Path, clock: list[float]) -> None:
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    fleet._why_silent(attempt, Pending())
+    clock[0] += NEVER_STARTED_S - 1
+    assert fleet._why_silent(attempt, Pending()) == ""
+    clock[0] += 2
+    assert fleet._why_silent(attempt, Pending())
+
+
+def test_a_storage_that_does_not_answer_is_no_sign_of_death(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(storage: object) -> None:
+        raise StorageFatal("away")
+
+    monkeypatch.setattr(locks_module, "current_holders", away)
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    for _ in range(10):
+        clock[0] += 100
+        assert fleet._why_silent(attempt, Running()) == ""
