@@ -116,25 +116,26 @@ def stylize_fleet(
         shards: how many; None for what the last run measured, see `stylize shards`.
         slots: how many shards are at work at the same time; None for what the pool says.
     """
-    key, handed_on = (
-        artifact_key(manifest),
-        {"device": device, "workers": workers, "batch": batch, "wait": wait},
-    )
     outlive_console()
+    of_every_shard = {
+        "manifest": manifest,
+        "device": device,
+        "workers": workers,
+        "batch": batch,
+        "cost_per_hour": cost_per_hour,
+        "skip_failed": skip_failed,
+        "wait": wait,
+    }
     try:
         loaded = load_manifest(manifest)
+        key = artifact_key(manifest)
         introduce(loaded.source, loaded.output)
         of_pool = slots_of(deployment)
         fleet = Fleet(loaded, of_pool if slots is None else slots, shards, skip_failed)
-        parameters = {
-            "manifest": manifest,
-            "cost_per_hour": cost_per_hour,
-            "skip_failed": skip_failed,
-        } | handed_on
         with counted(FlowRunLog(get_run_logger(), Progress(key))) as log:
             submissions = Submissions(
                 deployment,
-                parameters,
+                of_every_shard,
                 fleet=str(flow_run.id),
                 name=partial(run_name, loaded.source, loaded.output),
                 locks=Locks(open_storage(loaded.output)),

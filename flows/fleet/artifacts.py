@@ -94,7 +94,8 @@ def facts(report: Report, cost_per_hour: float | None) -> Mapping[str, str]:
         "pairs per hour": f"{report.done / hours:.1f}" if report.done and hours else "",
         "time": f"{report.seconds:.0f} s",
         "devices": _plain(", ".join(report.devices)),
-        "cost": "" if cost_per_hour is None else f"{hours * cost_per_hour:.2f}",
+        "device-seconds": f"{report.device_seconds:.0f}",
+        "cost": "" if cost_per_hour is None else f"{report.machine_seconds / 3600 * cost_per_hour:.2f}",
     }
     return {name: value for name, value in found.items() if value}
 

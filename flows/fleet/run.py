@@ -32,7 +32,7 @@ from flows.storage.opening import open_storage
 
 REASONS_TOLD = 10
 MADE = ("Completed", "PartialFailure")
-SUMS = ("device_seconds", "storage_retries", "double_work")
+SUMS = ("device_seconds", "machine_seconds", "storage_retries", "double_work")
 
 Submit = Callable[[Iterable[Shard]], Iterable[Ended]]
 """Has shards made elsewhere, and tells how each ended, as they end."""
@@ -106,8 +106,12 @@ def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
         started_at=at,
     )
     report = summed_up(facts, _tally(after, attempts, made=after.counts["done"] - done_before))
-    seconds, double_work = round(made.sums["device_seconds"], 3), made.sums["double_work"]
-    report = replace(report, device_seconds=seconds, double_work=double_work)
+    report = replace(
+        report,
+        device_seconds=round(made.sums["device_seconds"], 3),
+        machine_seconds=round(made.sums["machine_seconds"], 3),
+        double_work=made.sums["double_work"],
+    )
     return write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
 
 

@@ -98,7 +98,8 @@ class Report:
         devices: of each worker.
         storage_retries: how often storage had to be asked again, by the run and its workers.
         seconds: from the run's beginning to its end.
-        device_seconds: these, times the workers; that of all shards add up.
+        device_seconds: these, times the workers; those of all shards add up.
+        machine_seconds: these once more; those of all shards add up, as the prices of machines do.
     """
 
     manifest: str
@@ -119,6 +120,7 @@ class Report:
     storage_retries: int
     seconds: float
     device_seconds: float
+    machine_seconds: float
     started_at: str
     finished_at: str
 
@@ -194,6 +196,7 @@ def summed_up(facts: RunFacts, tally: Tally) -> Report:
             "failures_by_kind": dict(Counter(tally.kinds.values()).most_common()),
             "seconds": round(facts.seconds, 3),
             "device_seconds": round(facts.seconds * len(facts.devices), 3),
+            "machine_seconds": round(facts.seconds, 3),
             "started_at": facts.started_at.isoformat(timespec="seconds"),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }

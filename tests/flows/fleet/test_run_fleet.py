@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,9 @@ def test_all_shards_with_something_to_do_are_submitted_and_counted_from_records(
     assert {shard.count for shard in pool.submitted} == {3}
     assert pool.shown[-1] == (6, 6)
     assert report(tmp_path)["done"] == 6, "the fleet's report is that of the whole"
-    assert night.device_seconds > 0
+    shards = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("report-*.json")]
+    assert night.device_seconds == pytest.approx(sum(shard["device_seconds"] for shard in shards))
+    assert night.machine_seconds == pytest.approx(sum(shard["seconds"] for shard in shards))
     again = pool.night()
     assert pool.submitted == []
     assert (again.done, again.done_before, again.exit_code) == (0, 6, 0)

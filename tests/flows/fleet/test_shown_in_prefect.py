@@ -32,7 +32,8 @@ def a_report(**changes: Any) -> Report:
         "done_before": 2, "done": 6, "failed": 1, "left": 1, "end": "finished", "reason": "",
         "failures": (Failed("a__b", "bad_image", "no <b>JPEG</b>"),), "failures_by_kind": {"bad_image": 1},
         "devices": ("cuda:0",), "warnings": (), "storage_retries": 0, "double_work": 0,
-        "seconds": 1800.0, "device_seconds": 1800.0, "started_at": "2026-01-01T00:00:00", "finished_at": "2026-01-01T00:30:00",
+        "seconds": 1800.0, "device_seconds": 3600.0, "machine_seconds": 5400.0,
+        "started_at": "2026-01-01T00:00:00", "finished_at": "2026-01-01T00:30:00",
     }  # fmt: skip
     return Report(**facts | changes)
 
@@ -52,7 +53,8 @@ def test_every_manifest_has_a_key_that_prefect_takes(manifest: str) -> None:
 def test_a_report_shows_counts_speed_and_cost_and_no_markup_of_strangers() -> None:
     shown = markdown(a_report(), cost_per_hour=3.0)
     assert "| pairs per hour | 12.0 |" in shown
-    assert "| cost | 1.50 |" in shown
+    assert "| cost | 4.50 |" in shown, "all machines together"
+    assert "| device-seconds | 3600 |" in shown
     assert "| failed, left | 1, 1 |" in shown
     assert r"m\|x.yaml" in shown
     assert "cost" not in markdown(a_report(), cost_per_hour=None)

@@ -15,7 +15,7 @@ from flows.storage.opening import open_storage
 PLAIN: dict[str, Any] = {
     "end": "finished", "reason": "", "planned": 10, "done_before": 2, "done": 7, "failed": 1, "left": 0,
     "seconds": 5.0, "failures": [{"name": "a"}], "failures_by_kind": {"bad_image": 1}, "devices": ["cpu"],
-    "warnings": ["w"], "storage_retries": 1, "device_seconds": 10.0, "exit_code": 3,
+    "warnings": ["w"], "storage_retries": 1, "device_seconds": 10.0, "machine_seconds": 5.0, "exit_code": 3,
     "started_at": "2026-01-01T00:00:00+00:00", "finished_at": "2026-01-01T00:00:05+00:00",
 }  # fmt: skip
 
@@ -40,7 +40,7 @@ def test_the_reports_of_shards_add_up_and_the_worst_end_counts(storage: Storage)
     assert (found["planned"], found["done"], found["left"]) == (20, 10, 4)
     assert (found["end"], found["reason"], found["exit_code"]) == ("stopped", "SIGTERM", 4)
     assert (found["seconds"], found["finished_at"]) == (9.0, late["finished_at"])
-    assert found["device_seconds"] == 28.0
+    assert (found["device_seconds"], found["machine_seconds"]) == (28.0, 10.0)
     assert found["failures_by_kind"] == {"timeout": 2, "bad_image": 1}
     assert (found["devices"], found["warnings"]) == (["cpu", "cuda:0"], ["w"])
     assert found["shard"] == "2 of 3 shards"
