@@ -6,6 +6,7 @@ that somebody stops.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -109,6 +110,11 @@ def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_mach
     assert shards == {"COMPLETED": 4, "CRASHED": 3}, "each loss costs its shard one flow run, and none hangs"
     words = [str(run["state"]["message"]) for run in site.runs("stylize-batch")]
     assert sum("no sign of life for 90 s" in one for one in words) == 1, "the machine, by the automation"
+    shown = site.artifacts_of(fleet)
+    assert shown["progress"]["data"] == 100
+    assert "200 of 200 done" in shown["markdown"]["data"]
+    names = {run["name"] for run in site.runs("stylize-batch")}
+    assert names == {f"m.yaml to {store.bucket}/night {index}/4" for index in range(4)}
     later = {run["state"]["type"] for run in site.runs("stylize-fleet") if run["id"] != fleet}
     assert later <= {"CANCELLED", "COMPLETED", "SCHEDULED"}
 
@@ -142,6 +148,21 @@ def test_new_pictures_are_made_and_nothing_else_and_an_empty_night_is_a_good_one
     for flow in ("stylize-batch/shard", "stylize-fleet/fleet"):
         night = site.await_state(site.run(flow, manifest=str(empty), **GIVEN))
         assert (night["type"], night["message"]) == ("COMPLETED", "0 of 0 done (0 now, 0 before)")
+
+
+def test_a_run_with_a_failure_tells_it_in_its_log_and_in_a_table_and_shows_no_traceback(
+    site: Site, tmp_path: Path
+) -> None:
+    batch = small_batch(tmp_path, photos=2, paintings=1)
+    (tmp_path / "photos/p1.png").write_text("no photo")
+    run = site.run("stylize-batch/shard", manifest=str(batch), cost_per_hour=2.5, **GIVEN)
+    ended = site.await_state(run)
+    assert (ended["type"], ended["name"]) == ("FAILED", "PartialFailure")
+    assert eventually(lambda: any("p1__s0: bad_image" in line for line in site.logs_of(run)))
+    assert "Traceback" not in "".join(site.logs_of(run))
+    shown = site.artifacts_of(run)
+    assert [row["pair"] for row in json.loads(shown["table"]["data"])] == ["p1__s0"]
+    assert "| cost |" in shown["markdown"]["data"]
 
 
 def test_of_two_deployments_on_one_output_the_second_waits_and_finds_everything_done(
