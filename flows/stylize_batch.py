@@ -59,7 +59,8 @@ def stylize_batch(
         workers: worker processes; None for one per device.
         batch: pairs computed together, `auto` or a number; None for the manifest's.
         max_time: no further pair begins after this time, such as `2h30m`.
-        max_cost: no further pair begins after this cost, at `cost_per_hour` of the whole machine.
+        max_cost: no further pair begins after this cost, at `cost_per_hour`.
+        cost_per_hour: of the whole machine; alone it has the report tell what the run cost.
         skip_failed: do not try again what failed before for a reason of its own; it counts as failed.
         shard: a part of the manifest, such as `0/4`; None for all of it.
         wait: how long to wait for another run over the same pairs, such as `10m`; None for not at all.
@@ -75,7 +76,7 @@ def stylize_batch(
             workers=workers,
             max_time=max_time,
             max_cost=max_cost,
-            cost_per_hour=cost_per_hour,
+            cost_per_hour=None if max_cost is None else cost_per_hour,  # else it is for the report alone
             skip_failed=skip_failed,
             wait=wait,
             metrics=metrics,
@@ -115,6 +116,7 @@ def stylize_fleet(
         deployment: of `stylize_batch`, as `flow/deployment`.
         shards: how many; None for what the last run measured, see `stylize shards`.
         slots: how many shards are at work at the same time; None for what the pool says.
+        cost_per_hour: of one machine; the report tells what all of them cost together.
     """
     outlive_console()
     of_every_shard = {
