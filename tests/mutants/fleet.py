@@ -1,0 +1,81 @@
+"""Bugs in how a night goes over many machines."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+NIGHT = "tests/flows/fleet/test_run_fleet.py"
+SHOWN = "tests/flows/fleet/test_shown_in_prefect.py"
+
+MUTANTS = (
+    Mutant(
+        "fleet-a-lost-shard-counts-as-made",
+        "flows/fleet/run.py",
+        "        if ended.lost:",
+        "        if ended.attempts > 9:",
+        (f"{NIGHT}::test_a_shard_that_was_lost_is_left_and_the_reason_is_told",),
+    ),
+    Mutant(
+        "fleet-shards-without-anything-to-do-are-submitted",
+        "flows/fleet/division.py",
+        "Counter(Shard.index_of(planned.pair.name, count) for planned in plan.todo)",
+        "Counter(Shard.index_of(planned.pair.name, count) for planned in plan.pairs)",
+        (f"{NIGHT}::test_new_pictures_alone_are_asked_for_and_only_their_shards",),
+    ),
+    Mutant(
+        "fleet-old-failures-count-as-tonights",
+        "flows/fleet/run.py",
+        "if one.failure and one.attempts > attempts.get(one.pair.name, 0):",
+        "if one.failure:",
+        (f"{NIGHT}::test_failures_of_tonight_count_and_those_that_nobody_tried_again_do_not",),
+    ),
+    Mutant(
+        "fleet-another-division-beside-the-one-at-work",
+        "flows/fleet/run.py",
+        "count = fleet.shards or count_at_work(storage)",
+        "count = fleet.shards",
+        (f"{NIGHT}::test_the_division_of_those_at_work_is_kept",),
+    ),
+    Mutant(
+        "fleet-no-sheets-after-the-last-shard",
+        "flows/fleet/run.py",
+        "    if plan.sheets:",
+        "    if not plan.pairs:",
+        (f"{NIGHT}::test_contact_sheets_are_drawn_once_all_shards_have_ended",),
+    ),
+    Mutant(
+        "fleet-what-all-machines-took-is-the-parents-time",
+        "flows/fleet/run.py",
+        'machine_seconds=round(made.sums["machine_seconds"], 3),',
+        "machine_seconds=report.seconds,",
+        (f"{NIGHT}::test_all_shards_with_something_to_do_are_submitted_and_counted_from_records",),
+    ),
+    Mutant(
+        "fleet-another-shards-lock-is-a-sign-of-life",
+        "flows/fleet/locks.py",
+        "return holder.shard == str(shard) or",
+        "return bool(holder.shard) or",
+        (f"{SHOWN}::test_the_lock_of_another_shard_is_no_sign_of_life",),
+    ),
+    Mutant(
+        "fleet-a-silent-storage-is-a-sign-of-death",
+        "flows/fleet/locks.py",
+        "                self._holders = None",
+        "                self._holders = ()",
+        (f"{SHOWN}::test_a_storage_that_does_not_answer_is_no_sign_of_death",),
+    ),
+    Mutant(
+        "fleet-a-console-that-nobody-reads-ends-the-run",
+        "flows/fleet/flow_run_log.py",
+        "if isinstance(console, Console):",
+        "if isinstance(console, str):",
+        (f"{SHOWN}::test_a_console_that_nobody_reads_ends_no_run",),
+    ),
+    Mutant(
+        "fleet-strangers-markup-in-reports",
+        "flows/fleet/artifacts.py",
+        r'return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", safe_text(text))',
+        "return safe_text(text)",
+        (f"{SHOWN}::test_a_report_shows_counts_speed_and_cost_and_no_markup_of_strangers",),
+    ),
+)
