@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from object_store import ObjectStore
 from processes import Family, eventually, needs_proc
-from small_batch import Audience, manifest, report, run_here, small_batch, stylize_family, tree
+from small_batch import Audience, manifest, report, run_here, run_inside, small_batch, stylize_family, tree
 
 from flows.model.events import PairProgress
 
@@ -124,7 +124,7 @@ def test_row_15_credentials_that_expire_stop_the_run_once_and_clearly(
     assert "the run stops" not in rest
     assert rest.count("run the same command again to go on") == 1
     object_store.heal()
-    ended = run_here(path, Audience())
+    ended = run_inside(path, Audience())
     assert (ended.done_before + ended.done, ended.exit_code) == (4, 0)
 
 
