@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from commands import ROOT
 from object_store import ObjectStore
-from small_batch import FAST, draw
+from small_batch import FAST, draw, worker_inside
+from typer.testing import CliRunner, Result
 
+from flows.cli.app import app
+from flows.engines.local import LocalEngine
 from flows.records import exit_codes
+from flows.running import run
 
 DEPLOY = ROOT / "deploy"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -60,14 +65,16 @@ def put_stylize_into(folder: Path) -> Path:
     return folder
 
 
-def run_words(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    """What the image does with these words: its entrypoint runs them as they are."""
+def run_words(words: list[str], **environment: str) -> Result:
+    """What the image does with these words, for its entrypoint runs them as they are.
+
+    The command and its worker are in this process: what is asked is how it reads words and variables. The
+    program itself is run by `tests/test_container.py`, and by the tests of scripts.
+    """
     assert words[0] == "stylize", f"{words[0]} is not in the image"
-    return subprocess.run(
-        [sys.executable, "-c", _COMMAND, *words[1:]],
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "LocalEngine", partial(LocalEngine, make_worker=worker_inside))
+        return CliRunner().invoke(app, words[1:], env=environment)
 
 
 def told_of_ends(platform: str) -> dict[str, str]:

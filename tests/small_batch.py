@@ -141,7 +141,7 @@ def run_inside(
     A process of its own costs as much as a hundred such pairs.
     """
     link.connect(audience.pair_progress, lambda: False)
-    engine = _Watched(audience, at_start, _worker_inside)
+    engine = _Watched(audience, at_start, worker_inside)
     try:
         return run_shard(
             load_manifest(path), shard, device="cpu", workers=1, listener=audience, engine=engine
@@ -151,7 +151,8 @@ def run_inside(
         link.stop_here(stopped=False)
 
 
-def _worker_inside(device: str, spec: WorkerSpec, on_progress: object) -> DeviceWorker:
+def worker_inside(device: str, spec: WorkerSpec, on_progress: object) -> DeviceWorker:
+    """A worker of an engine that is in this process; its progress goes where the link leads."""
     from flows.worker.main import DeviceWorker  # torch: not for programs of tests that do without it
 
     return DeviceWorker(device, threads=spec.threads, batch=spec.batch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -114,8 +113,8 @@ def test_the_tasks_of_an_array_make_the_whole_manifest(object_store: ObjectStore
     values = {f"Ref::{name}": value for name, value in parameters.items()}
     words = [values.get(word, word) for word in CONTAINER["command"]]
     for index in range(2):
-        ended = run_words(words, **os.environ | _environment(index, of=2))
-        assert ended.returncode == 0, ended.stderr
+        ended = run_words(words, **_environment(index, of=2))
+        assert ended.exit_code == 0, ended.stderr
     made = [key for method, key in object_store.hits if method == "PUT" and key.endswith("png")]
     assert len(made) == len(set(made)) == 4
 
