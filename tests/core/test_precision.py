@@ -214,7 +214,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(110)
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("content", "style"), [("town", "flow"), pytest.param("landscape", "impasto", marks=takes_minutes)]

@@ -22,7 +22,7 @@ from small_batch import Audience, draw, manifest, run_inside, stylize_family
 from flows.records.record import Record
 from stylize_core.networks.weights import builtin_bytes
 
-pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(1800 if LONG else 300)]
+pytestmark = [pytest.mark.slow(50), needs_proc, pytest.mark.timeout(1800 if LONG else 300)]
 
 STYLES = 5 if LONG else 1
 GOOD = 80  # photos; each is stylised in every style

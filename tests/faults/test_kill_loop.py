@@ -11,7 +11,7 @@ from kill_loop import Engine, KillLoop, Place, Tally, blows, local_place, s3_pla
 from object_store import ObjectStore
 from processes import needs_proc
 
-pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
+pytestmark = [pytest.mark.slow(75), needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
 
 KILLS = 240 if LONG else 16  # on disk and on S3 together
 LOOPS = 4 if LONG else 2
