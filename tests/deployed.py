@@ -30,6 +30,8 @@ EXAMPLE = "s3://bucket/manifests/today.yaml"
 """What every file calls the manifest."""
 CODES: dict[str, int] = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
 """The exit codes of the program, by name."""
+PAIRS = ("p0__s0", "p0__s4", "p1__s0", "p1__s4")
+"""The pairs of `batch_in`: two in each half of them."""
 _COMMAND = "import sys; sys.argv[0] = 'stylize'; from flows.cli.app import main; main()"
 
 
@@ -44,10 +46,9 @@ def from_json(name: str) -> Any:
 
 
 def batch_in(store: ObjectStore, home: Path) -> str:
-    """Put a batch of four pairs into the store, its output below `stylised/`; the URI of the manifest."""
-    for number in range(2):
-        store.put(f"photos/p{number}.png", draw(home / f"p{number}.png", number).read_bytes())
-        store.put(f"paintings/s{number}.png", draw(home / f"s{number}.png", 10 + number).read_bytes())
+    """Put the pictures of `PAIRS` into the store, and a manifest with output in `stylised/`; its URI."""
+    for name in ("photos/p0", "photos/p1", "paintings/s0", "paintings/s4"):
+        store.put(f"{name}.png", draw(home / f"{name}.png", len(name) + int(name[-1])).read_bytes())
     store.put(
         EXAMPLE.removeprefix("s3://bucket/"),
         f"version: 1\noutput: {store.root}/stylised/today\nsettings: {{{FAST}}}\ndevice: cpu\n"

@@ -10,7 +10,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from deployed import CODES, EXAMPLE, IMAGE, batch_in, from_json, run_words, told_of_ends
+from deployed import CODES, EXAMPLE, IMAGE, PAIRS, batch_in, from_json, run_words, told_of_ends
 from moto import mock_aws
 from object_store import ObjectStore
 
@@ -112,6 +112,7 @@ def test_the_tasks_of_an_array_make_the_whole_manifest(object_store: ObjectStore
     assert DEFINITION["parameters"] == {"manifest": EXAMPLE}
     values = {f"Ref::{name}": value for name, value in parameters.items()}
     words = [values.get(word, word) for word in CONTAINER["command"]]
+    assert [sum(Shard(index, 2).holds(name) for name in PAIRS) for index in range(2)] == [2, 2]
     for index in range(2):
         ended = run_words(words, **_environment(index, of=2))
         assert ended.exit_code == 0, ended.stderr

@@ -7,7 +7,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from deployed import CODES, EXAMPLE, IMAGE, batch_in, from_yaml, run_words, told_of_ends
+from deployed import CODES, EXAMPLE, IMAGE, PAIRS, batch_in, from_yaml, run_words, told_of_ends
 from object_store import ObjectStore
 
 from flows.model.shard import Shard
@@ -94,8 +94,8 @@ def test_two_attempts_at_a_pod_make_its_shard_and_then_find_it_made(
     object_store: ObjectStore, tmp_path: Any
 ) -> None:
     uri = batch_in(object_store, tmp_path)
-    index = next(i for i in range(64) if Shard(i, 64).holds("p0__s0"))
-    mine = [f"p{p}__s{s}" for p in range(2) for s in range(2) if Shard(index, 64).holds(f"p{p}__s{s}")]
+    index = next(i for i in range(64) if Shard(i, 64).holds(PAIRS[0]))
+    mine = [name for name in PAIRS if Shard(index, 64).holds(name)]
     n = len(mine)
     words = [uri if word == EXAMPLE else word for word in CONTAINER["args"]]
     assert words != CONTAINER["args"]
