@@ -32,7 +32,7 @@ test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS 
 	tests/real_s3.sh run $(BIN)/python -m pytest tests/flows/storage/test_real_s3.py
 
 faults: $(VENV)/.installed-test ## the fault tests at full length: hundreds of kills, 500 pairs in chaos, 10,000 pairs
-	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults
+	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults tests/core/test_precision.py tests/prefect_server
 
 mutants: $(VENV)/.installed-test ## plant small bugs, each in a copy of the tree, and print which test kills it; WORDS= chooses
 	PYTHONPATH=tests $(BIN)/python -m mutants $(WORDS)

@@ -7,6 +7,7 @@ import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 # Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times,
 # and processes of tests side by side have to share the cores. What they start inherits both.
@@ -21,6 +22,8 @@ from object_store import ObjectStore, running_object_store
 from flows.storage.access import use_access
 
 pytest_plugins = ["small_teachers"]
+SLOW_S = 5
+"""What a test takes that is marked as slow and does not say how slow."""
 
 # How fast an example is says nothing on a loaded machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,10 +35,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: while a test waits for a server or a cron, another one computes."""
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (os.cpu_count() or 1) + 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with the most slow tests first, so that no process is left alone with a long one at the end."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    """The longest files first, so that no process is left alone with one of them at the end."""
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        if mark := item.get_closest_marker("slow"):
+            seconds[item.path] += mark.args[0] if mark.args else SLOW_S
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from commands import ROOT
 from object_store import ObjectStore
-from small_batch import FAST, draw
+from small_batch import FAST, draw, worker_inside
+from typer.testing import CliRunner, Result
 
+from flows.cli.app import app
+from flows.engines.local import LocalEngine
 from flows.records import exit_codes
+from flows.running import run
 
 DEPLOY = ROOT / "deploy"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -25,6 +30,8 @@ EXAMPLE = "s3://bucket/manifests/today.yaml"
 """What every file calls the manifest."""
 CODES: dict[str, int] = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
 """The exit codes of the program, by name."""
+PAIRS = ("p0__s0", "p0__s4", "p1__s0", "p1__s4")
+"""The pairs of `batch_in`: two in each half of them."""
 _COMMAND = "import sys; sys.argv[0] = 'stylize'; from flows.cli.app import main; main()"
 
 
@@ -39,10 +46,9 @@ def from_json(name: str) -> Any:
 
 
 def batch_in(store: ObjectStore, home: Path) -> str:
-    """Put a batch of four pairs into the store, its output below `stylised/`; the URI of the manifest."""
-    for number in range(2):
-        store.put(f"photos/p{number}.png", draw(home / f"p{number}.png", number).read_bytes())
-        store.put(f"paintings/s{number}.png", draw(home / f"s{number}.png", 10 + number).read_bytes())
+    """Put the pictures of `PAIRS` into the store, and a manifest with output in `stylised/`; its URI."""
+    for name in ("photos/p0", "photos/p1", "paintings/s0", "paintings/s4"):
+        store.put(f"{name}.png", draw(home / f"{name}.png", len(name) + int(name[-1])).read_bytes())
     store.put(
         EXAMPLE.removeprefix("s3://bucket/"),
         f"version: 1\noutput: {store.root}/stylised/today\nsettings: {{{FAST}}}\ndevice: cpu\n"
@@ -60,14 +66,16 @@ def put_stylize_into(folder: Path) -> Path:
     return folder
 
 
-def run_words(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    """What the image does with these words: its entrypoint runs them as they are."""
+def run_words(words: list[str], **environment: str) -> Result:
+    """What the image does with these words, for its entrypoint runs them as they are.
+
+    The command and its worker are in this process: what is asked is how it reads words and variables. The
+    program itself is run by `tests/test_container.py`, and by the tests of scripts.
+    """
     assert words[0] == "stylize", f"{words[0]} is not in the image"
-    return subprocess.run(
-        [sys.executable, "-c", _COMMAND, *words[1:]],
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "LocalEngine", partial(LocalEngine, make_worker=worker_inside))
+        return CliRunner().invoke(app, words[1:], env=environment)
 
 
 def told_of_ends(platform: str) -> dict[str, str]:

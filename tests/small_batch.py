@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from commands import ROOT
@@ -18,15 +18,20 @@ from PIL import Image
 from processes import Family, family
 
 from flows.engines.base import WorkerSpec
-from flows.engines.local import LocalEngine
+from flows.engines.local import LocalEngine, MakeWorker
 from flows.engines.process import WorkerProcess
 from flows.engines.process_worker import ProcessWorker
 from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
+from flows.model.shard import WHOLE, Shard
 from flows.records.record import Record, timeless
 from flows.records.report import REPORT_NAME, Report, report_shard
 from flows.running.run import run_shard
+from flows.worker import link
+
+if TYPE_CHECKING:
+    from flows.worker.main import DeviceWorker
 
 FAST = "encoder: slim, size: 64, steps: 5"
 
@@ -120,15 +125,46 @@ def run_here(
     at_start: Callable[[LocalEngine], None] | None = None,
 ) -> Report:
     """A whole run, started in this process; `at_start` gets the engine when its workers are ready."""
-    engine = _Watched(audience, at_start)
+    engine = _Watched(audience, at_start, ProcessWorker)
     return run_shard(load_manifest(path), device="cpu", workers=workers, listener=audience, engine=engine)
+
+
+def run_inside(
+    path: Path,
+    audience: Audience,
+    *,
+    shard: Shard = WHOLE,
+    at_start: Callable[[LocalEngine], None] | None = None,
+) -> Report:
+    """The same without a process for the worker: for tests of what a run does with what was made.
+
+    A process of its own costs as much as a hundred such pairs.
+    """
+    link.connect(audience.pair_progress, lambda: False)
+    engine = _Watched(audience, at_start, worker_inside)
+    try:
+        return run_shard(
+            load_manifest(path), shard, device="cpu", workers=1, listener=audience, engine=engine
+        )
+    finally:
+        link.connect(lambda _: None, lambda: False)
+        link.stop_here(stopped=False)
+
+
+def worker_inside(device: str, spec: WorkerSpec, on_progress: object) -> DeviceWorker:
+    """A worker of an engine that is in this process; its progress goes where the link leads."""
+    from flows.worker.main import DeviceWorker  # torch: not for programs of tests that do without it
+
+    return DeviceWorker(device, threads=spec.threads, batch=spec.batch)
 
 
 class _Watched(LocalEngine):
     """An engine that shows itself to a test between its start and its first pair."""
 
-    def __init__(self, audience: Audience, at_start: Callable[[LocalEngine], None] | None) -> None:
-        super().__init__(on_progress=audience.pair_progress, note=audience.note)
+    def __init__(
+        self, audience: Audience, at_start: Callable[[LocalEngine], None] | None, make_worker: MakeWorker
+    ) -> None:
+        super().__init__(on_progress=audience.pair_progress, note=audience.note, make_worker=make_worker)
         self._at_start = at_start
 
     def start(self, spec: WorkerSpec) -> tuple[str, ...]:

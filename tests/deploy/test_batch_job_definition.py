@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from deployed import CODES, EXAMPLE, IMAGE, batch_in, from_json, run_words, told_of_ends
+from deployed import CODES, EXAMPLE, IMAGE, PAIRS, batch_in, from_json, run_words, told_of_ends
 from moto import mock_aws
 from object_store import ObjectStore
 
@@ -113,9 +112,10 @@ def test_the_tasks_of_an_array_make_the_whole_manifest(object_store: ObjectStore
     assert DEFINITION["parameters"] == {"manifest": EXAMPLE}
     values = {f"Ref::{name}": value for name, value in parameters.items()}
     words = [values.get(word, word) for word in CONTAINER["command"]]
+    assert [sum(Shard(index, 2).holds(name) for name in PAIRS) for index in range(2)] == [2, 2]
     for index in range(2):
-        ended = run_words(words, **os.environ | _environment(index, of=2))
-        assert ended.returncode == 0, ended.stderr
+        ended = run_words(words, **_environment(index, of=2))
+        assert ended.exit_code == 0, ended.stderr
     made = [key for method, key in object_store.hits if method == "PUT" and key.endswith("png")]
     assert len(made) == len(set(made)) == 4
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -57,8 +56,8 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         store.lead_clients_here(patch)
         uri = batch_in(store, tmp_path_factory.mktemp("batch"))
         for words in (["plan"], ["run", "--shard", "0/2"], ["run"], ["run"], ["status"]):
-            ended = run_words(["stylize", words[0], uri, *words[1:]], **os.environ)
-            assert ended.returncode == 0, ended.stderr
+            ended = run_words(["stylize", words[0], uri, *words[1:]])
+            assert ended.exit_code == 0, ended.stderr
         listings = {("s3:ListBucket", f"arn:aws:s3:::{store.bucket}", prefix) for prefix in store.listed}
         objects = {
             (NEEDED[method], f"arn:aws:s3:::{store.bucket}/{key}", "")

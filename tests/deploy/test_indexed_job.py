@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
 import kubernetes_validate
 import pytest
-from deployed import CODES, EXAMPLE, IMAGE, batch_in, from_yaml, run_words, told_of_ends
+from deployed import CODES, EXAMPLE, IMAGE, PAIRS, batch_in, from_yaml, run_words, told_of_ends
 from object_store import ObjectStore
 
 from flows.model.shard import Shard
@@ -95,14 +94,14 @@ def test_two_attempts_at_a_pod_make_its_shard_and_then_find_it_made(
     object_store: ObjectStore, tmp_path: Any
 ) -> None:
     uri = batch_in(object_store, tmp_path)
-    index = next(i for i in range(64) if Shard(i, 64).holds("p0__s0"))
-    mine = [f"p{p}__s{s}" for p in range(2) for s in range(2) if Shard(index, 64).holds(f"p{p}__s{s}")]
+    index = next(i for i in range(64) if Shard(i, 64).holds(PAIRS[0]))
+    mine = [name for name in PAIRS if Shard(index, 64).holds(name)]
     n = len(mine)
     words = [uri if word == EXAMPLE else word for word in CONTAINER["args"]]
     assert words != CONTAINER["args"]
     for told in (f"{n} of {n} done ({n} now, 0 before)\n", f"{n} of {n} done (0 now, {n} before)\n"):
-        ended = run_words(words, **os.environ | _environment(index=index))
-        assert (ended.returncode, ended.stdout) == (0, told), ended.stderr
+        ended = run_words(words, **_environment(index=index))
+        assert (ended.exit_code, ended.stdout) == (0, told), ended.stderr
     assert all(object_store.get(f"stylised/today/{name}.png") for name in mine)
 
 

@@ -25,9 +25,16 @@ import asyncio, json, sys
 from prefect.workers.base import BaseJobConfiguration
 class Configuration(BaseJobConfiguration):
     job_manifest: dict
-found = Configuration.from_template_and_values(json.load(open(sys.argv[1])), json.loads(sys.argv[2]))
-print(json.dumps(asyncio.run(found).job_manifest))
+template, *runs = map(json.loads, sys.argv[1:])
+async def jobs():
+    return [(await Configuration.from_template_and_values(template, run)).job_manifest for run in runs]
+print(json.dumps(asyncio.run(jobs())))
 """
+RUNS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "with words": {"command": "prefect flow-run execute"},
+    "large": {"gpus": 4, "memory_limit": "64Gi", "image": "mine:1", "backoff_limit": 2},
+}
 
 
 def shipped() -> dict[str, Any]:
@@ -58,14 +65,14 @@ def server() -> Iterator[str]:
         yield url
 
 
-def job(server: str, **values: object) -> dict[str, Any]:
-    """The job of a run with these variables."""
+@pytest.fixture(scope="module")
+def jobs(server: str) -> dict[str, dict[str, Any]]:
+    """The jobs of these runs."""
+    variables = [json.dumps({"name": "run", "env": {"A": "b"}} | values) for values in RUNS.values()]
     said = run(
-        sys.executable, "-c", RESOLVE, str(PATH), json.dumps({"name": "run", "env": {"A": "b"}} | values),
-        PREFECT_API_URL=server, DO_NOT_TRACK="1",
-    )  # fmt: skip
-    found: dict[str, Any] = json.loads(said)
-    return found
+        sys.executable, "-c", RESOLVE, PATH.read_text(), *variables, PREFECT_API_URL=server, DO_NOT_TRACK="1"
+    )
+    return dict(zip(RUNS, json.loads(said), strict=True))
 
 
 def pod(made: dict[str, Any]) -> dict[str, Any]:
@@ -102,8 +109,8 @@ def test_a_server_makes_a_pool_of_it(server: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_job_of_a_run_is_one_that_the_api_accepts(server: str) -> None:
-    made = job(server, command="prefect flow-run execute")
+def test_the_job_of_a_run_is_one_that_the_api_accepts(jobs: dict[str, Any]) -> None:
+    made = jobs["with words"]
     # Prefect asks for these two where the API has no such fields; a cluster leaves unknown fields out.
     assert (pod(made).pop("parallelism"), pod(made).pop("completions")) == (1, 1)
     # The worker splits the words: `_populate_command_if_not_present` of prefect-kubernetes.
@@ -113,8 +120,8 @@ def test_the_job_of_a_run_is_one_that_the_api_accepts(server: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_gets_one_gpu_a_minute_to_stop_and_no_second_start_by_kubernetes(server: str) -> None:
-    made = job(server)
+def test_a_run_gets_one_gpu_a_minute_to_stop_and_no_second_start_by_kubernetes(jobs: dict[str, Any]) -> None:
+    made = jobs["plain"]
     (container,) = pod(made)["containers"]
     assert container["image"] == IMAGE
     assert "args" not in container, "left to the worker, which says `prefect flow-run execute`"
@@ -124,8 +131,8 @@ def test_a_run_gets_one_gpu_a_minute_to_stop_and_no_second_start_by_kubernetes(s
 
 
 @pytest.mark.slow
-def test_a_deployment_may_ask_for_more(server: str) -> None:
-    made = job(server, gpus=4, memory_limit="64Gi", image="mine:1", backoff_limit=2)
+def test_a_deployment_may_ask_for_more(jobs: dict[str, Any]) -> None:
+    made = jobs["large"]
     (container,) = pod(made)["containers"]
     assert container["resources"]["limits"] == {"memory": "64Gi", "nvidia.com/gpu": 4}
     assert (container["image"], made["spec"]["backoffLimit"]) == ("mine:1", 2)

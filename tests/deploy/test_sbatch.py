@@ -80,8 +80,8 @@ def test_the_tasks_of_an_array_make_the_whole_manifest(object_store: ObjectStore
 
 @pytest.mark.slow
 def test_sigterm_reaches_the_run_which_reports_and_gives_its_lock_back(tmp_path: Path) -> None:
-    small_batch(tmp_path, photos=4, paintings=4)
-    batch, out = manifest(tmp_path, settings="encoder: slim, size: 128, steps: 500"), tmp_path / "out"
+    small_batch(tmp_path, photos=6, paintings=6)  # so many that plenty is left when one is done
+    batch, out = manifest(tmp_path, settings="encoder: slim, size: 64, steps: 100"), tmp_path / "out"
     with started(tmp_path, batch, "--device", "cpu", "--workers", "1", index=0) as script:
         assert eventually(lambda: bool(list(out.glob("*.png"))))
         script.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""How hard the tests of this folder try: `make faults` takes its time, CI a few minutes for all of them."""
+"""How hard the long tests try: `make faults` takes its time, CI a few minutes for all of them."""
 
 from __future__ import annotations
 

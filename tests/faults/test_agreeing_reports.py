@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -14,10 +13,12 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 from processes import eventually, needs_proc
-from small_batch import manifest, report, small_batch, stylize
+from small_batch import manifest, report, small_batch
 
+from flows.manifest.load import load_manifest
 from flows.records.record import Record
 from flows.records.report import REPORT_NAME
+from flows.running.status import look
 
 PAIRS = 12
 RUN = ("run", "m.yaml", "--device", "cpu", "--workers", "1")
@@ -29,10 +30,10 @@ RUN = ("run", "m.yaml", "--device", "cpu", "--workers", "1")
 def test_all_that_speak_of_a_run_agree_whenever_it_is_interrupted(tmp_path: Path, seed: int) -> None:
     small_batch(tmp_path, photos=3, paintings=3)
     (tmp_path / "photos/bad.png").write_text("no photo")
-    path = manifest(tmp_path, settings="encoder: slim, size: 64, steps: 40")
+    path = manifest(tmp_path, settings="encoder: slim, size: 64, steps: 20")
     last_line, log = interrupted(tmp_path, random.Random(seed))
     told, found = report(tmp_path), records(tmp_path)
-    now = json.loads(stylize("status", path, "--json").stdout)["counts"]
+    now = look(load_manifest(path)).facts()["counts"]
     assert (told["done"], told["failed"]) == (found["done"], found["failed"]), log
     assert told["left"] == PAIRS - found.total()
     assert (now["done"], now["failed"], now["planned"]) == (told["done"], told["failed"], PAIRS)

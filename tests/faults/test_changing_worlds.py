@@ -24,6 +24,7 @@ from small_batch import (
     record,
     report,
     run_here,
+    run_inside,
     small_batch,
     stylize,
     tree,
@@ -57,14 +58,14 @@ def to_do(path: Path) -> dict[str, str]:
 
 def test_row_05_beginnings_of_records_and_reports_leave_a_run_that_finishes(home: Path) -> None:
     path = manifest(home, "contents: [photos/p0.png]\nstyles: [paintings/s0.png]")
-    run_here(path, Audience())
+    run_inside(path, Audience())
     place, whole = home / "out/p0__s0.json", (home / "out/p0__s0.json").read_bytes()
     for length in range(0, len(whole), 53):  # every single one: tests/flows/records/test_record.py
         place.write_bytes(whole[:length])
         assert list(to_do(path)) == ["p0__s0"], length
     (home / "out/report.json").write_bytes(b'{"done": 1')
     audience = Audience()
-    ended = run_here(path, audience)
+    ended = run_inside(path, audience)
     assert (ended.done, ended.exit_code) == (1, 0)
     assert any("no record of this version, to be replaced" in text for text in ended.warnings)
     assert report(home)["done"] == 1
@@ -79,7 +80,7 @@ def test_row_19_what_counts_is_the_bytes_that_were_used(home: Path) -> None:
     def replace_photo(_: object) -> None:
         draw(photo, 77)
 
-    run_here(path, Audience(), at_start=replace_photo)
+    run_inside(path, Audience(), at_start=replace_photo)
     used = hashlib.sha256(photo.read_bytes()).hexdigest()
     for pair in ("p0__s0", "p0__s1"):
         content = record(home, pair).content
@@ -89,13 +90,13 @@ def test_row_19_what_counts_is_the_bytes_that_were_used(home: Path) -> None:
     draw(photo, 78)
     assert to_do(path) == {"p0__s0": "content changed", "p0__s1": "content changed"}
     kept = written_at(home / "out")
-    assert run_here(path, Audience()).done == 2
+    assert run_inside(path, Audience()).done == 2
     same = {name for name, moment in written_at(home / "out").items() if kept[name] == moment}
     assert same == {"p1__s0.png", "p1__s0.json", "p1__s1.png", "p1__s1.json"}
 
 
 def test_row_41_changed_settings_are_said_before_and_old_pictures_never_pass_for_new_ones(home: Path) -> None:
-    run_here(home / "m.yaml", Audience())
+    run_inside(home / "m.yaml", Audience())
     path = manifest(home, settings=SLOWER)
     planned = stylize("plan", path)
     assert planned.returncode == 0
@@ -114,8 +115,8 @@ def test_row_41_changed_settings_are_said_before_and_old_pictures_never_pass_for
         assert made.ingredients is not None
         assert hashlib.sha256(picture).hexdigest() == made.output.sha256, "a record beside another picture"
     assert set(to_do(path)) >= {"p1__s1"}, "stopped before, so still of the old settings and known as such"
-    assert run_here(path, Audience()).exit_code == 0
-    run_here(manifest(home, settings=SLOWER, output="fresh"), Audience())
+    assert run_inside(path, Audience()).exit_code == 0
+    run_inside(manifest(home, settings=SLOWER, output="fresh"), Audience())
     assert tree(home / "out") == tree(home / "fresh")
 
 
@@ -137,7 +138,7 @@ def start_in_step(meetings: str) -> None:
 
 def test_row_45_a_pair_delivered_to_two_workers_at_once_is_made_as_if_once(home: Path) -> None:
     """Both workers have every picture made before either writes it."""
-    run_here(manifest(home, output="calm"), Audience())
+    run_inside(manifest(home, output="calm"), Audience())
     plan = make_plan(load_manifest(manifest(home)))
     jobs = [Job(one.pair, plan.output, one.identity) for one in plan.todo]
     (home / "meetings").mkdir()
@@ -201,7 +202,7 @@ def test_row_46_a_clock_that_jumps_by_years_at_every_look_has_no_effect(home: Pa
     """For the run and its workers alike: the C library's clocks are replaced."""
     if shutil.which("cc") is None or not sys.platform.startswith("linux"):
         pytest.skip("needs a C compiler and Linux to replace the system's clock")
-    run_here(manifest(home, output="calm"), Audience())
+    run_inside(manifest(home, output="calm"), Audience())
     (home / "mad.c").write_text(MAD_CLOCK)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "mad.so", "mad.c", "-ldl"], cwd=home, check=True)
     done = subprocess.run(
@@ -227,7 +228,7 @@ def test_row_46_a_clock_that_jumps_by_years_at_every_look_has_no_effect(home: Pa
 
 
 def test_row_47_foreign_files_are_neither_touched_nor_taken_for_ours(home: Path) -> None:
-    run_here(manifest(home, output="calm"), Audience())
+    run_inside(manifest(home, output="calm"), Audience())
     newer = json.loads((home / "calm/p0__s0.json").read_text()) | {"record_version": 99}
     foreign = {
         "notes.txt": b"mine",
@@ -245,7 +246,7 @@ def test_row_47_foreign_files_are_neither_touched_nor_taken_for_ours(home: Path)
         (home / "out" / name).write_bytes(data)
         os.utime(home / "out" / name, (0, 0))
     (home / "out/p1__s1.json").mkdir()
-    ended = run_here(manifest(home), Audience())
+    ended = run_inside(manifest(home), Audience())
     assert (ended.done, ended.failed) == (3, 1), "a folder where a record belongs costs its own pair"
     assert ended.failures[0].name == "p1__s1"
     left = tree_of_bytes(home / "out")
@@ -254,20 +255,20 @@ def test_row_47_foreign_files_are_neither_touched_nor_taken_for_ours(home: Path)
 
 
 def test_row_47_a_newer_record_in_a_pairs_own_place_costs_that_pair_alone_and_stays(home: Path) -> None:
-    run_here(home / "m.yaml", Audience())
+    run_inside(home / "m.yaml", Audience())
     place = home / "out/p0__s0.json"
     newer = json.loads(place.read_text()) | {"record_version": 99}
     place.write_text(json.dumps(newer) + "\n")
     planned = stylize("plan", home / "m.yaml")
     assert "1 refused" in planned.stdout
-    ended = run_here(home / "m.yaml", Audience())
+    ended = run_inside(home / "m.yaml", Audience())
     assert (ended.exit_code, [one.kind for one in ended.failures]) == (3, ["foreign_file"])
     assert json.loads(place.read_text()) == newer
 
 
 def test_row_47_what_comes_between_plan_and_pair_stays_and_costs_that_pair_alone(home: Path) -> None:
     """A newer program's record and somebody's picture, put down after the plan."""
-    run_here(manifest(home, output="newer"), Audience())
+    run_inside(manifest(home, output="newer"), Audience())
     newer = json.loads((home / "newer/p0__s0.json").read_text()) | {"record_version": 99}
     foreign = {"p0__s0.json": json.dumps(newer).encode() + b"\n", "p1__s1.png": b"not yours"}
 
@@ -276,7 +277,7 @@ def test_row_47_what_comes_between_plan_and_pair_stays_and_costs_that_pair_alone
             (home / "out").mkdir(exist_ok=True)
             (home / "out" / name).write_bytes(data)
 
-    ended = run_here(manifest(home), Audience(), at_start=put_down)
+    ended = run_inside(manifest(home), Audience(), at_start=put_down)
     told = {one.name: one.message for one in ended.failures}
     assert (ended.done, ended.exit_code, ended.failures_by_kind) == (2, 3, {"foreign_file": 2})
     assert "out/p0__s0.json stands where a result goes, and it is from a newer version" in told["p0__s0"]

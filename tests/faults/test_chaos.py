@@ -17,12 +17,12 @@ from object_store import Fault, ObjectStore
 from PIL import Image, PngImagePlugin
 from processes import Family, eventually, family, needs_proc
 from safetensors.torch import load, save_file
-from small_batch import Audience, draw, manifest, run_here, stylize_family
+from small_batch import Audience, draw, manifest, run_inside, stylize_family
 
 from flows.records.record import Record
 from stylize_core.networks.weights import builtin_bytes
 
-pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(1800 if LONG else 300)]
+pytestmark = [pytest.mark.slow(50), needs_proc, pytest.mark.timeout(1800 if LONG else 300)]
 
 STYLES = 5 if LONG else 1
 GOOD = 80  # photos; each is stylised in every style
@@ -93,7 +93,7 @@ def good(tmp_path: Path) -> Path:
         draw(tmp_path / f"photos/p{number:02}.png", number)
     for number in range(STYLES):
         draw(tmp_path / f"paintings/s{number}.png", 100 + number)
-    run_here(manifest(tmp_path, settings=TINY, output="calm"), Audience())
+    run_inside(manifest(tmp_path, settings=TINY, output="calm"), Audience())
     return tmp_path
 
 

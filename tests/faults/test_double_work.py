@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from object_store import ObjectStore
 from processes import Family, eventually, family
-from small_batch import FAST, draw, manifest, stylize, tree
+from small_batch import FAST, Audience, draw, manifest, run_inside, stylize, tree
 
 pytestmark = pytest.mark.slow
 PAIRS = 4
@@ -83,7 +83,7 @@ def home(tmp_path: Path) -> Path:
     for number in range(PAIRS):
         draw(tmp_path / f"photos/p{number}.png", number)
     draw(tmp_path / "paintings/s0.png", 10)
-    assert stylize("run", manifest(tmp_path, output="calm"), "--device", "cpu").returncode == 0
+    assert run_inside(manifest(tmp_path, output="calm"), Audience()).exit_code == 0
     return tmp_path
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from object_store import ObjectStore
 from processes import Family, eventually, needs_proc
-from small_batch import Audience, manifest, report, run_here, small_batch, stylize_family, tree
+from small_batch import Audience, manifest, report, run_here, run_inside, small_batch, stylize_family, tree
 
 from flows.model.events import PairProgress
 
 pytestmark = [pytest.mark.slow, needs_proc]
-LONG = "encoder: slim, size: 64, steps: 300"
+LONG = "encoder: slim, size: 64, steps: 100"
 CPU = ("--device", "cpu", "--workers", "1")
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 4}
 
@@ -40,16 +40,20 @@ def nothing_is_left(program: Family, home: Path) -> bool:
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_row_06_two_busy_workers_stop_and_leave_whole_pairs_only(home: Path, number: signal.Signals) -> None:
+def test_row_06_two_busy_workers_stop_and_leave_whole_pairs_only(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    home, pairs = tmp_path, 24  # so many that plenty is left when two are done
+    small_batch(home, photos=4, paintings=6)
     with stylize_family("run", manifest(home, settings=LONG), *CPU, "--workers", "2") as program:
-        program.wait_for("[2/8]")
+        program.wait_for(f"[2/{pairs}]")
         program.signal(number)
         assert program.end() == CODES[number]
         assert nothing_is_left(program, home)
     facts = report(home)
     assert facts["exit_code"] == CODES[number]
     assert facts["failed"] == 0
-    assert facts["left"] == 8 - facts["done"] > 0
+    assert facts["left"] == pairs - facts["done"] > 0
     assert len(tree(home / "out")) == 2 * facts["done"]
 
 
@@ -124,7 +128,7 @@ def test_row_15_credentials_that_expire_stop_the_run_once_and_clearly(
     assert "the run stops" not in rest
     assert rest.count("run the same command again to go on") == 1
     object_store.heal()
-    ended = run_here(path, Audience())
+    ended = run_inside(path, Audience())
     assert (ended.done_before + ended.done, ended.exit_code) == (4, 0)
 
 

@@ -12,6 +12,7 @@ from commands import ROOT
 from kill_loop import PAIRS, is_announcement, lasting, local_files, local_place, run_with
 from processes import why_no_mount
 from saboteur import Blow, Moment
+from small_batch import Audience, run_inside
 
 from flows.records.record import Record
 
@@ -48,8 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calm(home: Path) -> dict[str, bytes]:
     """What an undisturbed run leaves."""
     place = local_place(home, 0)
-    with run_with(None, place, engine="threads") as program:
-        assert program.end() == 0, program.errors()
+    assert run_inside(place.manifest, Audience()).exit_code == 0
     return lasting(local_files(Path(place.output)))
 
 
@@ -93,8 +93,7 @@ def test_row_08_no_space_at_any_write_ends_the_run_whole(
     assert "bytes needed, " in said
     assert place.output in said
     _require_nothing_torn(local_files(Path(place.output)), calm)
-    with run_with(None, place, engine="threads") as program:
-        assert program.end() == 0, program.errors()
+    assert run_inside(place.manifest, Audience()).exit_code == 0
     assert lasting(local_files(Path(place.output))) == calm
 
 

@@ -130,8 +130,7 @@ HOSTILE = {
 
 @pytest.mark.slow
 @needs_proc
-@pytest.mark.parametrize("prefix", ["", "unset HOME; ulimit -n 64; "])
-@pytest.mark.parametrize("url", ["", "nonsense"])
+@pytest.mark.parametrize(("prefix", "url"), [("", "nonsense"), ("unset HOME; ulimit -n 64; ", "")])
 def test_a_run_needs_nothing_of_what_is_broken_around_it(tmp_path: Path, prefix: str, url: str) -> None:
     small_batch(tmp_path)
     for name in ("prefect.toml", "pyproject.toml", ".env"):

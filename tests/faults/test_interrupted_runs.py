@@ -16,7 +16,18 @@ from kill_loop import Place, lasting, local_place, run_with, s3_place
 from object_store import ObjectStore
 from processes import Family, eventually, family, needs_proc, why_no_mount
 from saboteur import Blow
-from small_batch import draw, manifest, report, small_batch, stylize, stylize_family, tree, written_at
+from small_batch import (
+    Audience,
+    draw,
+    manifest,
+    report,
+    run_inside,
+    small_batch,
+    stylize,
+    stylize_family,
+    tree,
+    written_at,
+)
 
 from flows.manifest.load import load_manifest
 from flows.planning.plan import make_plan
@@ -31,9 +42,8 @@ NOBODY = 65534
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine pairs, done by a run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("calm")
-    path = small_batch(folder, photos=3, paintings=3)
-    manifest(folder, settings=LONG, output="calm")
-    assert stylize("run", path, *CPU).returncode == 0
+    small_batch(folder, photos=3, paintings=3)
+    assert run_inside(manifest(folder, settings=LONG, output="calm"), Audience()).exit_code == 0
     return folder
 
 
@@ -90,7 +100,7 @@ def test_row_04_a_run_killed_between_picture_and_record_makes_that_pair_again(
         return local_place(tmp_path, number) if where == "disk" else s3_place(tmp_path, number, object_store)
 
     calm = place(0)
-    assert end_of(calm) == 0
+    assert run_inside(calm.manifest, Audience()).exit_code == 0
     undisturbed, killed = lasting(calm.files()), place(1)
     assert end_of(killed, Blow("between", 2, "all")) == -signal.SIGKILL
     left = lasting(killed.files())

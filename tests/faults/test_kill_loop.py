@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 from intensity import LONG, say
-from kill_loop import Engine, KillLoop, Place, Tally, blows, local_place, s3_place
+from kill_loop import Engine, KillLoop, Tally, blows, local_place, s3_place
 from object_store import ObjectStore
 from processes import needs_proc
 
-pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
+pytestmark = [pytest.mark.slow(75), needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
 
 KILLS = 240 if LONG else 16  # on disk and on S3 together
 LOOPS = 4 if LONG else 2
@@ -19,21 +20,28 @@ PREFECT_EVERY = 8  # the other runs do without Prefect, whose start would take m
 
 
 def test_the_tree_is_an_undisturbed_runs_after_every_kill(tmp_path: Path, object_store: ObjectStore) -> None:
-    def loop(number: int) -> Tally:
-        home, on_disk = tmp_path / f"loop{number}", number % 2 == 0
-        home.mkdir()
+    homes = [tmp_path / f"loop{number}" for number in range(LOOPS)]
 
-        def place(run: int) -> Place:
-            return local_place(home, run) if on_disk else s3_place(home, run, object_store)
+    def loop(number: int) -> KillLoop:
+        homes[number].mkdir()
+        if _is_on_disk(number):
+            return KillLoop(partial(local_place, homes[number]), _engine)
+        return KillLoop(partial(s3_place, homes[number], store=object_store), _engine)
 
-        tally = KillLoop(place, _engine).go(KILLS // LOOPS, blows(number, local=on_disk))
-        _require_clean(home / "tmp")
+    def go(number: int) -> Tally:
+        tally = loops[number].go(KILLS // LOOPS, blows(number, local=_is_on_disk(number)))
+        _require_clean(homes[number] / "tmp")
         return tally
 
+    loops = list(map(loop, range(LOOPS)))
     with ThreadPoolExecutor(LOOPS) as threads:
-        tallies = list(threads.map(loop, range(LOOPS)))
+        tallies = list(threads.map(go, range(LOOPS)))
     say(str(sum(tallies, Tally())))
     assert sum(tallies, Tally()).kills.total() == KILLS
+
+
+def _is_on_disk(number: int) -> bool:
+    return number % 2 == 0
 
 
 def _engine(run: int) -> Engine:

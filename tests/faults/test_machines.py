@@ -19,7 +19,7 @@ from commands import ROOT
 from commands import run as run_command
 from PIL import Image
 from processes import why_no_trace
-from small_batch import FAST, Audience, draw, manifest, record, run_here, stylize, tree
+from small_batch import FAST, Audience, draw, manifest, record, run_inside, stylize, tree
 
 from stylize_core.networks.weights import builtin_bytes
 
@@ -179,7 +179,7 @@ def test_row_22_a_pair_that_leaves_the_numbers_is_told_with_its_step_and_leaves_
   - {{content: p.png, style: s.png, name: lost, settings: {absurd}}}
   - {{content: p.png, style: s.png, name: calm}}
 """
-    ended = run_here(manifest(tmp_path, entries), Audience())
+    ended = run_inside(manifest(tmp_path, entries), Audience())
     assert (ended.done, ended.failed, ended.exit_code) == (1, 1, 3)
     failure = record(tmp_path, "lost").failure
     assert failure is not None

@@ -9,7 +9,7 @@ from intensity import LONG, say
 from processes import needs_proc
 from small_batch import draw, manifest, stylize_family
 
-pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
+pytestmark = [pytest.mark.slow(35), needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
 
 PHOTOS, PAINTINGS = (100, 100) if LONG else (100, 20)
 WARM = 1000

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 import torch
-from small_batch import Audience, manifest, pids_of, processes_of, record, run_here, small_batch, tree
+from small_batch import (
+    Audience,
+    manifest,
+    pids_of,
+    processes_of,
+    record,
+    run_here,
+    run_inside,
+    small_batch,
+    tree,
+)
 
 from flows.engines.local import LocalEngine
 from flows.engines.supervisor import MAX_ATTEMPTS
@@ -79,7 +89,7 @@ def test_a_worker_that_lost_its_device_gives_way_to_one_that_has_it(home: Path) 
 
 
 def test_a_worker_that_falls_silent_is_replaced_and_the_pair_is_made_all_the_same(home: Path) -> None:
-    run_here(manifest(home, output="calm"), Audience())
+    run_inside(manifest(home, output="calm"), Audience())
     spell = Hypnotist("p1__s0", times=1)
     ended = run_here(manifest(home), spell.audience, at_start=spell.watch)
     assert len(spell.victims) == 1
@@ -131,8 +141,8 @@ def test_a_worker_that_does_not_notice_a_timeout_is_killed_and_the_pair_not_trie
 
 
 def test_a_timeout_puts_no_picture_out_of_date(home: Path) -> None:
-    run_here(manifest(home), Audience())
-    ended = run_here(
+    run_inside(manifest(home), Audience())
+    ended = run_inside(
         manifest(home, "timeout: 1d\ncontents: ['photos/*']\nstyles: ['paintings/*']"), Audience()
     )
     assert (ended.done_before, ended.done) == (4, 0)

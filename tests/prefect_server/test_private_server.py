@@ -11,11 +11,14 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from intensity import LONG
 from processes import eventually, family, needs_proc
 
 from prefect_server import template as server_template
 from prefect_server.private_server import HOLDER, HOME_PREFIX
 
+# What only tests start need not be tried at every moment every day; a good end and a kill are.
+at_full_length = pytest.mark.skipif(not LONG, reason="one server more: `make faults`, or STYLIZE_FAULTS=long")
 SERVER = "server_process"
 RUN = """
 import os, time
@@ -86,6 +89,7 @@ def test_a_run_in_a_hostile_environment_is_quiet_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@at_full_length
 @pytest.mark.slow
 def test_two_runs_at_once_start_from_the_template_and_share_nothing(
     place: dict[str, str], tmp_path: Path
@@ -110,6 +114,7 @@ def test_two_runs_at_once_start_from_the_template_and_share_nothing(
 
 
 @needs_proc
+@at_full_length
 @pytest.mark.slow
 def test_a_server_killed_in_mid_run_is_started_again_and_the_run_completes(place: dict[str, str]) -> None:
     with family(RUN, **place, NAP_S="1") as ours:
@@ -123,6 +128,7 @@ def test_a_server_killed_in_mid_run_is_started_again_and_the_run_completes(place
 
 
 @needs_proc
+@at_full_length
 @pytest.mark.slow
 def test_ctrl_c_ends_run_and_server_and_leaves_nothing(place: dict[str, str], tmp_path: Path) -> None:
     with family(RUN, **place, NAP_S="1") as ours:
@@ -145,6 +151,7 @@ def test_a_killed_run_takes_its_server_and_its_home_along(place: dict[str, str],
 
 
 @needs_proc
+@at_full_length
 @pytest.mark.slow
 def test_ctrl_c_while_the_server_starts_leaves_nothing(place: dict[str, str], tmp_path: Path) -> None:
     with family(RUN, **place) as ours:

@@ -15,6 +15,7 @@ from small_batch import (
     record,
     report,
     run_here,
+    run_inside,
     small_batch,
     tree,
     written_at,
@@ -64,7 +65,7 @@ class Spy:
 
 def test_a_worker_killed_under_a_pair_costs_one_attempt_and_nothing_else(home: Path) -> None:
     path = manifest(home, output="calm")
-    run_here(path, Audience())
+    run_inside(path, Audience())
     spy = Spy()
     audience = spy.kill_on("p1__s0", times=1)
     ended = run_here(manifest(home), audience, at_start=spy.engines.append)
@@ -99,7 +100,7 @@ def test_a_pair_is_computed_while_the_one_before_it_is_written(home: Path) -> No
 
 
 def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_done(home: Path) -> None:
-    run_here(manifest(home), Audience())
+    run_inside(manifest(home), Audience())
     newer = manifest(home, settings="encoder: slim, size: 64, steps: 6")
     for runs, done in ((1, 3), (2, 0)):
         spy = Spy()
@@ -114,7 +115,7 @@ def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_done(home
 
 
 def test_two_workers_share_the_pairs_and_make_the_same_pictures(home: Path) -> None:
-    run_here(manifest(home, output="one"), Audience())
+    run_inside(manifest(home, output="one"), Audience())
     ended = run_here(manifest(home, output="two"), Audience(), workers=2)
     assert len(ended.devices) == 2
     assert ended.done == 4
@@ -129,12 +130,12 @@ def test_a_run_over_shards_makes_each_pair_once_and_all_of_them(home: Path) -> N
     made = []
     for index in range(3):
         audience = Audience()
-        report = run_shard(load_manifest(manifest(home)), Shard(index, 3), device="cpu", listener=audience)
+        report = run_inside(manifest(home), audience, shard=Shard(index, 3))
         assert report.exit_code == 0
         assert report.planned == report.done == len(audience.outcomes)
         made += [outcome.name for outcome in audience.outcomes]
     assert sorted(made) == ["p0__s0", "p0__s1", "p1__s0", "p1__s1"]
-    assert run_here(manifest(home), Audience()).done_before == 4
+    assert run_inside(manifest(home), Audience()).done_before == 4
 
 
 def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Path) -> None:
@@ -154,7 +155,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Pa
     assert pids
     assert eventually(lambda: not any(map(is_alive, pids)))
     before = written_at(home / "out")
-    again = run_here(manifest(home, settings=LONG), Audience())
+    again = run_inside(manifest(home, settings=LONG), Audience())
     assert (again.done_before, again.done, again.exit_code) == (2, 2, 0)
     assert before.items() <= written_at(home / "out").items()
 
@@ -174,7 +175,7 @@ def test_a_full_disk_stops_the_run_says_so_and_is_no_fault_of_the_pair(home: Pat
     assert "p0__s1.png" in ended.reason
     assert ended.reason in ended.sentence()
     assert sorted(tree(home / "out")) == ["p0__s0.json", "p0__s0.png", "p1__s0.json", "p1__s0.png"]
-    assert run_here(manifest(home), Audience()).exit_code == 0
+    assert run_inside(manifest(home), Audience()).exit_code == 0
 
 
 def test_weights_that_are_not_the_promised_ones_end_the_run_before_any_pair(home: Path) -> None:
@@ -208,13 +209,13 @@ def test_temporary_files_of_dead_runs_are_swept_and_said(home: Path) -> None:
     dead.parent.mkdir()
     dead.write_bytes(b"half a picture")
     audience = Audience()
-    run_here(manifest(home), audience)
+    run_inside(manifest(home), audience)
     assert not dead.exists()
     assert any("1 temporary file" in note for note in audience.notes)
 
 
 def test_a_report_that_cannot_be_written_is_said(home: Path) -> None:
-    run_here(manifest(home), Audience())
+    run_inside(manifest(home), Audience())
     (home / "out/report.json").unlink()
     (home / "out/report.json").mkdir()
     audience = Audience()

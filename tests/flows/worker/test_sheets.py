@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from object_store import ObjectStore
 from PIL import Image
-from small_batch import Audience, draw, manifest, record, run_here, small_batch, stylize, tree, written_at
+from small_batch import Audience, draw, manifest, record, run_inside, small_batch, stylize, tree, written_at
 
 from flows.manifest.load import load_manifest
 from flows.model.sheet import Cell, Sheet, SheetJob
@@ -34,7 +34,7 @@ def cells(home: Path, name: str = "p0__s0__sheet") -> list[str]:
 
 
 def test_a_sweep_makes_a_record_for_each_variant_and_one_sheet_of_them_all(home: Path) -> None:
-    ended = run_here(manifest(home, SWEEP, settings=TINY), Audience())
+    ended = run_inside(manifest(home, SWEEP, settings=TINY), Audience())
     assert (ended.done, ended.exit_code) == (4, 0)
     made = {name for name in tree(home / "out") if not name.startswith(".")}
     assert made == {f"{name}{suffix}" for name in ALL for suffix in (".png", ".json")} | {"p0__s0__sheet.png"}
@@ -46,20 +46,20 @@ def test_a_sweep_makes_a_record_for_each_variant_and_one_sheet_of_them_all(home:
 
 def test_a_sheet_is_drawn_again_only_when_a_variant_changes_or_it_is_gone(home: Path) -> None:
     path = manifest(home, SWEEP, settings=TINY)
-    run_here(path, Audience())
+    run_inside(path, Audience())
     first, before = tree(home / "out"), written_at(home / "out")
-    run_here(path, again := Audience())
+    run_inside(path, again := Audience())
     assert (written_at(home / "out"), again.notes) == (before, [])
     (home / "out/p0__s0__sheet.png").unlink()
-    run_here(path, again := Audience())
+    run_inside(path, again := Audience())
     assert again.notes == ["contact sheet p0__s0__sheet.png"]
     assert tree(home / "out") == first, "the same bytes"
     redone = written_at(home / "out")["p0__s0__sheet.png"]
     (home / "out" / f"{ALL[0]}.json").unlink()
-    run_here(path, Audience())
+    run_inside(path, Audience())
     assert written_at(home / "out")["p0__s0__sheet.png"] == redone, "the variant was made again, and the same"
     draw(home / "photos/p0.png", 7)
-    run_here(path, again := Audience())
+    run_inside(path, again := Audience())
     assert again.notes == ["contact sheet p0__s0__sheet.png"]
     assert cells(home) == [record(home, name).identity[:16] for name in ALL]
 
@@ -67,18 +67,18 @@ def test_a_sheet_is_drawn_again_only_when_a_variant_changes_or_it_is_gone(home: 
 def test_a_failed_variant_leaves_an_empty_cell_that_a_later_run_fills(home: Path) -> None:
     entries = SWEEP.replace("style_weight: [1, 50]", "init: [content, ./start.png]")
     (home / "start.png").write_bytes(b"no picture")
-    ended = run_here(manifest(home, entries, settings=TINY), Audience())
+    ended = run_inside(manifest(home, entries, settings=TINY), Audience())
     assert (ended.done, ended.failed, ended.exit_code) == (2, 2, 3)
     assert [cell == "-" for cell in cells(home)] == [False, True, False, True]
     draw(home / "start.png", 5)
-    assert run_here(manifest(home, entries, settings=TINY), Audience()).exit_code == 0
+    assert run_inside(manifest(home, entries, settings=TINY), Audience()).exit_code == 0
     assert "-" not in cells(home)
     assert (home / "out/p0__s0__steps=2,init=start.png").exists()
 
 
 def test_a_sheet_that_cannot_be_made_is_a_note_and_costs_nothing(home: Path) -> None:
     (home / "out/p0__s0__sheet.png").mkdir(parents=True)
-    ended = run_here(manifest(home, SWEEP, settings=TINY), audience := Audience())
+    ended = run_inside(manifest(home, SWEEP, settings=TINY), audience := Audience())
     assert (ended.done, ended.failed, ended.exit_code) == (4, 0, 0)
     (note,) = audience.notes
     assert "the contact sheet p0__s0__sheet.png was not made" in note
@@ -127,7 +127,7 @@ def test_the_digest_tells_any_two_sheets_apart() -> None:
 
 def test_thumbnails_of_pictures_of_several_sizes_are_of_one_size(home: Path) -> None:
     entries = SWEEP.replace("steps: [1, 2], style_weight: [1, 50]", "size: [64, 200]")
-    run_here(manifest(home, entries, settings="encoder: slim, steps: 1"), Audience())
+    run_inside(manifest(home, entries, settings="encoder: slim, steps: 1"), Audience())
     with Image.open(home / "out/p0__s0__sheet.png") as image:
         assert 2 * 200 < image.width < 2 * 200 + 100
 
@@ -135,18 +135,18 @@ def test_thumbnails_of_pictures_of_several_sizes_are_of_one_size(home: Path) -> 
 def test_sheets_go_to_s3_and_are_found_again_there(home: Path, object_store: ObjectStore) -> None:
     path = manifest(home, SWEEP, settings=TINY, output=f"{object_store.root}/swept")
     first, second = Audience(), Audience()
-    assert run_here(path, first).exit_code == 0
-    assert run_here(path, second).exit_code == 0
+    assert run_inside(path, first).exit_code == 0
+    assert run_inside(path, second).exit_code == 0
     assert (first.notes, second.notes) == (["contact sheet p0__s0__sheet.png"], [])
 
 
 def test_a_picture_that_was_damaged_since_keeps_the_sheet_from_being_made_and_no_more(home: Path) -> None:
     path = manifest(home, SWEEP, settings=TINY)
-    run_here(path, Audience())
+    run_inside(path, Audience())
     picture = home / f"out/{ALL[0]}.png"
     picture.write_bytes(bytes(picture.stat().st_size))  # of the recorded size, and no picture
     (home / "out/p0__s0__sheet.png").unlink()
-    ended = run_here(path, audience := Audience())
+    ended = run_inside(path, audience := Audience())
     assert (ended.exit_code, ended.done_before) == (0, 4)
     assert f"{ALL[0]}.png: this is nothing but zeros" in audience.notes[0]
     assert not (home / "out/p0__s0__sheet.png").exists()
@@ -161,11 +161,11 @@ def test_a_plan_knows_which_sheets_the_next_run_will_draw(home: Path) -> None:
     path = manifest(home, SWEEP, settings=TINY)
     name = "p0__s0__sheet.png"
     assert planned_sheets(path) == ([name], f"1 contact sheet, 0 done, 1 to do: {name}")
-    run_here(path, Audience())
+    run_inside(path, Audience())
     assert planned_sheets(path) == ([], "1 contact sheet, 1 done, 0 to do")
     draw(home / "photos/p0.png", 7)
     assert planned_sheets(path)[0] == [name], "one of its pictures is to be made again"
-    run_here(path, Audience())
+    run_inside(path, Audience())
     (home / "out" / name).write_bytes((home / f"out/{ALL[0]}.png").read_bytes())
     assert planned_sheets(path)[0] == [name], "another picture stands in its place"
     (home / "out" / name).unlink()

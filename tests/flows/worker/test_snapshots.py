@@ -21,7 +21,17 @@ import worker_here as worker
 from object_store import ObjectStore
 from PIL import Image
 from processes import eventually
-from small_batch import Audience, draw, manifest, record, run_here, small_batch, stylize_family, tree
+from small_batch import (
+    Audience,
+    draw,
+    manifest,
+    record,
+    run_here,
+    run_inside,
+    small_batch,
+    stylize_family,
+    tree,
+)
 from typer.testing import CliRunner
 
 from flows.cli.app import app
@@ -334,9 +344,9 @@ def test_a_killed_run_leaves_nothing_stale_whatever_comes_next(home: Path) -> No
     assert left.failure is not None
     assert left.failure.kind == "unfinished"
     assert files(home) & set(left.unfinished) >= {"p0__s0.0005.png", "p0__s0.0010.png"}
-    run_here(manifest(home, settings=WATCHED), Audience())
+    run_inside(manifest(home, settings=WATCHED), Audience())
     resumed = tree(home / "out")
-    run_here(manifest(home, settings=WATCHED, output="other"), Audience())
+    run_inside(manifest(home, settings=WATCHED, output="other"), Audience())
     assert resumed == tree(home / "other")
 
 

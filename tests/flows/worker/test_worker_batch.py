@@ -13,7 +13,7 @@ import pytest
 import torch
 import worker_here as worker
 from PIL import Image
-from small_batch import FAST, Audience, draw, manifest, record, run_here, small_batch
+from small_batch import FAST, Audience, draw, manifest, record, run_inside, small_batch
 
 from flows.engines.groups import GROUP_PAIRS, in_groups
 from flows.manifest.load import load_manifest
@@ -205,7 +205,7 @@ def test_a_gpus_groups_hold_fewer_large_pictures(home: Path, size: int, most: in
 def test_a_run_takes_its_batch_from_the_manifest(home: Path) -> None:
     path = home / "m.yaml"
     path.write_text(path.read_text() + "batch: 2\n")
-    assert run_here(path, Audience()).done == 4
+    assert run_inside(path, Audience()).done == 4
     assert {record(home, f"p{p}__s{s}").batch for p in (0, 1) for s in (0, 1)} == {2}
 
 
