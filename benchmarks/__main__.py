@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.choices import colours_table, solvers_table
 from benchmarks.evaluation import evaluation_table
-from benchmarks.fleet_load import add_options, fleet_tables
+from benchmarks.fleet.load import add_options, fleet_tables
 from benchmarks.lists import lists_table
 from benchmarks.objective import objective_table
 from benchmarks.pipeline import pipeline_table
