@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.batch import ROOT, cost_of, measuring
+from benchmarks.fleet.parent import FLEET, POOL, SHARDS_FLOW, report_of_fleet, run_parent, site
 from benchmarks.fleet.relay import Relay
 from benchmarks.fleet.stand_in import StandIn
 from benchmarks.records import write_manifests
@@ -26,15 +19,6 @@ from benchmarks.records import write_manifests
 if TYPE_CHECKING:
     from prefect_site import Site
 
-POOL = "gpu"
-DEPLOYMENT = "stylize-batch/shard"
-FLEET = "stylize-fleet"
-PARENT = f"""
-import sys
-from flows.stylize_batch import stylize_fleet
-manifest, shards = sys.argv[1:]
-stylize_fleet(manifest, deployment={DEPLOYMENT!r}, shards=int(shards), return_state=True)
-"""
 PAGE = 200
 
 
@@ -56,6 +40,7 @@ class Night:
         submit_s: from the first flow run of a shard to the last.
         close_s: from the end of the last shard to that of the parent's flow: a look, a plan, the report.
         wall_s: of the parent's process.
+        writing_s: of it, what the stand-in took to write results, which nothing but that waits for.
     """
 
     pairs: int
@@ -70,6 +55,7 @@ class Night:
     submit_s: float
     close_s: float
     wall_s: float
+    writing_s: float
 
     @property
     def unaccounted(self) -> str:
@@ -93,84 +79,40 @@ def fleet_night(*, pairs: int, shards: int) -> Night:
         pairs: 1 or more; above a thousand, rounded up to thousands.
         shards: 1 or more, and so few that each has a pair.
     """
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as (installation, database):
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder, "site")) as (installation, database):
         manifest, _ = write_manifests(Path(folder), pairs)
         stand_in = StandIn(installation, POOL, manifest, shards)
         before = _database_bytes(installation, database)
         with Relay(installation.port) as relay:
-            cost = cost_of(_parent(installation, relay, stand_in, manifest, shards))
+            server = f"http://127.0.0.1:{relay.port}/api"
+            cost = run_parent(installation, server, stand_in.work, manifest=str(manifest), shards=shards)
             requests = relay.requests
-        (fleet,) = installation.runs(FLEET)
-        made = list(_shard_runs(installation))
-        planned = _logged_at(installation, fleet["id"], " pairs to do in ")
+        report = report_of_fleet(installation, Path(folder, "fresh"))
+        (fleet,), made = installation.runs(FLEET), list(_shard_runs(installation))
         created = [_at(run["created"]) for run in made]
         return Night(
             pairs=stand_in.pairs,
             shards=shards,
             database="PostgreSQL" if database else "SQLite",
-            report=_report(Path(folder), fleet),
+            report=report,
             states=Counter(run["state_type"] for run in made),
             peak_bytes=cost.peak_bytes,
             requests=requests,
             database_bytes=_database_bytes(installation, database) - before,
-            plan_s=planned - _at(fleet["start_time"]),
+            plan_s=_logged_at(installation, fleet["id"], " pairs to do in ") - _at(fleet["start_time"]),
             submit_s=max(created) - min(created),
             close_s=_at(fleet["end_time"]) - max(_at(run["end_time"]) for run in made),
             wall_s=cost.seconds,
+            writing_s=stand_in.writing_s,
         )
-
-
-@contextmanager
-def site(folder: Path) -> Iterator[tuple[Site, str]]:
-    """A server with the deployment of shards, and the URL of its PostgreSQL; an empty one for SQLite."""
-    sys.path.append(str(ROOT / "tests"))
-    from postgres import PACKAGE, postgres  # what the tests use
-    from prefect_site import prefect_site
-
-    with (
-        postgres() if find_spec(PACKAGE) else nullcontext("") as database,
-        prefect_site(folder / "site", database) as installation,
-    ):
-        installation.command("work-pool", "create", POOL, "--type", "process")
-        installation.deploy("shard")
-        yield installation, database
-
-
-def _parent(site: Site, relay: Relay, stand_in: StandIn, manifest: Path, shards: int) -> str:
-    """Run the parent to its end while the stand-in makes its shards; what its process cost."""
-    with (site.home / "parent.log").open("wb") as log:
-        program = subprocess.Popen(
-            measuring(PARENT, str(manifest), str(shards)),
-            env=site.environment | {"PREFECT_API_URL": f"http://127.0.0.1:{relay.port}/api"},
-            cwd=site.home,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            while program.poll() is None:
-                stand_in.work()
-            return program.communicate()[0]
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(program.pid, signal.SIGKILL)
 
 
 def _shard_runs(site: Site) -> Iterator[dict[str, Any]]:
-    chosen = {"flows": {"name": {"any_": ["stylize-batch"]}}, "sort": "ID_DESC", "limit": PAGE}
+    chosen = {"flows": {"name": {"any_": [SHARDS_FLOW]}}, "sort": "ID_DESC", "limit": PAGE}
     offset = 0
     while page := site.ask("flow_runs/filter", chosen | {"offset": offset}):
         yield from page
         offset += len(page)
-
-
-def _report(folder: Path, fleet: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads((folder / "fresh" / "report.json").read_bytes())
-    except OSError:
-        raise RuntimeError(f"the parent left no report; its flow run is {fleet['state']}") from None
-    return found
 
 
 def _logged_at(site: Site, run: str, words: str) -> float:

@@ -35,12 +35,13 @@ class StandIn:
 
     Attributes:
         pairs: how many the manifest has.
+        writing_s: the time that it took to write results.
     """
 
     def __init__(self, site: Site, pool: str, manifest: Path, shards: int) -> None:
         self._site, self._pool, self._manifest = site, pool, manifest
         plan = make_plan(load_manifest(str(manifest)))
-        self._output, self.pairs = plan.output, len(plan.todo)
+        self._output, self.pairs, self.writing_s = plan.output, len(plan.todo), 0.0
         self._shares: dict[Shard, list[PlannedPair]] = defaultdict(list)
         for planned in plan.todo:
             self._shares[Shard(Shard.index_of(planned.pair.name, shards), shards)].append(planned)
@@ -69,7 +70,9 @@ class StandIn:
 
     def _leave(self, shard: Shard, todo: Sequence[PlannedPair]) -> str:
         """The pictures, the records and the report of a shard; the report in a sentence."""
+        began = time.monotonic()
         leave_results(todo, Path(self._output))
+        self.writing_s += time.monotonic() - began
         facts = RunFacts(
             manifest=str(self._manifest),
             output=self._output,
