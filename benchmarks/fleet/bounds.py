@@ -9,8 +9,8 @@ from rich.table import Table
 
 from benchmarks.fleet.night import Night
 
-# Each is two to four times what was measured on a busy machine (docs/performance.md), and grows with what the cost
-# grows with: so it holds for small nights as well, and a cost that grows faster is found.
+# Each is two to four times what was measured on a busy machine (docs/performance.md), and grows with what the
+# cost grows with: so it holds for small nights as well, and a cost that grows faster is found.
 PARENT_MB, PARENT_KB_PER_PAIR = 200, 6
 REQUESTS, REQUESTS_PER_SHARD = 60, 6
 LOOKS_PER_S, SHARDS_PER_LOOK = (
@@ -54,7 +54,7 @@ def bounded(night: Night) -> Mapping[str, Bounded]:
 def exceeded(night: Night) -> str:
     """Why a night is not as it should be, in a line; empty if it is."""
     beyond = [
-        f"{name}: {one.cost:.0f} {one.unit}, more than {one.most:.0f}"
+        f"{name}: {_said(one.cost, one.unit)}, more than {_said(one.most, one.unit)}"
         for name, one in bounded(night).items()
         if one.cost > one.most
     ]
@@ -68,7 +68,7 @@ def night_table(night: Night) -> Table:
     for name, one in bounded(night).items():
         scale, unit = {"MB": (2**10, "kB"), "s": (1e3, "ms")}.get(one.unit, (1, ""))
         shares = (f"{one.cost * scale / number:.3g} {unit}" for number in (night.pairs, night.shards))
-        table.add_row(name, f"{one.cost:,.0f} {one.unit}", f"{one.most:,.0f} {one.unit}", *shares)
+        table.add_row(name, _said(one.cost, one.unit), _said(one.most, one.unit), *shares)
     for name, seconds in {
         "wall time of the parent, with that": night.wall_s,
         "from its start to its plan": night.plan_s,
@@ -77,3 +77,7 @@ def night_table(night: Night) -> Table:
     }.items():
         table.add_row(name, f"{seconds:,.1f} s", "", f"{seconds * 1e3 / night.pairs:.3g} ms", "")
     return table
+
+
+def _said(number: float, unit: str) -> str:
+    return f"{number:,.0f} {unit}".strip()

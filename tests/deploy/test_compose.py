@@ -1,4 +1,4 @@
-"""deploy/compose.yaml: its fields, and its server, on a real PostgreSQL, and worker, judged by its own checks."""
+"""deploy/compose.yaml: its fields, and its server, on a real PostgreSQL, and worker by its own checks."""
 
 from __future__ import annotations
 
