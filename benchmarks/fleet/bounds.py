@@ -17,7 +17,7 @@ LOOKS_PER_S, SHARDS_PER_LOOK = (
     1 / 5,
     200,
 )  # how often the parent asks for its shards' flow runs, and for how many
-DATABASE_MB, DATABASE_KB_PER_SHARD = 8, 60
+DATABASE_MB, DATABASE_KB_PER_SHARD = 8, 100
 WALL_S, WALL_MS_PER_PAIR, WALL_S_PER_SHARD = 120, 2, 2
 
 
