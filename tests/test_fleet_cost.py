@@ -1,4 +1,4 @@
-"""The benchmark of a fleet's parent: its books, and its bounds."""
+"""The benchmarks of fleets: their books, their bounds, and what a second worker adds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.fleet.bounds import bounded, exceeded
 from benchmarks.fleet.night import Night, fleet_night
+from benchmarks.fleet.scaling import Speed, efficiency
 
 REPORT = {"planned": 400, "done": 400, "done_before": 0, "failed": 0, "left": 0, "device_seconds": 400.0}
 GOOD = Night(
@@ -59,3 +60,9 @@ def test_a_night_that_loses_a_pair_or_costs_too_much_is_told_in_a_line(
     trouble = exceeded(replace(GOOD, **change))  # type: ignore[arg-type]
     assert words in trouble
     assert "\n" not in trouble
+
+
+def test_two_workers_that_take_half_the_time_have_an_efficiency_of_one() -> None:
+    alone = [Speed(64, seconds, load=0.0) for seconds in (90.0, 100.0, 400.0)]
+    assert efficiency({1: alone, 2: [Speed(64, 50.0, load=0.0)]}) == pytest.approx(1.0)
+    assert efficiency({1: alone, 2: [Speed(64, 62.5, load=0.0)]}) == pytest.approx(0.8)
