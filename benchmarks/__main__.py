@@ -10,7 +10,8 @@ from rich.console import Console
 
 from benchmarks.choices import colours_table, solvers_table
 from benchmarks.evaluation import evaluation_table
-from benchmarks.fleet_load import add_options, fleet_tables
+from benchmarks.fleet.command import NAMES as FLEET_NAMES
+from benchmarks.fleet.command import add_options, print_tables
 from benchmarks.lists import lists_table
 from benchmarks.objective import objective_table
 from benchmarks.pipeline import pipeline_table
@@ -34,7 +35,7 @@ NAMES = (
     "lists",
     "scaling",
     "waiting",
-    "fleet-load",
+    *FLEET_NAMES,
 )
 
 
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each way but the objective's")
     parser.add_argument(
-        "--pairs", type=int, default=100_000, help="pairs for the records, pictures for the lists"
+        "--pairs", type=int, default=100_000, help="pairs for records and fleet, pictures for lists"
     )
     parser.add_argument(
         "--steps", type=int, default=200, help="plain PyTorch's evaluations for the objective"
@@ -92,8 +93,7 @@ def main() -> None:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
-    if "fleet-load" in wanted:
-        console.print(*fleet_tables(options), sep="\n")
+    print_tables(wanted, options, console)
 
 
 if __name__ == "__main__":

@@ -59,11 +59,21 @@ def stylize(*arguments: str, checkout: Path = ROOT) -> Cost:
     Raises:
         subprocess.CalledProcessError: it did not succeed.
     """
-    command = [sys.executable, "-c", MEASURE, _start(checkout), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     told = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=checkout
-    ).stdout
+        measuring(_start(checkout), *arguments),
+        check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=checkout,
+    ).stdout  # fmt: skip
+    return cost_of(told)
+
+
+def measuring(start: str, *arguments: str) -> list[str]:
+    """A command that runs some lines of Python in a process of their own, and prints what that cost."""
+    return [sys.executable, "-c", MEASURE, start, *arguments]
+
+
+def cost_of(told: str) -> Cost:
+    """What such a command printed."""
     seconds, peak = told.split()
     return Cost(float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -59,8 +59,13 @@ def _ratios(ours: Sequence[Cost], older: Sequence[Cost]) -> tuple[str, str]:
 
 
 def write_manifests(folder: Path, pairs: int) -> tuple[Path, Path]:
-    """Two manifests over the same inputs, one for an output that stays empty."""
-    for kind, count in (("c", CONTENTS), ("s", -(-pairs // CONTENTS))):
+    """Two manifests over the same inputs, one for an output that stays empty.
+
+    Args:
+        pairs: 1 or more; above a thousand, rounded up to thousands.
+    """
+    contents = min(CONTENTS, pairs)
+    for kind, count in (("c", contents), ("s", -(-pairs // contents))):
         (folder / kind).mkdir()
         for number in range(count):
             (folder / kind / f"{number:04d}.png").write_bytes(f"{kind}{number}".encode())
@@ -71,12 +76,15 @@ def write_manifests(folder: Path, pairs: int) -> tuple[Path, Path]:
 
 
 def _finish(manifest: Path) -> None:
-    """Pictures and records as a run would have left them; not flushed, which would take an hour."""
     plan = make_plan(load_manifest(str(manifest)))
-    output = Path(plan.output)
-    output.mkdir()
+    Path(plan.output).mkdir()
+    leave_results(plan.todo, Path(plan.output))
+
+
+def leave_results(todo: Iterable[PlannedPair], output: Path) -> None:
+    """Pictures and records as a run would have left them; not flushed, which would take an hour."""
     made = versions()
-    for planned in plan.todo:
+    for planned in todo:
         record = _record(planned, made)
         (output / planned.pair.output_name).write_bytes(b"a picture")
         (output / planned.pair.record_name).write_bytes(record.to_bytes())

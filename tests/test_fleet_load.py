@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from benchmarks.batch import Cost
-from benchmarks.fleet_load import PlanTerms, add_options, of_fleet
-from benchmarks.fleet_server import ServerTerms
-from benchmarks.fleet_store import StoreTerms
+from benchmarks.fleet.load import PlanTerms, add_options, of_fleet
+from benchmarks.fleet.server import ServerTerms
+from benchmarks.fleet.store import StoreTerms
 
 PLAN = PlanTerms(Cost(1.0, 2**20), s_per_name=1e-4, bytes_per_name=2**20 / 1e4, filter_s_per_name=1e-6)
 STORE = StoreTerms(

@@ -132,8 +132,8 @@ def _divided(sizing: Sizing) -> str:
         why = ", the most there are"
     elif sizing.shards == sizing.pairs:
         why = ", one for each pair"
-    elif sizing.shards == SHARDS_PER_SLOT * sizing.slots:
-        why = f", {SHARDS_PER_SLOT} for each slot"
+    elif sizing.shards <= SHARDS_PER_SLOT * sizing.slots:
+        why = f", {sizing.shards // sizing.slots} for each slot"
     length = "" if sizing.minutes_per_shard is None else f" of {in_words(60 * sizing.minutes_per_shard)}"
     return f"{_counted(sizing.shards, 'shard')}{length}{why}"
 

@@ -18,8 +18,10 @@ from flows.model.shard import Shard
 
 AIM_MIN = 17.5
 """Minutes for a shard: long beside its start, short beside what the death of a machine may cost."""
+SHORTEST_MIN = 2.0
+"""Minutes for a shard that is not the only one of its slot: ten times what its start takes, 10 to 18 s."""
 SHARDS_PER_SLOT = 8
-"""So many at least, where there are pairs for them: at the end a slot waits for an eighth of its work."""
+"""So many at least, where there is work for them: at the end a slot waits for an eighth of its work."""
 MOST_SHARDS = 2000
 MOST_SLOTS = 100_000
 PILOT_PAIRS = 20
@@ -81,8 +83,9 @@ def choose_shards(
 ) -> Sizing:
     """The division for so many pairs: shards of 15 to 20 minutes, at least 8 for each slot, at most 2,000.
 
-    Equal arguments give equal divisions. There are never more shards than pairs, and never none; where pairs
-    are few or slots many, shards are shorter. Where nothing was measured there are 8 for each slot.
+    Where 8 for each slot would be shorter than two minutes there are fewer, but one for each slot. There are
+    never more shards than pairs, and never none; where pairs are few or slots many, shards are shorter. Where
+    nothing was measured there are 8 for each slot. Equal arguments give equal divisions.
 
     Args:
         pairs: that are to do, 0 or more.
@@ -102,7 +105,7 @@ def choose_shards(
     fits = 0 < seconds_per_pair <= LONGEST_S
     _check("--seconds-per-pair", seconds_per_pair, fits, f"above 0, and {LONGEST_S:.0f} (a year) at most")
     minutes = pairs * seconds_per_pair / devices / 60
-    shards = _within(max(round(minutes / AIM_MIN), SHARDS_PER_SLOT * slots), pairs)
+    shards = _within(max(round(minutes / AIM_MIN), _per_slot(minutes / slots) * slots), pairs)
     return Sizing(pairs, slots, shards, seconds_per_pair, measured_by, minutes / shards)
 
 
@@ -127,6 +130,11 @@ def seconds_per_pair_of(report: Mapping[str, Any]) -> float | None:
         return None
     found = device_s / done
     return found if 0 < found <= LONGEST_S else None
+
+
+def _per_slot(minutes: float) -> int:
+    """How many shards a slot gets at least for so many minutes of work: none too short, one in any case."""
+    return max(1, min(SHARDS_PER_SLOT, int(minutes / SHORTEST_MIN)))
 
 
 def _within(shards: int, pairs: int) -> int:

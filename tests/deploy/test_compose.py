@@ -1,7 +1,8 @@
-"""deploy/compose.yaml: its fields, and its server and worker as real processes that its own checks judge."""
+"""deploy/compose.yaml: its fields, and its server, on a real PostgreSQL, and worker by its own checks."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -13,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import asyncpg
 import pytest
 from deployed import DEPLOY, from_yaml
+from postgres import postgres
 from processes import eventually
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -135,21 +138,37 @@ def test_a_worker_has_a_minute_to_stop_its_runs() -> None:
 
 
 @pytest.mark.slow
-def test_the_server_and_the_worker_start_and_their_health_checks_find_them_well(tmp_path: Path) -> None:
+def test_the_server_on_postgres_and_the_worker_start_and_their_health_checks_find_them_well(
+    tmp_path: Path,
+) -> None:
     port, worker_port = _free_port(), _free_port()
     at = f"127.0.0.1:{port}"
-    here = {
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        DATABASE: f"sqlite+aiosqlite:///{tmp_path / 'server.db'}",
-        "PREFECT_API_URL": f"http://{at}/api",
-        "PREFECT_WORKER_WEBSERVER_PORT": str(worker_port),
-    }
-    other = {"0.0.0.0": "127.0.0.1", "4200": str(port)}
-    with _started(tmp_path, "server", other, here), _started(tmp_path, "worker", {}, here):
-        assert eventually(lambda: _is_well("server", "127.0.0.1:4200", at)), _log(tmp_path, "server")
-        moved = f"127.0.0.1:{worker_port}"
-        assert eventually(lambda: _is_well("worker", "127.0.0.1:8080", moved)), _log(tmp_path, "worker")
-    assert not _is_well("server", "127.0.0.1:4200", at), "a check that is content with nothing"
+    with postgres() as database:
+        here = {
+            "PREFECT_HOME": str(tmp_path / "prefect"),
+            DATABASE: database,
+            "PREFECT_API_URL": f"http://{at}/api",
+            "PREFECT_WORKER_WEBSERVER_PORT": str(worker_port),
+        }
+        other = {"0.0.0.0": "127.0.0.1", "4200": str(port)}
+        with _started(tmp_path, "server", other, here):
+            assert eventually(lambda: _is_well("server", "127.0.0.1:4200", at)), _log(tmp_path, "server")
+            with _started(tmp_path, "worker", {}, here):
+                moved = f"127.0.0.1:{worker_port}"
+                well = eventually(lambda: _is_well("worker", "127.0.0.1:8080", moved))
+                assert well, _log(tmp_path, "worker")
+                pool = ("gpu", "process")  # in the database itself, so no other one was meant
+                assert eventually(lambda: asyncio.run(_pools(database)) == [pool]), _log(tmp_path, "worker")
+        assert not _is_well("server", "127.0.0.1:4200", at), "a check that is content with nothing"
+
+
+async def _pools(database: str) -> list[tuple[str, str]]:
+    """The names and types of all work pools."""
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        return [tuple(row) for row in await connection.fetch("SELECT name, type FROM work_pool")]
+    finally:
+        await connection.close()
 
 
 def _free_port() -> int:

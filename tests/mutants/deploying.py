@@ -110,7 +110,9 @@ MUTANTS = (
         COMPOSE,
         ", --with-healthcheck",
         "",
-        (f"{COMPOSE_TEST}::test_the_server_and_the_worker_start_and_their_health_checks_find_them_well",),
+        (
+            f"{COMPOSE_TEST}::test_the_server_on_postgres_and_the_worker_start_and_their_health_checks_find_them_well",
+        ),
     ),
     Mutant(
         "deploying-by-an-option-that-aws-does-not-know",

@@ -64,9 +64,16 @@ MUTANTS = (
     Mutant(
         "running-fewer-shards-than-keep-every-slot-busy",
         "flows/running/sizing.py",
-        "max(round(minutes / AIM_MIN), SHARDS_PER_SLOT * slots)",
+        "max(round(minutes / AIM_MIN), _per_slot(minutes / slots) * slots)",
         "round(minutes / AIM_MIN)",
         (f"{SIZING}::test_a_division_keeps_all_its_bounds",),
+    ),
+    Mutant(
+        "running-shards-shorter-than-their-start",
+        "flows/running/sizing.py",
+        "int(minutes / SHORTEST_MIN)",
+        "SHARDS_PER_SLOT",
+        (f"{SIZING}::test_no_shard_is_shorter_than_two_minutes_but_the_only_one_of_its_slot",),
     ),
     Mutant(
         "running-a-slots-further-devices-not-counted",

@@ -54,9 +54,9 @@ def test_the_time_of_a_pair_is_that_of_the_last_run_over_all_its_shards(home: Pa
     reported(home, "report-1-of-2.json", done=6, device_seconds=400.0)
     found = facts("--slots", "2", "--devices-per-slot", "4")
     assert (found["seconds_per_pair"], found["measured_by"]) == (50.0, "the last report")
-    assert (found["pairs"], found["slots"], found["shards"]) == (60, 2, 16)
-    assert found["minutes_per_shard"] == 60 * 50 / 4 / 60 / 16
-    assert found["wall_s"] == 8 * found["minutes_per_shard"] * 60
+    assert (found["pairs"], found["slots"], found["shards"]) == (60, 2, 6)
+    assert found["minutes_per_shard"] == 60 * 50 / 4 / 60 / 6
+    assert found["wall_s"] == 3 * found["minutes_per_shard"] * 60
     assert (found["cost"], found["pilot"]) == (None, "")
 
 
@@ -88,8 +88,9 @@ def test_a_manifest_with_spaces_is_quoted_and_one_with_nothing_to_do_starts_noth
 
 
 def test_it_says_what_bounds_a_division(home: Path) -> None:
-    assert "60 shards of 1s, one for each pair" in shards("--slots", "9", "--seconds-per-pair", "1").stdout
-    assert "16 shards of 4s, 8 for each slot" in shards("--slots", "2", "--seconds-per-pair", "1").stdout
+    assert "60 shards of 5m, one for each pair" in shards("--slots", "9", "--seconds-per-pair", "300").stdout
+    assert "16 shards of 3m45s, 8 for each slot" in shards("--slots", "2", "--seconds-per-pair", "60").stdout
+    assert "2 shards of 30s, 1 for each slot" in shards("--slots", "2", "--seconds-per-pair", "1").stdout
     for number in range(30, 1001):
         draw(home / f"photos/p{number}.png", number, width=8, height=8)
     assert (

@@ -31,8 +31,27 @@ def test_a_division_keeps_all_its_bounds(pairs: int, slots: int, seconds: float,
     found = choose_shards(pairs, slots=slots, seconds_per_pair=seconds, devices=devices)
     assert 1 <= found.shards <= MOST_SHARDS
     assert found.shards <= max(1, pairs)
-    assert found.shards >= min(8 * slots, MOST_SHARDS, max(1, pairs))
+    assert found.shards >= min(slots, MOST_SHARDS, max(1, pairs))
+    if pairs * seconds / devices / slots >= 8 * 120:
+        assert found.shards >= min(8 * slots, MOST_SHARDS, max(1, pairs))
     assert found == choose_shards(pairs, slots=slots, seconds_per_pair=seconds, devices=devices)
+
+
+@given(PAIRS, SLOTS, SECONDS)
+def test_no_shard_is_shorter_than_two_minutes_but_the_only_one_of_its_slot(
+    pairs: int, slots: int, seconds: float
+) -> None:
+    found = choose_shards(pairs, slots=slots, seconds_per_pair=seconds)
+    if found.shards > slots:
+        assert (found.minutes_per_shard or 0) >= 2 * (1 - 1e-9)
+
+
+@given(SLOTS, st.floats(0.1, 100), PAIRS, PAIRS)
+def test_more_pairs_never_mean_fewer_shards(slots: int, seconds: float, one: int, other: int) -> None:
+    few, many = (
+        choose_shards(pairs, slots=slots, seconds_per_pair=seconds) for pairs in sorted((one, other))
+    )
+    assert few.shards <= many.shards
 
 
 @given(st.integers(4, MOST_SHARDS), st.floats(15.1, 19.9), st.integers(1, 10_000))
@@ -49,7 +68,9 @@ def test_where_nothing_else_bounds_it_a_shard_takes_15_to_20_minutes(
     ("pairs", "slots", "seconds", "shards", "minutes"),
     [
         (100_000, 10, 3.15, 300, 17.5),  # 5,250 minutes of work in pieces of 17.5
-        (10_000, 64, 3.15, 512, 525 / 512),  # 8 for each slot, although they are short
+        (50_000, 64, 3.15, 512, 2625 / 512),  # 8 for each slot, although they are short
+        (10_000, 64, 3.15, 256, 525 / 256),  # 4 for each slot, as 5 would take less than 2 minutes
+        (1000, 64, 3.15, 64, 52.5 / 64),  # one for each slot, although they are very short
         (1_000_000, 64, 3.15, 2000, 26.25),  # no more than 2,000, although they are long
         (5, 64, 600, 5, 10),  # no more than pairs
         (0, 1, 1, 1, 0),
@@ -72,9 +93,9 @@ def test_a_slot_of_four_devices_is_done_in_a_quarter_of_the_time() -> None:
 
 
 def test_the_last_round_of_shards_takes_as_long_as_a_full_one_and_idle_slots_cost_nothing() -> None:
-    found = choose_shards(90, slots=10, seconds_per_pair=60.0)
-    assert (found.shards, found.minutes_per_shard) == (80, 1.125)
-    assert found.wall_s == 8 * 1.125 * 60
+    found = choose_shards(90, slots=10, seconds_per_pair=120.0)
+    assert (found.shards, found.minutes_per_shard) == (80, 2.25)
+    assert found.wall_s == 8 * 2.25 * 60
     few = choose_shards(3, slots=10, seconds_per_pair=3600.0)
     assert (few.shards, few.wall_s, few.cost(2.0)) == (3, 3600.0, 6.0)
 

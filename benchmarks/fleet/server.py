@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.batch import ROOT, write_manifest
+from benchmarks.fleet.relay import Relay
 
 SHARDS = 3
 IDLE_S = 60.0
 LONGEST_S = 300.0
 PREFECT = (sys.executable, "-m", "prefect")
-REQUEST = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE) /api/\S* HTTP/1\.1\r\n")
 DEPLOY = """
 from prefect import flow
 flow.from_source(source={root!r}, entrypoint="flows/stylize_batch.py:stylize_batch").deploy(
@@ -57,7 +54,7 @@ def server_terms() -> ServerTerms:
 
     with (
         private_server(startup_timeout_s=120) as (url, home),
-        _Relay(int(url.split(":")[2].split("/")[0])) as relay,
+        Relay(int(url.split(":")[2].split("/")[0])) as relay,
         tempfile.TemporaryDirectory() as folder,
     ):
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
@@ -77,7 +74,7 @@ def server_terms() -> ServerTerms:
             return _with_shards(url, relay, idle_per_s)
 
 
-def _with_shards(url: str, relay: _Relay, idle_per_s: float) -> ServerTerms:
+def _with_shards(url: str, relay: Relay, idle_per_s: float) -> ServerTerms:
     (deployment,) = _ask(url, "deployments/filter")
     began, before = time.monotonic(), relay.requests
     for index in range(SHARDS):
@@ -114,41 +111,3 @@ def _worker(environment: dict[str, str]) -> Iterator[None]:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(it.pid, signal.SIGKILL)
-
-
-class _Relay:
-    """Hands bytes on to the server, and counts the requests among them."""
-
-    def __init__(self, server_port: int) -> None:
-        self._server_port, self.requests = server_port, 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-
-    def __enter__(self) -> _Relay:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-
-    def count(self, seconds: float) -> int:
-        """How many requests come in that time."""
-        before = self.requests
-        time.sleep(seconds)
-        return self.requests - before
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._server_port))
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
-
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
-        with suppress(OSError):
-            while data := one.recv(65536):
-                self.requests += len(REQUEST.findall(data))  # a client sends the head of a request at once
-                other.sendall(data)
-        with suppress(OSError):
-            other.shutdown(socket.SHUT_WR)
