@@ -23,6 +23,7 @@ from flows.fleet.submissions import Submissions, is_being_cancelled, slots_of
 from flows.manifest.load import load_manifest
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
+from flows.running.budget import sooner
 from flows.running.options import run_options, with_batch
 from flows.running.run import run_shard
 from flows.running.signals import TERMINATED
@@ -40,6 +41,7 @@ def stylize_batch(
     workers: int | None = None,
     batch: str | None = None,
     max_time: str | None = None,
+    until: str | None = None,
     max_cost: float | None = None,
     cost_per_hour: float | None = None,
     skip_failed: bool = False,
@@ -59,6 +61,7 @@ def stylize_batch(
         workers: worker processes; None for one per device.
         batch: pairs computed together, `auto` or a number; None for the manifest's.
         max_time: no further pair begins after this time, such as `2h30m`.
+        until: no further pair begins after this moment, such as `2030-12-31T06:00Z`.
         max_cost: no further pair begins after this cost, at `cost_per_hour`.
         cost_per_hour: of the whole machine; alone it has the report tell what the run cost.
         skip_failed: do not try again what failed before for a reason of its own; it counts as failed.
@@ -75,6 +78,7 @@ def stylize_batch(
             device=device,
             workers=workers,
             max_time=max_time,
+            until=until,
             max_cost=max_cost,
             cost_per_hour=None if max_cost is None else cost_per_hour,  # else it is for the report alone
             skip_failed=skip_failed,
@@ -102,6 +106,8 @@ def stylize_fleet(
     device: str | None = None,
     workers: int | None = None,
     batch: str | None = None,
+    max_time: str | None = None,
+    until: str | None = None,
     cost_per_hour: float | None = None,
     skip_failed: bool = False,
     wait: str | None = "1h",
@@ -116,10 +122,11 @@ def stylize_fleet(
         deployment: of `stylize_batch`, as `flow/deployment`.
         shards: how many; None for what the last run measured, see `stylize shards`.
         slots: how many shards are at work at the same time; None for what the pool says.
+        max_time: no further pair begins after this time, counted from here.
         cost_per_hour: of one machine; the report tells what all of them cost together.
     """
     outlive_console()
-    of_every_shard = {
+    of_every_shard: dict[str, Any] = {
         "manifest": manifest,
         "device": device,
         "workers": workers,
@@ -132,6 +139,7 @@ def stylize_fleet(
         loaded = load_manifest(manifest)
         key = artifact_key(manifest)
         introduce(loaded.source, loaded.output)
+        of_every_shard["until"] = sooner(until, max_time)
         of_pool = slots_of(deployment)
         fleet = Fleet(loaded, of_pool if slots is None else slots, shards, skip_failed)
         with counted(FlowRunLog(get_run_logger(), Progress(key))) as log:

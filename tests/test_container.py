@@ -208,4 +208,4 @@ def test_the_flow_of_a_fleet_hands_on_what_that_of_a_shard_takes() -> None:
         if isinstance(node, ast.FunctionDef) and node.name in ("stylize_batch", "stylize_fleet")
     )
     assert fleet - shard == {"deployment", "shards", "slots"}
-    assert shard - fleet == {"shard", "job", "metrics", "max_time", "max_cost"}
+    assert shard - fleet == {"shard", "job", "metrics", "max_cost"}

@@ -19,6 +19,8 @@ from flows.cli.arguments import (
     MaxTimeText,
     MetricsText,
     ShardText,
+    SkipFailed,
+    UntilText,
     Verbose,
     WaitText,
 )
@@ -81,6 +83,7 @@ def run(
         typer.Option(help="Worker processes; if left out one per device, or per core for small pictures."),
     ] = None,
     max_time: MaxTimeText = None,
+    until: UntilText = None,
     max_cost: Annotated[
         float | None,
         typer.Option(help="Begin no further pair once the run cost this much; needs --cost-per-hour."),
@@ -98,13 +101,7 @@ def run(
             help="Pairs computed together: auto, or 1 to 9999; the manifest's `batch` if left out.",
         ),
     ] = None,
-    skip_failed: Annotated[
-        bool,
-        typer.Option(
-            "--skip-failed",
-            help="Do not try again what failed before for a reason of its own; it counts as failed.",
-        ),
-    ] = False,
+    skip_failed: SkipFailed = False,
     shard: ShardText = None,
     wait: WaitText = None,
     metrics: MetricsText = None,
@@ -120,6 +117,7 @@ def run(
             device=device,
             workers=workers,
             max_time=max_time,
+            until=until,
             max_cost=max_cost,
             cost_per_hour=cost_per_hour,
             skip_failed=skip_failed,

@@ -30,6 +30,19 @@ MaxTimeText = Annotated[
         "--max-time", metavar="TIME", help="Begin no further pair after this time, such as 90s, 90m or 2h30m."
     ),
 ]
+SkipFailed = Annotated[
+    bool,
+    typer.Option(
+        "--skip-failed",
+        help="Do not try again what failed before for a reason of its own; it counts as failed.",
+    ),
+]
+UntilText = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="MOMENT", help="Begin no further pair after this moment, such as 2030-12-31T06:00."
+    ),
+]
 WaitText = Annotated[
     str | None,
     typer.Option(

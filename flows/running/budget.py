@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from flows.errors import BadArguments
 from flows.model.durations import LONGEST_S, in_words, seconds
@@ -30,13 +31,16 @@ class Budget:
 UNLIMITED = Budget()
 
 
-def budget_of(*, max_time: str | None, max_cost: float | None, cost_per_hour: float | None) -> Budget:
-    """The smaller one of a budget of time and a budget of money; the latter is time at a price per hour.
+def budget_of(
+    *, max_time: str | None, until: str | None, max_cost: float | None, cost_per_hour: float | None
+) -> Budget:
+    """The smallest one of a length of time, the time until a moment, and money, which is time at a price.
 
     Raises:
         BadArguments: a value is out of range, or a cost and its price do not come together.
     """
-    return min(_of_time(max_time), _of_money(max_cost, cost_per_hour), key=lambda budget: budget.limit_s)
+    budgets = (_of_time(max_time), _of_moment(until), _of_money(max_cost, cost_per_hour))
+    return min(budgets, key=lambda budget: budget.limit_s)
 
 
 def _of_time(max_time: str | None) -> Budget:
@@ -47,6 +51,20 @@ def _of_time(max_time: str | None) -> Budget:
     except ValueError as error:
         raise BadArguments(f"--max-time: {max_time[:80]!r} is not accepted; it must be {error}") from None
     return Budget(limit_s, f"the time budget of {in_words(limit_s)} is used up")
+
+
+def _of_moment(until: str | None) -> Budget:
+    if until is None:
+        return UNLIMITED
+    try:
+        moment = datetime.fromisoformat(until).astimezone()
+    except (ValueError, OverflowError):
+        raise BadArguments(
+            f"--until: {until[:80]!r} is not accepted; it must be a moment such as 2030-12-31T06:00, in the "
+            "time zone of this machine, or 2030-12-31T06:00Z"
+        ) from None
+    left_s = (moment - datetime.now(UTC)).total_seconds()
+    return Budget(max(0.0, left_s), f"it is {moment.isoformat(timespec='minutes')}")
 
 
 def _of_money(max_cost: float | None, cost_per_hour: float | None) -> Budget:
@@ -72,6 +90,18 @@ def _of_money(max_cost: float | None, cost_per_hour: float | None) -> Budget:
         )
     words = f"{max_cost:g}, which is {in_words(limit_s)} at {cost_per_hour:g} per hour,"
     return Budget(limit_s, f"the cost budget of {words} is used up")
+
+
+def sooner(until: str | None, max_time: str | None) -> str | None:
+    """The moment at which a budget that begins here is used up, for runs that begin later; None for none.
+
+    Raises:
+        BadArguments: one of them is not accepted.
+    """
+    budget = min(_of_time(max_time), _of_moment(until), key=lambda budget: budget.limit_s)
+    if budget == UNLIMITED:
+        return None
+    return (datetime.now(UTC) + timedelta(seconds=budget.limit_s)).isoformat(timespec="seconds")
 
 
 @contextmanager

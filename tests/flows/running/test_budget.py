@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,15 @@ from flows.planning.plan import Plan, make_plan
 from flows.records.report import Report
 from flows.running import budget
 from flows.running import run as run_module
-from flows.running.budget import UNLIMITED, Budget, budget_of, watched
+from flows.running.budget import UNLIMITED, Budget, budget_of, sooner, watched
 from flows.running.run import Beginning, Run, run_shard
 from stylize_core.settings.style import StyleSettings
 
 
 def given(**options: str | float) -> Budget:
     """The budget of a command line with these options and no others."""
-    return budget_of(**{"max_time": None, "max_cost": None, "cost_per_hour": None, **options})  # type: ignore[arg-type]
+    nothing = {"max_time": None, "until": None, "max_cost": None, "cost_per_hour": None}
+    return budget_of(**nothing | options)  # type: ignore[arg-type]
 
 
 # ---- what a budget is
@@ -46,9 +48,30 @@ def test_of_two_budgets_the_one_that_is_used_up_first_counts(max_time: str, firs
     assert first in given(max_time=max_time, max_cost=10.0, cost_per_hour=2.0).spent
 
 
+def test_a_moment_is_the_time_until_then_in_any_zone_and_one_that_is_past_is_over() -> None:
+    later = datetime.now(UTC) + timedelta(hours=2)
+    for zone in (UTC, timezone(timedelta(hours=5, minutes=30)), None):
+        limit = given(until=later.astimezone(zone).replace(tzinfo=zone).isoformat())
+        assert limit.limit_s == pytest.approx(7200, abs=60)
+    assert given(until="2001-01-01T00:00Z").limit_s == 0
+    assert given(until="2001-01-01").spent.startswith("it is 200")
+    assert "time budget" in given(max_time="1h", until=later.isoformat()).spent
+
+
+def test_a_budget_for_runs_that_begin_later_is_a_moment() -> None:
+    assert sooner(None, None) is None
+    in_an_hour = sooner("2999-01-01T00:00Z", "1h")
+    assert in_an_hour is not None
+    assert given(until=in_an_hour).limit_s == pytest.approx(3600, abs=60)
+    assert sooner("2001-01-01T00:00Z", "1h") is not None
+    with pytest.raises(BadArguments, match="--until: 'tomorrow' is not accepted; it must be a moment"):
+        sooner("tomorrow", None)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"until": "6 o'clock"}, '--until: "6 o\'clock" is not accepted; it must be a moment such as'),
         ({"max_time": "soon"}, "--max-time: 'soon' is not accepted; it must be a length of time"),
         ({"max_time": "0"}, "--max-time: '0' is not accepted"),
         ({"max_cost": 5.0}, "--max-cost and --cost-per-hour belong together"),
