@@ -23,7 +23,7 @@ from prefect_site import Site, prefect_site
 from processes import eventually
 from small_batch import draw, manifest, report, small_batch, tree
 
-pytestmark = [pytest.mark.slow(60), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(300), pytest.mark.timeout(900)]
 
 AWAY_S = 60
 GIVEN = {"device": "cpu", "workers": 1}
