@@ -17,7 +17,7 @@ from stylize_core.image.contact_sheet import contact_sheet
 from stylize_core.image.encode import encode_picture
 from stylize_core.settings.picture import PictureSettings
 
-LOOKS = ("", "scales: 4, style_weight: 1000")
+LOOKS = ("recipe: 1", "recipe: 2")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
