@@ -13,6 +13,8 @@ from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
 from benchmarks.lists import lists_table
+from benchmarks.looks.command import add_options as add_options_of_looks
+from benchmarks.looks.command import looks_table
 from benchmarks.objective import objective_table
 from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
@@ -35,6 +37,7 @@ NAMES = (
     "lists",
     "scaling",
     "waiting",
+    "looks",
     *FLEET_NAMES,
 )
 
@@ -55,6 +58,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     add_options(parser)
+    add_options_of_looks(parser)
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
@@ -93,6 +97,8 @@ def main() -> None:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
+    if "looks" in wanted:
+        console.print(looks_table(options))
     print_tables(wanted, options, console)
 
 

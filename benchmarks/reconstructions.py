@@ -9,7 +9,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.pictures import picture, weights_for
+from benchmarks.pictures import FIRST, picture, weights_for
 from stylize_core.networks.encoder import Encoder
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
@@ -87,6 +87,6 @@ def correlation_length(image_bchw: Tensor) -> float:
 
 
 def _made(source: Tensor, **settings: Any) -> Tensor:
-    chosen = StyleSettings(**settings)
+    chosen = StyleSettings(**{**FIRST, **settings})
     encoder = Encoder(weights_for("slim", None), layers=chosen.layers, pooling=chosen.pooling)
     return stylize(source, source, settings=chosen, encoder=encoder).image_bchw

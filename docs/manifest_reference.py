@@ -24,7 +24,15 @@ from flows.manifest.model import (
     TOP_KEYS,
 )
 from flows.manifest.schema import manifest_schema
-from flows.manifest.settings import PICTURE_SETTINGS, PRESET, STYLE_SETTINGS, WEIGHTS_KEYS, Setting, accepted
+from flows.manifest.settings import (
+    PICTURE_SETTINGS,
+    PRESET,
+    RECIPE,
+    STYLE_SETTINGS,
+    WEIGHTS_KEYS,
+    Setting,
+    accepted,
+)
 from flows.manifest.yaml_tree import MAX_BYTES
 from flows.model.names import DEFAULT_TEMPLATE, MAX_PART_BYTES, NO_SWEEP
 from flows.model.sweep import MAX_VARIANTS
@@ -127,7 +135,7 @@ def reference() -> str:
             *_keys("The `style` of a pair, if it is a mapping", BLEND_KEYS, REQUIRED["blend"]),
             *_keys("An entry of `regions`", REGION_KEYS, REQUIRED["region"]),
             *_keys("A bucket under `s3`", S3_KEYS, ()),
-            *_settings("Settings of the optimisation", {"preset": PRESET} | STYLE_SETTINGS),
+            *_settings("Settings of the optimisation", {"preset": PRESET, "recipe": RECIPE} | STYLE_SETTINGS),
             *_settings("Settings of reading and writing", PICTURE_SETTINGS),
             *_settings("`weights`", WEIGHTS_KEYS),
             *_presets(),
@@ -167,7 +175,8 @@ def _presets() -> list[str]:
     about = """\
 A preset stands for the settings of another program; [presets.md](presets.md) maps its flags to our keys and
 says what still differs. It may stand wherever settings may, and be swept. A setting that is given, at any
-level, wins over it; what it does not name keeps our default; and records know the settings only."""
+level, wins over it; what it does not name keeps our default; records know the settings only; and with every
+`recipe` it is the same."""
     rows = [(f"`{name}`", ", ".join(_said_by(preset))) for name, preset in PRESETS.items() if preset]
     return ["## Presets\n", about + "\n", *_table(("preset", "settings"), rows)]
 

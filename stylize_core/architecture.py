@@ -52,6 +52,8 @@ DEFAULT_DREAM_LAYERS: Mapping[str, tuple[str, ...]] = {
     "vgg16": ("relu4_3",),
     "googlenet": ("inception4c",),
 }
+COARSEST_PX: Mapping[str, int] = {"slim": 32, "vgg19": 64, "vgg16": 64, "googlenet": 64}
+"""The smallest long edge that says something: eight units of the default content layer, or a few more."""
 
 
 @dataclass(frozen=True, slots=True)

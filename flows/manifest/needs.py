@@ -16,13 +16,29 @@ def lacking(settings: StyleSettings, *, content: bool, style: bool) -> str:
     ''
     """
     for role, there, why, instead in (
-        ("content", content, settings.content_needed_by, "texture"),
-        ("style", style, settings.style_needed_by, "content"),
+        ("content", content, _content_needed_by(settings), "texture"),
+        ("style", style, _style_needed_by(settings), "content"),
     ):
         if why and not there:
             advice = f"set `mode: {instead}`" if why.startswith("mode") else "leave this setting out"
             return f"`{why}` needs a {role}; add one, or {advice}"
     return ""
+
+
+def _content_needed_by(settings: StyleSettings) -> str:
+    """The setting because of which there must be a content, such as `mode: transfer`; empty if none."""
+    if settings.mode != "texture":
+        return f"mode: {settings.mode}"
+    if settings.start == "content":
+        return "init: content"
+    return "" if settings.colour == "style" else f"colour: {settings.colour}"
+
+
+def _style_needed_by(settings: StyleSettings) -> str:
+    """The setting because of which there must be a style; empty if none."""
+    if settings.mode in ("transfer", "texture"):
+        return f"mode: {settings.mode}"
+    return "init: style" if settings.init == "style" else ""
 
 
 def first_lack(layers: tuple[Layer, ...], builder: SettingsBuilder, *, content: bool, style: bool) -> str:

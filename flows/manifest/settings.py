@@ -12,6 +12,7 @@ from stylize_core.settings.layers import Layers
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import Size
 from stylize_core.settings.presets import PRESETS, PresetName
+from stylize_core.settings.recipes import NEWEST, RECIPES, Recipe
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -50,7 +51,16 @@ PRESET = Setting(
     {},
     False,
 )
-SETTINGS = {"preset": PRESET} | STYLE_SETTINGS | PICTURE_SETTINGS
+RECIPE = Setting(
+    "recipe",
+    Recipe,
+    NEWEST,
+    "which of our own defaults to use, by number: an older one keeps the look of results that were made with "
+    "it; presets of other programs are the same with each",
+    {},
+    False,
+)
+SETTINGS = {"preset": PRESET, "recipe": RECIPE} | STYLE_SETTINGS | PICTURE_SETTINGS
 
 
 def accepted(setting: Setting) -> str:
@@ -114,13 +124,15 @@ def settings_key(settings: Mapping[str, object]) -> str:
 def build(settings: Mapping[str, object]) -> BuiltSettings:
     """The settings as objects.
 
-    A preset becomes the settings that it stands for, less those that are given; nothing else is left of it.
+    A recipe and a preset become the settings that they stand for, less those that are given; nothing else is
+    left of them.
 
     Raises:
         SettingsError: if two settings contradict each other.
     """
-    preset = str(settings.get("preset", PRESET.default))
-    given: dict[str, Any] = {**PRESETS[preset], **settings}
+    preset: Any = settings.get("preset", PRESET.default)
+    recipe: Any = settings.get("recipe", RECIPE.default)
+    given: dict[str, Any] = {**RECIPES[recipe], **PRESETS[preset], **settings}
     image = given["init"] if given.get("init", "content") not in INIT_WORDS else None
     if image is not None:
         given["init"] = "image"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -15,6 +15,7 @@ from typing import Any
 
 from flows.model.blend import spelled
 from flows.model.pair import Pair
+from flows.model.recipe_changes import changed_by_recipe
 from flows.model.regions import spelled_regions
 from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
@@ -151,15 +152,19 @@ def _differences(old: Ingredients, new: Ingredients) -> Iterator[str]:
     for name in ("content", "style", "init", "weights", "regions"):
         if getattr(old, name) != getattr(new, name):
             yield f"{name} changed"
-    settings = list(_changed_settings(old.settings, new.settings))
-    if settings:
+    by_recipe = changed_by_recipe(old.settings, new.settings)
+    if by_recipe:
+        changed = ", ".join(_changed_settings(old.settings, new.settings, sorted(by_recipe)))
+        yield f"default recipe changed (`recipe: 1` keeps the old one): {changed}"
+    others = sorted((old.settings.keys() | new.settings.keys()) - by_recipe)
+    if settings := list(_changed_settings(old.settings, new.settings, others)):
         yield "settings: " + ", ".join(settings)
     if old.algorithm != new.algorithm:
         yield f"algorithm {old.algorithm} -> {new.algorithm}"
 
 
-def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for key in sorted(old.keys() | new.keys()):
+def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:
+    for key in keys:
         before, after = _spelled(old.get(key, _ABSENT)), _spelled(new.get(key, _ABSENT))
         if before != after:
             yield f"{_spelled(key)} {before} -> {after}"

@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from stylize_core.settings.recipes import RECIPES
+
 PresetName = Literal[
     "none", "paper", "neural-style", "neural-style-pt", "style-transfer-pytorch", "pytorch-tutorial"
 ]
 
+# Presets stay what they are when our defaults change.
+_GROUND = RECIPES[1]
+
 # VGG-16 as published with `convention: features` is its authors' own network, which sees pictures in 0..255:
 # numbers that were chosen for their VGG-19 keep their meaning with it.
 _CAFFE: Mapping[str, Any] = {
+    **_GROUND,
     "encoder": "vgg16",
     "init": "noise",
     "range_weight": 0.0,
@@ -57,6 +63,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "tv_form": "absolute",
     },
     "style-transfer-pytorch": {
+        **_GROUND,
         "encoder": "vgg19",
         "init": "content",
         "size": 512,
@@ -81,6 +88,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "pooling": "max",
     },
     "pytorch-tutorial": {
+        **_GROUND,
         "encoder": "vgg19",
         "init": "content",
         "size": 512,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# `auto` begins where the long edge is still at least so many px; networks see little of smaller pictures.
-COARSEST_SIZE = 256
 # A size with fewer evaluations than this is left out: it would end before it has begun.
 FEWEST_STEPS = 10
 
@@ -29,13 +27,13 @@ class Stage:
     last: int
 
 
-def automatic_sizes(size: int) -> int:
-    """How many sizes `auto` means for a long edge of `size` px.
+def automatic_sizes(size: int, *, coarsest: int) -> int:
+    """How many sizes `scales: 0` means for a long edge of `size` px that is at least `coarsest` at each.
 
-    >>> [automatic_sizes(size) for size in (256, 511, 512, 1024, 4096)]
-    [1, 1, 2, 3, 5]
+    >>> [automatic_sizes(size, coarsest=32) for size in (32, 63, 64, 256, 512, 1024, 4096)]
+    [1, 1, 2, 4, 5, 6, 8]
     """
-    return max(1, (size // COARSEST_SIZE).bit_length())
+    return max(1, (size // coarsest).bit_length())
 
 
 def stages(sizes: int, steps: int) -> tuple[Stage, ...]:

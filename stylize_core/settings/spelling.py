@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize_core.settings.fields import plain
 from stylize_core.settings.layers import UNUSED
+from stylize_core.settings.recipes import UNSPOKEN
 
 if TYPE_CHECKING:
     from stylize_core.settings.style import StyleSettings
@@ -20,6 +21,7 @@ def spelled(settings: StyleSettings) -> dict[str, Any]:
         "dream_layers": settings.dream_layer_weights,
         "pooling": settings.network_pooling,
         "scales": _scales(settings),
+        "coarsest": _coarsest(settings),
     }
     unused = {*UNUSED[settings.mode], *(("size",) if settings.megapixels else ())}
     return {key: value for key, value in found.items() if key not in unused and value is not None}
@@ -32,3 +34,9 @@ def _scales(settings: StyleSettings) -> int | None:
         return settings.scales or None
     sizes = len(settings.stages(long_edge))
     return sizes if sizes > 1 else None
+
+
+def _coarsest(settings: StyleSettings) -> int | None:
+    """Where sizes begin, if that decides and nobody knows yet how many there are; None for the usual."""
+    decides = settings.chooses_sizes and settings.picture_size.known_px is None
+    return settings.coarsest_px if decides and settings.coarsest_px != UNSPOKEN["coarsest"] else None

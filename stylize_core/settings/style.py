@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from stylize_core.architecture import (
+    COARSEST_PX,
     DEFAULT_CONTENT_LAYERS,
     DEFAULT_DREAM_LAYERS,
     DEFAULT_STYLE_LAYERS,
@@ -21,6 +22,7 @@ from stylize_core.settings.fields import WHOLE, Crop, check_fields
 from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
 from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
+from stylize_core.settings.recipes import DEFAULTS
 from stylize_core.settings.schedule import Stage, automatic_sizes, stages
 from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
@@ -110,11 +112,19 @@ class StyleSettings:
     scales: int = _setting(
         0,
         "at how many sizes the picture is optimised, each twice the one before, which gives larger strokes "
-        "in less time; the last one has half of the `steps`; 0: from 256 px up, or the last one alone for "
-        "`mode: content` and `loss: gatys`",
+        "in less time; the last one has half of the `steps`; 0: from `coarsest` up, or the last one alone "
+        "for `mode: content` and `loss: gatys`",
         quiet=True,
         ge=0,
         le=8,
+    )
+    coarsest: int = _setting(
+        DEFAULTS["coarsest"],
+        "with `scales: 0`, px that the long edge has at least at the smallest size; less gives larger forms "
+        "of the style; 0: the encoder's own, 32 for `slim`, 64 for the others",
+        quiet=True,
+        ge=0,
+        le=LARGEST_PX,
     )
     plateau: float = _setting(
         0.0,
@@ -165,7 +175,7 @@ class StyleSettings:
         quiet=True,
     )
     content_weight: float = _setting(1.0, "weight of the content loss", ge=0, le=1e15)
-    style_weight: float = _setting(100.0, "weight of the style loss", ge=0, le=1e15)
+    style_weight: float = _setting(DEFAULTS["style_weight"], "weight of the style loss", ge=0, le=1e15)
     tv_weight: float = _setting(0.0, "weight of the total variation", ge=0, le=1e15)
     tv_form: Literal["mean", "half_squares", "absolute", "nine_point"] = _setting(
         "mean",
@@ -174,7 +184,7 @@ class StyleSettings:
         quiet=True,
     )
     range_weight: float = _setting(
-        100.0,
+        DEFAULTS["range_weight"],
         "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only",
         ge=0,
         le=1e15,
@@ -221,28 +231,22 @@ class StyleSettings:
             return "content" if self.mode in ("transfer", "dream") else "noise"
         return self.init
 
-    @property
-    def content_needed_by(self) -> str:
-        """The setting because of which there must be a content, such as `mode: transfer`; empty if none."""
-        if self.mode != "texture":
-            return f"mode: {self.mode}"
-        if self.start == "content":
-            return "init: content"
-        return "" if self.colour == "style" else f"colour: {self.colour}"
-
-    @property
-    def style_needed_by(self) -> str:
-        """The setting because of which there must be a style; empty if none."""
-        if self.mode in ("transfer", "texture"):
-            return f"mode: {self.mode}"
-        return "init: style" if self.init == "style" else ""
-
     def stages(self, long_edge: int) -> tuple[Stage, ...]:
         """The sizes at which a picture of that long edge is optimised, from coarse to fine."""
         if self.mode == "dream":  # has octaves of its own
             return stages(1, self.steps)
-        single = self.mode == "content" or self.loss == "gatys"
-        return stages(self.scales or (1 if single else automatic_sizes(long_edge)), self.steps)
+        chosen = automatic_sizes(long_edge, coarsest=self.coarsest_px) if self.chooses_sizes else 1
+        return stages(self.scales or chosen, self.steps)
+
+    @property
+    def chooses_sizes(self) -> bool:
+        """Whether it depends on the long edge at how many sizes the picture is optimised."""
+        return self.mode in ("transfer", "texture") and self.loss != "gatys" and not self.scales
+
+    @property
+    def coarsest_px(self) -> int:
+        """The long edge that the smallest of chosen sizes has at least."""
+        return self.coarsest or COARSEST_PX[self.encoder]
 
     @property
     def picture_size(self) -> PictureSize:
@@ -272,10 +276,7 @@ class StyleSettings:
 
     @property
     def network_pooling(self) -> Literal["average", "max"]:
-        """How the network shrinks its features in this mode.
-
-        A network sees eyes and spirals as it was trained, with maxima; averages show it blurs and colours.
-        """
+        """How the network shrinks its features; dreams see eyes by maxima, and blurs by averages."""
         return "max" if self.mode == "dream" or self.encoder == "googlenet" else self.pooling
 
     @property

@@ -129,7 +129,7 @@ def test_textures_of_more_layers_have_larger_structures() -> None:
     style = resize(picture, long_edge=160, enlarge=False).rgb[None]
 
     def coarse(layers: list[str]) -> float:
-        settings = StyleSettings(mode="texture", style_layers=layers, steps=80)
+        settings = StyleSettings(mode="texture", style_layers=layers, steps=80, scales=1)
         encoder = Encoder(builtin_weights(), layers=settings.layers, pooling="average")
         brightness = stylize(style, style, settings=settings, encoder=encoder).image_bchw.mean(1)
         return float(torch.nn.functional.avg_pool2d(brightness, 16).var() / brightness.var())

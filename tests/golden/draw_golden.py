@@ -18,14 +18,16 @@ sys.path.insert(0, str(HERE.parent / "core"))
 
 from small_networks import tiny_encoder, waves  # noqa: E402
 
+from stylize_core.settings.recipes import RECIPES  # noqa: E402
 from stylize_core.settings.style import StyleSettings  # noqa: E402
 from stylize_core.transfer import stylize  # noqa: E402
 
 CASES: dict[str, dict[str, Any]] = {
-    "default": {"steps": 15},
-    "noise_adam": {"steps": 25, "init": "noise", "seed": 3, "optimizer": "adam"},
-    "gatys_max": {"steps": 15, "loss": "gatys", "pooling": "max", "content_weight": 0.01},
-    "smooth_vgg16": {"steps": 15, "encoder": "vgg16", "tv_weight": 20.0},
+    "default": {**RECIPES[1], "steps": 15},
+    "noise_adam": {**RECIPES[1], "steps": 25, "init": "noise", "seed": 3, "optimizer": "adam"},
+    "gatys_max": {**RECIPES[1], "steps": 15, "loss": "gatys", "pooling": "max", "content_weight": 0.01},
+    "smooth_vgg16": {**RECIPES[1], "steps": 15, "encoder": "vgg16", "tv_weight": 20.0},
+    "recipe_2": {**RECIPES[2], "steps": 40, "coarsest": 14},  # three sizes
 }
 
 

@@ -115,7 +115,7 @@ FLAT = torch.full((1, 3, 24, 32), 0.5)
 def test_flat_and_equal_pictures_have_finite_losses_and_gradients(
     image: Tensor, style: Tensor, dtype: torch.dtype
 ) -> None:
-    settings = StyleSettings(mode="texture", statistics="moments")
+    settings = StyleSettings(mode="texture", statistics="moments", style_weight=100)
     encoder = tiny_encoder(settings, dtype=dtype)
     targets = style_targets(encoder, style.to(dtype), settings)
     objective = Objective(encoder=encoder, content={}, style=targets, settings=settings)

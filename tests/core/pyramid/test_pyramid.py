@@ -68,9 +68,11 @@ def test_stages_follow_one_another_and_end_at_full_size(sizes: int, steps: int) 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"size": 256}, 1),
-        ({"size": 512}, 2),
-        ({"size": 1024}, 3),
+        ({"size": 63}, 1),
+        ({"size": 64}, 2),
+        ({"size": 1024}, 6),
+        ({"size": 1024, "coarsest": 256}, 3),
+        ({"size": 1024, "encoder": "vgg19"}, 5),
         ({"size": 1024, "steps": 30}, 2),
         ({"size": 1024, "scales": 1}, 1),
         ({"size": 64, "scales": 3}, 3),
@@ -102,7 +104,7 @@ def test_every_size_gets_its_steps_and_the_report_counts_them_all() -> None:
 
 def test_one_size_is_what_it_was_before_there_were_several() -> None:
     settings = StyleSettings(steps=40, scales=1)
-    assert torch.equal(made(settings).image_bchw, made(StyleSettings(steps=40)).image_bchw)
+    assert torch.equal(made(settings).image_bchw, made(StyleSettings(steps=40, coarsest=64)).image_bchw)
     assert not torch.equal(made(settings).image_bchw, made(StyleSettings(steps=40, scales=2)).image_bchw)
 
 

@@ -208,7 +208,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
-        "plateau": 2, "megapixels": 2,
+        "plateau": 2, "megapixels": 2, "coarsest": 200,
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {
@@ -302,7 +302,7 @@ def test_settings_travel_between_processes() -> None:
 def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
     quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
     assert {"mode", "aspect", "statistics", "average"} <= quiet
-    assert not quiet & set(StyleSettings(size=256).canonical())
+    assert not quiet & set(StyleSettings(size=63).canonical())
     assert quiet & set(StyleSettings(size=512).canonical()) == {"scales"}, "which changed large pictures"
     assert StyleSettings().canonical()["init"] == "content"
 
@@ -317,3 +317,21 @@ def test_a_channel_that_the_published_network_lacks_is_refused_and_a_files_is_le
 def test_a_channel_without_a_number_is_refused_with_what_is_meant() -> None:
     with pytest.raises(SettingsError, match="and pool1 to pool3; channels have whole numbers from 0 on"):
         StyleSettings(mode="dream", dream_layers=["relu3_1:eyes"])
+
+
+def test_the_smallest_size_is_spelled_by_how_many_sizes_there_are() -> None:
+    """At 512 px the encoder's own 32 px mean five sizes, as 20 px do, and five by number."""
+    spelled = _spelled(StyleSettings())
+    assert StyleSettings().canonical()["scales"] == 5
+    assert _spelled(StyleSettings(coarsest=20)) == _spelled(StyleSettings(scales=5)) == spelled
+    assert _spelled(StyleSettings(coarsest=256)) == _spelled(StyleSettings(scales=2))
+    assert StyleSettings(encoder="vgg19").canonical()["scales"] == 4
+
+
+@pytest.mark.parametrize("asked", [{"megapixels": 0.3}, {"size": "original"}])
+def test_where_only_the_content_tells_the_size_the_smallest_one_is_spelled(asked: dict[str, Any]) -> None:
+    assert StyleSettings(**asked).canonical()["coarsest"] == 32
+    assert StyleSettings(**asked, encoder="vgg19").canonical()["coarsest"] == 64
+    assert "coarsest" not in StyleSettings(**asked, coarsest=256).canonical(), "as before there were recipes"
+    for without in ({"scales": 2}, {"loss": "gatys"}, {"mode": "content"}, {"mode": "dream"}):
+        assert "coarsest" not in StyleSettings(**asked, **without).canonical()

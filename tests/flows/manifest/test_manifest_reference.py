@@ -159,7 +159,7 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(key: str) ->
 
 
 def test_no_key_means_two_things() -> None:
-    assert len(SETTINGS) == 1 + len(STYLE_SETTINGS) + len(PICTURE_SETTINGS)  # and `preset`
+    assert len(SETTINGS) == 2 + len(STYLE_SETTINGS) + len(PICTURE_SETTINGS)  # `preset` and `recipe`
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from flows.model.identity import Ingredients, canonical_settings, differences, identity, weights_digest
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.recipes import RECIPES
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -74,6 +76,47 @@ def test_changed_settings_are_named_with_both_values() -> None:
     old = ingredients(StyleSettings(style_weight=1, steps=100), PictureSettings())
     new = ingredients(StyleSettings(style_weight=2, steps=200), PictureSettings(format="webp"))
     assert differences(old, new) == "settings: format png -> webp, steps 100 -> 200, style_weight 1.0 -> 2.0"
+
+
+def older(**given: Any) -> StyleSettings:
+    return StyleSettings(**{**RECIPES[1], **given})
+
+
+CHANGED = "default recipe changed (`recipe: 1` keeps the old one): "
+
+
+def test_a_picture_of_older_defaults_says_that_the_recipe_has_changed() -> None:
+    changed = "range_weight 100.0 -> 1000.0, scales 2 -> 5, style_weight 100.0 -> 1000.0"
+    assert differences(ingredients(older()), ingredients()) == CHANGED + changed
+
+
+def test_what_a_user_has_changed_is_told_apart_from_the_recipe() -> None:
+    old, new = older(size=256, style_weight=3), StyleSettings(size=256, style_weight=4, steps=90)
+    assert differences(ingredients(old), ingredients(new)) == (
+        CHANGED + "range_weight 100.0 -> 1000.0, scales unset -> 4; "
+        "settings: steps 200 -> 90, style_weight 3.0 -> 4.0"
+    )
+
+
+def test_the_recipe_is_not_blamed_for_other_values_nor_on_the_way_back() -> None:
+    again = ingredients(older(style_weight=1000, range_weight=1000, coarsest=0))
+    assert differences(ingredients(), again) == ""
+    assert "recipe" not in differences(ingredients(), ingredients(older()))
+    assert "recipe" not in differences(
+        ingredients(older(style_weight=99)), ingredients(StyleSettings(scales=2, range_weight=100))
+    )
+
+
+def test_where_only_the_content_tells_the_size_the_smallest_one_is_named() -> None:
+    old, new = older(megapixels=1), StyleSettings(megapixels=1)
+    assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + "coarsest unset -> 32, range")
+
+
+@pytest.mark.parametrize("size", [-1, 0, True, "x", [], 1e300, 10**40])
+@pytest.mark.parametrize("steps", [-1, 0, None, {}, 10**6])
+def test_a_strange_record_is_no_riddle(size: object, steps: object) -> None:
+    old = Ingredients("", "", "", "", {"size": size, "steps": steps, "scales": size})
+    assert differences(old, ingredients())
 
 
 def test_a_setting_that_one_side_does_not_know_is_unset() -> None:

@@ -38,7 +38,10 @@ def test_every_pair_has_the_identity_that_is_kept(today: dict[str, str]) -> None
 
 
 def test_the_kept_identities_tell_all_pairs_apart_but_those_that_are_the_same_picture() -> None:
-    """A blend with one share above 0 is that style alone; a content's name makes no other content."""
+    """A blend with one share above 0 is that style alone; a content's name makes no other content.
+
+    Neither does a recipe where all that it says is given, by the settings or by a preset.
+    """
     same: dict[str, set[str]] = {}
     for name, identity in KEPT.items():
         same.setdefault(identity, set()).add(name)
@@ -48,4 +51,6 @@ def test_the_kept_identities_tell_all_pairs_apart_but_those_that_are_the_same_pi
         ["product/a__painted", "product/small__painted"],
         ["product/a__waves", "product/small__waves"],
         ["product/b__one_of_them", "product/b__s"],
+        ["recipe_1/given", "recipe_2/given"],
+        ["recipe_1/preset", "recipe_2/preset"],
     ]

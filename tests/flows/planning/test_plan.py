@@ -115,6 +115,16 @@ def test_a_content_that_was_only_touched_changes_nothing(home: Path) -> None:
     assert plan_of(home).counts["done"] == 4
 
 
+def test_results_of_older_defaults_are_to_do_with_the_reason_and_stay_done_under_their_recipe(
+    home: Path,
+) -> None:
+    older = "settings: {recipe: 1}"
+    do_all(plan_of(home, settings=older))
+    assert plan_of(home, settings=older).counts["done"] == 4
+    (reason,) = plan_of(home, settings="").reasons
+    assert reason.startswith("default recipe changed (`recipe: 1` keeps the old one): ")
+
+
 def test_changed_settings_are_named_with_both_values(home: Path) -> None:
     do_all(plan_of(home))
     changed = "settings: {encoder: vgg19, steps: 200, style_weight: 2}"
@@ -126,8 +136,9 @@ def test_changed_settings_are_named_with_both_values(home: Path) -> None:
 def test_a_style_with_settings_of_its_own_is_out_of_date_alone(home: Path) -> None:
     text = "contents: ['in/*.jpg']\nstyles: [art/x.jpg, {image: art/y.jpg, settings: {size: %d}}]"
     do_all(plan_of(home, text % 256))
+    changed = "settings: scales 3 -> 2, size 256 -> 128"
     assert reasons(plan_of(home, text % 128)) == {
-        "a__x": "", "b__x": "", "a__y": "settings: size 256 -> 128", "b__y": "settings: size 256 -> 128",
+        "a__x": "", "b__x": "", "a__y": changed, "b__y": changed,
     }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ from stylize_core.errors import MissingExtra
 from stylize_core.image.decode import embedded_facts
 from stylize_core.image.metadata.reading import NOTHING
 
-PLAIN = "encoder: slim, size: 64, steps: 30"
+PLAIN = "encoder: slim, size: 64, steps: 30, scales: 1"
 WATCHED = PLAIN + ", snapshot_every: 7, animation: webp"
 NUMBERS = ("0007", "0014", "0021", "0028")
 

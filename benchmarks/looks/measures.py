@@ -1,0 +1,90 @@
+"""What can be measured of a look. Pictures are [1, 3, H, W], RGB in 0..1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from stylize_core.loss.colour import luminance
+from stylize_core.loss.functional import gram_matrix, relative_content_loss, relative_style_loss
+from stylize_core.networks.encoder import Encoder
+from stylize_core.pyramid.level import shrunk
+
+EDGES_PX = (512, 256, 128, 64)
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu3_4")
+CONTENT_LAYER = "relu3_3"
+# Frequencies beyond this one, in cycles per px, are grain: structures under three px wide.
+FINEST = 0.35
+TILE_PX = 32
+# Steps of 8 bits away from black and white that still count as clipped.
+CLIPPED = 1.5 / 255
+
+
+def style_distances(
+    judge: Encoder, image_bchw: Tensor, style_bchw: Tensor, *, edges_px: Sequence[int] = EDGES_PX
+) -> dict[int, float]:
+    """How far the picture is from the style at each long edge, px, that is not beyond the picture's own.
+
+    `‖G - A‖² / ‖A‖²` of Gram matrices, a mean over `STYLE_LAYERS`: 0 for the style itself, about 1 for a
+    picture that has nothing of it. Small edges show what large forms there are.
+    """
+    found = {}
+    for edge in (edge for edge in edges_px if edge <= max(image_bchw.shape[-2:])):
+        ours, theirs = (judge(at_edge(picture, edge)) for picture in (image_bchw, style_bchw))
+        losses = [
+            relative_style_loss(gram_matrix(ours[layer]), gram_matrix(theirs[layer]))
+            for layer in STYLE_LAYERS
+        ]
+        found[edge] = float(torch.stack(losses).mean())
+    return found
+
+
+def content_distance(judge: Encoder, image_bchw: Tensor, content_bchw: Tensor) -> float:
+    """`‖F - P‖² / ‖P‖²` of the features at `CONTENT_LAYER`; the pictures have one shape."""
+    ours, theirs = (judge(picture)[CONTENT_LAYER] for picture in (image_bchw, content_bchw))
+    return float(relative_content_loss(ours, theirs))
+
+
+def at_edge(image_bchw: Tensor, edge_px: int) -> Tensor:
+    """The picture with its long edge at so many px, if it is larger; without aliasing."""
+    return shrunk(image_bchw, min(1.0, edge_px / max(image_bchw.shape[-2:])))
+
+
+def fine_energies(luminance_hw: Tensor) -> Tensor:
+    """What each tile of `TILE_PX` has beyond `FINEST` cycles per px, as a mean square, in ascending order.
+
+    Hann's window keeps the tiles' edges out: a fine checkerboard of values ±a has a² in every tile.
+
+    Returns:
+        [N] float64, tiles that overlap by half; a picture smaller than a tile is one tile.
+    """
+    height, width = (min(TILE_PX, side) for side in luminance_hw.shape)
+    tiles = luminance_hw.double().unfold(0, height, max(1, height // 2)).unfold(1, width, max(1, width // 2))
+    windows = (torch.hann_window(side, periodic=True, dtype=torch.float64) for side in (height, width))
+    window = torch.outer(*windows)
+    seen = (tiles - tiles.mean((2, 3), keepdim=True)) * window
+    y, x = (torch.fft.fftfreq(side, dtype=torch.float64) for side in (height, width))
+    fine = torch.hypot(y[:, None], x[None]) > FINEST
+    energies = torch.fft.fft2(seen).abs().square()[..., fine].sum(-1)
+    means = energies / (height * width) / window.square().sum()
+    return torch.sort(means.flatten())[0]
+
+
+def grain(image_bchw: Tensor, style_bchw: Tensor) -> float:
+    """The fine energy beyond the style's own, as an amplitude in steps of 8 bits; 0 if there is none.
+
+    The quietest tile is compared with the style's quietest, and so on up to the busiest: a sky full of
+    speckle counts although other parts of the style are rough.
+    """
+    ours, theirs = (fine_energies(luminance(picture)[0, 0]) for picture in (image_bchw, style_bchw))
+    ranks = torch.linspace(0, 1, len(ours), dtype=torch.float64)
+    excess = (ours - torch.quantile(theirs, ranks)).clamp_min(0)
+    return 255 * float(excess.mean().sqrt())
+
+
+def clipped(image_bchw: Tensor) -> tuple[float, float]:
+    """The shares of samples at the darkest and at the brightest that a file holds, 0..1."""
+    dark, bright = image_bchw <= CLIPPED, image_bchw >= 1 - CLIPPED
+    return float(dark.double().mean()), float(bright.double().mean())

@@ -1,0 +1,40 @@
+"""Which settings of an older picture differ only because the defaults have changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stylize_core.architecture import COARSEST_PX
+from stylize_core.settings.recipes import NEWEST, RECIPES, UNSPOKEN
+from stylize_core.settings.schedule import automatic_sizes, stages
+
+
+def changed_by_recipe(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
+    """The keys under which `old` has what an older recipe says, and `new` what the newest says.
+
+    Args:
+        old: settings as a record spells them.
+        new: settings as they are spelled today.
+    """
+    now, found = _said_by(RECIPES[NEWEST], new), set[str]()
+    for number in RECIPES.keys() - {NEWEST}:
+        before = _said_by(RECIPES[number], old)
+        found |= {
+            key
+            for key in before.keys() | now.keys()
+            if old.get(key) != new.get(key)
+            and (old.get(key), new.get(key)) == (before.get(key), now.get(key))
+        }
+    return frozenset(found)
+
+
+def _said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How settings of that size and so many steps spell what the recipe says."""
+    found = {key: recipe[key] for key in ("style_weight", "range_weight") if key in settings}
+    coarsest = recipe["coarsest"] or COARSEST_PX.get(str(settings.get("encoder")), UNSPOKEN["coarsest"])
+    size, steps = settings.get("size"), settings.get("steps")
+    if type(size) is int and type(steps) is int:
+        sizes = len(stages(automatic_sizes(size, coarsest=coarsest), steps))
+        return found | ({"scales": sizes} if sizes > 1 else {})
+    return found | ({} if coarsest == UNSPOKEN["coarsest"] else {"coarsest": coarsest})
