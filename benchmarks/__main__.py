@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 import torch
@@ -44,6 +46,7 @@ NAMES = (
 
 def main() -> None:
     """Print the tables that were asked for."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so the servers end as well
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
