@@ -35,7 +35,7 @@ def test_row_07_bytes_names_and_records_become_durable_in_this_order(tmp_path: P
     if why := why_no_trace(tmp_path):
         pytest.skip(f"nothing can be traced here: {why}")
     trace = tmp_path / "trace"
-    calls = "trace=fsync,rename,renameat,renameat2"
+    calls = "trace=fsync,rename,renameat,renameat2,link,linkat"
     arguments = ["one", str(draw(tmp_path / "p.png", 1)), str(draw(tmp_path / "s.png", 2))]
     options = ["-o", str(tmp_path / "out/a.png"), "-s", "size=64", "-s", "steps=2", *CPU]
     script = "import sys; from flows.cli.app import main; sys.argv[0] = 'stylize'; main()"
@@ -56,7 +56,7 @@ def test_row_07_bytes_names_and_records_become_durable_in_this_order(tmp_path: P
         rf"rename {picture} {out}/a\.png",
         rf"fsync {out}",
         rf"fsync {end}",
-        rf"rename {end} {out}/a\.json",
+        rf"link {end} {out}/a\.json",
         rf"fsync {out}",
     ]
     assert len(steps) == len(expected), steps
@@ -65,8 +65,8 @@ def test_row_07_bytes_names_and_records_become_durable_in_this_order(tmp_path: P
 
 
 def _durable_steps(trace: str) -> list[str]:
-    """`fsync <file>` and `rename <from> <to>`, in the order in which they began."""
-    found = re.findall(r'(fsync)\(\d+<([^>]*)>|(rename)\w*\([^"]*"([^"]*)",[^"]*"([^"]*)"', trace)
+    """`fsync <file>`, `rename <from> <to>` and `link <from> <to>`, in the order in which they began."""
+    found = re.findall(r'(fsync)\(\d+<([^>]*)>|(rename|link)\w*\([^"]*"([^"]*)",[^"]*"([^"]*)"', trace)
     return [" ".join(filter(None, call)) for call in found]
 
 

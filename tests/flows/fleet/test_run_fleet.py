@@ -8,19 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from small_batch import Audience, draw, manifest, report, small_batch, tree
+from small_batch import Audience, draw, manifest, report, run_inside, small_batch, tree
 
-from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
 from flows.fleet.run import Fleet, run_fleet
 from flows.fleet.submissions import Ended
 from flows.manifest.load import load_manifest
 from flows.model.shard import Shard
 from flows.records.report import Report
-from flows.running.run import run_shard
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
-from flows.worker.main import DeviceWorker
 
 
 @dataclass
@@ -45,9 +42,7 @@ class Pool:
             if self.loses(shard):
                 yield Ended(shard, "Crashed", "out of memory", attempts=3, lost=True)
                 continue
-            ended = run_shard(
-                load_manifest(str(self.path)), shard, listener=Audience(), engine=engine_here(), device="cpu"
-            )
+            ended = run_inside(self.path, Audience(), shard=shard)
             state = "Completed" if ended.exit_code == 0 else "PartialFailure"
             yield Ended(shard, state, ended.sentence(), attempts=1, lost=False)
 
@@ -61,15 +56,6 @@ class Pool:
         self.submitted.clear()
         self.notes.clear()
         return run_fleet(Fleet(load_manifest(str(self.path)), slots, shards, skip_failed), self.submit, self)
-
-
-def engine_here() -> LocalEngine:
-    """Workers in this process."""
-    return LocalEngine(
-        on_progress=lambda _: None,
-        note=lambda _: None,
-        make_worker=lambda slot, spec, _: DeviceWorker(slot, batch=spec.batch),
-    )
 
 
 def test_all_shards_with_something_to_do_are_submitted_and_counted_from_records(tmp_path: Path) -> None:
