@@ -109,7 +109,7 @@ def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_mach
     shards = Counter(run["state"]["type"] for run in site.runs("stylize-batch"))
     assert shards == {"COMPLETED": 4, "CRASHED": 3}, "each loss costs its shard one flow run, and none hangs"
     words = [str(run["state"]["message"]) for run in site.runs("stylize-batch")]
-    assert sum("no sign of life for 90 s" in one for one in words) == 1, "the machine, by the automation"
+    assert sum("no sign of life for 110 s" in one for one in words) == 1, "the machine, by the automation"
     shown = site.artifacts_of(fleet)
     assert shown["progress"]["data"] == 100
     assert "200 of 200 done" in shown["markdown"]["data"]
@@ -126,8 +126,10 @@ def test_a_server_that_is_away_for_a_minute_costs_a_fleet_nothing(site: Site, tm
     site.end("server", signal.SIGKILL)
     time.sleep(AWAY_S)
     site.start_server()
-    ended = site.await_state(fleet, patience=6)
-    assert (ended["type"], ended["message"]) == ("COMPLETED", "12 of 12 done (12 now, 0 before)")
+    # What the automation does to a run whose heartbeats it missed; it may have been faster.
+    site.ask(f"flow_runs/{fleet}/set_state", {"state": {"type": "CRASHED"}})
+    ended = site.await_state(fleet, ("COMPLETED",), patience=6)
+    assert ended["message"] == "12 of 12 done (12 now, 0 before)", "what lives sets it right"
     assert report(tmp_path)["done"] == 12
 
 

@@ -73,9 +73,7 @@ def choose(
         StorageError: the output cannot be read.
     """
     sized = partial(choose_shards, slots=slots, devices=devices)
-    _cost(
-        sized(0, seconds_per_pair=seconds_per_pair), cost_per_hour
-    )  # refuses bad options before a long plan
+    _cost(sized(0, seconds_per_pair=seconds_per_pair), cost_per_hour)  # bad options, before a long plan
     pairs = len(make_plan(manifest).todo)
     if seconds_per_pair is None:
         found = seconds_per_pair_of(last_report(open_storage(manifest.output)))

@@ -6,7 +6,6 @@ The parent makes no picture. What it counts, it reads from storage: flow runs te
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from flows.manifest.model import Manifest
 from flows.model.pair import Outcome
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
-from flows.records.last_report import last_report, report_on
+from flows.records.last_report import added_up, last_report, report_on
 from flows.records.report import REPORT_NAME, Report, RunFacts, Tally, summed_up
 from flows.running.reporting import write_report
 from flows.running.sheets import make_sheets
@@ -31,8 +30,8 @@ from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 
 REASONS_TOLD = 10
-MADE = ("Completed", "PartialFailure")
-SUMS = ("device_seconds", "machine_seconds", "storage_retries", "double_work")
+REPORTED = ("Completed", "PartialFailure")
+"""The states of flow runs that have come to their own end."""
 
 Submit = Callable[[Iterable[Shard]], Iterable[Ended]]
 """Has shards made elsewhere, and tells how each ended, as they end."""
@@ -85,92 +84,95 @@ def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
         shown.note(f"warning: {warning}")
     warnings, done_before = before.warnings, before.counts["done"]
     attempts = {one.pair.name: one.attempts for one in before.todo}
-    made, after = Made(), before
+    ends, after = Ends(), before
     if before.todo:
-        _make(fleet, before, storage, submit, shown, made)
+        _make(fleet, before, storage, submit, shown, ends)
         del before, after  # two plans of a million pairs need not fit into memory
         after = fleet.plan()
-    _draw_sheets(after, storage, shown)
+    tally = _tally(after, attempts, made=after.counts["done"] - done_before)
+    _draw_sheets(after, tally, storage, shown)
+    left = after.counts["planned"] - done_before - tally.ended
+    unmade = ends.unmade if left else []  # what records have is done, whatever became of its flow run
+    told = added_up(storage, ends.reported)
     facts = RunFacts(
         manifest=fleet.manifest.source,
         output=after.output,
         shard=str(WHOLE),
         planned=after.counts["planned"],
         done_before=done_before,
-        end="stopped" if made.unmade else "finished",
-        reason="; ".join(made.unmade[:REASONS_TOLD]),
-        devices=tuple(dict.fromkeys(made.devices)),
+        end="stopped" if unmade else "finished",
+        reason="; ".join(unmade[:REASONS_TOLD]),
+        devices=tuple(dict.fromkeys(map(str, told["devices"]))),
         warnings=warnings,
-        storage_retries=made.sums["storage_retries"],
+        storage_retries=told["storage_retries"],
         seconds=time.monotonic() - began,
         started_at=at,
     )
-    report = summed_up(facts, _tally(after, attempts, made=after.counts["done"] - done_before))
     report = replace(
-        report,
-        device_seconds=round(made.sums["device_seconds"], 3),
-        machine_seconds=round(made.sums["machine_seconds"], 3),
-        double_work=made.sums["double_work"],
+        summed_up(facts, tally),
+        device_seconds=round(told["device_seconds"], 3),
+        machine_seconds=round(told["machine_seconds"], 3),
+        double_work=told["double_work"],
     )
     return write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
 
 
 @dataclass(slots=True)
-class Made:
-    """What the reports of tonight's shards add up to, as far as no record of a pair tells it.
+class Ends:
+    """How tonight's shards ended.
 
     Attributes:
-        sums: by the names of a report's fields.
-        unmade: for each shard that was not made, why.
+        reported: those that ended by themselves and left a report; that of a lost one may be an old one.
+        unmade: for each of the others, why it was not made.
     """
 
-    sums: Counter[str] = field(default_factory=Counter)
-    devices: list[str] = field(default_factory=list)
+    reported: list[Shard] = field(default_factory=list)
     unmade: list[str] = field(default_factory=list)
 
-    def add(self, ended: Ended, storage: Storage) -> None:
-        """Take note of how a shard ended; one that was lost has left no report, or an older one."""
+    def add(self, ended: Ended) -> None:
+        """Take note of one more."""
         if ended.lost:
             self.unmade.append(f"shard {ended.shard} was lost {ended.attempts} times ({ended.message})")
-            return
-        if ended.state not in MADE:
+        elif ended.state in REPORTED:
+            self.reported.append(ended.shard)
+        else:
             self.unmade.append(f"shard {ended.shard} is {ended.state} ({ended.message})")
-            return
-        report = report_on(storage, ended.shard)
-        self.sums.update({key: value for key in SUMS if isinstance(value := report.get(key), int | float)})
-        self.devices += map(str, report.get("devices", ()))
 
 
-def _make(fleet: Fleet, before: Plan, storage: Storage, submit: Submit, shown: Shown, made: Made) -> None:
+def _make(fleet: Fleet, before: Plan, storage: Storage, submit: Submit, shown: Shown, ends: Ends) -> None:
     """Have what is to do made."""
-    division = _division(fleet, before, storage, submit, shown)
+    division = _division(fleet, before, storage, submit, shown, ends)
     shown.note(f"{len(before.todo)} pairs to do in {len(division.todo)} of {division.count} shards")
     pairs = 0
     for ended in submit(division.shards):
-        made.add(ended, storage)
+        ends.add(ended)
         if ended.state != "Completed":
             shown.note(f"shard {ended.shard}: {ended.state}: {ended.message}")
         pairs += division.todo[ended.shard.index]
         shown.show(pairs, len(before.todo))
 
 
-def _division(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown) -> Division:
+def _division(
+    fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown, ends: Ends
+) -> Division:
     """The division that the user chose, else the one at work, else the best for what was measured."""
     if fleet.shards is not None and not 1 <= fleet.shards <= MOST_SHARDS:
         raise BadArguments(f"shards: {fleet.shards} is not accepted; it must be from 1 to {MOST_SHARDS}")
     count = fleet.shards or count_at_work(storage)
     if count is None:
-        count = _measured(fleet, plan, storage, submit, shown)
+        count = _measured(fleet, plan, storage, submit, shown, ends)
     return divided(plan, count)
 
 
-def _measured(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown) -> int:
+def _measured(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown: Shown, ends: Ends) -> int:
+    """The best number of shards for what a pair took in the last run, else in a pilot."""
     seconds, pairs = seconds_per_pair_of(last_report(storage)), len(plan.todo)
     sizing = choose_shards(pairs, slots=fleet.slots, seconds_per_pair=seconds)
     if seconds is None and sizing.shards < pairs:  # else nothing is to choose
         pilot = pilot_shard(pairs)
         shown.note(f"nothing was measured yet: shard {pilot} goes first, as a pilot")
         for ended in submit([pilot]):
+            ends.add(ended)
             seconds = seconds_per_pair_of(report_on(storage, ended.shard))
         sizing = choose_shards(pairs, slots=fleet.slots, seconds_per_pair=seconds)
     return sizing.shards
@@ -191,8 +193,8 @@ def _tally(plan: Plan, attempts: Mapping[str, int], *, made: int) -> Tally:
     return tally
 
 
-def _draw_sheets(plan: Plan, storage: Storage, shown: Shown) -> None:
+def _draw_sheets(plan: Plan, tally: Tally, storage: Storage, shown: Shown) -> None:
     """Contact sheets may show pairs of several shards, so they are drawn here, once all have ended."""
     if plan.sheets:
         with closing(LocalEngine(on_progress=lambda _: None, note=shown.note)) as engine:
-            make_sheets(plan, Tally(), engine, storage, shown.note)
+            make_sheets(plan, tally, engine, storage, shown.note)

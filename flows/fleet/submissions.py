@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -33,17 +33,18 @@ SILENT_AFTER_S = 150.0
 """A lock is refreshed every 10 s and stale after 120 s; a run that has had none for so long is nobody's."""
 NEVER_STARTED_S = 1800.0
 """A flow run that was handed to a machine may load an image of some gigabytes before it begins."""
+_PATIENCE_S = {StateType.RUNNING: SILENT_AFTER_S, StateType.PENDING: NEVER_STARTED_S}
 PAGE = 200
 """Flow runs per answer; the server's own limit."""
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """A flow run that makes a shard, and since when nothing has been heard of it."""
+    """A flow run that makes a shard, and since when it has been in which state without a sign of life."""
 
     shard: Shard
     number: int
-    silent_since: float | None = None
+    silent: tuple[StateType, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ class Submissions:
         except TerminationSignal:
             with get_client(sync_client=True) as client:
                 for run in self._at_work if is_being_cancelled(self._fleet) else ():
-                    client.set_flow_run_state(run, Cancelling(message="the fleet was cancelled"))
+                    with suppress(httpx.HTTPError):  # the others are to be cancelled all the same
+                        client.set_flow_run_state(run, Cancelling(message="the fleet was cancelled"))
             raise
 
     def _submit(self, attempt: _Attempt) -> None:
@@ -140,7 +142,7 @@ class Submissions:
         self._at_work[run.id] = attempt
 
     def _over(self, client: SyncPrefectClient) -> Iterator[FlowRun]:
-        """The flow runs that have ended since the last look, those that fell silent included."""
+        """The flow runs that have ended since the last look; those that fell silent have by the next one."""
         for ids in _pages(list(self._at_work)):
             wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids))
             for run in self._patiently(client.read_flow_runs, flow_run_filter=wanted, limit=PAGE):
@@ -149,22 +151,19 @@ class Submissions:
                 if run.state.is_final():
                     yield run
                 elif why := self._why_silent(self._at_work[run.id], run.state):
-                    run.state = Crashed(message=why)
-                    self._patiently(client.set_flow_run_state, run.id, run.state, force=True)
-                    yield run
+                    # Not by force: one that has ended since it was looked at stays as it has ended.
+                    self._patiently(client.set_flow_run_state, run.id, Crashed(message=why))
 
     def _why_silent(self, attempt: _Attempt, state: State[Any]) -> str:
         """Why nobody works on a flow run any more that has not ended; empty if somebody may."""
-        silent = state.type == StateType.PENDING or (
-            state.type == StateType.RUNNING and self._locks.nobody_holds(attempt.shard)
-        )
-        if not silent:
-            attempt.silent_since = None
+        limit = _PATIENCE_S.get(state.type)
+        if limit is None or (state.type == StateType.RUNNING and not self._locks.nobody_holds(attempt.shard)):
+            attempt.silent = None
             return ""
         now = time.monotonic()
-        attempt.silent_since = attempt.silent_since or now
-        limit = SILENT_AFTER_S if state.type == StateType.RUNNING else NEVER_STARTED_S
-        if now - attempt.silent_since < limit:
+        if attempt.silent is None or attempt.silent[0] != state.type:
+            attempt.silent = (state.type, now)
+        if now - attempt.silent[1] < limit:
             return ""
         return f"{state.type.value}, and without a sign of life for {limit:.0f} s"
 

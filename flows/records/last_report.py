@@ -44,6 +44,12 @@ def report_on(storage: Storage, shard: Shard) -> dict[str, Any]:
     return _read(storage, report_name(shard))
 
 
+def added_up(storage: Storage, shards: Iterable[Shard]) -> dict[str, Any]:
+    """The reports on these shards as one; nothing but sums of nothing where there is none."""
+    reports = [found for shard in shards if (found := report_on(storage, shard))]
+    return _added(reports, len(reports)) if reports else dict.fromkeys(_SUMS, 0) | {"devices": []}
+
+
 def _read(storage: Storage, name: str) -> dict[str, Any]:
     try:
         report = json.loads(storage.read(name))

@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         "fleet-what-all-machines-took-is-the-parents-time",
         "flows/fleet/run.py",
-        'machine_seconds=round(made.sums["machine_seconds"], 3),',
-        "machine_seconds=report.seconds,",
+        'machine_seconds=round(told["machine_seconds"], 3),',
+        "machine_seconds=facts.seconds,",
         (f"{NIGHT}::test_all_shards_with_something_to_do_are_submitted_and_counted_from_records",),
     ),
     Mutant(

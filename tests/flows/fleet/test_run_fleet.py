@@ -27,12 +27,14 @@ class Pool:
     Attributes:
         submitted: the shards that it was asked for, in order.
         loses: which of them nobody makes.
+        makes_lost: whether those are made all the same, and lost at their end.
         shown: the numbers of pairs that the fleet told after each shard.
     """
 
     path: Path
     submitted: list[Shard] = field(default_factory=list)
     loses: Callable[[Shard], bool] = lambda shard: False
+    makes_lost: bool = False
     notes: list[str] = field(default_factory=list)
     shown: list[tuple[int, int]] = field(default_factory=list)
 
@@ -40,6 +42,8 @@ class Pool:
         for shard in shards:
             self.submitted.append(shard)
             if self.loses(shard):
+                if self.makes_lost:
+                    run_inside(self.path, Audience(), shard=shard)
                 yield Ended(shard, "Crashed", "out of memory", attempts=3, lost=True)
                 continue
             ended = run_inside(self.path, Audience(), shard=shard)
@@ -96,6 +100,13 @@ def test_a_shard_that_was_lost_is_left_and_the_reason_is_told(tmp_path: Path) ->
     assert night.done + night.left == 6
     assert (night.end, night.exit_code) == ("stopped", 4)
     assert f"shard {pool.submitted[0]} was lost 3 times (out of memory)" in night.sentence()
+
+
+def test_what_was_made_counts_although_its_flow_run_crashed(tmp_path: Path) -> None:
+    pool = Pool(small_batch(tmp_path, photos=3, paintings=2), loses=lambda shard: True, makes_lost=True)
+    night = pool.night()
+    assert (night.done, night.left, night.end, night.exit_code) == (6, 0, "finished", 0)
+    assert any("Crashed: out of memory" in note for note in pool.notes)
 
 
 def test_failures_of_tonight_count_and_those_that_nobody_tried_again_do_not(tmp_path: Path) -> None:

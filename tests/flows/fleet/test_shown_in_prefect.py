@@ -161,6 +161,19 @@ def test_a_run_that_waits_for_its_image_has_half_an_hour(tmp_path: Path, clock: 
     assert fleet._why_silent(attempt, Pending())
 
 
+def test_a_run_that_waited_long_for_its_image_is_not_lost_before_it_takes_its_lock(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    fleet._why_silent(attempt, Pending())
+    clock[0] += NEVER_STARTED_S - 1
+    assert fleet._why_silent(attempt, Running()) == ""
+    clock[0] += SILENT_AFTER_S - 1
+    assert fleet._why_silent(attempt, Running()) == ""
+    clock[0] += 2
+    assert fleet._why_silent(attempt, Running())
+
+
 def test_a_storage_that_does_not_answer_is_no_sign_of_death(
     tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
