@@ -122,7 +122,7 @@ def test_flat_and_equal_pictures_have_finite_losses_and_gradients(
     loss, gradient = objective(image.to(dtype))
     assert torch.isfinite(loss).all()
     assert torch.isfinite(gradient).all()
-    assert torch.equal(image, style) == (abs(float(loss)) < 1e-4)
+    assert torch.equal(image, style) == (abs(float(loss)) < 1e-2)  # of others it is 90 and more
 
 
 def test_moments_that_are_not_finite_spoil_their_own_row_only() -> None:

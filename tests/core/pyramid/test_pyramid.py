@@ -203,11 +203,11 @@ def test_sizes_in_which_the_network_sees_nothing_are_left_out() -> None:
 
 def test_a_batch_goes_from_coarse_to_fine_like_its_pairs_alone() -> None:
     settings = StyleSettings(steps=20, scales=2)
-    contents = torch.cat([content(), content().flip(3)])
-    styles = torch.cat([style(), style().flip(2)])
-    together = stylize(contents, styles, settings=settings, encoder=tiny_encoder(settings))
+    # Twenty steps amplify what processors round otherwise.
+    exact = tiny_encoder(settings, dtype=torch.float64)
+    contents = torch.cat([content(), content().flip(3)]).double()
+    styles = torch.cat([style(), style().flip(2)]).double()
+    together = stylize(contents, styles, settings=settings, encoder=exact)
     for row in range(2):
-        alone = stylize(
-            contents[row : row + 1], styles[row : row + 1], settings=settings, encoder=tiny_encoder(settings)
-        )
-        assert float((together.image_bchw[row] - alone.image_bchw[0]).abs().max()) < 2e-3
+        alone = stylize(contents[row : row + 1], styles[row : row + 1], settings=settings, encoder=exact)
+        assert float((together.image_bchw[row] - alone.image_bchw[0]).abs().max()) < 1e-9
