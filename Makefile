@@ -8,7 +8,9 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test check format test-real-s3 faults mutants fuzz audit clean
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo test coverage check format test-real-s3 faults mutants fuzz audit clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -17,7 +19,11 @@ demo: $(VENV)/.installed ## install, then stylise the quickstart's pictures on t
 	$(BIN)/stylize run manifests/quickstart.yaml
 
 test: check ## install with the test tools, then lint, types and every test
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov
+	$(PYTEST)
+
+# It makes every process that a test starts slower, so it is asked for by itself.
+coverage: $(VENV)/.installed-test ## every test once more, and which lines and branches none of them reaches
+	$(PYTEST) --cov
 
 check: $(VENV)/.installed-test ## lint, format and types only
 	$(BIN)/ruff check
