@@ -120,9 +120,10 @@ def why_no_trace(folder: Path) -> str:
 
 def eventually(condition: Callable[[], bool]) -> bool:
     """Whether the condition comes true before the test's patience ends."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, wait_s = time.monotonic() + PATIENCE_S, 0.02
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(wait_s)
+        wait_s = min(0.1, 1.1 * wait_s)  # to ask costs those time who are asked
     return True

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,16 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Module:
-    """One source file: its dotted name, its lines and its syntax tree."""
+    """One source file: its dotted name, and its lines."""
 
     name: str
     path: Path
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax, read by who asks: every process that collects the tests makes all modules."""
+        return ast.parse(self.text)
 
 
 def modules(*folders: str) -> list[Module]:
@@ -72,7 +77,7 @@ def modules(*folders: str) -> list[Module]:
     for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        found.append(Module(name, path, text, ast.parse(text)))
+        found.append(Module(name, path, text))
     return found
 
 
@@ -334,7 +339,7 @@ def test_all_that_break_a_rule_are_named_with_what_is_wrong() -> None:
         "two": "x = 1",
         "three": "def g(*, a, b, c, d, e, f, g): ...",
     }
-    found = offenders(crowded, [Module(name, ROOT, text, ast.parse(text)) for name, text in texts.items()])
+    found = offenders(crowded, [Module(name, ROOT, text) for name, text in texts.items()])
     assert found == {"one": ["f"], "three": ["g"]}
 
 
@@ -344,4 +349,4 @@ def test_crowds_are_found_and_excused_by_a_comment_alone() -> None:
     for text in (function, fields):
         for comment, expected in (("", 1), ("# Nothing.\n", 1), (f"{WHY} a reason.\n", 0)):
             code = comment + text
-            assert len(crowded(Module("m", ROOT, code, ast.parse(code)))) == expected
+            assert len(crowded(Module("m", ROOT, code))) == expected

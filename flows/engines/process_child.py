@@ -6,6 +6,7 @@ native code that lets no other thread run, falls silent. The same thread counts 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -60,6 +61,7 @@ def serve(link: Connection) -> None:
     for number in PARENT_DECIDES:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
+    gc.disable()  # loading torch makes a great many objects and no garbage
     take_over_streams()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     connect(lambda progress: _report(link, progress), link.poll)
@@ -69,6 +71,14 @@ def serve(link: Connection) -> None:
             answer = _answer(request)
             _at_work.clear()
             _send(link, answer)
+            _collect_garbage_again()
+
+
+def _collect_garbage_again() -> None:
+    """What the first request has loaded stays until the end and need not be looked through any more."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _report(link: Connection, progress: PairProgress) -> None:

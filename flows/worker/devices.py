@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import cycle, islice
+from pathlib import Path
 
 from stylize_core.errors import DeviceUnavailable, SettingsError
 
@@ -19,6 +21,7 @@ neither on the machine's cores nor on the number of workers."""
 PAIRS_PER_CPU_WORKER = 4
 MOST_CPU_WORKERS = 8  # each has half a gigabyte of PyTorch
 PROBE_TIMEOUT_S = 180.0  # the first CUDA call of a machine can take minutes
+DEVICES_OF_AMD = (Path("/dev/kfd"), Path("/dev/dxg"))  # of a Linux, and of one inside Windows
 # Asked in a process of its own: the parent stays free of torch and of a CUDA context, which costs GPU memory.
 PROBE = """
 import json, torch
@@ -82,6 +85,8 @@ def _devices(device: str) -> tuple[str, ...]:
 
 
 def _probe() -> dict[str, int]:
+    if _lacks_drivers():
+        return {"cuda": 0, "mps": 0}
     try:
         answer = subprocess.run(  # noqa: S603 - our own text
             [sys.executable, "-P", "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S
@@ -93,3 +98,14 @@ def _probe() -> dict[str, int]:
         words = answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"]
         raise DeviceUnavailable(f"torch could not list the devices: {words[-1]}") from error
     return counts
+
+
+def _lacks_drivers() -> bool:
+    """Whether this is a Linux without a driver for GPUs, so that torch need not be loaded to find none."""
+    if sys.platform != "linux" or any(map(Path.exists, DEVICES_OF_AMD)):
+        return False
+    try:
+        ctypes.CDLL("libcuda.so.1")  # NVIDIA's driver brings it; it does nothing until it is told to
+    except OSError:
+        return True
+    return False

@@ -19,6 +19,13 @@ from stylize_core.settings.style import StyleSettings
 WIDTHS = (4, 8, 8, 8, 8)
 
 
+def torchvision_models() -> Any:
+    """`torchvision.models`; only who asks for it waits the seconds that it takes to load."""
+    import torchvision
+
+    return torchvision.models
+
+
 def tiny_state(architecture: str = "slim", *, layers: int | None = None, seed: int = 0) -> dict[str, Tensor]:
     """A narrow network's state dict under torchvision's names; NumPy's stable generator fills it."""
     rng, state, channels = np.random.default_rng(seed), {}, 3

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
-from small_networks import tiny_weights
+from small_networks import tiny_weights, torchvision_models
 
 from stylize_core.architecture import (
     CONVOLUTIONS_PER_BLOCK,
@@ -25,7 +24,7 @@ from stylize_core.networks.weights import builtin_weights
 
 @pytest.mark.parametrize(("architecture", "configuration"), [("vgg19", "E"), ("vgg16", "D")])
 def test_convolutions_stand_where_torchvision_has_them(architecture: str, configuration: str) -> None:
-    network = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[configuration])
+    network = torchvision_models().vgg.make_layers(torchvision_models().vgg.cfgs[configuration])
     theirs = [index for index, module in enumerate(network) if isinstance(module, torch.nn.Conv2d)]
     assert [convolution.index for convolution in convolutions(architecture)] == theirs
     pools = [index for index, module in enumerate(network) if isinstance(module, torch.nn.MaxPool2d)]
@@ -56,7 +55,7 @@ def test_the_smallest_side_is_that_of_the_network_itself(architecture: Any) -> N
 @pytest.mark.parametrize("name", list(PUBLISHED))
 def test_published_weights_are_known_to_torchvision_under_the_same_digest(name: str) -> None:
     published = PUBLISHED[name]
-    url = getattr(torchvision.models, published.enum)[published.member].url
+    url = getattr(torchvision_models(), published.enum)[published.member].url
     assert url.startswith("https://")
     assert url.endswith(f"-{published.sha256_prefix}.pth")
     assert len(published.sha256_prefix) == 8
@@ -65,7 +64,7 @@ def test_published_weights_are_known_to_torchvision_under_the_same_digest(name: 
 @pytest.mark.parametrize("name", list(PUBLISHED))
 def test_published_weights_are_prepared_as_torchvision_says(name: str) -> None:
     published = PUBLISHED[name]
-    transforms = getattr(torchvision.models, published.enum)[published.member].transforms()
+    transforms = getattr(torchvision_models(), published.enum)[published.member].transforms()
     encoder = Encoder(tiny_weights(convention=published.convention), layers=["relu1_1"])
     picture = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (transforms.mean, transforms.std))
@@ -74,7 +73,7 @@ def test_published_weights_are_prepared_as_torchvision_says(name: str) -> None:
 
 @pytest.mark.parametrize(("architecture", "configuration"), [("vgg19", "E"), ("vgg16", "D")])
 def test_layers_have_as_many_channels_as_torchvisions(architecture: str, configuration: str) -> None:
-    network = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[configuration])
+    network = torchvision_models().vgg.make_layers(torchvision_models().vgg.cfgs[configuration])
     for convolution in convolutions(architecture):
         assert network[convolution.index].out_channels == channel_count(architecture, convolution.relu)
         assert (

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import reference
 import torch
-import torchvision
 from reference import array
-from small_networks import counted_convolutions, speckles, tiny_weights, waves
+from small_networks import counted_convolutions, speckles, tiny_weights, torchvision_models, waves
 from torch import Tensor
 
 from stylize_core.architecture import ConventionName, layer_names
@@ -25,10 +24,10 @@ NETWORKS: tuple[Any, ...] = ("vgg19", "vgg16")
 
 def _torchvision(architecture: str) -> torch.nn.Sequential:
     """torchvision's `features` with random values; its classifier is left out to save seconds."""
-    configuration = torchvision.models.vgg.cfgs[{"vgg19": "E", "vgg16": "D"}[architecture]]
+    configuration = torchvision_models().vgg.cfgs[{"vgg19": "E", "vgg16": "D"}[architecture]]
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        network: torch.nn.Sequential = torchvision.models.vgg.make_layers(configuration)
+        network: torch.nn.Sequential = torchvision_models().vgg.make_layers(configuration)
     return network.requires_grad_(False)
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from small_networks import speckles, tiny_weights, waves
+from small_networks import speckles, tiny_weights, torchvision_models, waves
 from torch import Tensor
-from torchvision.models import GoogLeNet, GoogLeNet_Weights
 
 from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, smallest_side
 from stylize_core.dream import dream_objective
@@ -27,11 +26,15 @@ from stylize_core.transfer import stylize
 
 
 @cache
-def network() -> GoogLeNet:
+def network() -> Any:
     """torchvision's network, made for pictures as its published weights are, with values of a fixed seed."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        made = GoogLeNet(num_classes=3, aux_logits=False, transform_input=True, init_weights=False).eval()
+        made = (
+            torchvision_models()
+            .GoogLeNet(num_classes=3, aux_logits=False, transform_input=True, init_weights=False)
+            .eval()
+        )
         for name, value in made.state_dict().items():
             if name.endswith("conv.weight"):
                 torch.nn.init.kaiming_normal_(value)  # so that signals do not fade on their way
@@ -55,7 +58,7 @@ def loaded(state: dict[str, Tensor] | None = None, *, safe: bool = True) -> Weig
 
 def their_features(picture: Tensor) -> dict[str, Tensor]:
     """What torchvision's network computes after its own preparation of a picture in 0..1."""
-    transforms = GoogLeNet_Weights.IMAGENET1K_V1.transforms()
+    transforms = torchvision_models().GoogLeNet_Weights.IMAGENET1K_V1.transforms()
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (transforms.mean, transforms.std))
     features = network()._transform_input((picture - mean) / std)
     found = {}
@@ -154,7 +157,9 @@ def test_it_is_prepared_as_published_only() -> None:
 
 def test_the_published_file_is_the_one_that_torchvision_names() -> None:
     published = PUBLISHED["googlenet"]
-    assert GoogLeNet_Weights.IMAGENET1K_V1.url.endswith(f"googlenet-{published.sha256_prefix}.pth")
+    assert torchvision_models().GoogLeNet_Weights.IMAGENET1K_V1.url.endswith(
+        f"googlenet-{published.sha256_prefix}.pth"
+    )
 
 
 def test_it_dreams_of_layers_and_of_single_channels() -> None:

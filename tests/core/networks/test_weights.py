@@ -15,8 +15,7 @@ from typing import Any, cast
 import pytest
 import safetensors.torch
 import torch
-import torchvision
-from small_networks import tiny_state
+from small_networks import tiny_state, torchvision_models
 from torch import Tensor
 
 from stylize_core.architecture import PUBLISHED, Published
@@ -293,7 +292,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     prefix = hashlib.sha256(server.body).hexdigest()[:8]
     published = Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", prefix)
     monkeypatch.setattr(module, "PUBLISHED", {**PUBLISHED, "vgg19": published})
-    entry = torchvision.models.VGG19_Weights.IMAGENET1K_V1.value
+    entry = torchvision_models().VGG19_Weights.IMAGENET1K_V1.value
     url, real = f"http://127.0.0.1:{server.server_port}/models/vgg19-{prefix}.pth", entry.url
     object.__setattr__(entry, "url", url)
     hub = torch.hub.get_dir()
