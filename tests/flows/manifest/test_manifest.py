@@ -404,16 +404,16 @@ def _load_or_refuse(text: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_pairs_load_with_their_lines() -> None:
+def test_twenty_thousand_pairs_load_with_their_lines() -> None:
     at = "s3://a-bucket-of-ordinary-length/photos/2026"
     lines = [
         f"  - {{content: {at}/{n}.jpg, style: {at}/{n % 9}.jpg, name: n{n}, settings: {{seed: {n % 50}}}}}\n"
-        for n in range(100_000)
+        for n in range(20_000)
     ]
     found = load(PAIRS + "".join(lines))
-    assert len(found.pairs) == 100_000
+    assert len(found.pairs) == 20_000
     last = found.pairs[-1]
-    assert (last.name, last.settings, last.line) == ("n99999", {"seed": 99_999 % 50}, 100_003)
+    assert (last.name, last.settings, last.line) == ("n19999", {"seed": 19_999 % 50}, 20_003)
 
 
 def test_a_manifest_on_s3_has_its_relative_paths_beside_it(object_store: ObjectStore) -> None:
