@@ -13,6 +13,17 @@ from stylize_core.errors import DeviceUnavailable
 
 Precision = Literal["fp32", "tf32", "bf16"]
 
+# The CPU's allocator, an Apple GPU's, and the libraries that allocate on CUDA devices for themselves.
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "MPS backend out of memory",
+    "CUDA error: out of memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUSOLVER_STATUS_ALLOC_FAILED",
+    "CUFFT_ALLOC_FAILED",
+)
+
 # In smaller pictures rounding averages out less and the time matters less (docs/performance.md).
 SMALLEST_IN_BF16 = 256
 
@@ -91,9 +102,9 @@ def describe_device(device: torch.device) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch says so by type, as for GPUs, or in words only, as for the CPU."""
+    """Whether torch says so: by type where its own allocator of a GPU refused, else in words only."""
     return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
     )
 
 
@@ -113,6 +124,16 @@ def _missing(device: torch.device) -> str:
     if device.type == "mps":
         return "" if torch.backends.mps.is_available() else "torch sees no Apple GPU"
     return "" if device.type == "cpu" else f"stylize does not run on {device.type}"
+
+
+def finest(device: torch.device) -> torch.dtype:
+    """The finest floating type of a device: float64, but float32 on Apple's GPUs, which have no other."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def exact(values: Tensor) -> Tensor:
+    """The values in float64; those of Apple's GPUs, which have no such type, on the CPU."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 def wide(values: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from stylize_core.device import exact
 from stylize_core.settings.style import StyleSettings
 
 # Y of YIQ and of ITU-R BT.601; the weights sum to 1.
@@ -127,17 +128,12 @@ def finished(image_bchw: Tensor, content_bchw: Tensor, settings: StyleSettings) 
 
 def _moments(planes_bchw: Tensor, share_b1hw: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean [B, C, 1] and covariance [B, C, C] over all places, float64."""
-    planes = _wide(planes_bchw).flatten(2)
+    planes = exact(planes_bchw).flatten(2)
     share = torch.ones_like(planes[:, :1]) if share_b1hw is None else share_b1hw.to(planes).flatten(2)
     share = share / share.sum(2, keepdim=True).clamp_min(1e-6)
     mean = (planes * share).sum(2, keepdim=True)
     apart = planes - mean
     return mean, (apart * share) @ apart.mT
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    """In float64, which Apple's GPUs do not have."""
-    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
 def _eigh(covariance_bcc: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from stylize_core.device import exact
 from stylize_core.loss.functional import SILENT_FEATURES, gram_matrix
 
 # Both pictures are judged with so much more variance in every direction, as a share of the style's mean
@@ -62,7 +63,7 @@ def wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc:
     overlap = _trace_of_root(root_bcc @ covariance_bcc @ root_bcc)
     traces = _trace(covariance_bcc) + _trace(target_covariance_bcc + ridge_bcc)
     distance = (mean_bc - target_mean_bc).square().sum(1) + traces - 2 * overlap
-    return distance.to(moments_bdd.dtype)
+    return distance.to(moments_bdd)
 
 
 def relative_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root_bcc: Tensor) -> Tensor:
@@ -79,9 +80,9 @@ def mean_wasserstein_style_loss(moments_bdd: Tensor, target_bdd: Tensor, *, root
 
 def _gaussian(moments_bdd: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [B, C] and covariance [B, C, C], float64."""
-    exact = moments_bdd.double()
-    mean_bc = exact[:, -1, :-1]
-    return mean_bc, exact[:, :-1, :-1] - mean_bc[:, :, None] * mean_bc[:, None]
+    moments_bdd = exact(moments_bdd)
+    mean_bc = moments_bdd[:, -1, :-1]
+    return mean_bc, moments_bdd[:, :-1, :-1] - mean_bc[:, :, None] * mean_bc[:, None]
 
 
 def _ridge(covariance_bcc: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from stylize_core.device import finest
 from stylize_core.optim.base import choose_rows, keep_rows, surely_none
 
 CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
@@ -21,7 +22,8 @@ class Pairs:
         rows, size = like.shape
         self._history = history
         self._buffer = like.new_zeros(rows, 2 * history, size)  # s in the first half, y in the second
-        self._products = torch.zeros(rows, 2 * history, history, dtype=torch.float64, device=like.device)
+        self._fine = finest(like.device)
+        self._products = torch.zeros(rows, 2 * history, history, dtype=self._fine, device=like.device)
         self._filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
         self._next = torch.zeros(rows, dtype=torch.int64, device=like.device)
         self._rows = torch.arange(rows, device=like.device)
@@ -78,23 +80,23 @@ class Pairs:
         order = (self._next[:, None] + torch.arange(self._history, device=self._next.device)) % self._history
         filled = self._filled.gather(1, order)
         both = torch.cat([order, order + self._history], 1)
-        known = torch.cat([filled, filled], 1).double()
+        known = torch.cat([filled, filled], 1).to(self._fine)
         inner = self._products.gather(1, both[:, :, None].expand(-1, -1, order.shape[1]))
         inner = inner.gather(2, order[:, None, :].expand(-1, both.shape[1], -1))
         inner = inner * known[:, :, None] * filled[:, None, :]
         slopes = self._inner(gradient).gather(1, both) * known
-        weights = _compact_coefficients(inner, slopes, scale.double(), filled)
+        weights = _compact_coefficients(inner, slopes, scale.to(self._fine), filled)
         placed = torch.zeros_like(weights).scatter(1, both, weights).to(gradient.dtype)
         moved = [torch.mv(pairs.T, -row) for pairs, row in zip(self._buffer, placed, strict=True)]
         return _stacked(moved).sub_(scale[:, None] * gradient)
 
     def _inner(self, vector: Tensor) -> Tensor:
-        """Products of the rows' vectors [B, D] with all their pairs, [B, 2m] float64.
+        """Products of the rows' vectors [B, D] with all their pairs, [B, 2m], as fine as the device can.
 
         Row by row, because a matrix-vector product runs at the memory's speed and a batched one far below it.
         """
         rows = [torch.mv(pairs, row) for pairs, row in zip(self._buffer, vector, strict=True)]
-        return torch.stack(rows).double()
+        return torch.stack(rows).to(self._fine)
 
 
 def _stacked(rows: list[Tensor]) -> Tensor:
@@ -116,7 +118,7 @@ def _compact_coefficients(inner: Tensor, slopes: Tensor, scale: Tensor, filled: 
     m = filled.shape[1]
     s_y, y_y = inner[:, :m], inner[:, m:]
     diagonal = torch.diagonal(s_y, dim1=1, dim2=2)
-    triangle = torch.triu(s_y) + torch.diag_embed((~filled).double())
+    triangle = torch.triu(s_y) + torch.diag_embed((~filled).to(s_y))
     p = torch.linalg.solve_triangular(triangle, slopes[:, :m, None], upper=True)
     scaled = scale[:, None, None]
     right = diagonal[:, :, None] * p + scaled * (y_y @ p - slopes[:, m:, None])

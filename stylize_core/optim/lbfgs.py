@@ -19,7 +19,8 @@ class LBFGS(Rows):
 
     The inverse Hessian is kept in the compact form of Byrd, Nocedal and Schnabel 1994 (Mathematical
     Programming 63, section 3.1): one product with the flat buffer of all pairs gives every inner product,
-    small triangular solves in float64 give the coefficients, and a second product gives the direction.
+    small triangular solves in float64 (in float32 on devices without it) give the coefficients, and a second
+    product gives the direction.
 
     A trial counts only if it decreases the loss sufficiently, so `best` is the last accepted point. A
     non-finite trial clears the history and shortens the step tenfold.

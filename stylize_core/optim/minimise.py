@@ -240,7 +240,7 @@ class _Run:
             if self.frames is not None and step in self.frames.steps:
                 results[rows] = solver.best
                 self.frames.offer(step, results.view(shape))
-            if step % CHECK_EVERY and step != self.last:
+            if (step - done) % CHECK_EVERY and step != self.last:  # whatever step a stage begins with
                 continue
             for row, value in zip(rows, (solver.best_loss / scale).tolist(), strict=True):
                 smallest[row] = value

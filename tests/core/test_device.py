@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 
-from stylize_core.device import choose_device, describe_device
+from stylize_core.device import choose_device, describe_device, finest, is_out_of_memory
 from stylize_core.errors import DeviceUnavailable
 
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
@@ -73,3 +73,30 @@ def test_the_refusal_travels_between_processes() -> None:
 def test_records_name_the_cpu_with_its_threads() -> None:
     assert describe_device(torch.device("cpu")) == f"cpu ({torch.get_num_threads()} threads)"
     assert describe_device(torch.device("mps")) == "mps"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: can't allocate memory",
+        "MPS backend out of memory (MPS allocated: 17.20 GB, max allowed: 18.13 GB)",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    ],
+)
+def test_memory_that_ends_is_known_by_whoever_says_it(words: str) -> None:
+    assert is_out_of_memory(RuntimeError(words))
+    assert not is_out_of_memory(ValueError(words))
+
+
+def test_other_faults_of_a_device_are_no_lack_of_memory() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    for words in ("CUDNN_STATUS_NOT_SUPPORTED", "CUDA error: device-side assert triggered", "shape mismatch"):
+        assert not is_out_of_memory(RuntimeError(words))
+
+
+def test_apples_gpus_have_no_float64() -> None:
+    kinds = {device: finest(torch.device(device)) for device in ("cpu", "cuda", "mps")}
+    assert kinds == {"cpu": torch.float64, "cuda": torch.float64, "mps": torch.float32}

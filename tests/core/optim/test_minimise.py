@@ -14,6 +14,7 @@ from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
 from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.optim import curvature
 from stylize_core.optim.minimise import CHECK_EVERY, Frames, RowReport, StepProgress, minimise
 from stylize_core.settings.style import StyleSettings
 
@@ -335,3 +336,16 @@ def test_frames_go_on_when_adam_takes_over() -> None:
     objective = changed(objective_of(contents, styles, settings), factor)
     minimise(objective, contents, settings=settings, frames=Frames(range(0, 31, 6), note))
     assert shown == [0, 6, 12, 18, 24, 30]
+
+
+def test_coefficients_in_float32_lead_to_the_same_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Apple's GPUs, which have no float64."""
+    contents, styles = pairs(2)
+    settings = StyleSettings(steps=80)
+    objective = objective_of(contents, styles, settings)
+    _, fine = minimise(objective, contents, settings=settings)
+    monkeypatch.setattr(curvature, "finest", lambda _: torch.float32)
+    _, coarse = minimise(objective, contents, settings=settings)
+    for one, other in zip(fine, coarse, strict=True):
+        assert other.best_loss < 1.05 * one.best_loss
+        assert other.loss_curve != one.loss_curve, "nothing was computed otherwise"

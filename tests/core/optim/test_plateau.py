@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from test_minimise import objective_of, pairs
 from torch import Tensor
 
 from stylize_core.optim.minimise import RowReport, minimise
 from stylize_core.optim.plateau import LEVELS, WINDOW, Plateau
+from stylize_core.settings.schedule import Stage
 from stylize_core.settings.style import StyleSettings
 
 
@@ -43,6 +45,19 @@ def test_a_picture_that_no_longer_changes_visibly_ends_early_and_is_what_so_many
     assert report.evaluations < 20 * WINDOW
     same, _ = run(StyleSettings(steps=report.evaluations))
     assert torch.equal(picture, same)
+
+
+@pytest.mark.parametrize("first", [0, 3, 8, 10, 97])
+def test_a_stage_is_looked_at_whatever_step_it_begins_with(first: int) -> None:
+    contents, styles = pairs(1)
+    settings = StyleSettings(steps=first + 3 * WINDOW, plateau=8, optimizer="adam", learning_rate=1e-6)
+    _, (report,) = minimise(
+        objective_of(contents, styles, settings),
+        contents,
+        settings=settings,
+        stage=Stage(1.0, first, settings.steps),
+    )
+    assert (report.stop_reason, report.evaluations) == ("plateau", WINDOW)
 
 
 def test_rows_of_a_batch_end_each_at_its_own_time() -> None:
