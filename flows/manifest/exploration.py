@@ -153,10 +153,11 @@ def _spoken_for(given: Container[str]) -> set[str]:
 
 
 def _weighed(base: StyleSettings, factor: float, given: Container[str]) -> Look:
-    """So much more or less style, with as much more or less to hold the pixels in their range."""
-    keys = ("style_weight", "range_weight")
-    look = {key: float(f"{getattr(base, key) * factor:.6g}") for key in keys}
-    return {key: value for key, value in look.items() if value and key not in given}
+    """So much more or less style, with as much more to hold the pixels in their range against it."""
+    weight = {"style_weight": float(f"{base.style_weight * factor:.6g}")}
+    if factor <= 1 or not base.range_weight or "range_weight" in given:
+        return weight
+    return {**weight, "range_weight": float(f"{base.range_weight * factor:.6g}")}
 
 
 def _labelled(number: int, row: Sequence[Look], common: Look) -> tuple[Cell, ...]:
