@@ -19,7 +19,7 @@ from flows.records.ownership import refuse_foreign_file
 from flows.records.report import Report
 from flows.running.run import run_shard
 from flows.storage.location import absolute_path
-from flows.storage.opening import open_storage
+from flows.storage.opening import open_storage, stat_uri
 
 
 def explore(asked: Exploration, *, replace_foreign: bool, device: str, listener: Listener) -> Report:
@@ -35,7 +35,8 @@ def explore(asked: Exploration, *, replace_foreign: bool, device: str, listener:
         StorageError: something could not be read or written.
         StylizeError: the device or the weights are not there.
     """
-    _check_place(asked, replace_foreign=replace_foreign)
+    _check_inputs(asked)
+    _check_place(asked.sheet, replace_foreign=replace_foreign)
     try:
         report = run_shard(asked.manifest, device=device, listener=_FailuresOnce(listener))
         plan = make_plan(asked.manifest)
@@ -46,16 +47,29 @@ def explore(asked: Exploration, *, replace_foreign: bool, device: str, listener:
     return report
 
 
-def _check_place(asked: Exploration, *, replace_foreign: bool) -> None:
-    """Say before anything is made that the sheet cannot be written.
+def _check_inputs(asked: Exploration) -> None:
+    """Say before anything is made that a picture is not there, or would be replaced by the sheet.
 
     Raises:
-        BadArguments: it would replace an input, or somebody else's file.
+        BadArguments: naming it.
+        StorageError: one cannot be looked for.
     """
     (pair, *_), sheet = asked.manifest.pairs, asked.sheet
+    for picture in (pair.content, pair.style):
+        if stat_uri(picture) is None:
+            raise BadArguments(f"{picture} does not exist; correct the path")
     for picture in (pair.content, pair.style, str(asked.manifest.settings.get("init", ""))):
         if sheet.exists() and Path(picture).exists() and sheet.samefile(picture):
             raise BadArguments(f"{sheet} is an input and would be replaced; name another sheet with -o")
+
+
+def _check_place(sheet: Path, *, replace_foreign: bool) -> None:
+    """Say before anything is made that somebody else's file stands in the sheet's place.
+
+    Raises:
+        BadArguments: naming the file.
+        StorageError: it cannot be read.
+    """
     if replace_foreign:
         return
     place = Path(absolute_path(str(sheet)))
