@@ -14,23 +14,18 @@ from stylize_core.settings.recipes import RECIPES
 _GROUND = RECIPES[2]
 
 
-def _styled(weight: float, **others: float) -> Mapping[str, Any]:
-    """So much style, and so much to hold the pixels in their range against it."""
-    return {**_GROUND, "style_weight": weight, "range_weight": weight, **others}
-
-
 LOOKS: Mapping[str, Mapping[str, Any]] = {
-    "subtle": _styled(100.0),
+    "subtle": {**_GROUND, "coarsest": 64, "style_weight": 30.0},
     "painting": _GROUND,
-    "bold": _styled(5000.0, style_scale=2.0),
-    "texture-heavy": _styled(50_000.0),
+    "bold": {**_GROUND, "style_weight": 3000.0, "range_weight": 3000.0, "style_scale": 2.0},
+    "texture-heavy": {**_GROUND, "style_weight": 200.0, "init": "noise"},
 }
-"""How much of the style a picture takes and how large its strokes are, for every encoder and size."""
+"""How much a picture takes of its style, and how large; for every encoder and size."""
 
 EFFORTS: Mapping[str, Mapping[str, Any]] = {
-    "draft": {**_GROUND, "encoder": "slim", "size": 256, "steps": 60},
+    "draft": {**_GROUND, "encoder": "slim", "size": 256, "steps": 80},
     "final": {**_GROUND, "encoder": "vgg19", "size": 1024, "steps": 500, "history": 20},
 }
-"""How much time a picture takes, with the look of `painting`."""
+"""How much time a picture takes; their look is that of `painting`."""
 
 INTENTS: Mapping[str, Mapping[str, Any]] = {**LOOKS, **EFFORTS}
