@@ -105,7 +105,7 @@ def exploration(content: str, style: str, *, sheet: Path, settings: Sequence[str
 
     Raises:
         SettingsError: the sheet's suffix is another one, or a setting is not `key=value`.
-        BadArguments: a setting is not accepted; the text has all problems.
+        BadArguments: a setting is not accepted, or nothing is left to explore; the text has all problems.
     """
     if sheet.suffix.lower() != SUFFIX and sheet.parts[:1] != ("s3:",):
         raise SettingsError("output", str(sheet), f"its name must end in {SUFFIX}")
@@ -115,11 +115,11 @@ def exploration(content: str, style: str, *, sheet: Path, settings: Sequence[str
     base = build(given).style
     if base.mode != "transfer":
         raise BadArguments(f"`mode: {base.mode}` has no looks to explore; leave `mode` out")
+    if {"style_weight", "style_scale"} <= given.keys():
+        raise BadArguments("what would be explored is set; leave out `style_weight` or `style_scale`")
     ranges = SLIM if base.encoder == "slim" else FULL
     common = _effort(ranges, given) | given
     rows = tuple(_labelled(number, row, common) for number, row in enumerate(_looks(base, given, ranges)))
-    if not rows:
-        raise BadArguments("all that would be explored is set; leave out `style_weight` or `style_scale`")
     pairs = tuple(replace(pair, name=cell.label, settings=cell.look) for row in rows for cell in row)
     folder = absolute_path(str(sheet.with_suffix("")))
     manifest = replace(manifest, source="stylize explore", output=folder, replace_foreign=False)
@@ -137,7 +137,7 @@ def _looks(base: StyleSettings, given: Container[str], ranges: Ranges) -> Iterat
     scales: list[Look] = [{"style_scale": scale} for scale in ranges.scales]
     others = [look for look in OTHERS[: len(weights)] if look.keys().isdisjoint(_spoken_for(given))]
     if "style_weight" in given:
-        yield from [scales] if "style_scale" not in given else []
+        yield scales
     elif "style_scale" in given:
         yield weights
     else:

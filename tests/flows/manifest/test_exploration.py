@@ -108,8 +108,8 @@ def test_more_style_is_held_in_range_by_as_much_more() -> None:
         (("mode=texture",), "`mode: texture` has no looks to explore; leave `mode` out"),
         (("mode=dream",), "`mode: dream` has no looks to explore"),
         (
-            ("style_weight=5", "style_scale=1", "colour=match"),
-            "all that would be explored is set; leave out `style_weight` or `style_scale`",
+            ("style_weight=5", "style_scale=1"),
+            "what would be explored is set; leave out `style_weight` or `style_scale`",
         ),
         (("style_wieght=5",), "settings.style_wieght: unknown key; did you mean `style_weight`?"),
         (("size=8",), "settings.size: '8' is not accepted"),
