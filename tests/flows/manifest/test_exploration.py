@@ -30,7 +30,7 @@ def looks(*settings: str) -> list[list[dict[str, object]]]:
 def test_the_weight_runs_across_the_scale_downwards_and_named_looks_stand_below() -> None:
     *grid, named = looks()
     assert [[look["style_scale"] for look in row] for row in grid] == [[0.5] * 4, [1] * 4, [2] * 4]
-    weights = [look["style_weight"] for look in grid[0]]
+    weights = [float(str(look["style_weight"])) for look in grid[0]]
     assert weights == sorted(weights)
     assert 1000 in weights
     assert all([look["style_weight"] for look in row] == weights for row in grid)
