@@ -24,7 +24,7 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 
 EFFORTS: Mapping[str, Mapping[str, Any]] = {
     "draft": {**_GROUND, "encoder": "slim", "size": 256, "steps": 80},
-    "final": {**_GROUND, "encoder": "vgg19", "size": 1024, "steps": 500, "history": 20},
+    "final": {**_GROUND, "encoder": "vgg19", "size": 1024, "steps": 500},
 }
 """How much time a picture takes; their look is that of `painting`."""
 
