@@ -38,7 +38,7 @@ class Ranges:
 
 
 SLIM = Ranges(256, 100, weights=(0.01, 0.1, 1.0, 10.0), scales=(0.5, 1.0, 2.0))
-FULL = Ranges(192, 40, weights=(0.1, 1.0, 10.0), scales=(1.0, 2.0))
+FULL = Ranges(160, 30, weights=(0.1, 1.0, 10.0), scales=(1.0, 2.0))
 """A full network takes about twenty times as long for a step."""
 
 OTHERS: tuple[Look, ...] = (
