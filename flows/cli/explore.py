@@ -64,7 +64,8 @@ def print_cells(asked: Exploration, report: Report) -> None:
     cells = [cell for cell in asked.cells if cell.label not in failed]
     if report.end == "finished" and cells:
         console = Console(soft_wrap=True)
-        _print(console, f"# {asked.sheet}; what stands behind a label goes under `settings:` of a manifest")
+        _print(console, f"# {asked.sheet}: what stands behind a label goes under `settings:` of a manifest,")
+        _print(console, "# for a large picture without size and steps.")
         for cell in cells:
             _print(console, f"{cell.label}: {written(cell.settings)}")
 

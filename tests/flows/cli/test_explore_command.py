@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 from small_batch import Audience, draw, manifest, run_inside, stylize, stylize_family, written_at
 from typer.testing import CliRunner, Result
@@ -43,9 +44,9 @@ def refusal(*options: str) -> tuple[int, list[str]]:
 def test_a_sheet_is_made_and_what_is_printed_makes_the_picture_of_each_cell_again(home: Path) -> None:
     done = stylize("explore", home / "photo.png", home / "painting.png", "-o", home / "looks.png", *QUICK)
     assert done.returncode == 0, done.stderr
-    head, *lines = done.stdout.splitlines()
-    assert head.startswith("# ")
-    assert "looks.png" in head
+    head, _, *lines = done.stdout.splitlines()
+    assert head.startswith(f"# {home}/looks.png: ")
+    assert list(yaml.safe_load(done.stdout)) == [line.partition(":")[0] for line in lines]
     cells = dict(line.split(": ", 1) for line in lines)
     assert list(cells) == [f"{row}{at}" for row in "ABCD" for at in range(1, 5)]
     with Image.open(home / "looks.png") as sheet:
