@@ -45,6 +45,7 @@ class Result:
 
 FIGURES: Mapping[str, Strip | Result] = {
     "styles": Strip(4, STYLE | {f"town in {name}": f"{GALLERY}/styles/{name}.png" for name in STYLE}),
+    "intents": Result(f"{GALLERY}/intents__sheet.png"),
     "reconstructions": Result(f"{GALLERY}/reconstructions__sheet.png"),
     "textures": Result(f"{GALLERY}/textures__sheet.png"),
     "dreams": Result(f"{GALLERY}/dreams__sheet.png"),

@@ -44,7 +44,8 @@ from stylize_core.architecture import (
     layer_names,
 )
 from stylize_core.settings.fields import Crop
-from stylize_core.settings.presets import PRESETS
+from stylize_core.settings.intents import INTENTS
+from stylize_core.settings.presets import PROGRAMS
 
 ROOT = Path(__file__).parent.parent
 EXPECT = "# expect: "
@@ -173,12 +174,21 @@ def _default(setting: Setting) -> str:
 def _presets() -> list[str]:
     """What each preset sets, every value as a manifest would have it."""
     about = """\
-A preset stands for the settings of another program; [presets.md](presets.md) maps its flags to our keys and
-says what still differs. It may stand wherever settings may, and be swept. A setting that is given, at any
-level, wins over it; what it does not name keeps our default; records know the settings only; and with every
-`recipe` it is the same."""
-    rows = [(f"`{name}`", ", ".join(_said_by(preset))) for name, preset in PRESETS.items() if preset]
-    return ["## Presets\n", about + "\n", *_table(("preset", "settings"), rows)]
+A preset stands for settings by name: those of an intent, or those of another program.
+[presets.md](presets.md) says what each intent is for, maps programs' flags to our keys and says what still
+differs. It may stand wherever settings may, and be swept. A setting that is given, at any level, wins over
+it; what it does not name keeps our default; records know the settings only; and with every `recipe` it is the
+same."""
+    return [
+        "## Presets\n",
+        about + "\n",
+        *_table(("by intent", "settings"), _preset_rows(INTENTS)),
+        *_table(("another program", "settings"), _preset_rows(PROGRAMS)),
+    ]
+
+
+def _preset_rows(presets: Mapping[str, Mapping[str, object]]) -> list[tuple[str, ...]]:
+    return [(f"`{name}`", ", ".join(_said_by(preset))) for name, preset in presets.items()]
 
 
 def _said_by(preset: Mapping[str, object]) -> Iterable[str]:

@@ -18,6 +18,9 @@ from flows.cli.arguments import (
     ManifestPath,
     MaxTimeText,
     MetricsText,
+    OneDevice,
+    Photograph,
+    SettingTexts,
     ShardText,
     SkipFailed,
     UntilText,
@@ -182,7 +185,7 @@ def shards(
 # Why so many: each is an argument or an option of the command line.
 @app.command()
 def one(
-    content: Annotated[str, typer.Argument(help="The photograph: a path or s3:// URI.", show_default=False)],
+    content: Photograph,
     style: Annotated[
         str | None,
         typer.Argument(help="The painting; none for a mode that needs only one picture.", show_default=False),
@@ -191,11 +194,8 @@ def one(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Where the picture goes; .png, .jpg, .webp or .tif.")
     ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("-s", "--set", help="A setting as in a manifest, such as -s size=512; may be repeated."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda:<n> or mps.")] = "auto",
+    settings: SettingTexts = None,
+    device: OneDevice = "auto",
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -221,6 +221,37 @@ def one(
         _say_if_lost()
         ends = {"failed": codes.SOME_FAILED, "stopped": codes.INTERRUPTED}
         raise typer.Exit(ends.get(outcome.status, codes.ALL_DONE))
+
+
+# Why so many: each is an argument or an option of the command line.
+@app.command()
+def explore(
+    content: Photograph,
+    style: Annotated[str, typer.Argument(help="The painting: a path or s3:// URI.", show_default=False)],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The sheet, a .png; explore.png if left out."),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Long edge of each picture, px.")] = None,
+    settings: SettingTexts = None,
+    device: OneDevice = "auto",
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a sheet of one picture in many looks, and print the settings of each."""
+    from flows.cli.explore import explore_here, facts, print_cells
+
+    with errors_become_exit_codes():
+        asked, report = explore_here(
+            content, style, output=output, size=size, settings=settings or [], device=device
+        )
+        if as_json:
+            _print_json(facts(asked, report))
+        else:
+            print_cells(asked, report)
+        _say_if_lost()
+        raise typer.Exit(report.exit_code)
 
 
 @app.command()

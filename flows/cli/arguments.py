@@ -12,6 +12,12 @@ from flows.logs import log_to_stderr
 ManifestPath = Annotated[
     str, typer.Argument(help="The manifest, a YAML file: a path, s3:// URI or - (stdin).", show_default=False)
 ]
+Photograph = Annotated[str, typer.Argument(help="The photograph: a path or s3:// URI.", show_default=False)]
+SettingTexts = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--set", help="A setting as in a manifest, such as -s size=512; may be repeated."),
+]
+OneDevice = Annotated[str, typer.Option(help="auto, cpu, cuda:<n> or mps.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda, cuda:<n> or mps; the manifest's `device` if left out.")

@@ -47,7 +47,8 @@ PRESET = Setting(
     "preset",
     PresetName,
     "none",
-    "another program's settings instead of the defaults below; whatever else is set is laid over them",
+    "settings by name instead of the defaults below: by intent, such as `bold` or `draft`, or another "
+    "program's; whatever else is set is laid over them",
     {},
     False,
 )
@@ -56,7 +57,7 @@ RECIPE = Setting(
     Recipe,
     NEWEST,
     "which of our own defaults to use, by number: an older one keeps the look of results that were made with "
-    "it; presets of other programs are the same with each",
+    "it; presets are the same with each",
     {},
     False,
 )

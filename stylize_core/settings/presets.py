@@ -1,6 +1,6 @@
-"""Other programs' defaults as settings of ours, so that their users find the look they know.
+"""Settings by name: other programs' defaults, so that their users find the look they know, and intents.
 
-docs/presets.md maps their flags to our keys and says what differs. Knows no torch.
+docs/presets.md maps other programs' flags to our keys and says what differs. Knows no torch.
 """
 
 from __future__ import annotations
@@ -8,10 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from stylize_core.settings.intents import INTENTS
 from stylize_core.settings.recipes import RECIPES
 
 PresetName = Literal[
-    "none", "paper", "neural-style", "neural-style-pt", "style-transfer-pytorch", "pytorch-tutorial"
+    "none",
+    "subtle",
+    "painting",
+    "bold",
+    "texture-heavy",
+    "draft",
+    "final",
+    "paper",
+    "neural-style",
+    "neural-style-pt",
+    "style-transfer-pytorch",
+    "pytorch-tutorial",
 ]
 
 # Presets stay what they are when our defaults change.
@@ -40,8 +52,7 @@ _NEURAL_STYLE: Mapping[str, Any] = {
     "pooling": "max",
 }
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "none": {},
+PROGRAMS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
         **_CAFFE,
         "size": 512,
@@ -105,4 +116,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "pooling": "max",
     },
 }
+"""The settings that imitate each program."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {"none": {}, **INTENTS, **PROGRAMS}
 """The settings that each preset lays under the user's own; what it does not name keeps our default."""

@@ -59,7 +59,7 @@ def test_presets_can_be_swept_and_give_each_variant_its_own_settings() -> None:
     [
         (
             "{preset: papre}",
-            "line 4: settings.preset: 'papre' is not accepted; it must be one of none, paper,",
+            "line 4: settings.preset: 'papre' is not accepted; it must be one of none, subtle, painting,",
         ),
         (
             "{preset: papre, style_layers: [relu5_1]}",

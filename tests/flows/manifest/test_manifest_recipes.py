@@ -43,7 +43,7 @@ def test_an_older_recipe_brings_its_defaults_back_under_what_is_set() -> None:
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name != "none"])
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_preset_of_another_program_is_the_same_with_every_recipe(preset: str, recipe: int) -> None:
+def test_a_preset_is_the_same_with_every_recipe(preset: str, recipe: int) -> None:
     assert build({"preset": preset, "recipe": recipe}).style == StyleSettings(**OLDER | dict(PRESETS[preset]))
 
 
