@@ -23,7 +23,7 @@ from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
 from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
 from stylize_core.settings.recipes import DEFAULTS
-from stylize_core.settings.schedule import Stage, automatic_sizes, stages
+from stylize_core.settings.schedule import Stage, automatic_stages, stages
 from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -121,7 +121,8 @@ class StyleSettings:
     coarsest: int = _setting(
         DEFAULTS["coarsest"],
         "with `scales: 0`, px that the long edge has at least at the smallest size; less gives larger forms "
-        "of the style; 0: the encoder's own, 32 for `slim`, 64 for the others",
+        "of the style; 0: the encoder's own, 32 for `slim`, 64 for the others, whatever the size, which keeps "
+        "the look from one size to another",
         quiet=True,
         ge=0,
         le=LARGEST_PX,
@@ -235,18 +236,15 @@ class StyleSettings:
         """The sizes at which a picture of that long edge is optimised, from coarse to fine."""
         if self.mode == "dream":  # has octaves of its own
             return stages(1, self.steps)
-        chosen = automatic_sizes(long_edge, coarsest=self.coarsest_px) if self.chooses_sizes else 1
-        return stages(self.scales or chosen, self.steps)
+        if not self.chooses_sizes:
+            return stages(self.scales or 1, self.steps)
+        own = COARSEST_PX[self.encoder]
+        return automatic_stages(long_edge, self.steps, coarsest=self.coarsest, own=own)
 
     @property
     def chooses_sizes(self) -> bool:
         """Whether it depends on the long edge at how many sizes the picture is optimised."""
         return self.mode in ("transfer", "texture") and self.loss != "gatys" and not self.scales
-
-    @property
-    def coarsest_px(self) -> int:
-        """The long edge that the smallest of chosen sizes has at least."""
-        return self.coarsest or COARSEST_PX[self.encoder]
 
     @property
     def picture_size(self) -> PictureSize:

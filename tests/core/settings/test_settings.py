@@ -302,7 +302,7 @@ def test_settings_travel_between_processes() -> None:
 def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
     quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
     assert {"mode", "aspect", "statistics", "average"} <= quiet
-    assert not quiet & set(StyleSettings(size=63).canonical())
+    assert not quiet & set(StyleSettings(size=45).canonical())
     assert quiet & set(StyleSettings(size=512).canonical()) == {"scales"}, "which changed large pictures"
     assert StyleSettings().canonical()["init"] == "content"
 
@@ -328,10 +328,20 @@ def test_the_smallest_size_is_spelled_by_how_many_sizes_there_are() -> None:
     assert StyleSettings(encoder="vgg19").canonical()["scales"] == 4
 
 
+def test_sizes_that_are_not_doubled_are_spelled_as_such() -> None:
+    """At 384 px the encoder's own begin with 32 px, doubled ones with 24 or 48."""
+    assert StyleSettings(size=384).canonical()["scales"] == 5
+    assert StyleSettings(size=384).canonical()["coarsest"] == 0
+    for doubled in ({"scales": 5}, {"coarsest": 20}):
+        spelled = StyleSettings(size=384, **doubled).canonical()
+        assert (spelled["scales"], spelled.get("coarsest")) == (5, None)
+    assert "coarsest" not in StyleSettings(size=512).canonical(), "where 32 px are doubled four times"
+
+
 @pytest.mark.parametrize("asked", [{"megapixels": 0.3}, {"size": "original"}])
 def test_where_only_the_content_tells_the_size_the_smallest_one_is_spelled(asked: dict[str, Any]) -> None:
-    assert StyleSettings(**asked).canonical()["coarsest"] == 32
-    assert StyleSettings(**asked, encoder="vgg19").canonical()["coarsest"] == 64
+    assert StyleSettings(**asked).canonical()["coarsest"] == 0, "the encoder's own, exactly"
+    assert StyleSettings(**asked, coarsest=32).canonical()["coarsest"] == 32, "at least"
     assert "coarsest" not in StyleSettings(**asked, coarsest=256).canonical(), "as before there were recipes"
     for without in ({"scales": 2}, {"loss": "gatys"}, {"mode": "content"}, {"mode": "dream"}):
         assert "coarsest" not in StyleSettings(**asked, **without).canonical()

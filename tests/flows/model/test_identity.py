@@ -109,7 +109,13 @@ def test_the_recipe_is_not_blamed_for_other_values_nor_on_the_way_back() -> None
 
 def test_where_only_the_content_tells_the_size_the_smallest_one_is_named() -> None:
     old, new = older(megapixels=1), StyleSettings(megapixels=1)
-    assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + "coarsest unset -> 32, range")
+    assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + "coarsest unset -> 0, range")
+
+
+def test_where_sizes_are_not_doubled_the_recipe_is_named_for_it() -> None:
+    old, new = older(size=384), StyleSettings(size=384)
+    changed = "coarsest unset -> 0, range_weight 100.0 -> 1000.0, scales unset -> 5"
+    assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + changed)
 
 
 @pytest.mark.parametrize("size", [-1, 0, True, "x", [], 1e300, 10**40])
