@@ -40,8 +40,8 @@ def automatic_sizes(size: int, *, coarsest: int) -> int:
 def automatic_stages(long_edge: int, steps: int, *, coarsest: int, own: int) -> tuple[Stage, ...]:
     """What `scales: 0` means for a long edge, px: sizes of at least `coarsest` px, each twice the one before.
 
-    With `coarsest` 0 the smallest has `own` px exactly, and each is about twice the one before. Whatever their
-    size, pictures of one pair then begin with the same small one, whose large forms all others keep.
+    With `coarsest` 0 the smallest has `own` px exactly, and each is about twice the one before. Whatever
+    their size, pictures of one pair then begin with the same small one, whose large forms all others keep.
 
     >>> [round(768 * stage.share) for stage in automatic_stages(768, 200, coarsest=0, own=32)]
     [32, 60, 114, 215, 406, 768]

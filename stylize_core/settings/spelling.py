@@ -23,6 +23,7 @@ def spelled(settings: StyleSettings) -> dict[str, Any]:
         "pooling": settings.network_pooling,
         "scales": _scales(settings),
         "coarsest": _coarsest(settings),
+        "diagonal_gain": None if settings.gain == UNSPOKEN["diagonal_gain"] else float(settings.gain),
     }
     unused = {*UNUSED[settings.mode], *(("size",) if settings.megapixels else ())}
     return {key: value for key, value in found.items() if key not in unused and value is not None}

@@ -208,7 +208,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
-        "plateau": 2, "megapixels": 2, "coarsest": 200,
+        "plateau": 2, "megapixels": 2, "coarsest": 200, "diagonal_gain": 2,
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {
@@ -332,9 +332,8 @@ def test_sizes_that_are_not_doubled_are_spelled_as_such() -> None:
     """At 384 px the encoder's own begin with 32 px, doubled ones with 24 or 48."""
     assert StyleSettings(size=384).canonical()["scales"] == 5
     assert StyleSettings(size=384).canonical()["coarsest"] == 0
-    for doubled in ({"scales": 5}, {"coarsest": 20}):
-        spelled = StyleSettings(size=384, **doubled).canonical()
-        assert (spelled["scales"], spelled.get("coarsest")) == (5, None)
+    for doubled in (StyleSettings(size=384, scales=5), StyleSettings(size=384, coarsest=20)):
+        assert (doubled.canonical()["scales"], doubled.canonical().get("coarsest")) == (5, None)
     assert "coarsest" not in StyleSettings(size=512).canonical(), "where 32 px are doubled four times"
 
 
