@@ -20,6 +20,8 @@ FORMS_PX = 16
 # Frequencies beyond this one, in cycles per px, are grain: structures under three px wide.
 FINEST = 0.35
 TILE_PX = 32
+# Structures of two to four px, in cycles per px.
+HATCH = (0.25, 0.45)
 # Steps of 8 bits away from black and white that still count as clipped.
 CLIPPED = 1.5 / 255
 
@@ -98,6 +100,23 @@ def grain(image_bchw: Tensor, style_bchw: Tensor) -> float:
     ranks = torch.linspace(0, 1, len(ours), dtype=torch.float64)
     excess = (ours - torch.quantile(theirs, ranks)).clamp_min(0)
     return 255 * float(excess.mean().sqrt())
+
+
+def crosshatch(image_bchw: Tensor) -> float:
+    """How much more fine structure stands upright than slants: about 1 where strokes go every way.
+
+    Energies per frequency of the luminance within `HATCH` cycles per px: those within 8 degrees of the rows'
+    or the columns' direction, by those beyond 20 degrees of both. Hann's window keeps the edges out.
+    """
+    seen = luminance(image_bchw)[0, 0].double()
+    window = torch.outer(*(torch.hann_window(side, dtype=torch.float64) for side in seen.shape))
+    energies = torch.fft.fft2((seen - seen.mean()) * window).abs().square()
+    y, x = (torch.fft.fftfreq(side, dtype=torch.float64).abs() for side in seen.shape)
+    fine = torch.hypot(y[:, None], x[None])
+    from_axis = torch.atan2(torch.minimum(y[:, None], x[None]), torch.maximum(y[:, None], x[None])).rad2deg()
+    fine_enough = (fine >= HATCH[0]) & (fine < HATCH[1])
+    upright, slanting = fine_enough & (from_axis < 8), fine_enough & (from_axis > 20)
+    return float(energies[upright].mean() / energies[slanting].mean().clamp_min(1e-12))
 
 
 def clipped(image_bchw: Tensor) -> tuple[float, float]:

@@ -46,6 +46,7 @@ def lbfgs(start_bchw: Tensor, *, history: int, gain: float) -> LBFGS | Precondit
     return Preconditioned(start_bchw, history=history, gain=gain)
 
 
+# Why so many: it shows all that a solver shows.
 class Preconditioned:
     """L-BFGS that walks among w, where a picture is `start + slanted(w - start)`.
 

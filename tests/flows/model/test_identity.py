@@ -106,7 +106,8 @@ def test_the_recipe_is_not_blamed_for_other_values_nor_on_the_way_back() -> None
     assert differences(ingredients(), again) == ""
     assert "recipe" not in differences(ingredients(), ingredients(older()))
     assert "recipe" not in differences(
-        ingredients(older(style_weight=99)), ingredients(StyleSettings(scales=2, range_weight=100))
+        ingredients(older(style_weight=99)),
+        ingredients(StyleSettings(scales=2, range_weight=100, diagonal_gain=1)),
     )
 
 
