@@ -75,7 +75,7 @@ def table_of(made: Sequence[Made], title: str) -> Table:
     return table
 
 
-FIGURES = ("mean", "content", "grain", "dark", "bright", "s")
+FIGURES = ("mean", "content", "grain", "hatch", "dark", "bright", "s")
 
 
 def _distances(made: Sequence[Made]) -> list[str]:
@@ -89,6 +89,7 @@ def _figures(made: Sequence[Made]) -> tuple[str, ...]:
         f"{fmean(one.mean for one in made):.4f}",
         f"{fmean(one.content for one in made):.3f}",
         f"{fmean(one.grain for one in made):.2f}",
+        f"{fmean(one.hatch for one in made):.2f}",
         f"{fmean(one.dark for one in made):.2%}",
         f"{fmean(one.bright for one in made):.2%}",
         f"{fmean(one.seconds for one in made):.1f}",

@@ -17,6 +17,7 @@ from benchmarks.looks.measures import (
     STYLE_LAYERS,
     clipped,
     content_distance,
+    crosshatch,
     grain,
     style_distances,
 )
@@ -45,6 +46,7 @@ class Made:
     Attributes:
         style: distances by long edge, px.
         grain: in steps of 8 bits.
+        hatch: fine structure along rows and columns by slanting one.
         dark, bright: shares of clipped samples.
     """
 
@@ -55,6 +57,7 @@ class Made:
     style: Mapping[int, float]
     content: float
     grain: float
+    hatch: float
     dark: float
     bright: float
     seconds: float
@@ -139,6 +142,7 @@ def _made(
         style=style_distances(judge, image, style),
         content=content_distance(judge, image, content),
         grain=grain(image, style),
+        hatch=crosshatch(image),
         dark=dark,
         bright=bright,
         seconds=seconds,

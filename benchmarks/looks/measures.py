@@ -10,14 +10,18 @@ from torch import Tensor
 from stylize_core.loss.colour import luminance
 from stylize_core.loss.functional import gram_matrix, relative_content_loss, relative_style_loss
 from stylize_core.networks.encoder import Encoder
-from stylize_core.pyramid.level import shrunk
+from stylize_core.pyramid.level import resized, shrunk
 
 EDGES_PX = (512, 256, 128, 64)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu3_4")
 CONTENT_LAYER = "relu3_3"
+# At so long an edge nothing is left but where light, dark and colours lie.
+FORMS_PX = 16
 # Frequencies beyond this one, in cycles per px, are grain: structures under three px wide.
 FINEST = 0.35
 TILE_PX = 32
+# Structures of two to four px, in cycles per px.
+HATCH = (0.25, 0.45)
 # Steps of 8 bits away from black and white that still count as clipped.
 CLIPPED = 1.5 / 255
 
@@ -45,6 +49,20 @@ def content_distance(judge: Encoder, image_bchw: Tensor, content_bchw: Tensor) -
     """`‖F - P‖² / ‖P‖²` of the features at `CONTENT_LAYER`; the pictures have one shape."""
     ours, theirs = (judge(picture)[CONTENT_LAYER] for picture in (image_bchw, content_bchw))
     return float(relative_content_loss(ours, theirs))
+
+
+def looks_apart(judge: Encoder, image_bchw: Tensor, other_bchw: Tensor) -> tuple[float, float]:
+    """How differently two pictures look that were made of one pair at two sizes.
+
+    Returns:
+        Their style distance at the long edge of the smaller one, relative to the other's statistics; and how
+        far their large forms are apart: the root mean square difference at `FORMS_PX`, in steps of 8 bits.
+    """
+    edge = min(max(picture.shape[-2:]) for picture in (image_bchw, other_bchw))
+    (style,) = style_distances(judge, image_bchw, other_bchw, edges_px=(edge,)).values()
+    ours = at_edge(image_bchw, FORMS_PX)
+    theirs = resized(other_bchw, *ours.shape[-2:]).clamp(0, 1)
+    return style, 255 * float((ours - theirs).square().mean().sqrt())
 
 
 def at_edge(image_bchw: Tensor, edge_px: int) -> Tensor:
@@ -82,6 +100,23 @@ def grain(image_bchw: Tensor, style_bchw: Tensor) -> float:
     ranks = torch.linspace(0, 1, len(ours), dtype=torch.float64)
     excess = (ours - torch.quantile(theirs, ranks)).clamp_min(0)
     return 255 * float(excess.mean().sqrt())
+
+
+def crosshatch(image_bchw: Tensor) -> float:
+    """How much more fine structure stands upright than slants: about 1 where strokes go every way.
+
+    Energies per frequency of the luminance within `HATCH` cycles per px: those within 8 degrees of the rows'
+    or the columns' direction, by those beyond 20 degrees of both. Hann's window keeps the edges out.
+    """
+    seen = luminance(image_bchw)[0, 0].double()
+    window = torch.outer(*(torch.hann_window(side, dtype=torch.float64) for side in seen.shape))
+    energies = torch.fft.fft2((seen - seen.mean()) * window).abs().square()
+    y, x = (torch.fft.fftfreq(side, dtype=torch.float64).abs() for side in seen.shape)
+    fine = torch.hypot(y[:, None], x[None])
+    from_axis = torch.atan2(torch.minimum(y[:, None], x[None]), torch.maximum(y[:, None], x[None])).rad2deg()
+    fine_enough = (fine >= HATCH[0]) & (fine < HATCH[1])
+    upright, slanting = fine_enough & (from_axis < 8), fine_enough & (from_axis > 20)
+    return float(energies[upright].mean() / energies[slanting].mean().clamp_min(1e-12))
 
 
 def clipped(image_bchw: Tensor) -> tuple[float, float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stylize_core.architecture import COARSEST_PX
+from stylize_core.architecture import COARSEST_PX, DIAGONAL_GAIN
 from stylize_core.settings.recipes import NEWEST, RECIPES, UNSPOKEN
-from stylize_core.settings.schedule import automatic_sizes, stages
+from stylize_core.settings.schedule import automatic_stages, stages
 
 
 def changed_by_recipe(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
@@ -32,9 +32,19 @@ def changed_by_recipe(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozens
 def _said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """How settings of that size and so many steps spell what the recipe says."""
     found = {key: recipe[key] for key in ("style_weight", "range_weight") if key in settings}
-    coarsest = recipe["coarsest"] or COARSEST_PX.get(str(settings.get("encoder")), UNSPOKEN["coarsest"])
+    found |= _gain_said_by(recipe, settings)
+    coarsest, own = recipe["coarsest"], COARSEST_PX.get(str(settings.get("encoder")), UNSPOKEN["coarsest"])
     size, steps = settings.get("size"), settings.get("steps")
-    if type(size) is int and type(steps) is int:
-        sizes = len(stages(automatic_sizes(size, coarsest=coarsest), steps))
-        return found | ({"scales": sizes} if sizes > 1 else {})
-    return found | ({} if coarsest == UNSPOKEN["coarsest"] else {"coarsest": coarsest})
+    if type(size) is not int or type(steps) is not int:
+        return found | ({} if coarsest == UNSPOKEN["coarsest"] else {"coarsest": coarsest})
+    planned = automatic_stages(size, steps, coarsest=coarsest, own=own)
+    if planned != stages(len(planned), steps):
+        found["coarsest"] = coarsest
+    return found | ({"scales": len(planned)} if len(planned) > 1 else {})
+
+
+def _gain_said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    own = DIAGONAL_GAIN.get(str(settings.get("encoder")), UNSPOKEN["diagonal_gain"])
+    has_part = "style_weight" in settings and settings.get("optimizer") == "lbfgs"
+    gain = (recipe["diagonal_gain"] or own) if has_part else UNSPOKEN["diagonal_gain"]
+    return {} if gain == UNSPOKEN["diagonal_gain"] else {"diagonal_gain": gain}

@@ -35,11 +35,15 @@ class Solver(Protocol):
     """
 
     trial: Tensor
-    best: Tensor
     best_loss: Tensor
     accepted: Tensor
     stalled: Tensor
     broken: Tensor
+
+    @property
+    def best(self) -> Tensor:
+        """See above."""
+        ...
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Take in the loss [B] and gradient [B, D] at `trial`, and choose the next `trial`."""

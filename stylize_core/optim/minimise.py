@@ -14,6 +14,7 @@ from stylize_core.optim.base import Solver
 from stylize_core.optim.first_order import Adam, Averaged, GradientDescent
 from stylize_core.optim.lbfgs import LBFGS
 from stylize_core.optim.plateau import Plateau
+from stylize_core.optim.precondition import Preconditioned, lbfgs
 from stylize_core.settings.schedule import Stage
 from stylize_core.settings.style import StyleSettings
 
@@ -121,9 +122,9 @@ def minimise(
     run = _Run(settings, stage.last, callback, frames)
     for report in reports:
         report.best_loss = math.inf  # losses of other sizes are no bound for this one's
-    solver = _solver(start_bchw.flatten(1), settings)
+    solver = _solver(start_bchw, settings)
     finish = None
-    if exact is not None and objective.encoder.rounds_coarsely and isinstance(solver, LBFGS):
+    if exact is not None and objective.encoder.rounds_coarsely and isinstance(solver, LBFGS | Preconditioned):
         finish = _Finish(stage.last - round(FINISH * (stage.last - stage.first)), exact, solver)
     best = run.drive(objective, solver, reports, start_bchw.shape, stage.first, finish)
     for row, report in enumerate(reports):
@@ -138,11 +139,11 @@ def minimise(
     return best, reports
 
 
-def _solver(start: Tensor, settings: StyleSettings) -> Solver:
+def _solver(start_bchw: Tensor, settings: StyleSettings) -> Solver:
     if settings.optimizer == "lbfgs":
-        return LBFGS(start, history=settings.history)
+        return lbfgs(start_bchw, history=settings.history, gain=settings.gain)
     walker = Adam if settings.optimizer == "adam" else GradientDescent
-    solver: Solver = walker(start, learning_rate=settings.learning_rate)
+    solver: Solver = walker(start_bchw.flatten(1), learning_rate=settings.learning_rate)
     return Averaged(solver, decay=settings.average) if settings.average else solver
 
 
@@ -156,7 +157,7 @@ class _Finish:
 
     after: int
     exact: Callable[[], Objective]
-    solver: LBFGS
+    solver: LBFGS | Preconditioned
 
     def begin(self, reports: Sequence[RowReport]) -> Objective:
         """Turn the solver to the objective that it returns, and say so in the reports of all rows left."""
@@ -207,7 +208,7 @@ class _Run:
             "evaluations"
         )
         report.best_loss = math.inf  # of the other precision, and no bound for this one
-        solver = LBFGS(start.flatten(1), history=self.settings.history)
+        solver = lbfgs(start, history=self.settings.history, gain=self.settings.gain)
         return self.drive(exact, solver, [report], start.shape, step)[0]
 
     def drive(

@@ -11,8 +11,8 @@ from typing import Any, Literal
 Recipe = Literal[1, 2]
 
 RECIPES: Mapping[int, Mapping[str, Any]] = {
-    1: {"coarsest": 256, "style_weight": 100.0, "range_weight": 100.0},
-    2: {"coarsest": 0, "style_weight": 1000.0, "range_weight": 1000.0},
+    1: {"coarsest": 256, "style_weight": 100.0, "range_weight": 100.0, "diagonal_gain": 1.0},
+    2: {"coarsest": 0, "style_weight": 1000.0, "range_weight": 1000.0, "diagonal_gain": 0.0},
 }
 """The settings that differ between recipes."""
 

@@ -6,6 +6,7 @@ few, each at a quarter of the next size's cost (Gatys et al. 2017, arXiv 1611.07
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 # A size with fewer evaluations than this is left out: it would end before it has begun.
@@ -36,10 +37,28 @@ def automatic_sizes(size: int, *, coarsest: int) -> int:
     return max(1, (size // coarsest).bit_length())
 
 
-def stages(sizes: int, steps: int) -> tuple[Stage, ...]:
-    """So many sizes, each twice the one before; the last has half of the steps, the others share the rest.
+def automatic_stages(long_edge: int, steps: int, *, coarsest: int, own: int) -> tuple[Stage, ...]:
+    """What `scales: 0` means for a long edge, px: sizes of at least `coarsest` px, each twice the one before.
 
-    There are fewer sizes where their steps would be less than `FEWEST_STEPS`.
+    With `coarsest` 0 the smallest has `own` px exactly, and each is about twice the one before. Whatever
+    their size, pictures of one pair then begin with the same small one, whose large forms all others keep.
+
+    >>> [round(768 * stage.share) for stage in automatic_stages(768, 200, coarsest=0, own=32)]
+    [32, 60, 114, 215, 406, 768]
+    >>> [round(768 * stage.share) for stage in automatic_stages(768, 200, coarsest=32, own=32)]
+    [48, 96, 192, 384, 768]
+    """
+    if coarsest:
+        return stages(automatic_sizes(long_edge, coarsest=coarsest), steps)
+    doublings = math.log2(max(long_edge, own)) - math.log2(own)
+    coarser = round(doublings)
+    return stages(1 + coarser, steps, ratio=2 ** (doublings / coarser) if coarser else 2.0)
+
+
+def stages(sizes: int, steps: int, *, ratio: float = 2.0) -> tuple[Stage, ...]:
+    """So many sizes, each twice the one before, or `ratio` times; the last has half of the steps.
+
+    The others share the rest. There are fewer where their steps would be less than `FEWEST_STEPS`.
 
     >>> [(stage.share, stage.last) for stage in stages(3, 200)]
     [(0.25, 50), (0.5, 100), (1.0, 200)]
@@ -48,5 +67,6 @@ def stages(sizes: int, steps: int) -> tuple[Stage, ...]:
     ends = [steps // 2 * number // coarser for number in range(1, coarser + 1)] if coarser else []
     bounds = [0, *ends, steps]
     return tuple(
-        Stage(0.5 ** (coarser - number), bounds[number], bounds[number + 1]) for number in range(coarser + 1)
+        Stage(ratio ** (number - coarser), bounds[number], bounds[number + 1])
+        for number in range(coarser + 1)
     )

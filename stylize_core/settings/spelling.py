@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stylize_core.settings.fields import plain
 from stylize_core.settings.layers import UNUSED
 from stylize_core.settings.recipes import UNSPOKEN
+from stylize_core.settings.schedule import stages
 
 if TYPE_CHECKING:
     from stylize_core.settings.style import StyleSettings
@@ -22,6 +23,7 @@ def spelled(settings: StyleSettings) -> dict[str, Any]:
         "pooling": settings.network_pooling,
         "scales": _scales(settings),
         "coarsest": _coarsest(settings),
+        "diagonal_gain": None if settings.gain == UNSPOKEN["diagonal_gain"] else float(settings.gain),
     }
     unused = {*UNUSED[settings.mode], *(("size",) if settings.megapixels else ())}
     return {key: value for key, value in found.items() if key not in unused and value is not None}
@@ -37,6 +39,11 @@ def _scales(settings: StyleSettings) -> int | None:
 
 
 def _coarsest(settings: StyleSettings) -> int | None:
-    """Where sizes begin, if that decides and nobody knows yet how many there are; None for the usual."""
-    decides = settings.chooses_sizes and settings.picture_size.known_px is None
-    return settings.coarsest_px if decides and settings.coarsest_px != UNSPOKEN["coarsest"] else None
+    """Where sizes begin, if that decides and how many there are does not tell; None for the usual."""
+    if not settings.chooses_sizes:
+        return None
+    long_edge = settings.picture_size.known_px
+    if long_edge is None:
+        return None if settings.coarsest == UNSPOKEN["coarsest"] else settings.coarsest
+    found = settings.stages(long_edge)
+    return None if found == stages(len(found), settings.steps) else settings.coarsest

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from stylize_core.architecture import (
-    COARSEST_PX,
     DEFAULT_CONTENT_LAYERS,
     DEFAULT_DREAM_LAYERS,
     DEFAULT_STYLE_LAYERS,
     Architecture,
-    layer_names,
 )
 from stylize_core.settings.checks import check_style
 from stylize_core.settings.fields import WHOLE, Crop, check_fields
@@ -23,7 +21,8 @@ from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
 from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
 from stylize_core.settings.recipes import DEFAULTS
-from stylize_core.settings.schedule import Stage, automatic_sizes, stages
+from stylize_core.settings.resolved import gain_of, layers_of, stages_of, start_of
+from stylize_core.settings.schedule import Stage
 from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -121,7 +120,7 @@ class StyleSettings:
     coarsest: int = _setting(
         DEFAULTS["coarsest"],
         "with `scales: 0`, px that the long edge has at least at the smallest size; less gives larger forms "
-        "of the style; 0: the encoder's own, 32 for `slim`, 64 for the others",
+        "of the style; 0: exactly the encoder's own, 32 for `slim`, 64 for the others",
         quiet=True,
         ge=0,
         le=LARGEST_PX,
@@ -157,6 +156,14 @@ class StyleSettings:
         le=0.9999,
     )
     history: int = _setting(10, "curvature pairs that L-BFGS remembers", ge=1, le=100)
+    diagonal_gain: float = _setting(
+        DEFAULTS["diagonal_gain"],
+        "how many times as far L-BFGS goes along fine slanting structure as along upright, where a style "
+        "counts; 0: the encoder's own, 1.5 against the crosshatch of `slim`, 1 for the others",
+        quiet=True,
+        ge=0,
+        le=4,
+    )
     init: Literal["auto", "content", "noise", "style", "image"] = _setting(
         "auto",
         "the picture to start from; in a manifest also a path; `auto`: the content, or noise in the modes "
@@ -227,16 +234,11 @@ class StyleSettings:
     @property
     def start(self) -> Literal["content", "noise", "style", "image"]:
         """What `init` means in this mode."""
-        if self.init == "auto":
-            return "content" if self.mode in ("transfer", "dream") else "noise"
-        return self.init
+        return start_of(self)
 
     def stages(self, long_edge: int) -> tuple[Stage, ...]:
         """The sizes at which a picture of that long edge is optimised, from coarse to fine."""
-        if self.mode == "dream":  # has octaves of its own
-            return stages(1, self.steps)
-        chosen = automatic_sizes(long_edge, coarsest=self.coarsest_px) if self.chooses_sizes else 1
-        return stages(self.scales or chosen, self.steps)
+        return stages_of(self, long_edge)
 
     @property
     def chooses_sizes(self) -> bool:
@@ -244,9 +246,9 @@ class StyleSettings:
         return self.mode in ("transfer", "texture") and self.loss != "gatys" and not self.scales
 
     @property
-    def coarsest_px(self) -> int:
-        """The long edge that the smallest of chosen sizes has at least."""
-        return self.coarsest or COARSEST_PX[self.encoder]
+    def gain(self) -> float:
+        """What `diagonal_gain` means for this encoder, solver and mode; 1 where it has no part."""
+        return gain_of(self)
 
     @property
     def picture_size(self) -> PictureSize:
@@ -282,14 +284,7 @@ class StyleSettings:
     @property
     def layers(self) -> tuple[str, ...]:
         """Every layer that has a part in the loss, from the picture inwards."""
-        used: set[str] = set()
-        if self.uses_content:
-            used |= set(self.content_layer_weights)
-        if self.uses_style:
-            used |= set(self.style_layer_weights)
-        if self.mode == "dream":
-            used |= {name.partition(":")[0] for name in self.dream_layer_weights}
-        return tuple(name for name in layer_names(self.encoder) if name in used)
+        return layers_of(self)
 
     def canonical(self) -> dict[str, Any]:
         """Every value that decides how the picture looks, spelled in one way only.

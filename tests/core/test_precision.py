@@ -132,7 +132,7 @@ def test_what_bf16_cannot_improve_is_finished_in_fp32() -> None:
 
 
 def test_rows_that_stall_in_bf16_are_finished_one_by_one() -> None:
-    settings = StyleSettings(steps=400)
+    settings = StyleSettings(steps=400, scales=1)
     contents = torch.cat([waves(angle, height=48, width=48) for angle in (0.3, 1.1)])
     styles = torch.cat([waves(angle, height=48, width=48, finer=3).flip(1) for angle in (1.7, 2.4)])
     made = stylize(contents, styles, settings=settings, encoder=rounding(settings))

@@ -341,7 +341,7 @@ def test_frames_go_on_when_adam_takes_over() -> None:
 def test_coefficients_in_float32_lead_to_the_same_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Apple's GPUs, which have no float64."""
     contents, styles = pairs(2)
-    settings = StyleSettings(steps=80)
+    settings = StyleSettings(steps=30)
     objective = objective_of(contents, styles, settings)
     _, fine = minimise(objective, contents, settings=settings)
     monkeypatch.setattr(curvature, "finest", lambda _: torch.float32)

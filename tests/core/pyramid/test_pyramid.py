@@ -68,7 +68,10 @@ def test_stages_follow_one_another_and_end_at_full_size(sizes: int, steps: int) 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"size": 63}, 1),
+        ({"size": 45}, 1),
+        ({"size": 63}, 2),
+        ({"size": 768}, 6),
+        ({"size": 768, "coarsest": 32}, 5),
         ({"size": 64}, 2),
         ({"size": 1024}, 6),
         ({"size": 1024, "coarsest": 256}, 3),

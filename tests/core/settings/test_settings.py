@@ -208,7 +208,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
-        "plateau": 2, "megapixels": 2, "coarsest": 200,
+        "plateau": 2, "megapixels": 2, "coarsest": 200, "diagonal_gain": 2,
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {
@@ -302,8 +302,10 @@ def test_settings_travel_between_processes() -> None:
 def test_settings_that_came_later_leave_the_spelling_of_older_pictures_alone() -> None:
     quiet = {f.name for f, _, _ in setting_fields(StyleSettings) if f.metadata.get("quiet")}
     assert {"mode", "aspect", "statistics", "average"} <= quiet
-    assert not quiet & set(StyleSettings(size=63).canonical())
-    assert quiet & set(StyleSettings(size=512).canonical()) == {"scales"}, "which changed large pictures"
+    assert not quiet & set(StyleSettings(size=45, diagonal_gain=1).canonical())
+    assert quiet & set(StyleSettings(diagonal_gain=1).canonical()) == {"scales"}, (
+        "which changed large pictures"
+    )
     assert StyleSettings().canonical()["init"] == "content"
 
 
@@ -328,10 +330,19 @@ def test_the_smallest_size_is_spelled_by_how_many_sizes_there_are() -> None:
     assert StyleSettings(encoder="vgg19").canonical()["scales"] == 4
 
 
+def test_sizes_that_are_not_doubled_are_spelled_as_such() -> None:
+    """At 384 px the encoder's own begin with 32 px, doubled ones with 24 or 48."""
+    assert StyleSettings(size=384).canonical()["scales"] == 5
+    assert StyleSettings(size=384).canonical()["coarsest"] == 0
+    for doubled in (StyleSettings(size=384, scales=5), StyleSettings(size=384, coarsest=20)):
+        assert (doubled.canonical()["scales"], doubled.canonical().get("coarsest")) == (5, None)
+    assert "coarsest" not in StyleSettings(size=512).canonical(), "where 32 px are doubled four times"
+
+
 @pytest.mark.parametrize("asked", [{"megapixels": 0.3}, {"size": "original"}])
 def test_where_only_the_content_tells_the_size_the_smallest_one_is_spelled(asked: dict[str, Any]) -> None:
-    assert StyleSettings(**asked).canonical()["coarsest"] == 32
-    assert StyleSettings(**asked, encoder="vgg19").canonical()["coarsest"] == 64
+    assert StyleSettings(**asked).canonical()["coarsest"] == 0, "the encoder's own, exactly"
+    assert StyleSettings(**asked, coarsest=32).canonical()["coarsest"] == 32, "at least"
     assert "coarsest" not in StyleSettings(**asked, coarsest=256).canonical(), "as before there were recipes"
     for without in ({"scales": 2}, {"loss": "gatys"}, {"mode": "content"}, {"mode": "dream"}):
         assert "coarsest" not in StyleSettings(**asked, **without).canonical()

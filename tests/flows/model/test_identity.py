@@ -86,30 +86,44 @@ CHANGED = "default recipe changed (`recipe: 1` keeps the old one): "
 
 
 def test_a_picture_of_older_defaults_says_that_the_recipe_has_changed() -> None:
-    changed = "range_weight 100.0 -> 1000.0, scales 2 -> 5, style_weight 100.0 -> 1000.0"
+    changed = (
+        "diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales 2 -> 5, "
+        "style_weight 100.0 -> 1000.0"
+    )
     assert differences(ingredients(older()), ingredients()) == CHANGED + changed
 
 
 def test_what_a_user_has_changed_is_told_apart_from_the_recipe() -> None:
     old, new = older(size=256, style_weight=3), StyleSettings(size=256, style_weight=4, steps=90)
     assert differences(ingredients(old), ingredients(new)) == (
-        CHANGED + "range_weight 100.0 -> 1000.0, scales unset -> 4; "
+        CHANGED + "diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales unset -> 4; "
         "settings: steps 200 -> 90, style_weight 3.0 -> 4.0"
     )
 
 
 def test_the_recipe_is_not_blamed_for_other_values_nor_on_the_way_back() -> None:
-    again = ingredients(older(style_weight=1000, range_weight=1000, coarsest=0))
+    again = ingredients(older(style_weight=1000, range_weight=1000, coarsest=0, diagonal_gain=0))
     assert differences(ingredients(), again) == ""
     assert "recipe" not in differences(ingredients(), ingredients(older()))
     assert "recipe" not in differences(
-        ingredients(older(style_weight=99)), ingredients(StyleSettings(scales=2, range_weight=100))
+        ingredients(older(style_weight=99)),
+        ingredients(StyleSettings(scales=2, range_weight=100, diagonal_gain=1)),
     )
 
 
 def test_where_only_the_content_tells_the_size_the_smallest_one_is_named() -> None:
     old, new = older(megapixels=1), StyleSettings(megapixels=1)
-    assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + "coarsest unset -> 32, range")
+    assert differences(ingredients(old), ingredients(new)).startswith(
+        CHANGED + "coarsest unset -> 0, diagonal_gain unset"
+    )
+
+
+def test_where_sizes_are_not_doubled_the_recipe_is_named_for_it() -> None:
+    old, new = older(size=384), StyleSettings(size=384)
+    changed = (
+        "coarsest unset -> 0, diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales unset -> 5"
+    )
+    assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + changed)
 
 
 @pytest.mark.parametrize("size", [-1, 0, True, "x", [], 1e300, 10**40])

@@ -1,0 +1,47 @@
+"""What settings mean that leave something to the encoder, the mode or the picture's size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from stylize_core.architecture import COARSEST_PX, DIAGONAL_GAIN, layer_names
+from stylize_core.settings.schedule import Stage, automatic_stages, stages
+
+if TYPE_CHECKING:
+    from stylize_core.settings.style import StyleSettings
+
+
+def start_of(settings: StyleSettings) -> Literal["content", "noise", "style", "image"]:
+    """What `init` means in this mode."""
+    if settings.init == "auto":
+        return "content" if settings.mode in ("transfer", "dream") else "noise"
+    return settings.init
+
+
+def stages_of(settings: StyleSettings, long_edge: int) -> tuple[Stage, ...]:
+    """The sizes at which a picture of that long edge is optimised, from coarse to fine."""
+    if settings.mode == "dream":  # has octaves of its own
+        return stages(1, settings.steps)
+    if not settings.chooses_sizes:
+        return stages(settings.scales or 1, settings.steps)
+    own = COARSEST_PX[settings.encoder]
+    return automatic_stages(long_edge, settings.steps, coarsest=settings.coarsest, own=own)
+
+
+def gain_of(settings: StyleSettings) -> float:
+    """What `diagonal_gain` means for this encoder, solver and mode; 1 where it has no part."""
+    if settings.mode not in ("transfer", "texture") or settings.optimizer != "lbfgs":
+        return 1.0
+    return settings.diagonal_gain or DIAGONAL_GAIN[settings.encoder]
+
+
+def layers_of(settings: StyleSettings) -> tuple[str, ...]:
+    """Every layer that has a part in the loss, from the picture inwards."""
+    used: set[str] = set()
+    if settings.uses_content:
+        used |= set(settings.content_layer_weights)
+    if settings.uses_style:
+        used |= set(settings.style_layer_weights)
+    if settings.mode == "dream":
+        used |= {name.partition(":")[0] for name in settings.dream_layer_weights}
+    return tuple(name for name in layer_names(settings.encoder) if name in used)
