@@ -9,6 +9,8 @@ COLOUR = "tests/core/image/test_image_colour.py"
 DEPTH = "tests/core/image/test_image_depth.py"
 BATCH = "tests/flows/worker/test_worker_batch.py"
 POLICY = "tests/core/image/test_image_policy.py"
+SIZES = "tests/core/test_sizes.py"
+HATCH = "tests/core/test_crosshatch.py"
 MIXTURES = f"{IMAGE}::test_palettes_and_greys_with_alpha_are_flattened"
 
 MUTANTS = (
@@ -137,5 +139,26 @@ MUTANTS = (
         "deep = settings.bit_depth == 16",
         "deep = False",
         ("tests/flows/worker/test_worker.py::test_sixteen_bits_are_sixteen_bits",),
+    ),
+    Mutant(
+        "pictures-of-every-size-made-at-one-size",
+        "stylize_core/settings/resolved.py",
+        "    return automatic_stages(",
+        "    return stages(1, settings.steps) or automatic_stages(",
+        (f"{SIZES}::test_a_picture_at_twice_the_size_has_the_same_look",),
+    ),
+    Mutant(
+        "pictures-smallest-size-depends-on-the-size",
+        "stylize_core/settings/schedule.py",
+        "    if coarsest:\n",
+        "    if coarsest := coarsest or own:\n",
+        (f"{SIZES}::test_a_few_px_more_do_not_change_where_the_large_forms_lie",),
+    ),
+    Mutant(
+        "pictures-crosshatch-left",
+        "stylize_core/settings/resolved.py",
+        "return settings.diagonal_gain or DIAGONAL_GAIN[settings.encoder]",
+        "return settings.diagonal_gain or 1.0",
+        (f"{HATCH}::test_a_painting_leaves_no_crosshatch_on_flat_and_smooth_contents",),
     ),
 )
