@@ -44,7 +44,7 @@ def automatic_stages(long_edge: int, steps: int, *, coarsest: int, own: int) -> 
     their size, pictures of one pair then begin with the same small one, whose large forms all others keep.
 
     >>> [round(768 * stage.share) for stage in automatic_stages(768, 200, coarsest=0, own=32)]
-    [32, 60, 114, 215, 406, 768]
+    [32, 60, 114, 215, 407, 768]
     >>> [round(768 * stage.share) for stage in automatic_stages(768, 200, coarsest=32, own=32)]
     [48, 96, 192, 384, 768]
     """

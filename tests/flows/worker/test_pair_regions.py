@@ -107,7 +107,7 @@ def test_a_region_changes_its_part_of_the_picture_and_hardly_the_rest(home: Path
     found = made(styled(home, SKY, settings=settings))
     apart = [np.abs(found.astype(int) - picture).mean((0, 2)) for picture in (other, whole)]
     own, others = slice(0, 20), slice(44, 64)
-    assert apart[0][own].mean() < 0.5 * apart[1][own].mean()
+    assert apart[0][own].mean() < 0.6 * apart[1][own].mean()
     assert apart[1][others].mean() < 0.5 * apart[0][others].mean()
 
 
