@@ -67,7 +67,7 @@ def shown(text: str) -> str:
     """`text` quoted for a message: control characters escaped, cut after 80 characters.
 
     >>> shown("a" * 100)[-5:]
-    "aa'..."
+    "a'..."
     """
     return repr(text) if len(text) <= 80 else repr(text[:80]) + "..."
 

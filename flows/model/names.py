@@ -77,7 +77,7 @@ def with_hash(name: str, of: str) -> str:
     """The name with eight digits that depend on `of` alone, within the length that a part may have.
 
     >>> with_hash("sea", "/photos/sea.jpg")
-    'sea~0f2cf9f6'
+    'sea~e7ac4dc0'
     """
     digits = hashlib.sha256(of.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{_cut(name, MAX_PART_BYTES - 9)}~{digits}"
@@ -87,7 +87,7 @@ def safe_name(name: str) -> str:
     """A name that can be used, for one that cannot: the same for the same name, and most likely free.
 
     >>> safe_name("sea\\n1"), safe_name("sea")
-    ('sea_1~...', 'sea')
+    ('sea_1~82609756', 'sea')
     """
     if check_name(name) is None:
         return name
