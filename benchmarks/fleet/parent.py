@@ -40,7 +40,7 @@ def site(home: Path) -> Iterator[tuple[Site, str]]:
 
     with (
         postgres() if find_spec(PACKAGE) else nullcontext("") as database,
-        prefect_site(home, database) as installation,
+        prefect_site(home, database, scheduled_every_s=60) as installation,
     ):
         installation.command("work-pool", "create", POOL, "--type", "process")
         installation.deploy("shard")
