@@ -15,7 +15,12 @@ from prefect.states import Completed, Failed
 from flows.engines.prefect.view_process import FLOW_NAME
 from flows.errors import BatchError
 from flows.fleet.artifacts import Progress, artifact_key, publish
-from flows.fleet.flow_run_log import FlowRunLog, counted, outlive_console
+from flows.fleet.flow_run_log import (
+    FlowRunLog,
+    counted,
+    leave_out_own_failures,
+    outlive_console,
+)
 from flows.fleet.locks import Locks
 from flows.fleet.naming import introduce, run_name
 from flows.fleet.run import Fleet, run_fleet
@@ -72,6 +77,7 @@ def stylize_batch(
             for the flow run, whose retries are such attempts.
     """
     outlive_console()
+    leave_out_own_failures()
     try:
         options = run_options(
             shard=shard,
@@ -126,6 +132,7 @@ def stylize_fleet(
         cost_per_hour: of one machine; the report tells what all of them cost together.
     """
     outlive_console()
+    leave_out_own_failures()
     of_every_shard: dict[str, Any] = {
         "manifest": manifest,
         "device": device,

@@ -160,7 +160,9 @@ def test_a_run_with_a_failure_tells_it_in_its_log_and_in_a_table_and_shows_no_tr
     run = site.run("stylize-batch/shard", manifest=str(batch), cost_per_hour=2.5, **GIVEN)
     ended = site.await_state(run)
     assert (ended["type"], ended["name"]) == ("FAILED", "PartialFailure")
-    assert eventually(lambda: any("p1__s0: bad_image" in line for line in site.logs_of(run)))
+    assert eventually(lambda: not site.processes_of("a", "prefect.engine")), site.said_by("a")
+    assert eventually(lambda: any("Finished in state" in line for line in site.logs_of(run)))
+    assert any("p1__s0: bad_image" in line for line in site.logs_of(run))
     assert "Traceback" not in "".join(site.logs_of(run))
     shown = site.artifacts_of(run)
     assert [row["pair"] for row in json.loads(shown["table"]["data"])] == ["p1__s0"]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 
+from prefect.exceptions import FailedRun
 from rich.console import Console
 
 from flows.fleet.artifacts import Progress
@@ -79,6 +80,18 @@ def outlive_console() -> None:
     for console in (getattr(handler, "console", None) for logger in loggers for handler in logger.handlers):
         if isinstance(console, Console):
             setattr(console, "on_broken_pipe", partial(setattr, console, "quiet", True))  # noqa: B010
+
+
+def leave_out_own_failures() -> None:
+    """Keep out of the flow run's log what Prefect raises about a state that the flow itself returned.
+
+    The state has said everything in its sentence; a traceback through Prefect would look like a fault.
+    """
+    logging.getLogger("prefect.flow_runs").addFilter(_tells_something_new)
+
+
+def _tells_something_new(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
 
 
 @contextmanager
