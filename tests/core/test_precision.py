@@ -30,10 +30,6 @@ from stylize_core.transfer import stylize
 
 CPU = torch.device("cpu")
 takes_minutes = pytest.mark.skipif(not LONG, reason="takes minutes: `make faults`, or STYLIZE_FAULTS=long")
-takes_minutes_emulated = pytest.mark.skipif(
-    choose_precision("auto", CPU, size=SMALLEST_IN_BF16) != "bf16" and not LONG,
-    reason="this processor emulates bf16, so `auto` never takes it, and this takes minutes: `make faults`",
-)
 IMAGES = Path(__file__).parents[2] / "manifests" / "images"
 
 
@@ -225,13 +221,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.slow(25)
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize(
-    ("content", "style"),
-    [
-        pytest.param("town", "flow", marks=takes_minutes_emulated),
-        pytest.param("landscape", "impasto", marks=takes_minutes),
-    ],
-)
+@takes_minutes
+@pytest.mark.parametrize(("content", "style"), [("town", "flow"), ("landscape", "impasto")])
 def test_bf16_reaches_the_objective_of_fp32_to_one_percent(content: str, style: str) -> None:
     """Both judged in fp32, with fp32 targets, by one thread, as pictures of this size are always made.
 

@@ -48,13 +48,8 @@ def test_a_picture_at_twice_the_size_has_the_same_look(judge: Encoder) -> None:
     assert elsewhere > 1.5 * SAME_FORMS
 
 
-@pytest.mark.slow(10)
-def test_without_small_sizes_or_with_a_style_of_fixed_size_the_look_would_depend_on_the_size(
-    judge: Encoder,
-) -> None:
-    """What the bound above is for."""
-    single = [made("landscape", "mosaic", size, scales=1) for size in (128, 256)]
-    assert looks_apart(judge, single[0], single[1])[0] > 1.5 * SAME_STYLE
+def test_with_a_style_of_fixed_size_the_look_would_depend_on_the_size(judge: Encoder) -> None:
+    """What the bound above is for; a mutant shows the same of pictures that are made at one size."""
     large = made("landscape", "mosaic", 256)
     coarse = made("landscape", "mosaic", 128, style_px=256)
     assert looks_apart(judge, coarse, large)[0] > 5 * SAME_STYLE

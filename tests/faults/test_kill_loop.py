@@ -14,7 +14,7 @@ from processes import needs_proc
 
 pytestmark = [pytest.mark.slow(75), needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
 
-KILLS = 240 if LONG else 16  # on disk and on S3 together
+KILLS = 240 if LONG else 12  # on disk and on S3 together
 LOOPS = 4 if LONG else 2
 PREFECT_EVERY = 8  # the other runs do without Prefect, whose start would take most of the time
 

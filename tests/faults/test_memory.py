@@ -11,7 +11,7 @@ from small_batch import draw, manifest, stylize_family
 
 pytestmark = [pytest.mark.slow(35), needs_proc, pytest.mark.timeout(3600 if LONG else 300)]
 
-PHOTOS, PAINTINGS = (100, 100) if LONG else (100, 20)
+PHOTOS, PAINTINGS = (100, 100) if LONG else (100, 15)
 WARM = 1000
 NOISE_BYTES = 4 * 2**20
 BLINK = "encoder: slim, size: 32, steps: 1, style_layers: [relu1_1], content_layers: [relu1_1]"

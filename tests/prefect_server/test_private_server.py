@@ -68,6 +68,7 @@ def place(cache: Path, tmp_path: Path) -> dict[str, str]:
 # ---- a private server
 
 
+@at_full_length
 @pytest.mark.slow
 def test_a_run_in_a_hostile_environment_is_quiet_and_leaves_nothing(
     place: dict[str, str], tmp_path: Path
