@@ -75,7 +75,7 @@ def table_of(made: Sequence[Made], title: str) -> Table:
     return table
 
 
-FIGURES = ("mean", "content", "grain", "hatch", "dark", "bright", "s")
+FIGURES = ("mean", "content", "grain", "hatch", "dark", "bright", "s", "apart", "forms")
 
 
 def _distances(made: Sequence[Made]) -> list[str]:
@@ -93,4 +93,11 @@ def _figures(made: Sequence[Made]) -> tuple[str, ...]:
         f"{fmean(one.dark for one in made):.2%}",
         f"{fmean(one.bright for one in made):.2%}",
         f"{fmean(one.seconds for one in made):.1f}",
+        _mean_of_known([one.apart for one in made], digits=4),
+        _mean_of_known([one.forms for one in made], digits=1),
     )
+
+
+def _mean_of_known(values: Sequence[float | None], *, digits: int) -> str:
+    known = [value for value in values if value is not None]
+    return f"{fmean(known):.{digits}f}" if known else ""

@@ -19,6 +19,7 @@ from benchmarks.looks.measures import (
     content_distance,
     crosshatch,
     grain,
+    looks_apart,
     style_distances,
 )
 from benchmarks.pictures import IMAGES, weights_for
@@ -48,6 +49,8 @@ class Made:
         grain: in steps of 8 bits.
         hatch: fine structure along rows and columns by slanting one.
         dark, bright: shares of clipped samples.
+        apart: the style distance from this pair in this look at the first size; None at that size itself.
+        forms: how far the large forms are apart from those, in steps of 8 bits.
     """
 
     pair: str
@@ -61,6 +64,8 @@ class Made:
     dark: float
     bright: float
     seconds: float
+    apart: float | None = None
+    forms: float | None = None
 
     @property
     def mean(self) -> float:
@@ -115,11 +120,17 @@ def make_all(
     file: str | None,
 ) -> Iterator[Made]:
     """Every pair at every size in every look; the looks take turns, so that drift hits all alike."""
-    judge = judge_of(file)
+    judge, first = judge_of(file), dict[tuple[str, str], Tensor]()
     for size in sizes:
-        for content, style in pairs:
+        for pair in pairs:
             for name, settings in looks.items():
-                yield _made((content, style), name, replace(settings, size=size), judge, file)
+                made = _made(pair, name, replace(settings, size=size), judge, file)
+                if (
+                    before_bchw := first.setdefault((made.pair, name), made.image_bchw)
+                ) is not made.image_bchw:
+                    apart, forms = looks_apart(judge, before_bchw, made.image_bchw)
+                    made = replace(made, apart=apart, forms=forms)
+                yield made
 
 
 def _made(

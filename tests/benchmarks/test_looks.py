@@ -59,5 +59,7 @@ def test_every_pair_size_and_look_has_a_row_a_cell_and_a_share_in_the_means(tmp_
         :6:2
     ]
     assert float(cells["mean"][6]) == pytest.approx(sum(first) / 3, abs=1e-4)
+    assert not any(cells["apart"][:8])
+    assert all(float(cell) > 0 for name in ("apart", "forms") for cell in cells[name][8:])
     picture = decode_picture(sheet.read_bytes(), source="sheet", settings=PictureSettings())
     assert picture.rgb.shape[1] > 6 * 48  # six rows of pictures at 1:1

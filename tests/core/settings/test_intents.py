@@ -12,7 +12,8 @@ from stylize_core.settings.style import StyleSettings
 
 
 def test_a_preset_has_an_intent_or_a_program_and_none_has_nothing() -> None:
-    assert PRESETS == {"none": {}, **INTENTS, **PROGRAMS}
+    assert PRESETS.keys() == {"none"} | INTENTS.keys() | PROGRAMS.keys()
+    assert not PRESETS["none"]
     assert not INTENTS.keys() & PROGRAMS.keys()
 
 
