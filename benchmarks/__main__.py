@@ -67,7 +67,7 @@ def main() -> None:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     if options.threads:
         torch.set_num_threads(options.threads)
-    console = Console(width=120)
+    console = Console(width=170)  # the widest table's, whose figures would be cut otherwise
     wanted = options.names or NAMES
     if "evaluation" in wanted:
         for encoder in ("slim", "vgg19"):
