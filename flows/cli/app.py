@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from flows.cli.arguments import Verbose
+from flows.cli.compare import compare
 from flows.cli.explore import explore
 from flows.cli.one import one
 from flows.cli.plan import plan
+from flows.cli.report import report
 from flows.cli.run import run
 from flows.cli.shards import shards
 from flows.cli.status import status
@@ -51,6 +53,8 @@ def _logging(
 app.command()(plan)
 app.command()(run)
 app.command()(status)
+app.command()(report)
+app.command()(compare)
 app.command()(shards)
 app.command()(one)
 app.command()(explore)
