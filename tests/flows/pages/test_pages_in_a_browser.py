@@ -170,14 +170,14 @@ def test_filters_leave_what_was_asked_for(report: Path, look: Look) -> None:
         page.get_by_role("radio", name="Failed").check(force=True)
         assert count(page) == "15 of 200 pairs"
         page.get_by_role("radio", name="All").check(force=True)
-        page.get_by_label("Style").select_option("s003")
+        page.get_by_role("combobox", name="Style").select_option("s003")
         assert count(page) == "20 of 200 pairs"
         page.get_by_label("Find").fill("c01 s003")
         assert count(page) == "10 of 200 pairs"
         page.get_by_label("Find").fill("nothing has this name")
         assert count(page) == "0 of 200 pairs"
         assert page.get_by_text("No picture fits this filter.").is_visible()
-        page.get_by_label("Style").select_option("")
+        page.get_by_role("combobox", name="Style").select_option("")
         page.get_by_label("Find").fill("html page")
         assert count(page) == "10 of 200 pairs"
 
@@ -319,9 +319,7 @@ def test_only_what_is_in_view_is_in_the_document(report: Path, look: Look) -> No
     with look(report, NARROW) as page:
         assert 4 <= cells(page).count() < 60
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_function(
-            "[...document.querySelectorAll('.board button')].some((one) => one.dataset.row > 90)"
-        )
+        page.wait_for_selector(".board button[data-row='99']", state="attached")
         assert cells(page).count() < 60
 
 
