@@ -15,8 +15,9 @@ from stylize_core.device import is_out_of_memory
 from stylize_core.dream import DreamObjective, dream, dream_objective
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.loss.colour import finished, grey, recoloured
-from stylize_core.loss.objective import Objective, Targets, style_targets
+from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import StyledRegion
+from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.minimise import Callback, Frames, RowReport
 from stylize_core.pyramid.level import Level, ViewSpec, shrunk

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.loss.colour import grey
-from stylize_core.loss.objective import Objective, Targets, content_targets
+from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import Area, StyledRegion, areas
+from stylize_core.loss.targets import Targets, content_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.settings.style import StyleSettings
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from stylize_core.loss.objective import Objective, Targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import Targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.minimise import Callback, Frames, RowReport, minimise
 from stylize_core.pyramid.level import Level, ViewSpec, cut, resized, shrunk, widened

@@ -16,10 +16,11 @@ from stylize_core.loss.moments import (
     RIDGE,
     covariance_root,
     moments,
-    relative_wasserstein_style_loss,
-    wasserstein_style_loss,
+    wasserstein,
+    wasserstein_unit,
 )
-from stylize_core.loss.objective import Objective, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import style_targets
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
@@ -31,7 +32,7 @@ def _features(seed: int, *shape: int) -> Tensor:
 
 def _distance(features: Tensor, style: Tensor) -> Tensor:
     target = moments(style)
-    return wasserstein_style_loss(moments(features), target, root_bcc=covariance_root(target))
+    return wasserstein(moments(features), target, root_bcc=covariance_root(target))
 
 
 def _scipy(features_chw: Array, style_chw: Array) -> float:
@@ -88,7 +89,10 @@ def test_the_relative_distance_has_no_units() -> None:
     def relative(factor: float) -> float:
         target = moments(factor * style)
         root = covariance_root(target)
-        return float(relative_wasserstein_style_loss(moments(factor * features), target, root_bcc=root))
+        return float(
+            wasserstein(moments(factor * features), target, root_bcc=root)
+            / wasserstein_unit(target, "relative")
+        )
 
     assert relative(1000.0) == pytest.approx(relative(1.0), rel=1e-9)
     energy = float((array(style) ** 2).sum() / 36)
@@ -101,7 +105,7 @@ def test_the_gradient_is_that_of_differences(places: int) -> None:
     target = moments(_features(9, 1, 6, 5, 5))
     root = covariance_root(target)
     assert torch.autograd.gradcheck(
-        lambda value: wasserstein_style_loss(moments(value), target, root_bcc=root), features, eps=1e-7
+        lambda value: wasserstein(moments(value), target, root_bcc=root), features, eps=1e-7
     )
 
 

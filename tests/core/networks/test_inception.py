@@ -16,8 +16,8 @@ from torch import Tensor
 from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, smallest_side
 from stylize_core.dream import dream_objective
 from stylize_core.errors import BadWeights, SettingsError
-from stylize_core.loss.objective import style_targets
 from stylize_core.loss.regions import StyledRegion, guidance
+from stylize_core.loss.targets import style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, weights_from_bytes
 from stylize_core.settings.style import StyleSettings
