@@ -57,20 +57,20 @@ class DreamObjective:
 
     Attributes:
         before: mean square of each part's features in those pictures, [parts, B].
-        side: longest side of the tiles that pictures are seen in, px; 0: all of a picture at once.
+        tile_px: longest side of the tiles that pictures are seen in, px; 0: all of a picture at once.
     """
 
     encoder: Encoder
     settings: StyleSettings
     parts: tuple[Part, ...]
     before: Tensor
-    side: int = 0
+    tile_px: int = 0
 
     @torch.no_grad()
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The loss [B], which is minus the growth, and the direction of ascent [B, 3, H, W]."""
         squares, direction = torch.zeros_like(self.before), torch.zeros_like(image_bchw)
-        for tile in self.encoder.tiles(image_bchw, self.side):
+        for tile in self.encoder.tiles(image_bchw, self.tile_px):
             trace = self.encoder.trace(tile.seen(image_bchw))
             own = {layer: wide(tile.own(seen, layer)) for layer, seen in self.encoder.taps(trace).items()}
             squares += _squares(self.parts, own)
@@ -91,7 +91,7 @@ class DreamObjective:
     @torch.no_grad()
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The parts of the loss by name, each [B]."""
-        terms = self._terms(_squares_of(self.encoder, image_bchw, self.parts, self.side), image_bchw)
+        terms = self._terms(_squares_of(self.encoder, image_bchw, self.parts, self.tile_px), image_bchw)
         if self.settings.tv_weight:
             terms["tv"] = weighted_variation(image_bchw, self.settings)
         return terms
@@ -113,7 +113,7 @@ class DreamObjective:
 
 
 def dream_objective(
-    encoder: Encoder, image_bchw: Tensor, settings: StyleSettings, *, side: int = 0
+    encoder: Encoder, image_bchw: Tensor, settings: StyleSettings, *, tile_px: int = 0
 ) -> DreamObjective:
     """What the settings want to grow, measured against pictures [B, 3, H, W].
 
@@ -122,19 +122,19 @@ def dream_objective(
     """
     parts = tuple(_part(name, weight, encoder) for name, weight in settings.dream_layer_weights.items())
     of_layers = [replace(part, channel=None, channels=encoder.channels(part.layer)) for part in parts]
-    seen = _squares_of(encoder, image_bchw, [*parts, *of_layers], side)
+    seen = _squares_of(encoder, image_bchw, [*parts, *of_layers], tile_px)
     means = [
         of_part / part.places(image_bchw) for part, of_part in zip([*parts, *of_layers], seen, strict=True)
     ]
     pairs = zip(means[: len(parts)], means[len(parts) :], strict=True)
     before = torch.stack([torch.maximum(mean, FAINTEST * of_layer) for mean, of_layer in pairs])
-    return DreamObjective(encoder, settings, parts, before.clamp_min(1e-12), side)
+    return DreamObjective(encoder, settings, parts, before.clamp_min(1e-12), tile_px)
 
 
-def _squares_of(encoder: Encoder, image_bchw: Tensor, parts: Sequence[Part], side: int) -> Tensor:
+def _squares_of(encoder: Encoder, image_bchw: Tensor, parts: Sequence[Part], tile_px: int) -> Tensor:
     """The sum of squares of each part's features in pictures, [parts, B]."""
     found = []
-    for tile in encoder.tiles(image_bchw, side):
+    for tile in encoder.tiles(image_bchw, tile_px):
         seen = encoder(tile.seen(image_bchw))
         found.append(_squares(parts, {layer: tile.own(value, layer) for layer, value in seen.items()}))
     return torch.stack(found).sum(0)
@@ -163,6 +163,7 @@ def dream(
     settings: StyleSettings,
     callback: Callback | None = None,
     frames: Frames | None = None,
+    tile_px: int = 0,
 ) -> tuple[Tensor, list[RowReport]]:
     """Dream on pictures [B, 3, H, W] in 0..1.
 
@@ -174,7 +175,7 @@ def dream(
         SettingsError: a channel that its layer does not have.
     """
     sizes = octave_sizes(start_bchw.shape[-2:], settings, least=max(SMALLEST_OCTAVE, encoder.min_side))
-    run = _Run(encoder, start_bchw, settings, callback, frames)
+    run = _Run(encoder, start_bchw, settings, callback, frames, tile_px)
     if len(sizes) < settings.octaves:
         decision = f"{len(sizes)} of {settings.octaves} octaves; smaller ones would show too little"
         for report in run.reports:
@@ -211,16 +212,17 @@ class _Run:
         settings: StyleSettings,
         callback: Callback | None,
         frames: Frames | None,
+        tile_px: int,
     ) -> None:
         self.reports = [RowReport(best_loss=0.0) for _ in start_bchw]
         self._encoder, self._start, self._settings = encoder, start_bchw, settings
-        self._callback, self._frames = callback, frames
+        self._callback, self._frames, self._tile_px = callback, frames, tile_px
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._step = 0
 
     def octave(self, base: Tensor, image: Tensor, steps: int) -> Tensor:
         """Dream for so many steps; `base` is the picture in this size, `image` what was dreamt so far."""
-        aim = dream_objective(self._encoder, base, self._settings)
+        aim = dream_objective(self._encoder, base, self._settings, tile_px=self._tile_px)
         losses = []
         sound = torch.ones(len(image), dtype=torch.bool, device=image.device)
         for _ in range(steps):

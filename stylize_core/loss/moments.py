@@ -120,7 +120,7 @@ def _sum_of_root_values(matrix_bcc: Tensor) -> Tensor:
     Eigenvalues that rounding made tiny or negative count as a tiny one and have no gradient.
     """
     values = torch.linalg.eigvalsh(matrix_bcc)
-    return values.clamp_min((RIDGE * SILENT_FEATURES) ** 2 / 100).sqrt().sum(1)
+    return cast("Tensor", values.clamp_min((RIDGE * SILENT_FEATURES) ** 2 / 100).sqrt().sum(1))
 
 
 class _RootTrace(torch.autograd.Function):
@@ -146,8 +146,8 @@ class _RootTrace(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Tensor:
-        (inverse_bcc,) = ctx.saved_tensors
-        return gradients[0][:, None, None] * inverse_bcc / 2
+        slope_bcc: Tensor = gradients[0][:, None, None] * ctx.saved_tensors[0] / 2
+        return slope_bcc
 
 
 def _solvable(matrix_bcc: Tensor) -> tuple[Tensor, Tensor]:

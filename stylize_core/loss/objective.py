@@ -43,7 +43,7 @@ class _View:
 class Objective:
     """The weighted sum of the losses for a batch of pictures, each row on its own.
 
-    With a `side` the picture is seen in tiles, in two passes: the first adds up what all of them show, the
+    With a `tile_px` the picture is seen in tiles, in two passes: the first adds up what all of them show, the
     second sends back to each what follows from the sums. Loss and gradient are those of the whole picture
     within rounding, and the memory is that of one tile.
 
@@ -51,7 +51,7 @@ class Objective:
         content: targets of `content_targets`, B rows.
         style: targets of `style_targets`, B rows, for the whole picture.
         areas: styles of parts of the picture, instead of `style`.
-        side: longest side of a tile's own part, px; 0 for all of the picture at once.
+        tile_px: longest side of a tile's own part; 0 for all of the picture at once.
     """
 
     encoder: Encoder
@@ -59,7 +59,7 @@ class Objective:
     style: Targets
     settings: StyleSettings
     areas: Sequence[Area] = ()
-    side: int = 0
+    tile_px: int = 0
     contents: Sequence[ContentTerm] = field(init=False, repr=False)
     styles: Sequence[Sequence[StyleTerm]] = field(init=False, repr=False)
 
@@ -121,11 +121,11 @@ class Objective:
             style={},
             settings=self.settings,
             areas=[area.rows(chosen) for area in self.areas],
-            side=self.side,
+            tile_px=self.tile_px,
         )
 
     def _tiles(self, image_bchw: Tensor) -> Sequence[Tile]:
-        return self.encoder.tiles(image_bchw, self.side) if self.contents or self.styles else ()
+        return self.encoder.tiles(image_bchw, self.tile_px) if self.contents or self.styles else ()
 
     def _view(self, tile: Tile, image_bchw: Tensor, *, exact: bool = False) -> _View:
         """A tile as the network sees it; `exact` sums need wide features, and lead to no gradient."""

@@ -6,7 +6,8 @@ beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +18,13 @@ from stylize_core.settings.style import StyleSettings
 STRIP_PX = 2**22
 """So many places at most are looked at together, if there are several rows of them."""
 
-Variation = Callable[[Tensor, int], Tensor]
+
+class Variation(Protocol):
+    """A form of total variation, of pictures or of rows of pictures that are so high."""
+
+    def __call__(self, image_bchw: Tensor, height: int = 0) -> Tensor:
+        """One value per picture, [B]."""
+        ...
 
 
 def total_variation(image_bchw: Tensor, height: int = 0) -> Tensor:

@@ -32,9 +32,10 @@ def sent_back(features_bchw: Tensor, slope_bcc: Tensor) -> Tensor:
     """
     both_bcc = (slope_bcc + slope_bcc.transpose(1, 2)).to(features_bchw.dtype)
     if channels_first(features_bchw):
-        return (both_bcc @ features_bchw.flatten(2)).unflatten(2, features_bchw.shape[2:])
+        return (both_bcc @ features_bchw.flatten(2)).view(features_bchw.shape)
     back_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2) @ both_bcc
-    return back_bnc.unflatten(1, features_bchw.shape[2:]).permute(0, 3, 1, 2)
+    height, width = features_bchw.shape[2:]
+    return back_bnc.view(len(back_bnc), height, width, -1).permute(0, 3, 1, 2)
 
 
 def _products_in_parts(places_nc: Tensor) -> Tensor:
@@ -47,7 +48,7 @@ def _products_in_parts(places_nc: Tensor) -> Tensor:
     places, channels = places_nc.shape
     size = max(PART, 4 * channels)
     whole = places - places % size
-    parts_pnc, rest_nc = places_nc[:whole].unflatten(0, (-1, size)), places_nc[whole:]
+    parts_pnc, rest_nc = places_nc[:whole].view(-1, size, channels), places_nc[whole:]
     sums_pcc, rest_cc = parts_pnc.mT @ parts_pnc, rest_nc.mT @ rest_nc
     return sums_pcc.float().sum(0) + rest_cc.float()
 

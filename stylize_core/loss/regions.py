@@ -83,7 +83,7 @@ class Guide:
         batch, channels, height, width = like_bchw.shape
         units_bnc = like_bchw.new_zeros(batch, height * width, channels)
         units_bnc.index_add_(1, self.places_n, picked_bc1n[:, :, 0].mT.to(units_bnc.dtype))
-        return units_bnc.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+        return units_bnc.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
     def rows(self, index: Sequence[int]) -> Guide:
         """The part of it that concerns some rows of the batch."""

@@ -22,15 +22,15 @@ Targets = Mapping[str, Tensor]
 
 @torch.no_grad()
 def content_targets(
-    encoder: Encoder, content_bchw: Tensor, settings: StyleSettings, *, side: int = 0
+    encoder: Encoder, content_bchw: Tensor, settings: StyleSettings, *, tile_px: int = 0
 ) -> Targets:
     """The features of content pictures [B, 3, H, W] at the content layers; none if content has no weight.
 
-    With a `side`, px, they are seen in tiles of at most that size, which changes nothing but the memory.
+    In tiles of `tile_px`, see `Encoder.tiles`; nothing but the memory depends on them.
     """
     layers = tuple(settings.content_layer_weights if settings.uses_content else ())
     found: dict[str, Tensor] = {}
-    for tile in encoder.tiles(content_bchw, side) if layers else ():
+    for tile in encoder.tiles(content_bchw, tile_px) if layers else ():
         seen = encoder(tile.seen(content_bchw))
         if tile.is_whole:
             return {layer: seen[layer] for layer in layers}
@@ -55,14 +55,14 @@ def style_targets(
     alpha_b1hw: Tensor | None = None,
     content_bchw: Tensor | None = None,
     mask_b1hw: Tensor | None = None,
-    side: int = 0,
+    tile_px: int = 0,
 ) -> Targets:
     """The statistics of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
 
     Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style, and by
-    `mask_b1hw` [B, 1, H, W], which is inset in each layer as `guidance` does it. With a `side`, px, pictures
-    are seen in tiles of at most that size. The result is small and worth keeping between pairs: independent
-    of any content with `colour: style`, for this one otherwise.
+    `mask_b1hw` [B, 1, H, W], which is inset in each layer as `guidance` does it. The result is small and
+    worth keeping between pairs: independent of any content with `colour: style`, for this one otherwise. In
+    tiles of `tile_px`, see `Encoder.tiles`.
 
     Raises:
         ValueError: the colour setting needs the content, and `content_bchw` is not given.
@@ -75,7 +75,7 @@ def style_targets(
     by_moments = settings.statistics == "moments"
     sums: dict[str, Tensor] = {}
     guides: dict[str, Tensor | None] = {}
-    for tile in encoder.tiles(style_bchw, side) if layers else ():
+    for tile in encoder.tiles(style_bchw, tile_px) if layers else ():
         seen = encoder(tile.seen(style_bchw))
         for layer in layers:
             own = tile.own(seen[layer], layer)

@@ -12,6 +12,7 @@ from scipy.linalg import sqrtm
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
+from stylize_core.loss import moments as moments_module
 from stylize_core.loss.moments import (
     RIDGE,
     covariance_root,
@@ -177,3 +178,19 @@ def test_rows_by_moments_know_nothing_of_one_another() -> None:
         loss, gradient = together.rows([row])(images[row : row + 1])
         np.testing.assert_allclose(array(loss), array(together(images)[0][row : row + 1]), rtol=1e-12)
         np.testing.assert_allclose(array(gradient), array(together(images)[1][row : row + 1]), atol=1e-14)
+
+
+def test_the_trace_of_a_root_by_products_alone_is_that_by_eigenvalues() -> None:
+    """As on a device that must not be waited for; also for matrices that are all but singular."""
+    rng = np.random.default_rng(5)
+    basis = np.linalg.qr(rng.normal(size=(24, 24)))[0]
+    spread = [10.0 ** np.linspace(-low, 0, 24) for low in (1, 6, 12)]
+    matrices = torch.tensor(np.stack([basis * values @ basis.T for values in spread])).requires_grad_()
+    by_values, by_products = (
+        moments_module._sum_of_root_values(matrices),
+        moments_module._RootTrace.apply(matrices),
+    )
+    slopes = [torch.autograd.grad(value.sum(), matrices)[0] for value in (by_values, by_products)]
+    torch.testing.assert_close(by_products, by_values, rtol=1e-9, atol=0)
+    for row, close in enumerate((1e-9, 1e-7, 1e-3)):
+        assert float((slopes[1][row] - slopes[0][row]).norm() / slopes[0][row].norm()) < close
