@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from stylize_core.loss.objective import Objective, Targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import Targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.descent import stage_of
 from stylize_core.optim.minimise import minimise
@@ -102,7 +103,7 @@ class Pyramid:
             replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)
             for region, targets in zip(self.final.regions, styles, strict=True)
         ]
-        return Level(content_bchw, style, regions, self.final.settings)
+        return Level(content_bchw, style, regions, self.final.settings, self.final.tile_px)
 
     def _seen_in_full(self, frames: Frames | None, margin: int) -> Frames | None:
         """An onlooker who sees every picture without its margin and in the size of the result."""

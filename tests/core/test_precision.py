@@ -18,7 +18,8 @@ from stylize_core.device import SMALLEST_IN_BF16, choose_precision
 from stylize_core.errors import DeviceUnavailable
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.resize import resize
-from stylize_core.loss.objective import Objective, Targets, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import Targets, content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights
 from stylize_core.optim.minimise import minimise

@@ -11,7 +11,8 @@ from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.errors import Diverged, ImageTooSmall, OutOfMemory
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import Trace
 from stylize_core.networks.weights import builtin_weights
