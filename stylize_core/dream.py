@@ -20,7 +20,7 @@ from stylize_core.device import wide
 from stylize_core.errors import SettingsError
 from stylize_core.loss.pixels import weighted_variation
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import CHECK_EVERY, Callback, Frames, RowReport, StepProgress
+from stylize_core.optim.watching import CHECK_EVERY, Callback, Frames, RowReport, StepProgress
 from stylize_core.settings.style import StyleSettings
 
 SMALLEST_OCTAVE = 32

@@ -19,7 +19,7 @@ from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import Callback, Frames, RowReport
+from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
 from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.pyramid.pyramid import Measured, Pyramid
 from stylize_core.settings.style import StyleSettings
@@ -56,6 +56,7 @@ def stylize(
     measured: Measured | None = None,
     callback: Callback | None = None,
     frames: Frames | None = None,
+    checkpoints: Checkpoints | None = None,
     tile_px: int = 0,
 ) -> Stylized:
     """Optimise pictures as Gatys, Ecker and Bethge 2015 (arXiv 1508.06576) do.
@@ -72,14 +73,17 @@ def stylize(
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
         regions: parts of the content with styles of their own; `style` is that of what they leave.
         measured: makes the statistics for the smaller sizes that `settings.scales` asks for, and for the last
-            steps in fp32 of a network that rounds coarsely. Needed for styles that come as statistics;
+            steps of a network in bf16. Needed for styles that come as statistics;
             without it they, and regions, are optimised at the final size and in one precision alone.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
+        checkpoints: shown the state after every step, and where to go on from, if it is one picture; a dream
+            has none.
         tile_px: longest side of the tiles in which the network sees large pictures, which takes the memory of
             one tile, with the same result within rounding; 0: all of a picture at once.
 
     Raises:
+        UnfitState: the state to go on from is one of something else.
         ImageTooSmall: a picture is too small for the deepest layer.
         SettingsError: regions without a style cover everything, and the content has no weight.
         Diverged: no row could be kept finite.
@@ -88,7 +92,17 @@ def stylize(
     failure = ""
     try:
         return _stylize(
-            content_bchw, style, settings, encoder, init_bchw, regions, measured, callback, frames, tile_px
+            content_bchw,
+            style,
+            settings,
+            encoder,
+            init_bchw,
+            regions,
+            measured,
+            callback,
+            frames,
+            checkpoints,
+            tile_px,
         )
     except RuntimeError as error:
         if not is_out_of_memory(error):
@@ -112,6 +126,7 @@ def _stylize(
     measured: Measured | None,
     callback: Callback | None,
     frames: Frames | None,
+    checkpoints: Checkpoints | None,
     tile_px: int,
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
@@ -132,7 +147,7 @@ def _stylize(
     start = partial(starting_picture, settings=settings, init_bchw=init_bchw)
     pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
-    best, reports = pyramid.descend(encoder, callback=callback, frames=frames)
+    best, reports = pyramid.descend(encoder, callback=callback, frames=frames, checkpoints=checkpoints)
     return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
 
 

@@ -88,14 +88,21 @@ class Encoder:
 
     @property
     def rounds_coarsely(self) -> bool:
-        """Whether its gradients are too coarse for the last steps of a descent, as Winograd's way is."""
-        return isinstance(self._chain, VggChain) and self._chain.rounds_coarsely
+        """Whether its gradients are too coarse for the last steps of a descent, as those of bf16 are."""
+        return self.precision == "bf16"
 
     def exact(self) -> Encoder:
-        """This network in fp32, built when it is first asked for; itself if it computes so."""
-        if self._exact.precision != "fp32":
+        """This network as the last steps want it, built when it is first asked for; itself if it is that.
+
+        In fp32, with the convolutions of a CUDA device in TF32.
+        """
+        if self._exact.rounds_coarsely:
             self._exact = Encoder(
-                self._weights, layers=self.layers, pooling=self._pooling, device=self.device
+                self._weights,
+                layers=self.layers,
+                pooling=self._pooling,
+                device=self.device,
+                tf32=self.device.type == "cuda",
             )
         return self._exact
 

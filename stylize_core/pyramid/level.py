@@ -25,7 +25,7 @@ class ViewSpec:
 
     Attributes:
         share: with sides so many times as long.
-        exact: in fp32, whatever the network computes in.
+        exact: as the network is for the last steps; see `Encoder.exact`.
     """
 
     share: float = 1.0

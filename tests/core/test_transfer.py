@@ -16,7 +16,7 @@ from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import Trace
 from stylize_core.networks.weights import builtin_weights
-from stylize_core.optim.minimise import StepProgress
+from stylize_core.optim.watching import StepProgress
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, cover, starting_picture, stylize
 

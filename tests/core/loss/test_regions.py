@@ -26,7 +26,7 @@ from stylize_core.loss.regions import StyledRegion, areas, guidance, shared_out
 from stylize_core.loss.targets import content_targets, stack_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
-from stylize_core.optim.minimise import Frames
+from stylize_core.optim.watching import Frames
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
