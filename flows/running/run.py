@@ -21,6 +21,7 @@ from flows.errors import StorageError, WorkerStopped
 from flows.manifest.model import Manifest
 from flows.model.events import Listener
 from flows.model.pair import Job, Outcome
+from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
@@ -50,6 +51,7 @@ def run_shard(
     device: str | None = None,
     workers: int | None = None,
     budget: Budget = UNLIMITED,
+    selection: Selection = EVERYTHING,
     skip_failed: bool = False,
     wait_s: float = 0.0,
     job: str = "",
@@ -66,6 +68,7 @@ def run_shard(
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`; None for the manifest's.
         workers: how many workers; None for one per device, on the CPU for what `cpu_workers` says.
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
+        selection: which of the shard's pairs are asked for.
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
         wait_s: how long to wait for another run over the same pairs to end.
@@ -77,6 +80,7 @@ def run_shard(
 
     Raises:
         AlreadyRunning: another run holds the output.
+        BadArguments: a pattern of the selection fits no pair.
         ManifestError: the manifest cannot be expanded.
         StorageError: the output cannot be reached or written.
         StylizeError: there is no such device, or weights are not what was promised.
@@ -84,7 +88,7 @@ def run_shard(
     began, listener = Beginning(), Listeners(listener)
     use_access(manifest.s3)
     with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
-        plan = make_plan(manifest, shard=shard)
+        plan = make_plan(manifest, shard=shard, selection=selection)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
             listener.note(f"warning: {warning}")
@@ -182,6 +186,8 @@ class Run:
             output=self._plan.output,
             shard=str(shard),
             planned=self._plan.counts["planned"],
+            selection=self._plan.selection.words(),
+            not_asked=self._plan.not_asked,
             done_before=self._plan.counts["done"],
             end=self._end,
             reason=self._reason,
@@ -268,4 +274,13 @@ def _networks(plan: Plan) -> Iterator[StyleSettings]:
 
 def _jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
     for p in plan.todo:
-        yield Job(p.pair, plan.output, p.identity, p.attempts, manifest.timeout_s, plan.replace_foreign)
+        yield Job(
+            p.pair,
+            plan.output,
+            p.identity,
+            p.attempts,
+            manifest.timeout_s,
+            plan.replace_foreign,
+            p.forced,
+            plan.source,
+        )
