@@ -11,10 +11,12 @@ import typer
 
 from flows.cli.arguments import Verbose
 from flows.cli.clean import clean
+from flows.cli.compare import compare
 from flows.cli.explore import explore
 from flows.cli.mistakes import Commands
 from flows.cli.one import one
 from flows.cli.plan import plan
+from flows.cli.report import report
 from flows.cli.run import run
 from flows.cli.shards import shards
 from flows.cli.status import status
@@ -54,6 +56,8 @@ app.command()(plan)
 app.command()(run)
 app.command()(status)
 app.command()(clean)
+app.command()(report)
+app.command()(compare)
 app.command()(shards)
 app.command()(one)
 app.command()(explore)
