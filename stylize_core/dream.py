@@ -202,6 +202,7 @@ def octave_sizes(size: torch.Size, settings: StyleSettings, *, least: int) -> li
     return [*reversed([one for one in sizes[1:] if min(one) >= least]), (height, width)]
 
 
+# Why so many: a run of dreams has all that its caller gives.
 class _Run:
     """The steps of all octaves, counted together."""
 

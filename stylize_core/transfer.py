@@ -151,6 +151,7 @@ def _stylize(
     return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
 
 
+# Why so many: what `stylize` was given for a dream.
 def _dreamt(
     content_bchw: Tensor,
     settings: StyleSettings,

@@ -10,9 +10,13 @@ from typing import Annotated
 import typer
 
 from flows.cli.arguments import Verbose
+from flows.cli.clean import clean
+from flows.cli.compare import compare
 from flows.cli.explore import explore
+from flows.cli.mistakes import Commands
 from flows.cli.one import one
 from flows.cli.plan import plan
+from flows.cli.report import report
 from flows.cli.run import run
 from flows.cli.shards import shards
 from flows.cli.status import status
@@ -23,9 +27,9 @@ from flows.streams import take_over_streams
 
 app = typer.Typer(
     name="stylize",
+    cls=Commands,
     help="Bulk neural style transfer: a manifest of pictures in, stylised pictures with records out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -51,6 +55,9 @@ def _logging(
 app.command()(plan)
 app.command()(run)
 app.command()(status)
+app.command()(clean)
+app.command()(report)
+app.command()(compare)
 app.command()(shards)
 app.command()(one)
 app.command()(explore)

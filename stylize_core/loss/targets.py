@@ -46,6 +46,7 @@ def _room(features_bchw: Tensor, layer: str, image_bchw: Tensor) -> Tensor:
     return features_bchw.new_empty(*features_bchw.shape[:2], height, width)
 
 
+# Why so many: all that decides which places of a style count.
 @torch.no_grad()
 def style_targets(
     encoder: Encoder,

@@ -58,6 +58,7 @@ class ContentTerm:
         return self.slope_b[:, None, None, None] * (2 * difference_bchw)
 
 
+# Why so many: what every evaluation needs of a target is taken once.
 @dataclass(frozen=True, slots=True)
 class StyleTerm:
     """One layer's part of the loss of one area's style.
