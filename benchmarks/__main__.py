@@ -22,6 +22,7 @@ from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
 from benchmarks.reconstructions import content_table, texture_table
 from benchmarks.records import records_table
+from benchmarks.report_page import MOST, report_page_table
 from benchmarks.scaling import scaling_table
 from benchmarks.throughput import throughput_table
 from benchmarks.waiting import waiting_table
@@ -36,6 +37,7 @@ NAMES = (
     "throughput",
     "pipeline",
     "records",
+    "report_page",
     "lists",
     "scaling",
     "waiting",
@@ -94,6 +96,8 @@ def main() -> None:
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
+    if "report_page" in wanted:
+        console.print(report_page_table(pairs=min(options.pairs, MOST), rounds=options.rounds))
     if "lists" in wanted:
         console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
     if "scaling" in wanted:

@@ -114,6 +114,7 @@ def run_shard(
                 return report
         finally:
             engine.close()
+            tracing.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
                 with suppress(StorageError):
                     storage.remove_abandoned()
