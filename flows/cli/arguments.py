@@ -153,3 +153,8 @@ def _be_verbose(verbose: bool) -> bool:
 
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose)]
+VerboseFirst = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose, is_eager=True),
+]
+"""The same, known before the other options are looked at."""
