@@ -34,7 +34,13 @@ from stylize_core.errors import SettingsError
 
 
 def weights(
-    name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, googlenet, or a file.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="slim, vgg19, vgg16, googlenet, or a file.",
+            autocompletion=lambda incomplete: [name for name in ARCHITECTURES if name.startswith(incomplete)],
+        ),
+    ] = None,
     architecture: Annotated[
         str, typer.Option(help="The network that a file is for: slim, vgg19, vgg16 or googlenet.")
     ] = "vgg19",
