@@ -10,12 +10,14 @@ import typer
 
 from flows.cli.arguments import VerboseFirst
 from flows.cli.clean import clean
+from flows.cli.compare import compare
 from flows.cli.doctor import doctor
 from flows.cli.explore import explore
 from flows.cli.init import init
 from flows.cli.mistakes import Commands
 from flows.cli.one import one
 from flows.cli.plan import plan
+from flows.cli.report import report
 from flows.cli.run import run
 from flows.cli.shards import shards
 from flows.cli.status import status
@@ -63,6 +65,8 @@ app.command()(plan)
 app.command()(run)
 app.command()(status)
 app.command()(clean)
+app.command()(report)
+app.command()(compare)
 app.command()(shards)
 app.command()(one)
 app.command()(explore)

@@ -28,9 +28,10 @@ from flows.records.report import End, Report, RunFacts, Tally, report_name, summ
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.listeners import Listeners
 from flows.running.metrics import published
+from flows.running.pages import Night, draw_page
 from flows.running.platforms import job_of_this_process
 from flows.running.recorded import as_recorded
-from flows.running.reporting import write_report
+from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.access import use_access
@@ -85,7 +86,8 @@ def run_shard(
         StorageError: the output cannot be reached or written.
         StylizeError: there is no such device, or weights are not what was promised.
     """
-    began, listener = Beginning(), Listeners(listener)
+    began, tracing = Beginning(), Tracing()
+    listener = Listeners(listener, tracing)
     use_access(manifest.s3)
     with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
         plan = make_plan(manifest, shard=shard, selection=selection)
@@ -104,9 +106,12 @@ def run_shard(
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
                 report, name = so_far(), report_name(shard)
-                return write_report(
-                    report, name, storage, listener.note, replace_foreign=plan.replace_foreign
-                )
+                foreign = plan.replace_foreign
+                report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
+                tracing.write(shard, storage, listener.note, replace_foreign=foreign)
+                if manifest.html and shard == WHOLE and report.planned > report.done_before:
+                    draw_page(Night(plan, run.tally, report, began.at), storage, run.goes_on, listener.note)
+                return report
         finally:
             engine.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
@@ -130,7 +135,7 @@ class Run:
         self._end: End = "finished"
         self._reason = self._enough = ""
         self._devices: tuple[str, ...] = ()
-        self._busy = False
+        self._busy = self._stopping = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
 
@@ -162,8 +167,13 @@ class Run:
         """Whether the run ends early."""
         return self._end != "finished"
 
+    def goes_on(self) -> bool:
+        """Whether nobody waits for the run to end; one whose budget is used up may still take its time."""
+        return not self._stopping
+
     def stop(self, end: End, reason: str) -> None:
         """End early: pairs in flight are given up within a step or so. Signal handlers may call it."""
+        self._stopping = True
         if self._end == "finished":
             self._end, self._reason = end, reason
         self._engine.stop()

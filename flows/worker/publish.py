@@ -214,7 +214,8 @@ def _metadata(prepared: Prepared) -> Metadata:
 def _outcome(
     task: PairTask, status: OutcomeStatus, kind: str = "", message: str = "", *, fatal: bool = False
 ) -> Outcome:
-    return Outcome(task.job.pair.name, status, kind, message, fatal, task.log.seconds)
+    log = task.log
+    return Outcome(task.job.pair.name, status, kind, message, fatal, log.seconds, effort=log.effort)
 
 
 def _storage(task: PairTask) -> Storage:
