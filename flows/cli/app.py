@@ -21,10 +21,10 @@ from flows.cli.report import report
 from flows.cli.run import run
 from flows.cli.shards import shards
 from flows.cli.status import status
-from flows.cli.versions import versions_in_words
 from flows.cli.weights import weights
 from flows.logs import described, log_to_stderr
 from flows.records import exit_codes as codes
+from flows.running.upkeep.versions import versions_in_words
 from flows.streams import take_over_streams
 
 app = typer.Typer(

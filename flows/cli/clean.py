@@ -19,7 +19,7 @@ from flows.manifest.preview import preview_of
 from flows.text import safe_text
 
 if TYPE_CHECKING:
-    from flows.running.leftovers import Leftovers
+    from flows.running.upkeep.leftovers import Leftovers
 
 
 def clean(
@@ -38,7 +38,7 @@ def clean(
     as_json: Json = False,
 ) -> None:
     """List results in the output that the manifest no longer names, and remove them with --delete."""
-    from flows.running.leftovers import find_leftovers, remove_leftovers
+    from flows.running.upkeep.leftovers import find_leftovers, remove_leftovers
 
     with errors_become_exit_codes():
         loaded = load_manifest(manifest)
@@ -62,7 +62,7 @@ def clean(
 
 def _spelled(earlier: Sequence[str]) -> set[str]:
     """The paths as records have them."""
-    from flows.running.leftovers import UNKNOWN
+    from flows.running.upkeep.leftovers import UNKNOWN
     from flows.storage.location import absolute_path
 
     return {path if path == UNKNOWN else absolute_path(path) for path in earlier}

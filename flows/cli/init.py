@@ -32,7 +32,7 @@ def init(
     ] = Path("manifest.yaml"),
 ) -> None:
     """Write a commented manifest for folders of pictures."""
-    from flows.running.first_manifest import first_manifest
+    from flows.running.upkeep.first_manifest import first_manifest
 
     with errors_become_exit_codes():
         place = Path("manifest.yaml") if str(output) == "-" else output

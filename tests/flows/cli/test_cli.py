@@ -19,7 +19,7 @@ from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
 from flows.records.report import Report
-from flows.running.machine import TorchFacts
+from flows.running.upkeep.machine import TorchFacts
 
 QUICK = ("-s", "size=64", "-s", "steps=5", "--device", "cpu")
 
@@ -257,7 +257,9 @@ def test_the_devices_are_said_where_more_is_asked_for(
     arguments: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = {"device": "cuda:0", "name": "Some GPU"}
-    monkeypatch.setattr("flows.running.machine.torch_facts", lambda: TorchFacts("2.15", "13.2", 8, (gpu,)))
+    monkeypatch.setattr(
+        "flows.running.upkeep.machine.torch_facts", lambda: TorchFacts("2.15", "13.2", 8, (gpu,))
+    )
     said = command(*arguments).stdout
     assert said.endswith("CUDA of PyTorch 13.2\ndevices: cuda:0 Some GPU, cpu with 8 threads\n")
 

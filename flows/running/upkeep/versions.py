@@ -20,7 +20,7 @@ def versions_in_words(*, devices: bool) -> Iterator[str]:
     for name, package in PACKAGES:
         yield f"{name} {_version(package)}"
     if devices:
-        from flows.running.machine import torch_facts
+        from flows.running.upkeep.machine import torch_facts
 
         facts = torch_facts()
         if facts.trouble:

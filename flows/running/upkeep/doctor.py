@@ -17,7 +17,7 @@ from flows.engines.prefect.server import users_server, why_unavailable
 from flows.errors import BatchError, StorageError
 from flows.manifest.model import Manifest
 from flows.manifest.settings import build
-from flows.running.machine import TorchFacts, torch_facts, why_no_prefect
+from flows.running.upkeep.machine import TorchFacts, torch_facts, why_no_prefect
 from flows.storage.access import use_access
 from flows.storage.location import S3, is_remote
 from flows.storage.lock import current_holders

@@ -26,7 +26,7 @@ WRITERS: dict[str, Writer] = {
 
 def state(depth: int, *, of_caffe: bool = False) -> dict[str, torch.Tensor]:
     """The first convolutions of a VGG-19, as far as names go."""
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for one in convolutions("vgg19")[:depth]:
         stem = one.relu.replace("relu", "conv") if of_caffe else f"features.{one.index}"
         found |= {f"{stem}.weight": torch.zeros(2, 2), f"{stem}.bias": torch.zeros(2)}

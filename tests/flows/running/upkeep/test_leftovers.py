@@ -16,7 +16,7 @@ from flows.manifest.load import load_manifest
 from flows.manifest.preview import preview_of
 from flows.planning.plan import make_plan
 from flows.records.record import Record
-from flows.running.leftovers import UNKNOWN, Leftovers, find_leftovers, remove_leftovers
+from flows.running.upkeep.leftovers import UNKNOWN, Leftovers, find_leftovers, remove_leftovers
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 
@@ -40,7 +40,9 @@ def names(found: Leftovers) -> dict[str, str]:
 
 
 def files(home: Path) -> set[str]:
-    return {str(path.relative_to(home / "out")) for path in (home / "out").rglob("*") if path.is_file()}
+    """All results, and nothing that tells of runs."""
+    found = {str(path.relative_to(home / "out")) for path in (home / "out").rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith(("report", "trace"))}
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_a_sheet_that_is_no_longer_drawn_goes(tmp_path: Path) -> None:
     assert found.keys() == {name + (".png" if "sheet" in name else "") for name in swept}
     assert set(found.values()) == {"result", "sheet"}
     remove(tmp_path)
-    assert files(tmp_path) == {"p0__s0.png", "p0__s0.json", "report.json"}
+    assert files(tmp_path) == {"p0__s0.png", "p0__s0.json"}
 
 
 def test_nothing_is_removed_while_a_run_is_at_work(home: Path) -> None:
@@ -175,5 +177,6 @@ def test_leftovers_in_a_bucket_go_the_same_way(tmp_path: Path, object_store: Obj
     storage.write("mine.png", b"a picture of mine")
     assert names(find(tmp_path)) == {"p0__s1": "result"}
     assert remove(tmp_path) == ["p0__s1"]
-    left = {item.name for item in storage.list()}
-    assert left == {"mine.png", "p0__s0.json", "p0__s0.png", "report.json"}
+    left = {item.name for item in storage.list() if not item.name.startswith(("report", "trace"))}
+    assert left == {"mine.png", "p0__s0.json", "p0__s0.png"}
+    assert find(tmp_path).foreign == 1

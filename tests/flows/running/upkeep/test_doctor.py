@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 import stylize_core
 from flows.cli.app import app
 from flows.manifest.load import load_manifest
-from flows.running import doctor
-from flows.running.doctor import Finding, examine
-from flows.running.machine import TorchFacts, torch_facts, why_no_prefect
+from flows.running.upkeep import doctor
+from flows.running.upkeep.doctor import Finding, examine
+from flows.running.upkeep.machine import TorchFacts, torch_facts, why_no_prefect
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 
