@@ -175,3 +175,50 @@ def inception_units(layer: str, side: int) -> int:
     for window in (3, 3, 3, 2)[:poolings]:
         units = -(-(units - window) // 2) + 1
     return units
+
+
+def stride(layer: str) -> int:
+    """How many px of the picture lie between neighbouring units of a layer.
+
+    >>> stride("relu4_2"), stride("pool4"), stride("inception3a")
+    (8, 16, 8)
+    """
+    if layer in INCEPTION_LAYERS:
+        return {"conv1": 2, "conv2": 4, "conv3": 4}.get(layer) or int(2 ** int(layer[9]))
+    return smallest_side(layer)
+
+
+def units(layer: str, side: int) -> int:
+    """How many units a layer has along a picture's side of so many px.
+
+    >>> units("relu4_2", 130), units("inception4c", 130)
+    (16, 8)
+    """
+    return inception_units(layer, side) if layer in INCEPTION_LAYERS else side // stride(layer)
+
+
+def reach(architecture: str, layer: str) -> int:
+    """How many px at most a unit of a layer sees on either side of its own place, `stride` px wide.
+
+    >>> reach("vgg19", "relu4_2"), reach("vgg19", "relu5_1"), reach("googlenet", "conv1")
+    (38, 70, 3)
+    """
+    before = after = 0
+    for window, step, padding in reversed(_windows(architecture, layer)):
+        before, after = before * step + padding, after * step + window - 1 - padding
+    return max(before, after - stride(layer) + 1)
+
+
+def _windows(architecture: str, layer: str) -> list[tuple[int, int, int]]:
+    """Window, stride and padding of everything along one side between the picture and a layer."""
+    passed = down_to_deepest(architecture, [layer])
+    if architecture != "googlenet":
+        return [(2, 2, 0) if name.startswith("pool") else (3, 1, 1) for name in passed]
+    found = []
+    for name in passed:
+        if name in ("conv2", "inception3a", "inception4a"):
+            found.append((3, 2, 0))
+        if name == "inception5a":
+            found.append((2, 2, 0))
+        found.append({"conv1": (7, 2, 3), "conv2": (1, 1, 0)}.get(name, (3, 1, 1)))
+    return found

@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
+from flows.cli.answers import print_json, say_if_lost
+from flows.cli.arguments import Json, OneDevice, Photograph, SettingTexts, Verbose
 from flows.cli.display import choose_display
+from flows.cli.exits import errors_become_exit_codes
 from flows.manifest.exploration import Exploration, exploration
 from flows.manifest.written import plain, written
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
-from flows.running.explore import explore
 from flows.text import safe_text
 
 SHEET = Path("explore.png")
 _LINE_BYTES = 1 << 20
+
+
+# Why so many: each is an argument or an option of the command line.
+def explore(
+    content: Photograph,
+    style: Annotated[str, typer.Argument(help="The painting: a path or s3:// URI.", show_default=False)],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The sheet, a .png; explore.png if left out."),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Long edge of each picture, px.")] = None,
+    settings: SettingTexts = None,
+    device: OneDevice = "auto",
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a sheet of one picture in many looks, and print the settings of each."""
+    with errors_become_exit_codes():
+        asked, report = explore_here(
+            content, style, output=output, size=size, settings=settings or [], device=device
+        )
+        if as_json:
+            print_json(facts(asked, report))
+        else:
+            print_cells(asked, report)
+        say_if_lost()
+        raise typer.Exit(report.exit_code)
 
 
 def explore_here(
@@ -41,10 +72,12 @@ def explore_here(
         BatchError: the cells cannot be made or written.
         StylizeError: the device or the weights are not there.
     """
+    from flows.running import explore as running
+
     given = [*settings, *([] if size is None else [f"size={size}"])]
     asked = exploration(content, style, sheet=output or SHEET, settings=given)
     with choose_display(Console(stderr=True)) as display:
-        report = explore(asked, replace_foreign=output is not None, device=device, listener=display)
+        report = running.explore(asked, replace_foreign=output is not None, device=device, listener=display)
     return asked, report
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import shlex
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
+from flows.cli.answers import print_json
+from flows.cli.arguments import Json, ManifestPath
+from flows.cli.exits import errors_become_exit_codes
+from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.durations import in_words
 from flows.planning.plan import make_plan
@@ -24,6 +29,35 @@ from flows.running.sizing import (
 )
 from flows.storage.opening import open_storage
 from flows.text import safe_text
+
+
+def shards(
+    manifest: ManifestPath,
+    *,
+    slots: Annotated[int, typer.Option(help="How many shards will be at work at the same time.")],
+    devices_per_slot: Annotated[int, typer.Option(help="Devices that each of them has.")] = 1,
+    seconds_per_pair: Annotated[
+        float | None, typer.Option(help="Of one device; as in the last run if left out.")
+    ] = None,
+    cost_per_hour: Annotated[
+        float | None, typer.Option(help="What a slot costs per hour, in the currency of the cost.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say into how many shards to divide a manifest for several machines, and how long they will take."""
+    with errors_become_exit_codes():
+        choice = choose(
+            load_manifest(manifest),
+            manifest,
+            slots=slots,
+            devices=devices_per_slot,
+            seconds_per_pair=seconds_per_pair,
+            cost_per_hour=cost_per_hour,
+        )
+        if as_json:
+            print_json(choice.facts())
+        else:
+            print_choice(choice, Console())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
+import typer
 from rich.console import Console
 
+from flows.cli.answers import print_json
+from flows.cli.arguments import Json
+from flows.cli.exits import errors_become_exit_codes
 from flows.errors import BadArguments
 from flows.storage.location import absolute_path
 from flows.storage.opening import read_uri
 from flows.text import safe_text
 from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
 from stylize_core.errors import SettingsError
+
+
+def weights(
+    name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, googlenet, or a file.")] = None,
+    architecture: Annotated[
+        str, typer.Option(help="The network that a file is for: slim, vgg19, vgg16 or googlenet.")
+    ] = "vgg19",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download the named published weights into torch's cache.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the known weights, download published ones, or print what a manifest needs to name a file."""
+    with errors_become_exit_codes():
+        found = describe_weights(name, architecture=architecture, fetch=fetch)
+        if as_json:
+            print_json(found)
+        else:
+            print_weights(found, Console())
 
 
 def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> list[dict[str, Any]]:

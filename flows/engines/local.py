@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import SimpleQueue
 
 from flows.engines.base import WorkerSpec
@@ -66,16 +67,17 @@ class LocalEngine:
         groups = SharedGroups(in_groups(jobs, self.workers[0].device, self._spec.batch))
         told: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
 
-        def supervise(worker: Worker) -> None:
+        def supervise(number: int, worker: Worker) -> None:
             try:
                 supervisor = Supervisor(worker, self._note, lambda: self._enough)
                 for outcome in supervisor.outcomes(groups.take):
-                    told.put(outcome)
+                    told.put(replace(outcome, worker=number))
             except BaseException as error:  # raised again where somebody can see it
                 told.put(error)
             told.put(None)
 
-        threads = [threading.Thread(target=supervise, args=(one,), daemon=True) for one in self.workers]
+        numbered = enumerate(self.workers)
+        threads = [threading.Thread(target=supervise, args=one, daemon=True) for one in numbered]
         for thread in threads:
             thread.start()
         yield from _until_all_have_ended(told, len(threads))

@@ -48,7 +48,11 @@ def _read_file(source: str, problems: list[Problem], *, piped: bool) -> bytes | 
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError, StorageError) as error:
         reason = getattr(error, "strerror", None) or error
-        problems.append(Problem("", f"the manifest cannot be read: {reason}"))
+        advice = "; `stylize init FOLDER` writes one" if isinstance(error, FileNotFoundError) else ""
+        advice = (
+            "; `stylize init` writes one for its pictures" if isinstance(error, IsADirectoryError) else advice
+        )
+        problems.append(Problem("", f"the manifest cannot be read: {reason}{advice}"))
         return None
 
 

@@ -129,7 +129,7 @@ def replace_record(storage: Storage, name: str, record: Record) -> None:
 def _replace(storage: Storage, name: str, record: Record, *, old: Record | None) -> None:
     storage.write(name, record.to_bytes(), content_type=_JSON)
     if old is not None:
-        for left in sorted(_own(old, name) - record.files):
+        for left in sorted(own_files(old, name) - record.files):
             storage.delete(left)
 
 
@@ -141,12 +141,12 @@ def withdraw_unfinished(storage: Storage, name: str) -> None:
     """
     record = read_record(storage, name)
     if record is not None and record.unfinished:
-        for left in sorted(_own(record, name)):
+        for left in sorted(own_files(record, name)):
             storage.delete(left)
         storage.delete(name)
 
 
-def _own(record: Record, name: str) -> frozenset[str]:
+def own_files(record: Record, name: str) -> frozenset[str]:
     """The record's files that its name allows; a record that was copied there speaks of another pair's."""
     return frozenset(file for file in record.files if file.startswith(name.removesuffix("json")))
 

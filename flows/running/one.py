@@ -31,6 +31,7 @@ def run_one(
         planned = make_plan(manifest).pairs[0]
     except ManifestError as error:  # who wrote no manifest is told the problems alone
         raise BadArguments("\n".join(map(str, error.problems))) from error
+    job = Job(planned.pair, manifest.output, planned.identity, manifest=manifest.source)
     (slot,) = slots(device, 1)
     listener = Listeners(listener)
     worker = ProcessWorker(slot, WorkerSpec((slot,), batch=1), listener.pair_progress)
@@ -38,7 +39,7 @@ def run_one(
         listener.expect(1)
         worker.describe()
         worker.check_weights(planned.pair.style_settings)
-        (outcome,) = worker.run_pairs((Job(planned.pair, manifest.output, planned.identity),), ())
+        (outcome,) = worker.run_pairs((job,), ())
         listener.pair_ended(outcome)
         return outcome
     finally:

@@ -21,15 +21,17 @@ from flows.errors import StorageError, WorkerStopped
 from flows.manifest.model import Manifest
 from flows.model.events import Listener
 from flows.model.pair import Job, Outcome
+from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.listeners import Listeners
 from flows.running.metrics import published
+from flows.running.pages import Night, draw_page
 from flows.running.platforms import job_of_this_process
 from flows.running.recorded import as_recorded
-from flows.running.reporting import write_report
+from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
 from flows.storage.access import use_access
@@ -50,6 +52,7 @@ def run_shard(
     device: str | None = None,
     workers: int | None = None,
     budget: Budget = UNLIMITED,
+    selection: Selection = EVERYTHING,
     skip_failed: bool = False,
     wait_s: float = 0.0,
     job: str = "",
@@ -66,6 +69,7 @@ def run_shard(
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`; None for the manifest's.
         workers: how many workers; None for one per device, on the CPU for what `cpu_workers` says.
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
+        selection: which of the shard's pairs are asked for.
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
         wait_s: how long to wait for another run over the same pairs to end.
@@ -77,14 +81,16 @@ def run_shard(
 
     Raises:
         AlreadyRunning: another run holds the output.
+        BadArguments: a pattern of the selection fits no pair.
         ManifestError: the manifest cannot be expanded.
         StorageError: the output cannot be reached or written.
         StylizeError: there is no such device, or weights are not what was promised.
     """
-    began, listener = Beginning(), Listeners(listener)
+    began, tracing = Beginning(), Tracing()
+    listener = Listeners(listener, tracing)
     use_access(manifest.s3)
     with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
-        plan = make_plan(manifest, shard=shard)
+        plan = make_plan(manifest, shard=shard, selection=selection)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
             listener.note(f"warning: {warning}")
@@ -100,9 +106,12 @@ def run_shard(
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
                 report, name = so_far(), report_name(shard)
-                return write_report(
-                    report, name, storage, listener.note, replace_foreign=plan.replace_foreign
-                )
+                foreign = plan.replace_foreign
+                report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
+                tracing.write(shard, storage, listener.note, replace_foreign=foreign)
+                if manifest.html and shard == WHOLE and report.planned > report.done_before:
+                    draw_page(Night(plan, run.tally, report, began.at), storage, run.goes_on, listener.note)
+                return report
         finally:
             engine.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
@@ -126,7 +135,7 @@ class Run:
         self._end: End = "finished"
         self._reason = self._enough = ""
         self._devices: tuple[str, ...] = ()
-        self._busy = False
+        self._busy = self._stopping = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
 
@@ -158,8 +167,13 @@ class Run:
         """Whether the run ends early."""
         return self._end != "finished"
 
+    def goes_on(self) -> bool:
+        """Whether nobody waits for the run to end; one whose budget is used up may still take its time."""
+        return not self._stopping
+
     def stop(self, end: End, reason: str) -> None:
         """End early: pairs in flight are given up within a step or so. Signal handlers may call it."""
+        self._stopping = True
         if self._end == "finished":
             self._end, self._reason = end, reason
         self._engine.stop()
@@ -182,6 +196,8 @@ class Run:
             output=self._plan.output,
             shard=str(shard),
             planned=self._plan.counts["planned"],
+            selection=self._plan.selection.words(),
+            not_asked=self._plan.not_asked,
             done_before=self._plan.counts["done"],
             end=self._end,
             reason=self._reason,
@@ -268,4 +284,13 @@ def _networks(plan: Plan) -> Iterator[StyleSettings]:
 
 def _jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
     for p in plan.todo:
-        yield Job(p.pair, plan.output, p.identity, p.attempts, manifest.timeout_s, plan.replace_foreign)
+        yield Job(
+            p.pair,
+            plan.output,
+            p.identity,
+            p.attempts,
+            manifest.timeout_s,
+            plan.replace_foreign,
+            p.forced,
+            plan.source,
+        )

@@ -17,7 +17,7 @@ from flows.worker.device import Device
 from flows.worker.devices import SMALL_PX
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
 from stylize_core.device import Precision, choose_precision
-from stylize_core.loss.objective import Targets, style_targets
+from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, published_weights, weights_from_bytes
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, shrunk

@@ -21,8 +21,8 @@ from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
 from stylize_core.errors import Diverged, OutOfMemory
-from stylize_core.loss.objective import Targets, mean_targets, stack_targets
-from stylize_core.optim.minimise import Frames, StepProgress
+from stylize_core.loss.targets import Targets, mean_targets, stack_targets
+from stylize_core.optim.watching import Frames, StepProgress
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
 from stylize_core.transfer import Stylized, stylize
 

@@ -144,7 +144,8 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
         recorded = record_failure(_storage(task), task.job.pair, _failed(task, failure))
     except BatchError as second:
         return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
-    return _outcome(task, "failed", kind, message) if recorded else _doubled(task)
+    told = recorded or task.job.force  # the picture from before stays, with its record
+    return _outcome(task, "failed", kind, message) if told else _doubled(task)
 
 
 def _announce(task: PairTask, names: tuple[str, ...]) -> None:
@@ -226,7 +227,8 @@ def _metadata(prepared: Prepared) -> Metadata:
 def _outcome(
     task: PairTask, status: OutcomeStatus, kind: str = "", message: str = "", *, fatal: bool = False
 ) -> Outcome:
-    return Outcome(task.job.pair.name, status, kind, message, fatal, task.log.seconds)
+    log = task.log
+    return Outcome(task.job.pair.name, status, kind, message, fatal, log.seconds, effort=log.effort)
 
 
 def _storage(task: PairTask) -> Storage:

@@ -271,7 +271,7 @@ def test_row_09_an_output_that_is_mounted_read_only_is_refused_and_can_still_be_
 def _as_nobody(manifest_path: Path) -> subprocess.CompletedProcess[str]:
     """A run by a user whom permissions bind; root is not. A plan loads all modules while they may be read."""
     script = (
-        "import contextlib, os, sys, flows.cli.app, flows.cli.run\n"
+        "import contextlib, os, sys, flows.cli.app, flows.engines.prefect.view, flows.running.run\n"
         f"sys.argv = ['stylize', 'plan', {str(manifest_path)!r}]\n"
         "with contextlib.suppress(SystemExit): flows.cli.app.main()\n"
         f"if os.geteuid() == 0: os.seteuid({NOBODY})\n"
