@@ -149,7 +149,7 @@ class DeviceCache:
             def sized(plane: Tensor) -> Tensor:
                 return shrunk(self.device.upload([plane]), view.share, least=encoder.min_side)
 
-            with naming(loaded.source):
+            with naming(loaded.source.uri):
                 return style_targets(
                     encoder.exact() if view.exact else encoder,
                     sized(picture.rgb),
