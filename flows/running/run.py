@@ -25,9 +25,11 @@ from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
+from flows.running.experience import remember
 from flows.running.listeners import Listeners
 from flows.running.metrics import published
 from flows.running.platforms import job_of_this_process
+from flows.running.prospects import prospect_of
 from flows.running.recorded import as_recorded
 from flows.running.reporting import write_report
 from flows.running.sheets import make_sheets
@@ -84,12 +86,13 @@ def run_shard(
     began, listener = Beginning(), Listeners(listener)
     use_access(manifest.s3)
     with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
+        listener.phase("checking inputs")
         plan = make_plan(manifest, shard=shard)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
             listener.note(f"warning: {warning}")
         engine = engine or LocalEngine(on_progress=listener.pair_progress, note=listener.note)
-        run = signals.run = Run(plan, engine, listener)
+        run = signals.run = Run(plan, engine, listener, began)
         so_far = partial(run.report, manifest, shard, began)
         try:
             with (
@@ -99,6 +102,7 @@ def run_shard(
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
+                remember(plan, run.tally, storage, start_s=run.start_s, devices=run.devices)
                 report, name = so_far(), report_name(shard)
                 return write_report(
                     report, name, storage, listener.note, replace_foreign=plan.replace_foreign
@@ -116,19 +120,25 @@ class Run:
 
     Attributes:
         tally: how the pairs ended so far.
+        devices: of each worker, as records name them; empty before they are started.
         stopped: whether the run ends early.
+        start_s: from the run's beginning to its first pair; None before.
     """
 
-    def __init__(self, plan: Plan, engine: Engine, listener: Listener) -> None:
-        self._plan, self._engine, self._listener = plan, engine, listener
+    def __init__(
+        self, plan: Plan, engine: Engine, listener: Listener, began: Beginning | None = None
+    ) -> None:
+        self._plan, self._engine, self._listener = plan, engine, Listeners(listener)
+        self._began = began or Beginning()
         self.tally = Tally()
         self._counting = threading.Lock()
         self._end: End = "finished"
         self._reason = self._enough = ""
-        self._devices: tuple[str, ...] = ()
+        self.devices: tuple[str, ...] = ()
         self._busy = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
+        self.start_s: float | None = None
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
         """Start the workers, check all weights before any pair depends on them, and do the pairs."""
@@ -142,9 +152,7 @@ class Run:
             return
         self._busy = True
         with suppress(WorkerStopped):
-            self._devices = self._engine.start(_workers_for(self._plan, manifest, device, workers))
-            for settings in _networks(self._plan):
-                self._engine.check_weights(settings)
+            self._start(manifest, _workers_for(self._plan, manifest, device, workers))
             for outcome in self._engine.outcomes(_jobs(self._plan, manifest)):
                 self._settle(outcome)
         self._busy = False
@@ -152,6 +160,18 @@ class Run:
         wanted = len(self._plan.todo) + len(self._plan.refused)
         if self._enough and not self.stopped and self.tally.ended < wanted:
             self._end, self._reason = "stopped", self._enough
+
+    def _start(self, manifest: Manifest, spec: WorkerSpec) -> None:
+        """Start the workers, load every network, and say how long all will take."""
+        count = f"{len(spec.slots)} workers" if len(spec.slots) > 1 else "a worker"
+        self._listener.phase(f"starting {count} on {', '.join(dict.fromkeys(spec.slots))}")
+        self.devices = self._engine.start(spec)
+        for settings in _networks(self._plan):
+            self._listener.phase(f"loading the network {settings.encoder}")
+            self._engine.check_weights(settings)
+        self._listener.foresee(prospect_of(self._plan, manifest, devices=self.devices))
+        self._listener.phase("")
+        self.start_s = self._began.seconds
 
     @property
     def stopped(self) -> bool:
@@ -185,7 +205,7 @@ class Run:
             done_before=self._plan.counts["done"],
             end=self._end,
             reason=self._reason,
-            devices=self._devices,
+            devices=self.devices,
             warnings=self._plan.warnings,
             storage_retries=began.storage_retries + self._retries_of_workers,
             seconds=began.seconds,
