@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.choices import colours_table, solvers_table
+from benchmarks.estimates import estimates_table
 from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
@@ -47,6 +48,7 @@ NAMES = (
     "scaling",
     "waiting",
     "looks",
+    "estimates",
     *FLEET_NAMES,
 )
 
@@ -113,6 +115,8 @@ def main() -> None:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
     if "looks" in wanted:
         console.print(looks_table(options))
+    if "estimates" in wanted:
+        console.print(estimates_table())
     print_tables(wanted, options, console)
 
 

@@ -1,7 +1,7 @@
 """A device that is not there: tensors on the CPU that claim to be elsewhere, and what they are asked.
 
-Whatever a GPU would have to be waited for is noted, or refused: numbers that the host wants, copies to and from
-it, sizes that depend on values. Tensors of two devices do not mix.
+Whatever a GPU would have to be waited for is noted, or refused: numbers that the host wants, copies to and
+from it, sizes that depend on values. Tensors of two devices do not mix.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ WAITS = frozenset(
 # What costs no launch on a device: views, and memory that is only set aside.
 FREE = frozenset(
     {
-        "view", "_unsafe_view", "slice", "select", "unsqueeze", "squeeze", "expand", "permute", "transpose", "t",
+        "view", "_unsafe_view", "slice", "select", "unsqueeze", "squeeze", "expand", "permute", "transpose",
+        "t",
         "detach", "alias", "as_strided", "unbind", "split", "diagonal", "empty", "empty_like", "new_empty",
         "_reshape_alias", "empty_strided", "new_empty_strided", "lift_fresh", "split_with_sizes",
     }
