@@ -26,7 +26,6 @@ from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
-from flows.running.demands import jobs, networks, workers_for
 from flows.running.experience import remember
 from flows.running.listeners import Listeners
 from flows.running.metrics import published
@@ -37,6 +36,7 @@ from flows.running.recorded import as_recorded
 from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
+from flows.running.workload import jobs, networks, workers_for
 from flows.storage.access import use_access
 from flows.storage.base import Storage
 from flows.storage.location import check_working_folder

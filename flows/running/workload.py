@@ -13,7 +13,7 @@ from stylize_core.settings.style import StyleSettings
 
 
 def workers_for(plan: Plan, manifest: Manifest, device: str, workers: int | None) -> WorkerSpec:
-    """The workers that are asked for; where nobody says how many, one per device or what a CPU is good for."""
+    """The workers that are asked for; if nobody says how many, one per device, or as many as suit a CPU."""
     on_cpu = cpu_workers([planned.pair.style_settings.picture_size.expected_px for planned in plan.todo])
     found = slots(device, workers, cpu_workers=on_cpu)
     sharing = found.count("cpu")
