@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from object_store import ObjectStore, running_object_store
 
+from flows.records.experience import FOLDER
 from flows.storage.access import use_access
 
 pytest_plugins = ["small_teachers"]
@@ -63,6 +65,14 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(autouse=True)
+def _worker_of_this_process_is_gone() -> Iterator[None]:
+    """A worker that a test had in its own process leaves that process told to stop."""
+    yield
+    if link := sys.modules.get("flows.worker.link"):
+        link.stop_here(stopped=False)
+
+
 @pytest.fixture(scope="session")
 def _object_store() -> Iterator[ObjectStore]:
     with running_object_store() as store:
@@ -76,6 +86,12 @@ def object_store(_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) ->
     yield _object_store
     _object_store.heal()
     use_access({})
+
+
+@pytest.fixture(autouse=True)
+def _no_experience(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs of a test measure is kept for that test alone, and never for whoever runs the tests."""
+    monkeypatch.setenv(FOLDER, str(tmp_path_factory.getbasetemp() / f"experience-{uuid.uuid4().hex}"))
 
 
 @pytest.fixture

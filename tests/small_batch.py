@@ -22,8 +22,10 @@ from flows.engines.local import LocalEngine, MakeWorker
 from flows.engines.process import WorkerProcess
 from flows.engines.process_worker import ProcessWorker
 from flows.manifest.load import load_manifest
+from flows.manifest.model import Manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
+from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.records.record import Record, timeless
 from flows.records.report import REPORT_NAME, Report, page_shard, report_shard
@@ -134,10 +136,11 @@ def run_here(
 
 
 def run_inside(
-    path: Path,
+    given: Path | Manifest,
     audience: Audience,
     *,
     shard: Shard = WHOLE,
+    selection: Selection = EVERYTHING,
     at_start: Callable[[LocalEngine], None] | None = None,
 ) -> Report:
     """The same without a process for the worker: for tests of what a run does with what was made.
@@ -148,7 +151,13 @@ def run_inside(
     engine = _Watched(audience, at_start, worker_inside)
     try:
         return run_shard(
-            load_manifest(path), shard, device="cpu", workers=1, listener=audience, engine=engine
+            load_manifest(given) if isinstance(given, Path) else given,
+            shard,
+            selection=selection,
+            device="cpu",
+            workers=1,
+            listener=audience,
+            engine=engine,
         )
     finally:
         link.connect(lambda _: None, lambda: False)

@@ -17,6 +17,8 @@ HEAVY = ("torch", "torchvision", "prefect")
 LIGHT = (
     "stylize_core/errors.py",
     "stylize_core/settings/*.py",
+    "stylize_core/demand/*.py",
+    "stylize_core/image/size.py",
     "stylize_core/architecture.py",
     "flows/errors.py",
     "flows/manifest/*.py",

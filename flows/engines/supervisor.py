@@ -65,10 +65,15 @@ class Supervisor:
                 yield from (_fatal(job, error) for job in self._in_hand.values())
                 self._in_hand.clear()
             else:
-                for outcome in ended:
-                    del self._in_hand[outcome.name]
-                    yield outcome
+                yield from (one for one in ended if self._in_hand.pop(one.name, None))
             group = () if self.enough() else ahead
+
+    def has_ended(self, outcome: Outcome) -> bool:
+        """Take in that the worker tells of a pair before its call's answer; whether that is news to tell.
+
+        Its record is written, so nothing that becomes of the worker is held against it.
+        """
+        return self._in_hand.pop(outcome.name, None) is not None
 
     def _next(self, take: Callable[[], Group]) -> Group:
         return () if self.enough() else take()
@@ -118,7 +123,7 @@ def _given_up(job: Job, crash: WorkerCrashed, attempts: int, device: str) -> Out
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
     record = failed_record(job, failure).model_copy(update={"device": device})
     try:
-        if not record_failure(open_storage(job.output), job.pair, record):
+        if not record_failure(open_storage(job.output), job.pair, record) and not job.force:
             return Outcome(job.pair.name, "skipped")
     except BatchError as error:
         return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), error.fatal)

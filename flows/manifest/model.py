@@ -183,6 +183,7 @@ class Manifest:
         allow_empty: whether folders, patterns and lists may be empty.
         replace_foreign: whether results may replace files that are not of this program.
         s3: by bucket, how it is asked.
+        preview: whether its pairs are made small and fast; see `preview_of`.
     """
 
     source: str
@@ -203,6 +204,7 @@ class Manifest:
     allow_empty: bool = False
     replace_foreign: bool = False
     s3: Access = field(default_factory=dict)
+    preview: bool = False
 
 
 def batch_of(text: str) -> int | None:

@@ -102,6 +102,8 @@ class Job:
         attempts: how often the pair was begun before.
         timeout_s: how long a device may take for it; infinite if there is no limit.
         replace_foreign: whether it may replace files that are not of this program.
+        force: whether it is made although its picture is there; that stays if the new try fails.
+        manifest: what asks for it, for the record.
     """
 
     pair: Pair
@@ -110,6 +112,8 @@ class Job:
     attempts: int = 0
     timeout_s: float = math.inf
     replace_foreign: bool = False
+    force: bool = False
+    manifest: str = ""
 
 
 OutcomeStatus = Literal["done", "skipped", "failed", "stopped"]

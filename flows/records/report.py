@@ -13,6 +13,7 @@ from typing import Literal
 from flows.model.pair import Outcome
 from flows.model.shard import Shard
 from flows.records.exit_codes import ALL_DONE, INTERRUPTED, SOME_FAILED, STOPPED_EARLY
+from flows.text import safe_text
 
 REPORT = "report"
 REPORT_NAME = f"{REPORT}.json"
@@ -105,7 +106,7 @@ class Report:
 
     Attributes:
         shard: which part of the manifest, as `i/n`.
-        planned: pairs that the manifest asks for in that part.
+        planned: pairs that were asked for.
         done_before: pairs that were done when the run began.
         done: pairs that this run made, or found made by another run since its plan.
         double_work: how many of them were made by this run and, meanwhile, by another one.
@@ -119,6 +120,8 @@ class Report:
         seconds: from the run's beginning to its end.
         device_seconds: these, times the workers; those of all shards add up.
         machine_seconds: these once more; those of all shards add up, as the prices of machines do.
+        selection: what was asked for, as the command is told it; empty for everything in that part.
+        not_asked: pairs of that part that were not asked for.
     """
 
     manifest: str
@@ -142,6 +145,8 @@ class Report:
     machine_seconds: float
     started_at: str
     finished_at: str
+    selection: str = ""
+    not_asked: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -180,9 +185,12 @@ class Report:
             parts.append(f"{self.end}: {self.reason}" if self.reason != self.end else self.end)
         if self.left:
             parts.append(f"{self.left} left: run the same command again to go on")
+        if self.not_asked:
+            parts.append(f"{self.not_asked} not asked for ({safe_text(self.selection, 200)})")
         return "; ".join(parts)
 
 
+# Why so many: a field for each fact of a report that no pair tells.
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a report says of a run beside the pairs that it tried; see `Report` for the words."""
@@ -199,6 +207,8 @@ class RunFacts:
     storage_retries: int
     seconds: float
     started_at: datetime
+    selection: str = ""
+    not_asked: int = 0
 
 
 def summed_up(facts: RunFacts, tally: Tally) -> Report:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from flows.manifest.model import Manifest
-from flows.model.durations import LONGEST_S
+from flows.model.estimate import Prospect
+from flows.model.selection import EVERYTHING, Selection
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
 from flows.records.last_report import last_report
 from flows.records.report import Failed
+from flows.running.prospects import prospect_of
 from flows.storage.lock import current_holders
 from flows.storage.lock_holder import Holder
 from flows.storage.opening import open_storage
@@ -25,22 +26,19 @@ class Status:
         failed: what cannot even be tried, and pairs whose last try left a record saying why.
         holders: the runs that hold the output, or shards of it, now.
         last_report: what the last run wrote about itself; empty if there is none.
+        prospect: what the rest will take.
     """
 
     plan: Plan
     failed: tuple[Failed, ...]
     holders: tuple[Holder, ...]
     last_report: dict[str, Any]
+    prospect: Prospect
 
     @property
     def seconds_left(self) -> float | None:
-        """The time for the rest at the pace of the last run; None if it made nothing or nothing is left."""
-        done, took_s = self.last_report.get("done"), self.last_report.get("seconds")
-        if not isinstance(done, int) or not isinstance(took_s, int | float):
-            return None
-        if not (1 <= done <= sys.maxsize and 0 <= took_s <= LONGEST_S):  # nothing that a run has written
-            return None
-        return took_s / done * len(self.plan.todo) if self.plan.todo else None
+        """The time for the rest; None if nobody knows or nothing is left."""
+        return self.prospect.seconds if self.plan.todo else None
 
     def facts(self) -> dict[str, Any]:
         """Everything as JSON has it."""
@@ -57,6 +55,7 @@ class Status:
         return {
             "output": self.plan.output,
             "counts": counts,
+            "not_asked": self.plan.not_asked,
             "sheets": sheet_facts(self.plan),
             "failed": [asdict(failure) for failure in self.failed],
             "running": running,
@@ -65,18 +64,20 @@ class Status:
         }
 
 
-def look(manifest: Manifest) -> Status:
-    """Read the records of everything that the manifest asks for; changes nothing.
+def look(manifest: Manifest, selection: Selection = EVERYTHING) -> Status:
+    """Read the records of all that the manifest asks for, or of those that are selected; changes nothing.
 
     Raises:
+        BadArguments: a pattern of the selection fits no pair.
         ManifestError: the manifest cannot be expanded.
         StorageError: the output cannot be read.
     """
-    plan = make_plan(manifest)
+    plan = make_plan(manifest, selection=selection)
     storage = open_storage(manifest.output)
     failed = tuple(
         Failed(planned.pair.name, planned.failure.kind, planned.failure.message)
         for planned in plan.todo
         if planned.failure
     )
-    return Status(plan, (*plan.refused, *failed), current_holders(storage), last_report(storage))
+    report, prospect = last_report(storage), prospect_of(plan, manifest)
+    return Status(plan, (*plan.refused, *failed), current_holders(storage), report, prospect)
