@@ -67,6 +67,13 @@ def test_pairs_without_a_content_or_a_style_have_a_place_and_a_loose_grid_is_a_l
     assert not grid_of(loose).full
 
 
+def test_what_no_pair_could_be_made_of_has_a_row_by_its_name() -> None:
+    refused = [Entry(f"list.csv:{line}", "failed", "bad_line", "names no picture") for line in (2, 7)]
+    grid = grid_of(refused)
+    assert [one.name for one in grid.rows] == ["list.csv:2", "list.csv:7"]
+    assert [one.name for one in grid.columns] == ["no style"]
+
+
 def test_failures_of_one_picture_are_one_thing_to_mend() -> None:
     def failed(name: str, content: str, message: str, kind: str = "bad_image") -> Entry:
         return Entry(name, "failed", kind, message, Shown(content), (Shown("/waves.jpg"),))
