@@ -19,7 +19,7 @@ from flows.records.trace import TraceRow
 from stylize_core.errors import StylizeError
 
 
-def kinds_of(base: type) -> Iterator[str]:
+def kinds_of(base: type[Exception]) -> Iterator[str]:
     yield vars(base).get("kind", "")
     for child in base.__subclasses__():
         yield from kinds_of(child)
