@@ -118,7 +118,7 @@ def _refused(failures: Sequence[Failed], storage: Storage) -> list[Entry]:
 
 
 def _notes(left: int, then: str) -> tuple[str, ...]:
-    return (f"{left} further pairs are not on this page: {then}",) if left else ()
+    return (f"{left} further pair{'s' * (left > 1)} not on this page: {then}",) if left else ()
 
 
 def _counted(entries: Iterable[Entry]) -> dict[State, int]:

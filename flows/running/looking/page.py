@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -41,7 +41,12 @@ class Night:
         """All pairs of the manifest; a run over a selection has not looked at the others yet."""
         if self.plan.selection != EVERYTHING:
             return planned_entries(make_plan(self.manifest), storage)
-        return planned_entries(self.plan, storage, failed=self.tally.kinds, since=self.began)
+        found = planned_entries(self.plan, storage, failed=self.tally.kinds, since=self.began)
+        planned, done = self.plan.counts["planned"], self.plan.counts["done"] + self.tally.made
+        if len(found.entries) == planned:
+            return found
+        failed = len(self.tally.kinds)
+        return replace(found, counts={"done": done, "failed": failed, "todo": planned - done - failed})
 
 
 def draw_page(

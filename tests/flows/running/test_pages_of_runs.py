@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,15 @@ def test_what_is_not_tried_again_keeps_its_place_on_the_page(home: Path) -> None
     assert (made.name, refused.name, refused.kind) == ("p0__s0", "p1__s0", "bad_image")
     assert refused.content is not None
     assert refused.content.uri.endswith("p1.png")
+
+
+def test_a_page_that_cannot_have_all_counts_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = partial(planned_entries, most=1)
+    monkeypatch.setattr("flows.running.looking.page.planned_entries", small)
+    run_inside(manifest(home), Audience())
+    text = (home / "out/report.html").read_text(encoding="utf-8")
+    assert "All 2 pictures made." in text
+    assert "1 further pair not on this page" in text
 
 
 def test_a_manifest_may_do_without_a_page(home: Path) -> None:
