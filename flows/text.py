@@ -17,3 +17,12 @@ def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
     if len(shown.encode()) <= limit:
         return shown
     return shown.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
+
+
+def gigabytes(count: int) -> str:
+    """A number of bytes for people.
+
+    >>> gigabytes(3_400_000_000), gigabytes(52_000_000)
+    ('3.4 GB', '52 MB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

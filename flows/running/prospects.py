@@ -19,11 +19,12 @@ from flows.records.experience import (
 )
 from flows.records.last_report import last_report
 from flows.records.store import read_record
-from flows.running.memory_room import machine_memory
 from flows.running.sizing import LAST_REPORT, NOTHING, seconds_per_pair_of
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
+from flows.text import gigabytes
 from flows.worker.devices import cpu_workers, lacks_drivers
+from flows.worker.memory_room import machine_memory
 from stylize_core.demand.memory import Demand, peak_memory
 from stylize_core.demand.operations import Work, work_of
 from stylize_core.settings.picture_size import SMALLEST_PX
@@ -115,15 +116,6 @@ class Machine:
             self._works[key] = (settings, work_of(settings, **size), demand)  # type: ignore[arg-type]
         _, work, demand = self._works[key]
         return work, demand
-
-
-def gigabytes(count: int) -> str:
-    """A number of bytes for people.
-
-    >>> gigabytes(3_400_000_000), gigabytes(52_000_000)
-    ('3.4 GB', '52 MB')
-    """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def largest(fits: Callable[[int], bool], *, most: int) -> int | None:
