@@ -15,7 +15,8 @@ from benchmarks.pictures import picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss
 from stylize_core.architecture import Architecture
 from stylize_core.device import Precision, choose_precision, is_out_of_memory
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.settings.style import StyleSettings
 

@@ -36,7 +36,8 @@ from flows.records.record import Record
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.encode import encode_picture
 from stylize_core.image.resize import resize
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import CONVENTIONS, Weights, weights_from_bytes
 from stylize_core.settings.picture import PictureSettings

@@ -16,7 +16,8 @@ from benchmarks.peers.programs import PEERS, Call, Job, Peer, printed_evaluation
 from stylize_core.architecture import ConventionName
 from stylize_core.errors import BadWeights
 from stylize_core.image.encode import encode_picture
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import CONVENTIONS, Weights
 from stylize_core.settings.picture import PictureSettings

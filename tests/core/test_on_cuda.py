@@ -11,7 +11,8 @@ import torch
 from commands import ROOT
 from small_networks import waves
 
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.settings.style import StyleSettings
