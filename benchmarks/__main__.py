@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.choices import colours_table, solvers_table
+from benchmarks.estimates import estimates_table
 from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
@@ -26,6 +27,7 @@ from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
 from benchmarks.reconstructions import content_table, texture_table
 from benchmarks.records import records_table
+from benchmarks.report_page import MOST, report_page_table
 from benchmarks.scaling import scaling_table
 from benchmarks.throughput import throughput_table
 from benchmarks.waiting import waiting_table
@@ -41,10 +43,12 @@ NAMES = (
     "throughput",
     "pipeline",
     "records",
+    "report_page",
     "lists",
     "scaling",
     "waiting",
     "looks",
+    "estimates",
     *FLEET_NAMES,
 )
 
@@ -101,6 +105,8 @@ def main() -> None:
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
+    if "report_page" in wanted:
+        console.print(report_page_table(pairs=min(options.pairs, MOST), rounds=options.rounds))
     if "lists" in wanted:
         console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
     if "scaling" in wanted:
@@ -109,6 +115,8 @@ def main() -> None:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
     if "looks" in wanted:
         console.print(looks_table(options))
+    if "estimates" in wanted:
+        console.print(estimates_table())
     print_tables(wanted, options, console)
 
 

@@ -13,16 +13,11 @@ from flows.logs import log_to_stderr
 
 
 def manifest_paths(incomplete: str) -> Iterator[str]:
-    """The manifests, and the folders that may hold some, whose paths begin so; for shells that complete."""
+    """The manifests whose paths begin so; where there are none, the shell offers any file and folder."""
     folder, slash, begun = incomplete.rpartition("/")
-    for path in sorted(Path(folder + slash or ".").glob("*")):
-        name = folder + slash + path.name
-        if not path.name.startswith(begun) or path.name.startswith(".") > begun.startswith("."):
-            continue
-        if path.is_dir():
-            yield f"{name}/"
-        elif path.suffix in (".yaml", ".yml"):
-            yield name
+    for path in sorted(Path(folder + slash or ".").glob("*.y*ml")):
+        if path.name.startswith(begun) and path.is_file():
+            yield folder + slash + path.name
 
 
 def setting_texts(incomplete: str) -> Iterator[str]:
@@ -153,3 +148,8 @@ def _be_verbose(verbose: bool) -> bool:
 
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose)]
+VerboseFirst = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose, is_eager=True),
+]
+"""The same, known before the other options are looked at."""

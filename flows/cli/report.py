@@ -69,9 +69,10 @@ def _page(target: Target, part: Shard, output: Path | None, cost_per_hour: float
     Raises:
         BadArguments: somebody else's file would be replaced that the user did not name.
     """
-    from flows.pages.placing import is_page, page_before, page_name, put_page, storage_of
+    from flows.pages.placing import is_page, page_before, put_page, storage_of
     from flows.pages.previews import Bounds
     from flows.pages.report import Asked, report_page
+    from flows.records.report import page_name
 
     storage, name = (target.storage, page_name(part)) if output is None else storage_of(output)
     before = page_before(storage, name)

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from flows.errors import StorageError
-from flows.model.identity import effective_settings
 from flows.model.pair import Input, Pair
 from flows.pages.entries import (
     UNREADABLE,
@@ -20,7 +19,7 @@ from flows.pages.entries import (
     source_shown,
     styles_of,
 )
-from flows.pages.wording import Settings, differing
+from flows.pages.wording import Settings, as_recorded, differing
 from flows.planning.plan import Plan, PlannedPair
 from flows.planning.threads import REMOTE_THREADS, in_threads
 from flows.records.record import Record, UnreadableRecord
@@ -160,7 +159,7 @@ class _AskedSettings:
         """The settings of a pair of the plan, which keeps them alive."""
         key = id(pair.style_settings), id(pair.picture_settings)
         if key not in self._known:
-            self._known[key] = differing(effective_settings(pair.style_settings, pair.picture_settings))
+            self._known[key] = differing(as_recorded(pair.style_settings, pair.picture_settings))
         return self._known[key]
 
 

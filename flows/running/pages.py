@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from flows.model.shard import WHOLE
 from flows.planning.plan import Plan
-from flows.records.report import Report, Tally
+from flows.records.report import Report, Tally, page_name
 from flows.storage.base import Storage
 from flows.text import safe_text
 
@@ -46,20 +46,18 @@ def draw_page(
     if not goes_on():
         return
     try:
-        drawn = _drawn(night, storage, goes_on)
+        if trouble := _trouble(night, storage, goes_on):
+            note(safe_text(trouble))
     except Exception as error:  # a page is an extra: whatever became of it, the pictures are there
         log.info("the page failed", exc_info=error)
         note(safe_text(f"the page report.html was not made: {error}"))
-        return
-    if drawn:
-        note(safe_text(drawn))
 
 
-def _drawn(night: Night, storage: Storage, goes_on: Callable[[], bool]) -> str:
-    """What is to be said of the page; empty if its maker was told to end."""
+def _trouble(night: Night, storage: Storage, goes_on: Callable[[], bool]) -> str:
+    """Draw the page; why not, if there is a reason that its reader should hear."""
     # A template engine and Pillow, which a run that has nothing to show does without.
     from flows.pages.gathering import planned_entries
-    from flows.pages.placing import is_page, page_before, page_name, put_page
+    from flows.pages.placing import is_page, page_before, put_page
     from flows.pages.previews import Bounds
     from flows.pages.report import Asked, report_page
 
@@ -76,4 +74,6 @@ def _drawn(night: Night, storage: Storage, goes_on: Callable[[], bool]) -> str:
     )
     gathered = planned_entries(night.plan, storage, failed=night.tally.kinds, since=night.began)
     page = report_page(gathered, storage, asked)
-    return "" if page is None else f"report {put_page(storage, name, page)}"
+    if page is not None:
+        put_page(storage, name, page)
+    return ""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from flows.worker.devices import SMALL_PX
+from flows.model.estimate import SMALL_PX
 from stylize_core.device import choose_device, describe_device
+
+# What a process holds, as Linux counts it (proc(5)); elsewhere it cannot be counted anew.
+_STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_PEAK = re.compile(r"VmHWM:\s*([0-9]+) kB")
+_PEAK_ALONE = "5"  # of what can be forgotten, the peak of the resident set
 
 
 class Device:
@@ -52,13 +59,20 @@ class Device:
         return torch.stack([picture.to(self.torch, non_blocking=True) for picture in pictures])
 
     def peak_memory_bytes(self) -> int | None:
-        """Most memory that the device held since `forget_peak`; None where the device cannot tell."""
+        """Most memory that the device held since `forget_peak`; on a CPU that of this process.
+
+        None where nobody can tell.
+        """
+        if self.kind == "cpu":
+            return _resident_peak_bytes()
         if self.kind != "cuda":
             return None
         return int(torch.cuda.max_memory_allocated(self.torch))
 
     def forget_peak(self) -> int:
         """Begin to measure the peak anew; what the device holds already, 0 where it cannot tell."""
+        if self.kind == "cpu":
+            _forget_resident_peak()
         if self.kind != "cuda":
             return 0
         torch.cuda.reset_peak_memory_stats(self.torch)
@@ -71,3 +85,18 @@ class Device:
         free, _ = torch.cuda.mem_get_info(self.torch)
         reserve = torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
         return int(free + reserve)
+
+
+def _forget_resident_peak() -> None:
+    """Begin to measure anew, where that is possible."""
+    with suppress(OSError):
+        _FORGET.write_text(_PEAK_ALONE)
+
+
+def _resident_peak_bytes() -> int | None:
+    """The most that was held since `_forget_resident_peak`; None where nobody can tell."""
+    try:
+        found = _PEAK.search(_STATUS.read_text())
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None

@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from flows.model.estimate import SMALL_PX
 from flows.model.identity import weights_digest
 from flows.model.pair import Input, Pair
 from flows.storage.opening import read_uri
 from flows.worker.device import Device
-from flows.worker.devices import SMALL_PX
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
 from stylize_core.device import Precision, choose_precision
 from stylize_core.loss.targets import Targets, style_targets

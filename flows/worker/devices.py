@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
+from flows.model.estimate import SMALL_PX
 from stylize_core.errors import DeviceUnavailable, SettingsError
-
-SMALL_PX = 256
-"""Pictures up to this size are computed by one CPU thread, whatever else is there: so their bytes depend
-neither on the machine's cores nor on the number of workers."""
 
 PAIRS_PER_CPU_WORKER = 4
 MOST_CPU_WORKERS = 8  # each has half a gigabyte of PyTorch
@@ -111,7 +108,7 @@ def _devices(device: str) -> tuple[str, ...]:
 
 
 def _probe() -> dict[str, int]:
-    if _lacks_drivers():
+    if lacks_drivers():
         return {"cuda": 0, "mps": 0}
     try:
         answer = subprocess.run(  # noqa: S603 - our own text
@@ -126,7 +123,7 @@ def _probe() -> dict[str, int]:
     return counts
 
 
-def _lacks_drivers() -> bool:
+def lacks_drivers() -> bool:
     """Whether this is a Linux without a driver for GPUs, so that torch need not be loaded to find none."""
     if sys.platform != "linux" or any(map(Path.exists, DEVICES_OF_AMD)):
         return False

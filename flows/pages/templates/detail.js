@@ -77,7 +77,7 @@ function shape(node, pair, img) {
   };
   if (pair.size) set(...pair.size);
   else if (img) { set(4, 3); img.decode().then(() => set(img.naturalWidth, img.naturalHeight), () => {}); }
-  else set(16, 9);
+  else set(16, 5);
 }
 
 function section(title, ...inside) {

@@ -19,6 +19,7 @@ from flows.records.ownership import SIDECAR, facts_of, records_beside
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import report_shard
 from flows.records.store import load_record, own_files
+from flows.records.trace import trace_shard
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
 from flows.storage.lock import LOCK_NAME, hold_output
@@ -143,6 +144,13 @@ def _doubt(plan: Plan, manifest: Manifest) -> str:
     return ""
 
 
+def _tells_of_a_run(name: str) -> bool:
+    """Whether a report, its page or a trace is called so, of whichever shard."""
+    stem, _, suffix = name.rpartition(".")
+    is_report = suffix in ("json", "html") and report_shard(f"{stem}.json") is not None
+    return is_report or trace_shard(name) is not None
+
+
 class _Named:
     """The names below the output that a plan may write, or leaves alone."""
 
@@ -153,7 +161,7 @@ class _Named:
         self._files |= {f"{one.name}{SIDECAR}" for one in plan.refused}
 
     def __contains__(self, name: object) -> bool:
-        return name in self._files or (isinstance(name, str) and report_shard(name) is not None)
+        return name in self._files or (isinstance(name, str) and _tells_of_a_run(name))
 
 
 # Why so many: a step for each kind of file, all noting into the same result.
