@@ -31,7 +31,6 @@ from stylize_core.settings.style import StyleSettings
 
 RECORDS_READ = 12
 """So many records of an output are read where this machine has no experience of its own."""
-GIB = 2**30
 
 
 # Why so many: what is known of the machine, and what is worked out once for many pairs.
@@ -80,7 +79,9 @@ class Machine:
         room = self.memory_bytes
         if room is None or one.memory_bytes <= room:
             return one
-        need = f"it needs about {gigabytes(one.memory_bytes)}, and {self.device} has {gigabytes(room)}"
+        need = (
+            f"it needs about {bytes_in_words(one.memory_bytes)}, and {self.device} has {bytes_in_words(room)}"
+        )
         return replace(one, trouble=f"{need}; {self._what_fits(one, room)}")
 
     def _what_fits(self, one: Expected, room: int) -> str:
@@ -117,13 +118,16 @@ class Machine:
         return work, demand
 
 
-def gigabytes(count: int) -> str:
+def bytes_in_words(count: int) -> str:
     """A number of bytes for people.
 
-    >>> gigabytes(3_400_000_000), gigabytes(52_000_000)
-    ('3.4 GB', '52 MB')
+    >>> [bytes_in_words(count) for count in (3_400_000_000, 52_000_000, 240_000)]
+    ['3.4 GB', '52 MB', '240 kB']
     """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}" if unit == "GB" else f"{count / size:.0f} {unit}"
+    return f"{count / 1e3:.0f} kB"
 
 
 def largest(fits: Callable[[int], bool], *, most: int) -> int | None:
