@@ -137,6 +137,7 @@ class LiveDisplay:
         """Show what the run is at."""
         self._phase = text
         self._live.start()
+        self._live.refresh()
 
     def foresee(self, prospect: Prospect) -> None:
         """Show from now on how much of that is done."""
