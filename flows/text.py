@@ -19,10 +19,13 @@ def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
     return shown.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
 
 
-def gigabytes(count: int) -> str:
+def bytes_in_words(count: int) -> str:
     """A number of bytes for people.
 
-    >>> gigabytes(3_400_000_000), gigabytes(52_000_000)
-    ('3.4 GB', '52 MB')
+    >>> [bytes_in_words(count) for count in (3_400_000_000, 52_000_000, 240_000)]
+    ['3.4 GB', '52 MB', '240 kB']
     """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}" if unit == "GB" else f"{count / size:.0f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flows.model.events import PairProgress
 from flows.records.record import Optimisation
-from flows.text import gigabytes
+from flows.text import bytes_in_words
 from flows.worker import link
 from flows.worker.batch_sizer import BatchSizer
 from flows.worker.device_cache import DeviceCache
@@ -121,8 +121,8 @@ def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
         # Outside the handler, so that no traceback keeps the tensors alive.
         log.decisions += (f"did not fit {rung.words()}",)
         if not sizer.ladder.step_down(kind):
-            free = f", of which {gigabytes(room)} are free" if room is not None else ""
-            raise OutOfMemory(f"{failure}; it needs about {gigabytes(needs(rung))} {rung.words()}{free}")
+            free = f", of which {bytes_in_words(room)} are free" if room is not None else ""
+            raise OutOfMemory(f"{failure}; it needs about {bytes_in_words(needs(rung))} {rung.words()}{free}")
 
 
 def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer, rung: Rung = WHOLE) -> Ended:
