@@ -24,6 +24,7 @@ from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
 from stylize_core.demand.rungs import WHOLE, Rung
+from stylize_core.device import is_out_of_memory
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.targets import Targets, mean_targets, stack_targets
 from stylize_core.optim.watching import Frames, StepProgress
@@ -112,8 +113,10 @@ def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
         rung = sizer.ladder.choose(kind, needs, room)
         try:
             ended = _computed(batch, cache, sizer, rung)
-        except OutOfMemory as error:
-            failure = str(error)
+        except (OutOfMemory, RuntimeError) as error:
+            if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+                raise
+            failure = str(error).partition("\n")[0]
         else:
             if rung != WHOLE:
                 log.decisions += (f"computed {rung.words()}, for lack of memory",)
