@@ -10,7 +10,7 @@ from flows.cli.counts import rounded
 from flows.errors import BadArguments
 from flows.model.estimate import Expected, Prospect
 from flows.planning.plan import Plan
-from flows.running.prospects import gigabytes
+from flows.running.prospects import bytes_in_words
 from flows.text import safe_text
 
 NO_ESTIMATE = "no estimate of the time: run `stylize plan --calibrate`, or a first pair"
@@ -60,8 +60,8 @@ def pair_facts(one: Expected, prospect: Prospect, per_hour: float | None) -> dic
 def columns_of(one: Expected) -> tuple[str, str, str]:
     """Time, memory and file of a pair, for a table."""
     time = "?" if one.seconds is None else rounded(one.seconds)
-    file = "?" if one.output_bytes is None else gigabytes(one.output_bytes)
-    return time, gigabytes(one.memory_bytes) + (" !" if one.trouble else ""), file
+    file = "?" if one.output_bytes is None else bytes_in_words(one.output_bytes)
+    return time, bytes_in_words(one.memory_bytes) + (" !" if one.trouble else ""), file
 
 
 def prospect_lines(plan: Plan, prospect: Prospect, per_hour: float | None) -> Iterator[str]:
@@ -80,9 +80,9 @@ def prospect_lines(plan: Plan, prospect: Prospect, per_hour: float | None) -> It
 
 def _totals(prospect: Prospect, per_hour: float | None) -> str:
     workers = f"{prospect.workers} workers" if prospect.workers > 1 else "1 worker"
-    parts = [f"{gigabytes(prospect.memory_bytes)} of memory on {workers}"]
+    parts = [f"{bytes_in_words(prospect.memory_bytes)} of memory on {workers}"]
     if (written := prospect.output_bytes) is not None:
-        parts.append(f"{gigabytes(written)} of pictures")
+        parts.append(f"{bytes_in_words(written)} of pictures")
     if per_hour is not None and (cost := prospect.cost(per_hour)) is not None:
         parts.append(f"a cost of {cost:.2f} at {per_hour:g} per hour")
     if prospect.seconds is None:

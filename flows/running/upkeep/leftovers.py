@@ -149,9 +149,9 @@ def _doubt(plan: Plan, manifest: Manifest) -> str:
 
 
 def _tells_of_a_run(name: str) -> bool:
-    """Whether a report, its page or a trace is called so, of whichever shard."""
+    """Whether a report, its page or sheet, or a trace is called so, of whichever shard."""
     stem, _, suffix = name.rpartition(".")
-    is_report = suffix in ("json", "html") and report_shard(f"{stem}.json") is not None
+    is_report = suffix in ("json", "html", "png") and report_shard(f"{stem}.json") is not None
     return is_report or trace_shard(name) is not None
 
 
