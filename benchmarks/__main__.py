@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -103,12 +104,7 @@ def main() -> None:
     if "pipeline" in wanted:
         for size, steps in ((256, 50), (64, 10)):
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
-    if "records" in wanted:
-        console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
-    if "report_page" in wanted:
-        console.print(report_page_table(pairs=min(options.pairs, MOST), rounds=options.rounds))
-    if "lists" in wanted:
-        console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
+    _print_plans_and_pages(wanted, options, console)
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
@@ -118,6 +114,16 @@ def main() -> None:
     if "estimates" in wanted:
         console.print(estimates_table())
     print_tables(wanted, options, console)
+
+
+def _print_plans_and_pages(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
+    """What a great many pairs cost that are not made: planning them, listing them, looking at them."""
+    if "records" in wanted:
+        console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
+    if "report_page" in wanted:
+        console.print(report_page_table(pairs=min(options.pairs, MOST), rounds=options.rounds))
+    if "lists" in wanted:
+        console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
 
 
 if __name__ == "__main__":

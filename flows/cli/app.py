@@ -10,14 +10,14 @@ import typer
 
 from flows.cli.arguments import VerboseFirst
 from flows.cli.clean import clean
-from flows.cli.compare import compare
 from flows.cli.doctor import doctor
 from flows.cli.explore import explore
 from flows.cli.init import init
+from flows.cli.looking.compare import compare
+from flows.cli.looking.report import report
 from flows.cli.mistakes import Commands
 from flows.cli.one import one
 from flows.cli.plan import plan
-from flows.cli.report import report
 from flows.cli.run import run
 from flows.cli.shards import shards
 from flows.cli.status import status

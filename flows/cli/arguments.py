@@ -49,27 +49,41 @@ SettingTexts = Annotated[
         autocompletion=setting_texts,
     ),
 ]
+_PART = "A part of the manifest"
 Only = Annotated[
     list[str] | None,
     typer.Option(
         "--only",
         metavar="PATTERN",
+        rich_help_panel=_PART,
         help="Only pairs whose names fit, such as 'lion*'; may be repeated. `stylize plan` shows names.",
     ),
 ]
 Limit = Annotated[
-    int | None, typer.Option("--limit", metavar="N", help="Only the first N of the pairs that are to do.")
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", rich_help_panel=_PART, help="Only the first N of the pairs that are to do."
+    ),
 ]
 OnlyFailed = Annotated[
-    bool, typer.Option("--failed", help="Only pairs whose last try failed and left a record.")
+    bool,
+    typer.Option(
+        "--failed", rich_help_panel=_PART, help="Only pairs whose last try failed and left a record."
+    ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Make what is done again; the old picture stays if that fails.")
+    bool,
+    typer.Option(
+        "--force",
+        rich_help_panel=_PART,
+        help="Make what is done again; the old picture stays if that fails.",
+    ),
 ]
 Preview = Annotated[
     bool,
     typer.Option(
         "--preview",
+        rich_help_panel=_PART,
         help="Small and fast, in a folder of their own: the output's name with `-preview` behind it.",
     ),
 ]

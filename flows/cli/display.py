@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -136,6 +137,7 @@ class LiveDisplay:
         """Show what the run is at."""
         self._phase = text
         self._live.start()
+        self._live.refresh()
 
     def foresee(self, prospect: Prospect) -> None:
         """Show from now on how much of that is done."""
@@ -176,11 +178,10 @@ class LiveDisplay:
 
     def _workers(self) -> RenderableType:
         name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        columns = [Column(no_wrap=True), name, *(Column(no_wrap=True, justify="right") for _ in range(4))]
-        rows = Table.grid(*columns, padding=(0, 1, 0, 0), expand=True)
-        for at, (number, row) in enumerate(self._counts.rows()):
-            if at < ROWS_SHOWN:
-                rows.add_row(number, Text(name_of(row.name)), *map(Text, _figures(row)))
+        figures = (Column(no_wrap=True, justify="right") for _ in range(4))
+        rows = Table.grid(name, *figures, padding=(0, 2, 0, 0), expand=True)
+        for number, row in islice(self._counts.rows(), ROWS_SHOWN):
+            rows.add_row(Text(f"{number} {name_of(row.name)}".lstrip()), *map(Text, _figures(row)))
         return rows
 
 

@@ -36,17 +36,18 @@ def init(
 
     with errors_become_exit_codes():
         place = Path("manifest.yaml") if str(output) == "-" else output
-        text = first_manifest(folders, styles=styles or (), place=place.absolute())
+        made = first_manifest(folders, styles=styles or (), place=place.absolute())
         if str(output) == "-":
-            sys.stdout.write(text)
+            sys.stdout.write(made.text)
             return
         try:
             with output.open("x", encoding="utf-8") as file:
-                file.write(text)
+                file.write(made.text)
         except FileExistsError:
             raise BadArguments(f"{output} is there already; name another file with -o") from None
         except OSError as error:
             raise BadArguments(
                 f"{output} cannot be written: {error.strerror}; name another with -o"
             ) from None
-        print_line(f"{output}: `stylize plan {shlex.quote(str(output))}` says what it would make")
+        found = f"{made.contents} photographs, {made.styles} styles"
+        print_line(f"{output}: {found}; `stylize plan {shlex.quote(str(output))}` says what it would make")

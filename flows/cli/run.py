@@ -95,7 +95,7 @@ def run(
             sys.stdout.write(report.to_bytes().decode())
         else:
             print_line(report.sentence())
-            print_line(closing_line(report, manifest))
+            print_line(closing_line(report, manifest, page=loaded.html))
         say_if_lost()
         raise typer.Exit(report.exit_code)
 

@@ -58,7 +58,8 @@ def grid_of(entries: Sequence[Entry]) -> Grid:
             label, again = f"{variant} ({again})".strip(), again + 1
         taken.add((content, style, label))
         found.append((content, (style, label)))
-        _head(rows, content, Heading(names.get(content, "no content"), "", entry.content))
+        named = names.get(content) or (entry.name if content else "no content")
+        _head(rows, content, Heading(named, "", entry.content))
         styled = " + ".join(names[one] for one in style) or "no style"
         _head(columns, (style, label), Heading(styled, label, next(iter(entry.styles), None)))
     first_seen = {style: at for at, style in reversed(list(enumerate(style for style, _ in columns)))}
@@ -86,7 +87,10 @@ def _sound(heading: Heading) -> bool:
 
 
 def _content(entry: Entry) -> str:
-    return entry.content.uri if entry.content else ""
+    """What its row is told by; of a file that no pair can be made of, its name."""
+    if entry.content:
+        return entry.content.uri
+    return "" if entry.styles else entry.name
 
 
 def _style(entry: Entry) -> _Style:

@@ -170,7 +170,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE, selection: Selection 
         refused=(*(one for one in refused if shard.holds(one.name)), *foreign),
         left_out=left_out,
         replace_foreign=manifest.replace_foreign,
-        source=manifest.source,
+        source=one_spelling(manifest.source),
     )
     plan = narrowed(plan, selection, of=of_shard)
     for item in plan.todo:

@@ -19,19 +19,20 @@ from flows.records.experience import (
 )
 from flows.records.last_report import last_report
 from flows.records.store import read_record
-from flows.running.memory_room import machine_memory
 from flows.running.sizing import LAST_REPORT, NOTHING, seconds_per_pair_of
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
+from flows.text import bytes_in_words
 from flows.worker.devices import cpu_workers, lacks_drivers
-from stylize_core.demand.memory import Demand, peak_memory
-from stylize_core.demand.operations import Work, work_of
+from flows.worker.memory_room import machine_memory
+from stylize_core.demand.memory import peak_memory
+from stylize_core.demand.operations import work_of
+from stylize_core.demand.rungs import LADDER, WHOLE, Rung
 from stylize_core.settings.picture_size import SMALLEST_PX
 from stylize_core.settings.style import StyleSettings
 
 RECORDS_READ = 12
 """So many records of an output are read where this machine has no experience of its own."""
-GIB = 2**30
 
 
 # Why so many: what is known of the machine, and what is worked out once for many pairs.
@@ -50,47 +51,65 @@ class Machine:
     knowledge: Knowledge
     memory_bytes: int | None
     shapes: Shapes = field(default_factory=Shapes)
-    _works: dict[tuple[int, int, int, int | None], tuple[StyleSettings, Work, Demand]] = field(
-        default_factory=dict
-    )
+    _known: dict[tuple[int, ...], Expected] = field(default_factory=dict)
 
     def expect(self, pair: Pair) -> Expected:
-        """What is expected of a pair here."""
+        """What is expected of a pair here; pairs that share settings and shapes are counted once."""
         width, height = self.shapes.result(pair)
-        settings, pixels = pair.style_settings, width * height
-        kind, known = kind_of(settings, self.device), self.knowledge
-        work, demand = self._asked(settings, width, height, self._style_pixels(pair))
+        style_pixels = self._style_pixels(pair)
+        key = (id(pair.style_settings), id(pair.picture_settings), width, height, style_pixels or 0)
+        if key not in self._known:
+            self._known[key] = self._judged(self._expected(pair, width, height, style_pixels))
+        return replace(self._known[key], pair=pair)
+
+    def _expected(self, pair: Pair, width: int, height: int, style_pixels: int | None) -> Expected:
+        settings, pixels, known = pair.style_settings, width * height, self.knowledge
+        kind = kind_of(settings, self.device)
+        work = work_of(settings, width=width, height=height, style_pixels=style_pixels)
         device_s = known.seconds(kind, pixels=pixels, work=work.total)
-        beside_s = known.beside(kind, pixels=pixels)
-        own = demand.process if self.device == "cpu" else demand.device
+        memory = self._needs(settings, width, height, style_pixels)
+        if self.device != "cpu":
+            memory = round(memory * known.memory(kind, pixels=pixels))
         return Expected(
             pair,
             kind,
             width,
             height,
             work,
-            seconds=None if device_s is None else device_s + (beside_s or 0.0),
+            seconds=None if device_s is None else device_s + (known.beside(kind, pixels=pixels) or 0.0),
             device_s=device_s,
-            memory_bytes=round(own * (1.0 if self.device == "cpu" else known.memory(kind, pixels=pixels))),
+            memory_bytes=memory,
             output_bytes=known.output_bytes(look_of(pair.picture_settings), pixels=pixels),
         )
 
-    def judged(self, one: Expected) -> Expected:
-        """The same with why it cannot fit, if it cannot."""
+    def _judged(self, one: Expected) -> Expected:
+        """The same in a way that fits, or with why it cannot."""
         room = self.memory_bytes
         if room is None or one.memory_bytes <= room:
             return one
-        need = f"it needs about {gigabytes(one.memory_bytes)}, and {self.device} has {gigabytes(room)}"
-        return replace(one, trouble=f"{need}; {self._what_fits(one, room)}")
+        as_a_whole = self._needs_of(one, WHOLE)
+        for rung in LADDER[1:]:
+            needed = round(one.memory_bytes * self._needs_of(one, rung) / as_a_whole)
+            if needed <= room:
+                return replace(one, memory_bytes=needed, rung=rung)
+        trouble = (
+            f"it needs about {bytes_in_words(needed)} even {rung.words()}, and there are "
+            f"{bytes_in_words(room)}; {self._what_fits(one, room)}"
+        )
+        return replace(one, memory_bytes=needed, rung=rung, trouble=trouble)
+
+    def _needs_of(self, one: Expected, rung: Rung) -> int:
+        return self._needs(
+            one.pair.style_settings, one.width, one.height, self._style_pixels(one.pair), rung=rung
+        )
 
     def _what_fits(self, one: Expected, room: int) -> str:
         """Which size of the same, and which network, would."""
         settings = one.pair.style_settings
 
         def needs(asked: StyleSettings, share: float) -> int:
-            width, height = (max(1, round(side * share)) for side in (one.width, one.height))
-            demand = peak_memory(asked, width=width, height=height, on_cpu=self.device == "cpu")
-            return demand.process if self.device == "cpu" else demand.device
+            sides = (round(one.width * share), round(one.height * share))
+            return self._needs(asked, *sides, None, rung=LADDER[-1])
 
         edge = max(one.width, one.height)
         fits = largest(lambda px: needs(settings, px / edge) <= room, most=edge)
@@ -104,26 +123,21 @@ class Machine:
         sizes = [measured_style_pixels(pair, *shape) for shape in self.shapes.styles(pair)]
         return max(sizes, default=None)
 
-    def _asked(
-        self, settings: StyleSettings, width: int, height: int, style_pixels: int | None
-    ) -> tuple[Work, Demand]:
-        """Work and memory; pairs that share settings and shapes are counted once."""
-        key = (id(settings), width, height, style_pixels)
-        if key not in self._works:
-            size = {"width": width, "height": height, "style_pixels": style_pixels}
-            demand = peak_memory(settings, **size, on_cpu=self.device == "cpu")  # type: ignore[arg-type]
-            self._works[key] = (settings, work_of(settings, **size), demand)  # type: ignore[arg-type]
-        _, work, demand = self._works[key]
-        return work, demand
-
-
-def gigabytes(count: int) -> str:
-    """A number of bytes for people.
-
-    >>> gigabytes(3_400_000_000), gigabytes(52_000_000)
-    ('3.4 GB', '52 MB')
-    """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    # Why so many: a picture, its style, and how it is made.
+    def _needs(
+        self,
+        settings: StyleSettings,
+        width: int,
+        height: int,
+        style_pixels: int | None,
+        *,
+        rung: Rung = WHOLE,
+    ) -> int:
+        """Bytes of the device; of a CPU those of the worker's process."""
+        size = {"width": max(1, width), "height": max(1, height), "style_pixels": style_pixels}
+        if self.device == "cpu":
+            return peak_memory(settings, **size, rung=rung).process  # type: ignore[arg-type]
+        return peak_memory(settings, **size, rung=rung, on_cpu=False).device  # type: ignore[arg-type]
 
 
 def largest(fits: Callable[[int], bool], *, most: int) -> int | None:
@@ -148,7 +162,7 @@ def prospect_of(
         workers: how many a run is asked for; None for its own choice.
     """
     machine = machine_for(plan, manifest, devices=devices, workers=workers)
-    pairs = tuple(machine.judged(machine.expect(planned.pair)) for planned in plan.todo)
+    pairs = tuple(machine.expect(planned.pair) for planned in plan.todo)
     known = machine.knowledge
     return Prospect(pairs, machine.workers, known.start_s, known.source)
 

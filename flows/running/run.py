@@ -28,8 +28,8 @@ from flows.records.report import End, Report, RunFacts, Tally, report_name, summ
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.experience import remember
 from flows.running.listeners import Listeners
+from flows.running.looking.page import Night, draw_page
 from flows.running.metrics import published
-from flows.running.pages import Night, draw_page
 from flows.running.platforms import job_of_this_process
 from flows.running.prospects import prospect_of
 from flows.running.recorded import as_recorded
@@ -113,7 +113,8 @@ def run_shard(
                 report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
                 tracing.write(shard, storage, listener.note, replace_foreign=foreign)
                 if manifest.html and shard == WHOLE and report.planned > report.done_before:
-                    draw_page(Night(plan, run.tally, report, began.at), storage, run.goes_on, listener.note)
+                    night = Night(manifest, plan, run.tally, began.at)
+                    draw_page(night, storage, run.goes_on, listener.note)
                 return report
         finally:
             engine.close()

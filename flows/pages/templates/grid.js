@@ -137,7 +137,7 @@ class Board {
     const pair = data.pairs[at];
     const current = row === this.at.row && column === this.at.column;
     const button = el('button', {
-      type: 'button', class: (grid ? 'cell ' : 'cell card ') + STATES[pair.state].replace(' ', ''),
+      type: 'button', class: (grid ? 'cell ' : 'cell card ') + this.page.tone(pair),
       tabindex: !grid || current ? 0 : -1, 'aria-label': this.page.label(pair), 'data-row': row, 'data-column': column,
       onclick: () => this.page.open(at),
     }, grid ? this.page.face(pair) : [el('span', { class: this.page.frame }, this.page.face(pair)), this.page.caption(pair)]);

@@ -68,8 +68,17 @@ class Folder:
         return self.pictures.total()
 
 
-def first_manifest(folders: Sequence[Path], *, styles: Sequence[Path], place: Path) -> str:
-    """The text of a manifest that lies at `place`, for the pictures in folders; it is valid.
+@dataclass(frozen=True, slots=True)
+class FirstManifest:
+    """A valid manifest as text, and how many pictures it takes."""
+
+    text: str
+    contents: int
+    styles: int
+
+
+def first_manifest(folders: Sequence[Path], *, styles: Sequence[Path], place: Path) -> FirstManifest:
+    """A manifest that lies at `place`, for the pictures in folders.
 
     Args:
         folders: of photographs, or with folders of photographs and of paintings in them.
@@ -93,7 +102,7 @@ def first_manifest(folders: Sequence[Path], *, styles: Sequence[Path], place: Pa
         style_lines="\n".join(_entries(chosen, place.parent)),
     )
     load_manifest(place, text=text)
-    return text
+    return FirstManifest(text, sum(one.count for one in contents), sum(one.count for one in chosen))
 
 
 def _with_pictures(folder: Path) -> list[Folder]:

@@ -68,7 +68,12 @@ def test_a_plan_for_scripts_lists_everything(home: Path) -> None:
     facts = json.loads(command("plan", "m.yaml", "--json").stdout)
     assert facts["counts"] == {"planned": 4, "done": 0, "todo": 4}
     assert facts["reasons"] == {"new": 4}
-    assert facts["todo"][0] == {"name": "p0__s0", "reason": "new"}
+    first = facts["todo"][0]
+    assert (first["name"], first["reason"], first["trouble"]) == ("p0__s0", "new", "")
+    assert (first["width"], first["height"], first["seconds"], first["cost"]) == (64, 48, None, None)
+    assert first["memory_bytes"] > 0
+    assert facts["estimate"]["seconds"] is None
+    assert facts["estimate"]["pairs_without_estimate"] == 4
 
 
 def test_a_long_plan_is_cut_and_says_so(home: Path) -> None:
@@ -76,7 +81,8 @@ def test_a_long_plan_is_cut_and_says_so(home: Path) -> None:
         draw(home / f"photos/x{number}.png", number)
     out = command("plan", "m.yaml").stdout
     assert "and 44 more; --json lists all" in out
-    assert out.count(" new") == 20
+    assert out.count("  new") == 20
+    assert "\n64 new\n" in out
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(home: Path) -> None:

@@ -40,7 +40,8 @@ def test_folders_become_a_manifest_of_every_photograph_in_every_style(
     (home / "holiday/notes.txt").write_text("no picture")
     made = init(*arguments)
     assert made.exit_code == 0, made.stderr
-    assert made.stdout == "manifest.yaml: `stylize plan manifest.yaml` says what it would make\n"
+    told = "manifest.yaml: 2 photographs, 1 styles; `stylize plan manifest.yaml` says what it would make\n"
+    assert made.stdout == told
     assert names() == ["a__wave", "b__wave"]
     text = (home / "manifest.yaml").read_text()
     assert "# 2 pictures in 2 folders to stylise." in text

@@ -95,6 +95,9 @@ ON_THE_COMMAND_LINE = {
     "run m.yaml --max-tiem 3h": (
         "stylize run: there is no option --max-tiem; did you mean --max-time or --max-cost?"
     ),
+    "run m.yaml -s size=64": (
+        "stylize run: there is no option -s; settings stand in the manifest, under `settings:`"
+    ),
     "run m.yaml --nonsense": (
         "stylize run: there is no option --nonsense; `stylize run --help` lists those that there are"
     ),

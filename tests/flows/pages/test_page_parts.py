@@ -19,7 +19,7 @@ from flows.records.trace import TraceRow
 from stylize_core.errors import StylizeError
 
 
-def kinds_of(base: type) -> Iterator[str]:
+def kinds_of(base: type[Exception]) -> Iterator[str]:
     yield vars(base).get("kind", "")
     for child in base.__subclasses__():
         yield from kinds_of(child)
@@ -65,6 +65,13 @@ def test_pairs_without_a_content_or_a_style_have_a_place_and_a_loose_grid_is_a_l
         Entry(str(n), "done", content=Shown(f"/{n}.jpg"), styles=(Shown(f"/s{n}.jpg"),)) for n in range(9)
     ]
     assert not grid_of(loose).full
+
+
+def test_what_no_pair_could_be_made_of_has_a_row_by_its_name() -> None:
+    refused = [Entry(f"list.csv:{line}", "failed", "bad_line", "names no picture") for line in (2, 7)]
+    grid = grid_of(refused)
+    assert [one.name for one in grid.rows] == ["list.csv:2", "list.csv:7"]
+    assert [one.name for one in grid.columns] == ["no style"]
 
 
 def test_failures_of_one_picture_are_one_thing_to_mend() -> None:

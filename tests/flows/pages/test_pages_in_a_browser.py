@@ -303,7 +303,7 @@ def test_all_of_it_can_be_done_by_keys(report: Path, look: Look) -> None:
 def test_a_reader_hears_what_is_where(report: Path, look: Look) -> None:
     with look(report) as page:
         for role in ("banner", "main", "contentinfo", "search"):
-            assert page.get_by_role(role).count() == 1  # type: ignore[arg-type]
+            assert page.get_by_role(role).count() == 1
         grid = page.get_by_role("grid", name="Contents by styles")
         assert (grid.get_attribute("aria-rowcount"), grid.get_attribute("aria-colcount")) == ("21", "11")
         assert page.get_by_role("columnheader", name="s003").count() == 1

@@ -185,7 +185,7 @@ def test_failed_pairs_stay_on_a_page_that_cannot_have_all(made: Made) -> None:
     assert [entry.state for entry in gathered.entries].count("failed") == 4
     assert gathered.counts == {"done": 8, "failed": 4, "todo": 0} or sum(gathered.counts.values()) == 12
     (note,) = gathered.notes
-    assert note.startswith("7 further pairs are not on this page")
+    assert note.startswith("7 further pairs not on this page")
 
 
 def test_who_was_busy_when_is_drawn_for_each_worker(page: Page) -> None:

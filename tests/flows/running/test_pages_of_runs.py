@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from small_batch import Audience, manifest, run_inside, small_batch
 
 from flows.manifest.load import load_manifest
 from flows.model.shard import Shard
+from flows.pages.gathering import planned_entries
 from flows.pages.previews import previews_of
-from flows.planning.plan import make_plan
+from flows.planning.plan import make_plan, without_failed
+from flows.storage.opening import open_storage
 
 MINE = b"mine\n"
 
@@ -61,6 +64,26 @@ def test_a_run_with_nothing_to_do_leaves_both_and_one_with_more_draws_what_is_ne
     after = (home / "out/report.html").read_bytes()
     first, both = previews_of(before["report.html"])[1], previews_of(after)[1]
     assert first.items() <= both.items()
+
+
+def test_what_is_not_tried_again_keeps_its_place_on_the_page(home: Path) -> None:
+    (home / "photos/p1.png").write_bytes(b"no picture")
+    path = manifest(home)
+    run_inside(path, Audience())
+    plan = without_failed(make_plan(load_manifest(path)))
+    (refused, made) = planned_entries(plan, open_storage(plan.output)).entries
+    assert (made.name, refused.name, refused.kind) == ("p0__s0", "p1__s0", "bad_image")
+    assert refused.content is not None
+    assert refused.content.uri.endswith("p1.png")
+
+
+def test_a_page_that_cannot_have_all_counts_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = partial(planned_entries, most=1)
+    monkeypatch.setattr("flows.running.looking.page.planned_entries", small)
+    run_inside(manifest(home), Audience())
+    text = (home / "out/report.html").read_text(encoding="utf-8")
+    assert "All 2 pictures made." in text
+    assert "1 further pair not on this page" in text
 
 
 def test_a_manifest_may_do_without_a_page(home: Path) -> None:

@@ -90,6 +90,18 @@ def test_what_was_made_for_another_manifest_stays_unless_it_was_this_one(home: P
     assert set(names(find(home, earlier={str(other)}))) == {"p0__s1", "p1__s1", "other/p0", "other/p1"}
 
 
+def test_a_manifest_is_the_same_however_its_path_is_spelled(home: Path) -> None:
+    loaded = load_manifest(home / "photos/../photos/../m.yaml")
+    assert names(find_leftovers(loaded)) == {"p0__s1": "result", "p1__s1": "result"}
+
+
+def test_a_name_of_other_case_may_be_the_same_file_and_stays(home: Path) -> None:
+    entries = "pairs: [{content: photos/p0.png, style: paintings/s1.png, name: P0__S1}]"
+    manifest(home, entries, settings=FILMED)
+    assert "p0__s1" not in names(find(home))
+    assert "p1__s1" in names(find(home))
+
+
 def test_what_does_not_say_for_which_manifest_it_was_made_stays_unless_it_is_asked_for(home: Path) -> None:
     record = home / "out/p0__s1.json"
     record.write_bytes(Record.parse(record.read_bytes()).model_copy(update={"manifest": ""}).to_bytes())

@@ -45,8 +45,8 @@ def report(
 ) -> None:
     """Draw report.html: pictures, failures and what to do, settings, times; one file, no network."""
     from flows.pages.targets import find_target
+    from flows.running.looking.sheet import draw_product_sheet
     from flows.running.platforms import shard_of
-    from flows.running.product_sheet import draw_product_sheet
 
     with errors_become_exit_codes():
         if cost_per_hour is not None and not 0 < cost_per_hour < 1e9:
