@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flows.model.blend import Blend
+from flows.model.observed import Observed
 from flows.model.regions import Regions, roles
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
@@ -128,6 +129,7 @@ class Outcome:
         retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
         double_work: it was made here, and another run had recorded the same picture meanwhile; then it is
             `skipped`.
+        observed: what it took, if it was made here.
     """
 
     name: str
@@ -138,3 +140,4 @@ class Outcome:
     seconds: float = 0.0
     retries: int = 0
     double_work: bool = False
+    observed: Observed | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,10 +21,12 @@ from flows.engines.local import LocalEngine
 from flows.errors import StorageError, WorkerStopped
 from flows.manifest.model import Manifest
 from flows.model.events import Listener
-from flows.model.pair import Job, Outcome
+from flows.model.observed import Observed
+from flows.model.pair import Outcome
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
+from flows.running.asked import jobs_of, networks, workers_for
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.experience import remember
 from flows.running.listeners import Listeners
@@ -40,8 +43,9 @@ from flows.storage.location import check_working_folder
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 from flows.storage.retry import retries_so_far
-from flows.worker.devices import cpu_workers, slots, usable_cores
-from stylize_core.settings.style import StyleSettings
+
+OBSERVED_KEPT = 1000
+"""Of so many of a run's last pairs it is known what they took; what estimates rest on is a few of these."""
 
 
 # Why so many: the options of a run; each has a default that suits a program.
@@ -102,7 +106,7 @@ def run_shard(
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
-                remember(plan, run.tally, storage, start_s=run.start_s, devices=run.devices)
+                remember(run.observed, start_s=run.start_s, devices=run.devices)
                 report, name = so_far(), report_name(shard)
                 return write_report(
                     report, name, storage, listener.note, replace_foreign=plan.replace_foreign
@@ -123,6 +127,7 @@ class Run:
         devices: of each worker, as records name them; empty before they are started.
         stopped: whether the run ends early.
         start_s: from the run's beginning to its first pair; None before.
+        observed: what the pairs made last took.
     """
 
     def __init__(
@@ -138,6 +143,7 @@ class Run:
         self._busy = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
+        self.observed: deque[Observed] = deque(maxlen=OBSERVED_KEPT)
         self.start_s: float | None = None
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
@@ -152,8 +158,8 @@ class Run:
             return
         self._busy = True
         with suppress(WorkerStopped):
-            self._start(manifest, _workers_for(self._plan, manifest, device, workers))
-            for outcome in self._engine.outcomes(_jobs(self._plan, manifest)):
+            self._start(manifest, workers_for(self._plan, manifest, device, workers))
+            for outcome in self._engine.outcomes(jobs_of(self._plan, manifest)):
                 self._settle(outcome)
         self._busy = False
         self._ask_records()
@@ -166,7 +172,7 @@ class Run:
         count = f"{len(spec.slots)} workers" if len(spec.slots) > 1 else "a worker"
         self._listener.phase(f"starting {count} on {', '.join(dict.fromkeys(spec.slots))}")
         self.devices = self._engine.start(spec)
-        for settings in _networks(self._plan):
+        for settings in networks(self._plan):
             self._listener.phase(f"loading the network {settings.encoder}")
             self._engine.check_weights(settings)
         self._listener.foresee(prospect_of(self._plan, manifest, devices=self.devices))
@@ -235,6 +241,8 @@ class Run:
                 self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
+        if outcome.observed is not None:
+            self.observed.append(outcome.observed)
         if outcome.status != "stopped":
             with self._counting:
                 self.tally.add(outcome)
@@ -267,25 +275,3 @@ def _held(manifest: Manifest, shard: Shard, wait_s: float, job: str, listener: L
         if removed := storage.remove_abandoned():
             listener.note(f"{removed} temporary file(s) of a killed run removed")
         yield storage
-
-
-def _workers_for(plan: Plan, manifest: Manifest, device: str, workers: int | None) -> WorkerSpec:
-    on_cpu = cpu_workers([planned.pair.style_settings.picture_size.expected_px for planned in plan.todo])
-    found = slots(device, workers, cpu_workers=on_cpu)
-    sharing = found.count("cpu")
-    threads = None if sharing < 2 else max(1, usable_cores() // sharing)
-    return WorkerSpec(found, threads, manifest.batch)
-
-
-def _networks(plan: Plan) -> Iterator[StyleSettings]:
-    """For each set of weights and layers that is used, settings that ask for it."""
-    found = {}
-    for settings in (planned.pair.style_settings for planned in plan.todo):
-        dreamt = tuple(settings.dream_layer_weights) if settings.mode == "dream" else ()
-        found[settings.encoder, settings.weights, settings.layers, dreamt] = settings
-    yield from found.values()
-
-
-def _jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
-    for p in plan.todo:
-        yield Job(p.pair, plan.output, p.identity, p.attempts, manifest.timeout_s, plan.replace_foreign)
