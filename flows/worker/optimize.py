@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from torch import Tensor
 
@@ -13,6 +14,13 @@ from flows.model.events import PairProgress
 from flows.records.record import Optimisation
 from flows.worker import link
 from flows.worker.batch_sizer import BatchSizer
+from flows.worker.checkpoints import (
+    CheckpointKeeper,
+    found_checkpoint,
+    is_kept,
+    is_watched,
+    say_unused,
+)
 from flows.worker.device_cache import DeviceCache
 from flows.worker.errors import Stopped
 from flows.worker.publish import snapshot_writer
@@ -23,7 +31,8 @@ from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, 
 from flows.worker.timeouts import refuse_if_late
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.targets import Targets, mean_targets, stack_targets
-from stylize_core.optim.watching import Frames, StepProgress
+from stylize_core.optim.state import UnfitState
+from stylize_core.optim.watching import Checkpoints, Frames, StepProgress
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
@@ -43,7 +52,7 @@ def _batches(pairs: Batch, sizer: BatchSizer) -> Iterator[Batch]:
     """The pairs in batches of one kind each; every batch is asked for after the one before it is done."""
     kinds: dict[Hashable, list[Prepared]] = {}
     for pair in pairs:
-        kinds.setdefault(_kind(pair), []).append(pair)
+        kinds.setdefault(None if is_kept(pair) else _kind(pair), []).append(pair)
     for kind, alike in kinds.items():
         while alike:
             count = sizer.limit(kind) if kind else 1
@@ -57,8 +66,7 @@ def _kind(prepared: Prepared) -> Hashable:
     None for a pair that goes alone: one that somebody watches, whose time is limited or that has regions.
     """
     job, content, init = prepared.task.job, prepared.content, prepared.init
-    watched = bool(job.pair.snapshot_steps) or job.pair.picture_settings.animation != "none"
-    if watched or prepared.regions or math.isfinite(job.timeout_s):
+    if is_watched(prepared) or prepared.regions or math.isfinite(job.timeout_s):
         return None
     return repr(prepared.pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
 
@@ -83,14 +91,14 @@ def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
 
 def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     job, device = batch[0].task.job, cache.device
-    before = device.forget_peak()
+    before, kind = device.forget_peak(), None if is_kept(batch[0]) else _kind(batch[0])
     size_px = batch[0].pair.style_settings.picture_size.expected_px
     with device.threads(size_px) as name, link.timed(job.pair.name, job.timeout_s) as watch:
         for prepared in batch:
             prepared.task.log.device = name
         began = time.monotonic()
         ended = _optimized(batch, cache, watch)
-    seconds, kind = time.monotonic() - began, _kind(batch[0])
+    seconds = time.monotonic() - began
     if kind is None:  # nothing to learn for another one
         return ended
     logs = (prepared.task.log for prepared in batch)
@@ -130,7 +138,8 @@ def _stylized(
 ) -> Stylized:
     first, settings = batch[0], batch[0].pair.style_settings
     inits = [prepared.init.picture.rgb for prepared in batch if prepared.init]
-    return stylize(
+    made = partial(
+        stylize,
         cache.device.upload([prepared.content.picture.rgb for prepared in batch]),
         stack_targets(targets),
         settings=settings,
@@ -141,6 +150,13 @@ def _stylized(
         callback=lambda progress: _report(batch, progress, watch),
         frames=frames,
     )
+    keep = CheckpointKeeper(batch)
+    begin = found_checkpoint(first) if len(batch) == 1 else None
+    try:
+        return made(checkpoints=Checkpoints(keep, begin))
+    except UnfitState as error:
+        say_unused(first, error)
+    return made(checkpoints=Checkpoints(keep))
 
 
 def _row(
@@ -156,7 +172,7 @@ def _row(
             f"last finite loss {report.best_loss:.6g}; try smaller weights or another init"
         )
         return Failed(prepared.task, Diverged(message))
-    log.batch, log.decisions = len(made.reports), tuple(report.decisions)
+    log.batch, log.decisions = len(made.reports), (*log.decisions, *report.decisions)
     log.optimisation = Optimisation(
         evaluations=report.evaluations,
         accepted_steps=report.accepted_steps,

@@ -102,6 +102,8 @@ def _published(made: Optimized) -> Outcome:
         kept = keep_picture(
             storage, pair, done, data, content_type=CONTENT_TYPES[kind], before=made.prepared.record
         )
+    if task.job.checkpoint_s:
+        made.prepared.shelf.forget(task.job.output, made.prepared.identity)
     return _outcome(task, "done") if kept else _doubled(task)
 
 

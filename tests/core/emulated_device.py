@@ -1,7 +1,7 @@
 """A device that is not there: tensors on the CPU that claim to be elsewhere, and what they are asked.
 
-Whatever a GPU would have to be waited for is noted, or refused: numbers that the host wants, copies to and from
-it, sizes that depend on values. Tensors of two devices do not mix.
+Whatever a GPU would have to be waited for is noted, or refused: numbers that the host wants, copies to and
+from it, sizes that depend on values. Tensors of two devices do not mix.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ WAITS = frozenset(
 # What costs no launch on a device: views, and memory that is only set aside.
 FREE = frozenset(
     {
-        "view", "_unsafe_view", "slice", "select", "unsqueeze", "squeeze", "expand", "permute", "transpose", "t",
+        "view", "_unsafe_view", "slice", "select", "unsqueeze", "squeeze", "expand", "permute", "transpose",
+        "t",
         "detach", "alias", "as_strided", "unbind", "split", "diagonal", "empty", "empty_like", "new_empty",
         "_reshape_alias", "empty_strided", "new_empty_strided", "lift_fresh", "split_with_sizes",
     }
@@ -63,7 +64,7 @@ class Elsewhere(Tensor):
         made.inner = inner
         return made  # type: ignore[no-any-return]
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"Elsewhere({tuple(self.shape)}, {self.dtype})"
 
     def tolist(self) -> Any:
@@ -71,7 +72,7 @@ class Elsewhere(Tensor):
         return self.cpu().tolist()
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         raise AssertionError(f"{func} outside an emulation")
 
 
@@ -79,7 +80,7 @@ class Waited(AssertionError):
     """The host would have waited for the device."""
 
 
-class Emulation(TorchDispatchMode):
+class Emulation(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Runs what is asked of tensors elsewhere, and counts it.
 
     Attributes:
@@ -89,7 +90,7 @@ class Emulation(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.waits: Counter[str] = Counter()
         self.launches: Counter[str] = Counter()
         self.patient = True
@@ -105,12 +106,12 @@ class Emulation(TorchDispatchMode):
 
     def __enter__(self) -> Emulation:
         self._make_tensor = torch.tensor
-        torch.tensor = self._tensor
-        super().__enter__()
+        torch.tensor = self._tensor  # type: ignore[assignment]
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         torch.tensor = self._make_tensor
 
     def _tensor(self, values: Any, *, device: Any = None, **options: Any) -> Tensor:
@@ -144,7 +145,9 @@ class Emulation(TorchDispatchMode):
         if not there:
             return made.clone() if isinstance(made, Tensor) else made
         made = tree_map(lambda one: Elsewhere(one) if isinstance(one, Tensor) else one, made)
-        return return_and_correct_aliasing(func, args, kwargs, made) if ours else made
+        if not ours:
+            return made
+        return return_and_correct_aliasing(func, args, kwargs, made)  # type: ignore[no-untyped-call]
 
     def _judge(
         self, name: str, func: Any, given: list[Tensor], ours: list[Elsewhere], wanted: torch.device | None
