@@ -6,7 +6,7 @@ pooling leaves of that block (Simonyan and Zisserman 2014, arXiv 1409.1556, conf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,12 +76,25 @@ class Published:
     member: str
     convention: ConventionName
     sha256_prefix: str
+    licence: str
 
 
+_OF_TORCHVISION = (
+    "none is stated: torchvision leaves terms that derive from the training data, ImageNet, to you"
+)
 PUBLISHED: Mapping[str, Published] = {
-    "vgg19": Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", "dcbb9e9d"),
-    "vgg16": Published("vgg16", "VGG16_Weights", "IMAGENET1K_FEATURES", "features", "88682ab5"),
-    "googlenet": Published("googlenet", "GoogLeNet_Weights", "IMAGENET1K_V1", "torchvision", "1378be20"),
+    "vgg19": Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", "dcbb9e9d", _OF_TORCHVISION),
+    "vgg16": Published(
+        "vgg16",
+        "VGG16_Weights",
+        "IMAGENET1K_FEATURES",
+        "features",
+        "88682ab5",
+        "CC BY 4.0, Visual Geometry Group, University of Oxford",
+    ),
+    "googlenet": Published(
+        "googlenet", "GoogLeNet_Weights", "IMAGENET1K_V1", "torchvision", "1378be20", _OF_TORCHVISION
+    ),
 }
 
 
@@ -136,6 +149,20 @@ def down_to_deepest(architecture: str, layers: Iterable[str]) -> tuple[str, ...]
     """
     names = layer_names(architecture)
     return names[: 1 + max((names.index(layer) for layer in layers), default=-1)]
+
+
+def usable_layers(architecture: str, reached: Container[str]) -> tuple[str, ...]:
+    """The layers of weights that end early, given those but for poolings that they reach.
+
+    >>> usable_layers("vgg19", ("relu1_1", "relu1_2", "relu2_1"))
+    ('relu1_1', 'relu1_2', 'pool1', 'relu2_1')
+    """
+    found = []
+    for layer in layer_names(architecture):
+        needed = [name for name in down_to_deepest(architecture, [layer]) if not name.startswith("pool")]
+        if needed[-1] in reached:
+            found.append(layer)
+    return tuple(found)
 
 
 def in_words(layers: Sequence[str]) -> str:

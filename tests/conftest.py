@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from object_store import ObjectStore, running_object_store
 
+from flows.records.experience import FOLDER
 from flows.storage.access import use_access
 
 pytest_plugins = ["small_teachers"]
@@ -85,6 +86,12 @@ def object_store(_object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) ->
     yield _object_store
     _object_store.heal()
     use_access({})
+
+
+@pytest.fixture(autouse=True)
+def _no_experience(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs of a test measure is kept for that test alone, and never for whoever runs the tests."""
+    monkeypatch.setenv(FOLDER, str(tmp_path_factory.getbasetemp() / f"experience-{uuid.uuid4().hex}"))
 
 
 @pytest.fixture

@@ -17,10 +17,13 @@ HEAVY = ("torch", "torchvision", "prefect")
 LIGHT = (
     "stylize_core/errors.py",
     "stylize_core/settings/*.py",
+    "stylize_core/demand/*.py",
+    "stylize_core/image/size.py",
     "stylize_core/architecture.py",
     "flows/errors.py",
     "flows/manifest/*.py",
     "flows/model/*.py",
+    "flows/pages/*.py",
     "flows/planning/*.py",
     "flows/records/*.py",
 )

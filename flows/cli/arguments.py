@@ -13,16 +13,11 @@ from flows.logs import log_to_stderr
 
 
 def manifest_paths(incomplete: str) -> Iterator[str]:
-    """The manifests, and the folders that may hold some, whose paths begin so; for shells that complete."""
+    """The manifests whose paths begin so; where there are none, the shell offers any file and folder."""
     folder, slash, begun = incomplete.rpartition("/")
-    for path in sorted(Path(folder + slash or ".").glob("*")):
-        name = folder + slash + path.name
-        if not path.name.startswith(begun) or path.name.startswith(".") > begun.startswith("."):
-            continue
-        if path.is_dir():
-            yield f"{name}/"
-        elif path.suffix in (".yaml", ".yml"):
-            yield name
+    for path in sorted(Path(folder + slash or ".").glob("*.y*ml")):
+        if path.name.startswith(begun) and path.is_file():
+            yield folder + slash + path.name
 
 
 def setting_texts(incomplete: str) -> Iterator[str]:
@@ -54,27 +49,41 @@ SettingTexts = Annotated[
         autocompletion=setting_texts,
     ),
 ]
+_PART = "A part of the manifest"
 Only = Annotated[
     list[str] | None,
     typer.Option(
         "--only",
         metavar="PATTERN",
+        rich_help_panel=_PART,
         help="Only pairs whose names fit, such as 'lion*'; may be repeated. `stylize plan` shows names.",
     ),
 ]
 Limit = Annotated[
-    int | None, typer.Option("--limit", metavar="N", help="Only the first N of the pairs that are to do.")
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", rich_help_panel=_PART, help="Only the first N of the pairs that are to do."
+    ),
 ]
 OnlyFailed = Annotated[
-    bool, typer.Option("--failed", help="Only pairs whose last try failed and left a record.")
+    bool,
+    typer.Option(
+        "--failed", rich_help_panel=_PART, help="Only pairs whose last try failed and left a record."
+    ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Make what is done again; the old picture stays if that fails.")
+    bool,
+    typer.Option(
+        "--force",
+        rich_help_panel=_PART,
+        help="Make what is done again; the old picture stays if that fails.",
+    ),
 ]
 Preview = Annotated[
     bool,
     typer.Option(
         "--preview",
+        rich_help_panel=_PART,
         help="Small and fast, in a folder of their own: the output's name with `-preview` behind it.",
     ),
 ]
@@ -153,3 +162,8 @@ def _be_verbose(verbose: bool) -> bool:
 
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose)]
+VerboseFirst = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Log retries and more.", callback=_be_verbose, is_eager=True),
+]
+"""The same, known before the other options are looked at."""

@@ -19,7 +19,7 @@ from flows.manifest.preview import preview_of
 from flows.text import safe_text
 
 if TYPE_CHECKING:
-    from flows.running.leftovers import Leftovers
+    from flows.running.upkeep.leftovers import Leftovers
 
 
 def clean(
@@ -38,7 +38,7 @@ def clean(
     as_json: Json = False,
 ) -> None:
     """List results in the output that the manifest no longer names, and remove them with --delete."""
-    from flows.running.leftovers import find_leftovers, remove_leftovers
+    from flows.running.upkeep.leftovers import find_leftovers, remove_leftovers
 
     with errors_become_exit_codes():
         loaded = load_manifest(manifest)
@@ -56,13 +56,14 @@ def clean(
         if as_json:
             print_json(_facts(found, deleted=delete))
             return
-        for line in _lines(found, manifest, deleted=delete):
+        again = ["--preview"] * preview + [word for path in earlier or () for word in ("--earlier", path)]
+        for line in _lines(found, shlex.join(["stylize", "clean", manifest, *again]), deleted=delete):
             print_line(line)
 
 
 def _spelled(earlier: Sequence[str]) -> set[str]:
     """The paths as records have them."""
-    from flows.running.leftovers import UNKNOWN
+    from flows.running.upkeep.leftovers import UNKNOWN
     from flows.storage.location import absolute_path
 
     return {path if path == UNKNOWN else absolute_path(path) for path in earlier}
@@ -80,7 +81,7 @@ def _facts(found: Leftovers, *, deleted: bool) -> dict[str, Any]:
     }
 
 
-def _lines(found: Leftovers, manifest: str, *, deleted: bool) -> Iterator[str]:
+def _lines(found: Leftovers, command: str, *, deleted: bool) -> Iterator[str]:
     files = sum(len(one.files) for one in found.found)
     said = f"{_counted(len(found.found), 'leftover')}, {_counted(files, 'file')}, {found.bytes / 1e6:.1f} MB"
     yield f"{said}{' deleted' if deleted else ''}, in {found.output}"
@@ -91,8 +92,8 @@ def _lines(found: Leftovers, manifest: str, *, deleted: bool) -> Iterator[str]:
     if found.foreign:
         yield f"{_counted(found.foreign, 'file')} not of stylize, kept"
     if found.found and not deleted:
-        remove = f"stylize clean {shlex.quote(manifest)} --delete"
-        yield f"nothing can be deleted now: {found.doubt}" if found.doubt else f"to remove them: {remove}"
+        remove = f"to remove them: {command} --delete"
+        yield f"nothing can be deleted now: {found.doubt}" if found.doubt else remove
 
 
 def _first(lines: Sequence[str]) -> Iterator[str]:

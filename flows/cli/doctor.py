@@ -25,7 +25,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check devices, memory, weights, storage, Prefect, disk and clock, and say what to do."""
-    from flows.running.doctor import examine, facts
+    from flows.running.upkeep.doctor import examine, facts
 
     with errors_become_exit_codes():
         loaded = None if manifest is None else load_manifest(manifest)

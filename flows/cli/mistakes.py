@@ -27,8 +27,14 @@ _COMMANDS = {
     "download": "weights", "models": "weights", "new": "init", "prune": "clean", "gc": "clean",
 }  # fmt: skip
 """Words for commands that other programs have."""
+_IN_THE_MANIFEST = "settings stand in the manifest, under `settings:`"
 _IMPLIED = {
-    "plan": {"dry_run": "`plan` does nothing anyway; leave it out"},
+    "plan": {
+        "dry_run": "`plan` does nothing anyway; leave it out",
+        "set": _IN_THE_MANIFEST,
+        "s": _IN_THE_MANIFEST,
+    },
+    "run": {"set": _IN_THE_MANIFEST, "s": _IN_THE_MANIFEST},
     "one": {
         "content": "the photograph comes first, without an option",
         "style": "the painting comes second, without an option",

@@ -31,6 +31,7 @@ from flows.cli.arguments import (
     WaitText,
     Workers,
 )
+from flows.cli.closing import closing_line
 from flows.cli.display import choose_display
 from flows.cli.exits import errors_become_exit_codes
 from flows.cli.plan import show_plan
@@ -94,6 +95,7 @@ def run(
             sys.stdout.write(report.to_bytes().decode())
         else:
             print_line(report.sentence())
+            print_line(closing_line(report, manifest, page=loaded.html))
         say_if_lost()
         raise typer.Exit(report.exit_code)
 

@@ -17,17 +17,14 @@ from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.durations import in_words
 from flows.planning.plan import make_plan
-from flows.records.last_report import last_report
+from flows.running.prospects import seconds_of_a_pair
 from flows.running.sizing import (
-    LAST_REPORT,
     MOST_SHARDS,
     SHARDS_PER_SLOT,
     Sizing,
     choose_shards,
     pilot_shard,
-    seconds_per_pair_of,
 )
-from flows.storage.opening import open_storage
 from flows.text import safe_text
 
 
@@ -108,10 +105,11 @@ def choose(
     """
     sized = partial(choose_shards, slots=slots, devices=devices)
     _cost(sized(0, seconds_per_pair=seconds_per_pair), cost_per_hour)  # bad options, before a long plan
-    pairs = len(make_plan(manifest).todo)
+    plan = make_plan(manifest)
+    pairs = len(plan.todo)
     if seconds_per_pair is None:
-        found = seconds_per_pair_of(last_report(open_storage(manifest.output)))
-        sizing = sized(pairs, seconds_per_pair=found, measured_by=LAST_REPORT)
+        found, measured_by = seconds_of_a_pair(plan, manifest)
+        sizing = sized(pairs, seconds_per_pair=found, measured_by=measured_by)
     else:
         sizing = sized(pairs, seconds_per_pair=seconds_per_pair)
     run = f"stylize run {shlex.quote(name)}"

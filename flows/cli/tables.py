@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from flows.model.durations import in_words
+from flows.cli.counts import rounded
+from flows.cli.estimates import columns_of, pair_facts, prospect_facts, prospect_lines
+from flows.model.estimate import Prospect
 from flows.model.shard import WHOLE
 from flows.planning.plan import Plan
 from flows.planning.sheets_due import sheet_facts, sheet_line
@@ -20,8 +22,12 @@ from flows.text import safe_text
 ROWS_SHOWN = 20
 
 
-def plan_facts(planned: Plan) -> dict[str, Any]:
-    """A plan as `stylize plan --json` prints it."""
+def plan_facts(planned: Plan, prospect: Prospect, per_hour: float | None = None) -> dict[str, Any]:
+    """A plan as `stylize plan --json` prints it, with what it will take.
+
+    Args:
+        per_hour: the price of this machine with all its devices; None if nobody asks for a cost.
+    """
     return {
         "output": planned.output,
         "counts": planned.counts,
@@ -31,11 +37,15 @@ def plan_facts(planned: Plan) -> dict[str, Any]:
         "warnings": list(planned.warnings),
         "refused": [asdict(one) for one in planned.refused],
         "left_out": [{"file": safe_text(one.uri), "why": one.why} for one in planned.left_out],
-        "todo": [{"name": p.pair.name, "reason": p.reason} for p in planned.todo],
+        "todo": [
+            {"name": p.pair.name, "reason": p.reason} | pair_facts(one, prospect, per_hour)
+            for p, one in zip(planned.todo, prospect.pairs, strict=True)
+        ],
+        "estimate": prospect_facts(prospect, per_hour),
     }
 
 
-def print_plan(planned: Plan) -> None:
+def print_plan(planned: Plan, prospect: Prospect, per_hour: float | None = None) -> None:
     """A plan for people: warnings, counts, and the first of the pairs to do, each with its reason."""
     console = Console(soft_wrap=True)
     for warning in planned.warnings:
@@ -51,9 +61,11 @@ def print_plan(planned: Plan) -> None:
         console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)
     if planned.todo:
         # without soft wrapping, for which a table would be cut off at the console's width
-        console.print(_todo_table(planned), markup=False, highlight=False, soft_wrap=False)
+        console.print(_todo_table(planned, prospect), markup=False, highlight=False, soft_wrap=False)
     if (left := len(planned.todo) - ROWS_SHOWN) > 0:
         console.print(f"and {left} more; --json lists all", highlight=False)
+    for line in prospect_lines(planned, prospect, per_hour):
+        console.print(line, markup=False, highlight=False)
     _print_failures(planned.refused, "refused", console)
 
 
@@ -69,11 +81,12 @@ def _print_failures(failures: Sequence[Failed], header: str, console: Console) -
         console.print(f"and {left} more; --json lists all", highlight=False)
 
 
-def _todo_table(planned: Plan) -> Table:
+def _todo_table(planned: Plan, prospect: Prospect) -> Table:
     columns = [Column(header, overflow="fold") for header in ("pair", "why")]
+    columns += [Column(header, justify="right", no_wrap=True) for header in ("time", "memory", "file")]
     table = Table(*columns, box=None, pad_edge=False)
-    for item in planned.todo[:ROWS_SHOWN]:
-        table.add_row(safe_text(item.pair.name), safe_text(item.reason))
+    for item, one in list(zip(planned.todo, prospect.pairs, strict=True))[:ROWS_SHOWN]:
+        table.add_row(safe_text(item.pair.name), safe_text(item.reason), *columns_of(one))
     return table
 
 
@@ -87,7 +100,7 @@ def print_status(found: Status, console: Console) -> None:
     if found.plan.sheets:
         console.print(safe_text(sheet_line(found.plan)), markup=False, highlight=False, soft_wrap=True)
     if found.seconds_left is not None:
-        pace = f"about {in_words(found.seconds_left)} for the rest at the pace of the last run"
+        pace = f"about {rounded(found.seconds_left)} for the rest by {found.prospect.source}"
         console.print(pace, markup=False, highlight=False)
     if isinstance(twice := found.last_report.get("double_work"), int) and twice > 0:
         line = f"another run meanwhile made {twice} of the last run's pairs as well"

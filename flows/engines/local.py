@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from queue import SimpleQueue
 
 from flows.engines.base import WorkerSpec
 from flows.engines.groups import SharedGroups, in_groups
 from flows.engines.process_worker import ProcessWorker
 from flows.engines.supervisor import Supervisor
-from flows.model.events import PairProgress
+from flows.model.events import PairProgress, Told
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
 from flows.worker.api import Worker
@@ -21,7 +22,7 @@ from stylize_core.settings.style import StyleSettings
 
 CLOSE_S = 5.0
 
-MakeWorker = Callable[[str, WorkerSpec, Callable[[PairProgress], None]], Worker]
+MakeWorker = Callable[[str, WorkerSpec, Callable[[Told], None]], Worker]
 
 
 # Why so many: the protocol of an engine, and what its methods share.
@@ -43,6 +44,8 @@ class LocalEngine:
     ) -> None:
         self._on_progress, self._note, self._make_worker = on_progress, note, make_worker
         self.workers: list[Worker] = []
+        self._told: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
+        self._supervisors: dict[int, Supervisor] = {}
         self._spec = WorkerSpec(())
         self._enough = self._stopped = False
 
@@ -65,19 +68,20 @@ class LocalEngine:
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Each worker takes the next group as soon as it can, so all are busy to the end."""
         groups = SharedGroups(in_groups(jobs, self.workers[0].device, self._spec.batch))
-        told: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
+        told = self._told
 
-        def supervise(number: int, worker: Worker) -> None:
+        def supervise(number: int) -> None:
+            supervisor = Supervisor(self.workers[number], self._note, lambda: self._enough)
+            self._supervisors[number] = supervisor
             try:
-                supervisor = Supervisor(worker, self._note, lambda: self._enough)
                 for outcome in supervisor.outcomes(groups.take):
                     told.put(replace(outcome, worker=number))
             except BaseException as error:  # raised again where somebody can see it
                 told.put(error)
             told.put(None)
 
-        numbered = enumerate(self.workers)
-        threads = [threading.Thread(target=supervise, args=one, daemon=True) for one in numbered]
+        numbers = range(len(self.workers))
+        threads = [threading.Thread(target=supervise, args=(one,), daemon=True) for one in numbers]
         for thread in threads:
             thread.start()
         yield from _until_all_have_ended(told, len(threads))
@@ -105,8 +109,16 @@ class LocalEngine:
         for worker in self.workers:
             worker.close(grace_s=max(0.0, patient_until - time.monotonic()))
 
+    def _hear(self, number: int, told: Told) -> None:
+        """What the worker with that number tells while it is at a call."""
+        if isinstance(told, PairProgress):
+            self._on_progress(told._replace(worker=number))
+        elif (supervisor := self._supervisors.get(number)) and supervisor.has_ended(told):
+            self._told.put(replace(told, worker=number))
+
     def _add_worker(self, slot: str) -> None:
-        self.workers.append(self._make_worker(slot, self._spec, self._on_progress))
+        hears = partial(self._hear, len(self.workers))
+        self.workers.append(self._make_worker(slot, self._spec, hears))
         if self._stopped:  # meanwhile, and it was not there to be told
             self.workers[-1].stop()
 

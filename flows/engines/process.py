@@ -21,7 +21,7 @@ from typing import Self, TypeVar, TypeVarTuple, cast
 from flows.engines.process_child import Raised
 from flows.engines.process_handle import Died, Limits, ProcessHandle
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped
-from flows.model.events import PairProgress
+from flows.model.events import Told
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -42,7 +42,7 @@ class WorkerProcess:
         device: its name, for messages.
         initializer: run in every new child before anything else; whatever it raises, the call raises.
         initargs: its arguments.
-        on_progress: gets, in the calling thread and in order, what the child reports during the call.
+        on_told: gets, in the calling thread and in order, what the child reports during the call.
         silence_s: how long a child at work may give no sign of life. Not held against the initializer, which
             imports large libraries.
         stop_s: how long a call may go on after `stop`.
@@ -54,13 +54,13 @@ class WorkerProcess:
         *,
         initializer: Callable[[*Ts], object] | None = None,
         initargs: tuple[*Ts] = (),  # type: ignore[assignment]  # the default goes with no initializer
-        on_progress: Callable[[PairProgress], None] | None = None,
+        on_told: Callable[[Told], None] | None = None,
         silence_s: float = SILENCE_S,
         stop_s: float = STOP_S,
     ) -> None:
         self.device = device
         self._initializer = partial(initializer, *initargs) if initializer else None
-        self._on_progress = on_progress or (lambda _: None)
+        self._on_told = on_told or (lambda _: None)
         self._one_call = threading.Lock()
         self._silence_s, self._stop_s = silence_s, stop_s
         self._child: ProcessHandle | None = None
@@ -148,9 +148,7 @@ class WorkerProcess:
         data = pickle.dumps(request)
         self._busy = True
         try:
-            answer = child.ask(
-                data, limits=limits, on_progress=self._on_progress, stopped=lambda: self._stopped
-            )
+            answer = child.ask(data, limits=limits, on_told=self._on_told, stopped=lambda: self._stopped)
         except Died as died:
             self._discard(child)
             self._refuse_if_stopped()

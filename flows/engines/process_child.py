@@ -15,11 +15,13 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from flows.logs import described
 from flows.model.events import PairProgress
+from flows.model.pair import Outcome
 from flows.streams import take_over_streams
 from flows.worker.link import connect, current_stopwatch
 
@@ -64,7 +66,7 @@ def serve(link: Connection) -> None:
     gc.disable()  # loading torch makes a great many objects and no garbage
     take_over_streams()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
-    connect(lambda progress: _report(link, progress), link.poll)
+    connect(partial(_report, link), link.poll, partial(_report, link))
     with suppress(EOFError, OSError):
         while (request := link.recv_bytes()) != STOP:
             _at_work.set()
@@ -81,9 +83,9 @@ def _collect_garbage_again() -> None:
         gc.enable()
 
 
-def _report(link: Connection, progress: PairProgress) -> None:
+def _report(link: Connection, told: PairProgress | Outcome) -> None:
     with suppress(OSError):  # nobody listens any more: should_stop() tells
-        _send(link, pickle.dumps(progress))
+        _send(link, pickle.dumps(told))
 
 
 def _send(link: Connection, message: bytes) -> None:

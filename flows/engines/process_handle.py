@@ -14,7 +14,8 @@ from typing import cast
 
 from flows.engines.process_child import PARENT_DECIDES, STOP, Beat, Raised, Returned, TimeoutMissed, serve
 from flows.errors import TimedOut, WorkerCrashed, WorkerWedged
-from flows.model.events import PairProgress
+from flows.model.events import PairProgress, Told
+from flows.model.pair import Outcome
 from flows.worker.link import LOST_DEVICE
 
 KILL_TIMEOUT_S = 10.0  # a process stuck in a driver may not even die; then the run goes on without it
@@ -28,7 +29,7 @@ HINTS = {
     "SIGABRT": "native code gave up, often for lack of memory",
 }
 
-Message = Beat | TimeoutMissed | PairProgress | Returned | Raised
+Message = Beat | TimeoutMissed | PairProgress | Outcome | Returned | Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class ProcessHandle:
         request: bytes,
         *,
         limits: Limits,
-        on_progress: Callable[[PairProgress], None],
+        on_told: Callable[[Told], None],
         stopped: Callable[[], bool],
     ) -> Returned | Raised:
         """The answer to a pickled request.
@@ -99,8 +100,8 @@ class ProcessHandle:
             if isinstance(message, TimeoutMissed):
                 how = f"was killed: it did not notice the timeout of {message.pair}"
                 raise Died(TimedOut, how, message.pair)
-            if isinstance(message, PairProgress):
-                on_progress(message)
+            if isinstance(message, PairProgress | Outcome):
+                on_told(message)
 
     def stop(self) -> None:
         """Tell the process to end, without waiting: while a request goes out, `ask` does it afterwards."""

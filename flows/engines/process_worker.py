@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from flows.engines.base import WorkerSpec
 from flows.engines.process import WorkerProcess
-from flows.model.events import PairProgress
+from flows.model.events import Told
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
 from flows.storage.access import current_access
@@ -21,13 +21,13 @@ log = logging.getLogger("stylize.run")
 class ProcessWorker:
     """See `Worker`. The process starts with the first call, and anew with the first one after its death."""
 
-    def __init__(self, device: str, spec: WorkerSpec, on_progress: Callable[[PairProgress], None]) -> None:
+    def __init__(self, device: str, spec: WorkerSpec, on_told: Callable[[Told], None]) -> None:
         self.device = device
         self.process = WorkerProcess(
             device,
             initializer=calls.start,
             initargs=(device, spec.threads, spec.batch, log.getEffectiveLevel(), current_access()),
-            on_progress=on_progress,
+            on_told=on_told,
         )
 
     def describe(self) -> str:

@@ -65,10 +65,15 @@ class Supervisor:
                 yield from (_fatal(job, error) for job in self._in_hand.values())
                 self._in_hand.clear()
             else:
-                for outcome in ended:
-                    del self._in_hand[outcome.name]
-                    yield outcome
+                yield from (one for one in ended if self._in_hand.pop(one.name, None))
             group = () if self.enough() else ahead
+
+    def has_ended(self, outcome: Outcome) -> bool:
+        """Take in that the worker tells of a pair before its call's answer; whether that is news to tell.
+
+        Its record is written, so nothing that becomes of the worker is held against it.
+        """
+        return self._in_hand.pop(outcome.name, None) is not None
 
     def _next(self, take: Callable[[], Group]) -> Group:
         return () if self.enough() else take()

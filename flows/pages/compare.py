@@ -11,7 +11,7 @@ from flows.pages.payload import Shared, pair_facts
 from flows.pages.previews import Bounds, Previews, draw_previews, grouped_troubles
 from flows.pages.rendering import render
 from flows.pages.targets import Target
-from flows.pages.wording import counted
+from flows.pages.wording import counted, short_names
 
 SAME, DIFFERENT, ALONE = range(3)
 
@@ -75,10 +75,12 @@ def compare_page(first: Target, second: Target, bounds: Bounds) -> bytes | None:
 
 
 def _names(first: Target, second: Target) -> tuple[str, str]:
-    """What the two are called; by letters where they are called alike."""
+    """What the two are called; by their folders where they are called alike, and else by letters."""
     if first.title != second.title:
         return first.title, second.title
-    return f"A: {first.title}", f"B: {second.title}"
+    roots = first.storage.root, second.storage.root
+    named = short_names(roots)
+    return (named[roots[0]], named[roots[1]]) if len(named) == 2 else ("A", "B")
 
 
 def _wanted(found: Sequence[Match]) -> Iterator[Shown]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from flows.errors import StorageError
-from flows.model.identity import effective_settings
 from flows.model.pair import Input, Pair
 from flows.pages.entries import (
     UNREADABLE,
@@ -20,11 +19,11 @@ from flows.pages.entries import (
     source_shown,
     styles_of,
 )
-from flows.pages.wording import Settings, differing
+from flows.pages.wording import Settings, as_recorded, differing
 from flows.planning.plan import Plan, PlannedPair
 from flows.planning.threads import REMOTE_THREADS, in_threads
 from flows.records.record import Record, UnreadableRecord
-from flows.records.report import report_shard
+from flows.records.report import Failed, report_shard
 from flows.records.store import load_record
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
@@ -73,9 +72,7 @@ def planned_entries(
     read = _reader(storage, [one.pair.record_name for one in chosen])
     asked = _AskedSettings()
     entries = [_planned(one, found, storage, since, asked) for one, found in zip(chosen, read, strict=True)]
-    refused = [
-        Entry(one.name, "failed", kind=one.kind, message=one.message) for one in plan.refused[: max(0, most)]
-    ]
+    refused = _refused(plan.refused[: max(0, most)], storage)
     everything = (*refused, *entries)
     left = len(plan.pairs) + len(plan.refused) - len(everything)
     counts = _counted(everything)
@@ -110,8 +107,18 @@ def recorded_entries(storage: Storage, *, most: int = MOST_PAIRS) -> Gathered:
     return Gathered(tuple(entries), _counted(entries), (*notes, *([said] if foreign else [])))
 
 
+def _refused(failures: Sequence[Failed], storage: Storage) -> list[Entry]:
+    """What was not even tried; a pair that failed before has a record with its pictures."""
+    names = [f"{one.name}.json" for one in failures]
+    entries = []
+    for one, name, found in zip(failures, names, _reader(storage, names), strict=True):
+        known = _of_record(name, found, storage) if isinstance(found, Record) else Entry(one.name, "failed")
+        entries.append(replace(known, state="failed", kind=one.kind, message=one.message))
+    return entries
+
+
 def _notes(left: int, then: str) -> tuple[str, ...]:
-    return (f"{left} further pairs are not on this page: {then}",) if left else ()
+    return (f"{left} further pair{'s' * (left > 1)} not on this page: {then}",) if left else ()
 
 
 def _counted(entries: Iterable[Entry]) -> dict[State, int]:
@@ -160,7 +167,7 @@ class _AskedSettings:
         """The settings of a pair of the plan, which keeps them alive."""
         key = id(pair.style_settings), id(pair.picture_settings)
         if key not in self._known:
-            self._known[key] = differing(effective_settings(pair.style_settings, pair.picture_settings))
+            self._known[key] = differing(as_recorded(pair.style_settings, pair.picture_settings))
         return self._known[key]
 
 

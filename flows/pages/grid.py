@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flows.pages.entries import Entry, Shown
 from flows.pages.wording import short_names
 
 Place = tuple[int, int]
 _Style = tuple[str, ...]
+K = TypeVar("K")
 
 FULL_ENOUGH = 0.3
 """From this share of its cells on, a grid is shown as one; else its pairs stand one after another."""
@@ -56,10 +58,10 @@ def grid_of(entries: Sequence[Entry]) -> Grid:
             label, again = f"{variant} ({again})".strip(), again + 1
         taken.add((content, style, label))
         found.append((content, (style, label)))
-        if content not in rows or rows[content].picture is None:
-            rows[content] = Heading(names.get(content, "no content"), "", entry.content)
+        named = names.get(content) or (entry.name if content else "no content")
+        _head(rows, content, Heading(named, "", entry.content))
         styled = " + ".join(names[one] for one in style) or "no style"
-        columns.setdefault((style, label), Heading(styled, label, entry.styles[0] if entry.styles else None))
+        _head(columns, (style, label), Heading(styled, label, next(iter(entry.styles), None)))
     first_seen = {style: at for at, style in reversed(list(enumerate(style for style, _ in columns)))}
     ordered = sorted(columns, key=lambda key: first_seen[key[0]])  # variants of one style stand together
     row_at = {key: at for at, key in enumerate(rows)}
@@ -73,8 +75,22 @@ def grid_of(entries: Sequence[Entry]) -> Grid:
     )
 
 
+def _head(headings: dict[K, Heading], key: K, heading: Heading) -> None:
+    """Keep the heading unless there is one; better one whose picture is known to be sound."""
+    known = headings.get(key)
+    if known is None or (_sound(heading) and not _sound(known)):
+        headings[key] = heading
+
+
+def _sound(heading: Heading) -> bool:
+    return heading.picture is not None and heading.picture.decoded
+
+
 def _content(entry: Entry) -> str:
-    return entry.content.uri if entry.content else ""
+    """What its row is told by; of a file that no pair can be made of, its name."""
+    if entry.content:
+        return entry.content.uri
+    return "" if entry.styles else entry.name
 
 
 def _style(entry: Entry) -> _Style:

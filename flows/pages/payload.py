@@ -13,6 +13,7 @@ from flows.pages.wording import Settings, length_of_time
 
 T = TypeVar("T", bound=Hashable)
 STATES = ("done", "failed", "todo")
+PHASES = ("read", "targets", "optimise", "encode", "write")
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ def pair_facts(entry: Entry, texts: Shared[str]) -> dict[str, Any]:
         **{key: texts.number(text) for key, text in said.items() if text},
         "decisions": [texts.number(text) for text in entry.decisions],
         "curve": [significant(value) for value in entry.curve],
-        "timings": {phase: length_of_time(value) for phase, value in entry.timings_s.items()},
+        "timings": {phase: length_of_time(entry.timings_s[phase]) for phase in _phases(entry)},
         "memory": entry.memory_bytes,
         "evaluations": entry.evaluations,
         "size": list(entry.size_px or ()),
@@ -113,6 +114,11 @@ def pair_facts(entry: Entry, texts: Shared[str]) -> dict[str, Any]:
         "phase": entry.phase,
         "finished": entry.finished if entry.state == "done" or entry.kind else "",
     }
+
+
+def _phases(entry: Entry) -> list[str]:
+    """The phases of a pair in the order in which they come."""
+    return sorted(entry.timings_s, key=lambda name: PHASES.index(name) if name in PHASES else len(PHASES))
 
 
 def _without_empty(facts: Mapping[str, Any]) -> dict[str, Any]:

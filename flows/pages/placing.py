@@ -5,20 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.errors import NotFound, Oversized, StorageError
-from flows.model.shard import Shard
-from flows.records.report import REPORT
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from stylize_core.image.facts import embedded_facts
 
-SUFFIX = ".html"
 _TYPE = "text/html; charset=utf-8"
 _LARGEST_BYTES = 128 * 2**20
-
-
-def page_name(shard: Shard) -> str:
-    """Where the page on a shard lies, below the output."""
-    return f"{REPORT}{shard.suffix}{SUFFIX}"
 
 
 def page_before(storage: Storage, name: str) -> bytes:

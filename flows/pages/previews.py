@@ -17,11 +17,11 @@ from flows.storage.opening import read_uri
 from flows.text import safe_text
 from stylize_core.errors import StylizeError
 
-BUDGET_BYTES = 16 * 2**20
+BUDGET_BYTES = 20 * 2**20
 """What all small pictures of a page take together at most, before they are written as text."""
 
 _LONGEST_BYTES = 120_000
-_EDGES = ((60, 768), (300, 512), (1200, 288), (4000, 176), (40_000, 104))
+_EDGES = ((60, 768), (300, 448), (1200, 240), (4000, 160), (40_000, 96))
 _KEY_DIGITS = 20
 _BLOCK = re.compile(rb'<script type="application/json" id="pictures">(.*?)</script>', re.DOTALL)
 _BASE64 = re.compile(r"UklGR[A-Za-z0-9+/]+={0,2}")  # as RIFF, and so WebP, begins
@@ -75,7 +75,7 @@ def edge_for(count: int) -> int:
     """The long edge in px for so many small pictures.
 
     >>> edge_for(20), edge_for(224), edge_for(10_200)
-    (768, 512, 104)
+    (768, 448, 96)
     """
     return next((edge for most, edge in _EDGES if count <= most), _EDGES[-1][1])
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from stylize_core.image.facts import facts_text
 
@@ -59,7 +59,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["words"] = lambda number: f"{number:,}"
+    found.filters["marked"] = _marked
     return found
+
+
+def _marked(text: str) -> Markup:
+    """The text with what stands between backticks as code."""
+    parts = [escape(part) if at % 2 == 0 else _CODE.format(part) for at, part in enumerate(text.split("`"))]
+    return Markup("").join(parts)
+
+
+_CODE = Markup("<code>{}</code>")
 
 
 @cache

@@ -14,11 +14,10 @@ from stylize_core.errors import StylizeError
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-_GROUND = ("encoder", "mode", "recipe", "size", "megapixels")
+_GROUND = ("encoder", "mode", "recipe", "size", "megapixels", "steps")
 """Settings that others follow from: a setting differs if it is not what it would be beside these."""
 
 _LONGEST = 120
-
 
 Settings = tuple[tuple[str, str], ...]
 """Settings by key with their values in words."""
@@ -27,7 +26,10 @@ Settings = tuple[tuple[str, str], ...]
 def differing(settings: Mapping[str, Any]) -> Settings:
     """The settings that are not what they are if nobody says anything.
 
-    >>> differing(effective_settings(StyleSettings(style_weight=10.0), PictureSettings()))
+    Args:
+        settings: all that are in force, as records have them.
+
+    >>> differing(as_recorded(StyleSettings(style_weight=10.0), PictureSettings()))
     (('style_weight', '10'),)
     """
     ground = tuple(
@@ -45,9 +47,15 @@ def differing(settings: Mapping[str, Any]) -> Settings:
 def _usual(ground: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
     """Every setting as it is beside these; plain defaults where no such settings exist any more."""
     try:
-        return effective_settings(StyleSettings(**dict(ground)), PictureSettings())
+        return as_recorded(StyleSettings(**dict(ground)), PictureSettings())
     except (StylizeError, TypeError, ValueError):
         return _usual(())
+
+
+def as_recorded(style: StyleSettings, picture: PictureSettings) -> dict[str, Any]:
+    """All settings that are in force, as the record of such a pair will have them."""
+    found: dict[str, Any] = json.loads(json.dumps(effective_settings(style, picture)))
+    return found
 
 
 def in_words(value: Any) -> str:

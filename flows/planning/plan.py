@@ -23,6 +23,7 @@ from flows.errors import (
 from flows.manifest.load import MAX_PROBLEMS
 from flows.manifest.model import Manifest
 from flows.manifest.paths import one_spelling
+from flows.manifest.staged_weights import check_weights
 from flows.model.blend import converted
 from flows.model.pair import Input, Pair
 from flows.model.regions import converted_regions, roles
@@ -40,7 +41,6 @@ from flows.planning.selecting import count_of, narrowed
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import REMOTE_THREADS, in_threads
 from flows.planning.versions import look_up
-from flows.planning.weights import check_weights
 from flows.records.record import Failure
 from flows.records.report import Failed
 from flows.storage.access import use_access
@@ -170,7 +170,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE, selection: Selection 
         refused=(*(one for one in refused if shard.holds(one.name)), *foreign),
         left_out=left_out,
         replace_foreign=manifest.replace_foreign,
-        source=manifest.source,
+        source=one_spelling(manifest.source),
     )
     plan = narrowed(plan, selection, of=of_shard)
     for item in plan.todo:

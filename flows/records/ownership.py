@@ -158,6 +158,11 @@ def _speaks_of(record_uri: str, uri: str) -> bool:
     return any(uri.endswith("/" + file) for file in record.files)
 
 
+def read_beginning(path: str) -> bytes:
+    """The beginning of a local file; nothing of one that cannot be read."""
+    return _ends_of(path)[:_PEEK_BYTES]
+
+
 def _ends_of(path: str) -> bytes:
     """The beginning and the end of a local file; nothing of one that cannot be read."""
     try:

@@ -151,7 +151,8 @@ class Record(_Section):
         settings: every setting with the value that was in force, and `timeout` in seconds, None for no limit.
         decisions: what the program decided for the user, one sentence each.
         timings_s: seconds per phase, by a monotonic clock; `optimise` is that of all pairs in the batch.
-        peak_memory_bytes: what the device held at most, for all pairs in the batch.
+        peak_memory_bytes: what the device held at most, for all pairs in the batch; on a CPU what the
+            worker's process held.
         batch: how many pairs were computed together.
         finished_at: UTC; for people only, nothing is ever decided by it.
     """

@@ -17,6 +17,7 @@ from flows.text import safe_text
 
 REPORT = "report"
 REPORT_NAME = f"{REPORT}.json"
+PAGE_SUFFIX = ".html"
 REPORT_VERSION = 1
 FAILURES_LISTED = 1000
 
@@ -34,9 +35,27 @@ def report_shard(name: str) -> Shard | None:
     >>> report_shard("report-1-of-4.json")
     Shard(index=1, count=4)
     """
-    if not (name.startswith(REPORT) and name.endswith(".json")):
+    return _shard_of(name, ".json")
+
+
+def page_name(shard: Shard) -> str:
+    """Where the page on a shard lies, below the output."""
+    return f"{REPORT}{shard.suffix}{PAGE_SUFFIX}"
+
+
+def page_shard(name: str) -> Shard | None:
+    """The shard whose page has that name; None if it is the name of none.
+
+    >>> page_shard("report-1-of-4.html")
+    Shard(index=1, count=4)
+    """
+    return _shard_of(name, PAGE_SUFFIX)
+
+
+def _shard_of(name: str, suffix: str) -> Shard | None:
+    if not (name.startswith(REPORT) and name.endswith(suffix)):
         return None
-    return Shard.of_suffix(name.removeprefix(REPORT).removesuffix(".json"))
+    return Shard.of_suffix(name.removeprefix(REPORT).removesuffix(suffix))
 
 
 @dataclass(frozen=True, slots=True)

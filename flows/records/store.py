@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from flows.errors import NotFound, Oversized
 from flows.model.identity import Ingredients, differences
 from flows.model.pair import Pair
@@ -56,7 +58,13 @@ def makes_done(record: Record, pair: Pair, identity: str, storage: Storage) -> b
 
 
 def keep_picture(
-    storage: Storage, pair: Pair, record: Record, picture: bytes, *, content_type: str, before: Record | None
+    storage: Storage,
+    pair: Pair,
+    record: Record,
+    picture: bytes | BinaryIO,
+    *,
+    content_type: str,
+    before: Record | None,
 ) -> bool:
     """Write a picture, then the record that makes it count; False if another run made the same meanwhile.
 
@@ -65,12 +73,20 @@ def keep_picture(
     read) is replaced: the picture has been replaced already, and the record has to speak of the one there.
 
     Args:
+        picture: its bytes, or a file that holds them and can seek.
         before: the record that stood there before the picture was made; None if there was none of use.
 
     Raises:
         StorageError: something could not be written.
     """
-    storage.write(pair.output_name, picture, content_type=content_type)
+
+    def write() -> None:
+        if isinstance(picture, bytes):
+            storage.write(pair.output_name, picture, content_type=content_type)
+        else:
+            storage.write_file(pair.output_name, picture, content_type=content_type)
+
+    write()
     if before is None and storage.create(pair.record_name, record.to_bytes(), content_type=_JSON):
         return True
     now = read_record(storage, pair.record_name)
@@ -80,7 +96,7 @@ def keep_picture(
     same = now.identity == record.identity
     if not same or (now.output, now.files) != (record.output, record.files):
         # The other run's picture, if only of other bits, may have come between our picture and our record.
-        storage.write(pair.output_name, picture, content_type=content_type)
+        write()
         _replace(storage, pair.record_name, record, old=now)
     return not same
 

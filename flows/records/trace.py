@@ -118,6 +118,10 @@ class TraceWriter:
         """
         self._rows.writerow(astuple(TraceRow.of(outcome)))
 
+    def close(self) -> None:
+        """Give the place on the disk back; nothing can be asked after that."""
+        self._file.close()
+
     def to_bytes(self) -> bytes:
         """The whole file, UTF-8."""
         self._file.seek(0)
@@ -139,6 +143,8 @@ def read_trace(data: bytes) -> Iterator[TraceRow]:
 
 
 def _row(values: dict[str, Any]) -> TraceRow:
+    if None in values.values():
+        raise ValueError("a row that is cut short")
     seconds = float(values["seconds"]) if values["seconds"] else None
     if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
         raise ValueError("a time that nothing takes")

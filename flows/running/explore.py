@@ -8,6 +8,7 @@ from pathlib import Path
 from flows.engines.local import LocalEngine
 from flows.errors import BadArguments, ForeignFile, ManifestError
 from flows.manifest.exploration import Exploration
+from flows.model.estimate import Prospect
 from flows.model.events import Listener, PairProgress
 from flows.model.pair import Outcome
 from flows.model.sheet import Cell, Sheet, SheetJob
@@ -17,6 +18,7 @@ from flows.planning.sheets import is_current
 from flows.planning.sheets_due import cell_of
 from flows.records.ownership import refuse_foreign_file
 from flows.records.report import Report
+from flows.running.listeners import Listeners
 from flows.running.run import run_shard
 from flows.storage.location import absolute_path
 from flows.storage.opening import open_storage, stat_uri
@@ -119,7 +121,7 @@ class _FailuresOnce:
     """A listener that hears of each failure in its words once: of a broken photograph not from every cell."""
 
     def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+        self._listener = Listeners(listener)
         self._told: set[str] = set()
 
     def expect(self, pairs: int) -> None:
@@ -136,3 +138,9 @@ class _FailuresOnce:
 
     def note(self, text: str) -> None:
         self._listener.note(text)
+
+    def phase(self, text: str) -> None:
+        self._listener.phase(text)
+
+    def foresee(self, prospect: Prospect) -> None:
+        self._listener.foresee(prospect)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flows.model.events import Listener, PairProgress
+from flows.model.estimate import Prospect
+from flows.model.events import Listener, PairProgress, Watcher
 from flows.model.pair import Outcome
 from flows.text import safe_text
 
@@ -36,6 +37,14 @@ class Listeners:
     def note(self, text: str) -> None:
         """Something worth a line in the log."""
         self._tell(lambda listener: listener.note(text))
+
+    def phase(self, text: str) -> None:
+        """What the run is at."""
+        self._tell(lambda listener: listener.phase(text) if isinstance(listener, Watcher) else None)
+
+    def foresee(self, prospect: Prospect) -> None:
+        """What is expected of the pairs to do."""
+        self._tell(lambda listener: listener.foresee(prospect) if isinstance(listener, Watcher) else None)
 
     def _tell(self, call: Callable[[Listener], None]) -> None:
         for listener in self._listeners:

@@ -9,10 +9,11 @@ from flows.engines.base import WorkerSpec
 from flows.engines.process_worker import ProcessWorker
 from flows.errors import BadArguments, ManifestError
 from flows.manifest.single import single_pair
-from flows.model.events import Listener
+from flows.model.events import Listener, PairProgress, Told
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
 from flows.running.listeners import Listeners
+from flows.running.prospects import prospect_of
 from flows.worker.devices import slots
 
 
@@ -28,17 +29,26 @@ def run_one(
     """
     manifest = single_pair(content, style, output=output, settings=settings)
     try:
-        planned = make_plan(manifest).pairs[0]
+        plan = make_plan(manifest)
     except ManifestError as error:  # who wrote no manifest is told the problems alone
         raise BadArguments("\n".join(map(str, error.problems))) from error
-    job = Job(planned.pair, manifest.output, planned.identity, manifest=manifest.source)
     (slot,) = slots(device, 1)
-    listener = Listeners(listener)
-    worker = ProcessWorker(slot, WorkerSpec((slot,), batch=1), listener.pair_progress)
+    listener, planned = Listeners(listener), plan.pairs[0]
+    job = Job(planned.pair, manifest.output, planned.identity, manifest=manifest.source)
+
+    def hear(told: Told) -> None:
+        if isinstance(told, PairProgress):  # its end is told by the answer
+            listener.pair_progress(told)
+
+    worker = ProcessWorker(slot, WorkerSpec((slot,), batch=1), hear)
     try:
+        listener.phase(f"starting a worker on {slot}")
         listener.expect(1)
-        worker.describe()
+        name = worker.describe()
+        listener.phase(f"loading the network {planned.pair.style_settings.encoder}")
         worker.check_weights(planned.pair.style_settings)
+        listener.foresee(prospect_of(plan, manifest, devices=(name,)))
+        listener.phase("")
         (outcome,) = worker.run_pairs((job,), ())
         listener.pair_ended(outcome)
         return outcome

@@ -65,6 +65,11 @@ class Tracing:
             self._lost = error.strerror or str(error)
             raise
 
+    def close(self) -> None:
+        """Nothing is noted any more."""
+        if self._rows is not None:
+            self._rows.close()
+
     def write(
         self, shard: Shard, storage: Storage, note: Callable[[str], None], *, replace_foreign: bool
     ) -> None:

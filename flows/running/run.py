@@ -20,29 +20,30 @@ from flows.engines.local import LocalEngine
 from flows.errors import StorageError, WorkerStopped
 from flows.manifest.model import Manifest
 from flows.model.events import Listener
-from flows.model.pair import Job, Outcome
+from flows.model.pair import Outcome
 from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.checkpoints import forget_checkpoints
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
+from flows.running.experience import remember
 from flows.running.listeners import Listeners
+from flows.running.looking.page import Night, draw_page
 from flows.running.metrics import published
-from flows.running.pages import Night, draw_page
 from flows.running.platforms import job_of_this_process
+from flows.running.prospects import prospect_of
 from flows.running.recorded import as_recorded
 from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
+from flows.running.workload import jobs, networks, workers_for
 from flows.storage.access import use_access
 from flows.storage.base import Storage
 from flows.storage.location import check_working_folder
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 from flows.storage.retry import retries_so_far
-from flows.worker.devices import cpu_workers, slots, usable_cores
-from stylize_core.settings.style import StyleSettings
 
 
 # Why so many: the options of a run; each has a default that suits a program.
@@ -91,6 +92,7 @@ def run_shard(
     listener = Listeners(listener, tracing)
     use_access(manifest.s3)
     with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
+        listener.phase("checking inputs")
         plan = make_plan(manifest, shard=shard, selection=selection)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
@@ -98,7 +100,7 @@ def run_shard(
         with suppress(StorageError):  # for want of time, a run that was killed may not have come to it
             forget_checkpoints(storage, (one.identity for one in plan.pairs if one.status == "done"))
         engine = engine or LocalEngine(on_progress=listener.pair_progress, note=listener.note)
-        run = signals.run = Run(plan, engine, listener)
+        run = signals.run = Run(plan, engine, listener, began)
         so_far = partial(run.report, manifest, shard, began)
         try:
             with (
@@ -108,15 +110,18 @@ def run_shard(
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
+                remember(plan, run.tally, storage, start_s=run.start_s, devices=run.devices)
                 report, name = so_far(), report_name(shard)
                 foreign = plan.replace_foreign
                 report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
                 tracing.write(shard, storage, listener.note, replace_foreign=foreign)
                 if manifest.html and shard == WHOLE and report.planned > report.done_before:
-                    draw_page(Night(plan, run.tally, report, began.at), storage, run.goes_on, listener.note)
+                    night = Night(manifest, plan, run.tally, began.at)
+                    draw_page(night, storage, run.goes_on, listener.note)
                 return report
         finally:
             engine.close()
+            tracing.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
                 with suppress(StorageError):
                     storage.remove_abandoned()
@@ -128,19 +133,25 @@ class Run:
 
     Attributes:
         tally: how the pairs ended so far.
+        devices: of each worker, as records name them; empty before they are started.
         stopped: whether the run ends early.
+        start_s: from the run's beginning to its first pair; None before.
     """
 
-    def __init__(self, plan: Plan, engine: Engine, listener: Listener) -> None:
-        self._plan, self._engine, self._listener = plan, engine, listener
+    def __init__(
+        self, plan: Plan, engine: Engine, listener: Listener, began: Beginning | None = None
+    ) -> None:
+        self._plan, self._engine, self._listener = plan, engine, Listeners(listener)
+        self._began = began or Beginning()
         self.tally = Tally()
         self._counting = threading.Lock()
         self._end: End = "finished"
         self._reason = self._enough = ""
-        self._devices: tuple[str, ...] = ()
+        self.devices: tuple[str, ...] = ()
         self._busy = self._stopping = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
+        self.start_s: float | None = None
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
         """Start the workers, check all weights before any pair depends on them, and do the pairs."""
@@ -154,16 +165,26 @@ class Run:
             return
         self._busy = True
         with suppress(WorkerStopped):
-            self._devices = self._engine.start(_workers_for(self._plan, manifest, device, workers))
-            for settings in _networks(self._plan):
-                self._engine.check_weights(settings)
-            for outcome in self._engine.outcomes(_jobs(self._plan, manifest)):
+            self._start(manifest, workers_for(self._plan, manifest, device, workers))
+            for outcome in self._engine.outcomes(jobs(self._plan, manifest)):
                 self._settle(outcome)
         self._busy = False
         self._ask_records()
         wanted = len(self._plan.todo) + len(self._plan.refused)
         if self._enough and not self.stopped and self.tally.ended < wanted:
             self._end, self._reason = "stopped", self._enough
+
+    def _start(self, manifest: Manifest, spec: WorkerSpec) -> None:
+        """Start the workers, load every network, and say how long all will take."""
+        count = f"{len(spec.slots)} workers" if len(spec.slots) > 1 else "a worker"
+        self._listener.phase(f"starting {count} on {', '.join(dict.fromkeys(spec.slots))}")
+        self.devices = self._engine.start(spec)
+        for settings in networks(self._plan):
+            self._listener.phase(f"loading the network {settings.encoder}")
+            self._engine.check_weights(settings)
+        self._listener.foresee(prospect_of(self._plan, manifest, devices=self.devices))
+        self._listener.phase("")
+        self.start_s = self._began.seconds
 
     @property
     def stopped(self) -> bool:
@@ -204,7 +225,7 @@ class Run:
             done_before=self._plan.counts["done"],
             end=self._end,
             reason=self._reason,
-            devices=self._devices,
+            devices=self.devices,
             warnings=self._plan.warnings,
             storage_retries=began.storage_retries + self._retries_of_workers,
             seconds=began.seconds,
@@ -266,35 +287,3 @@ def _held(manifest: Manifest, shard: Shard, wait_s: float, job: str, listener: L
         if removed := storage.remove_abandoned():
             listener.note(f"{removed} temporary file(s) of a killed run removed")
         yield storage
-
-
-def _workers_for(plan: Plan, manifest: Manifest, device: str, workers: int | None) -> WorkerSpec:
-    on_cpu = cpu_workers([planned.pair.style_settings.picture_size.expected_px for planned in plan.todo])
-    found = slots(device, workers, cpu_workers=on_cpu)
-    sharing = found.count("cpu")
-    threads = None if sharing < 2 else max(1, usable_cores() // sharing)
-    return WorkerSpec(found, threads, manifest.batch)
-
-
-def _networks(plan: Plan) -> Iterator[StyleSettings]:
-    """For each set of weights and layers that is used, settings that ask for it."""
-    found = {}
-    for settings in (planned.pair.style_settings for planned in plan.todo):
-        dreamt = tuple(settings.dream_layer_weights) if settings.mode == "dream" else ()
-        found[settings.encoder, settings.weights, settings.layers, dreamt] = settings
-    yield from found.values()
-
-
-def _jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
-    for p in plan.todo:
-        yield Job(
-            p.pair,
-            plan.output,
-            p.identity,
-            p.attempts,
-            manifest.timeout_s,
-            plan.replace_foreign,
-            p.forced,
-            plan.source,
-            manifest.checkpoint_s,
-        )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from flows.manifest.model import Manifest
-from flows.model.durations import LONGEST_S
+from flows.model.estimate import Prospect
 from flows.model.selection import EVERYTHING, Selection
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
 from flows.records.last_report import last_report
 from flows.records.report import Failed
+from flows.running.prospects import prospect_of
 from flows.storage.lock import current_holders
 from flows.storage.lock_holder import Holder
 from flows.storage.opening import open_storage
@@ -26,22 +26,19 @@ class Status:
         failed: what cannot even be tried, and pairs whose last try left a record saying why.
         holders: the runs that hold the output, or shards of it, now.
         last_report: what the last run wrote about itself; empty if there is none.
+        prospect: what the rest will take.
     """
 
     plan: Plan
     failed: tuple[Failed, ...]
     holders: tuple[Holder, ...]
     last_report: dict[str, Any]
+    prospect: Prospect
 
     @property
     def seconds_left(self) -> float | None:
-        """The time for the rest at the pace of the last run; None if it made nothing or nothing is left."""
-        done, took_s = self.last_report.get("done"), self.last_report.get("seconds")
-        if not isinstance(done, int) or not isinstance(took_s, int | float):
-            return None
-        if not (1 <= done <= sys.maxsize and 0 <= took_s <= LONGEST_S):  # nothing that a run has written
-            return None
-        return took_s / done * len(self.plan.todo) if self.plan.todo else None
+        """The time for the rest; None if nobody knows or nothing is left."""
+        return self.prospect.seconds if self.plan.todo else None
 
     def facts(self) -> dict[str, Any]:
         """Everything as JSON has it."""
@@ -82,4 +79,5 @@ def look(manifest: Manifest, selection: Selection = EVERYTHING) -> Status:
         for planned in plan.todo
         if planned.failure
     )
-    return Status(plan, (*plan.refused, *failed), current_holders(storage), last_report(storage))
+    report, prospect = last_report(storage), prospect_of(plan, manifest)
+    return Status(plan, (*plan.refused, *failed), current_holders(storage), report, prospect)

@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from flows.model.estimate import SMALL_PX
 from flows.model.identity import weights_digest
 from flows.model.pair import Input, Pair
 from flows.records.checkpoints import CheckpointShelf
 from flows.storage.opening import read_uri
 from flows.worker.device import Device
-from flows.worker.devices import SMALL_PX
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
 from stylize_core.device import Precision, choose_precision
 from stylize_core.loss.targets import Targets, style_targets
@@ -151,7 +151,7 @@ class DeviceCache:
             def sized(plane: Tensor) -> Tensor:
                 return shrunk(self.device.upload([plane]), view.share, least=encoder.min_side)
 
-            with naming(loaded.source):
+            with naming(loaded.source.uri):
                 return style_targets(
                     encoder.exact() if view.exact else encoder,
                     sized(picture.rgb),
@@ -159,6 +159,7 @@ class DeviceCache:
                     alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),
                     content_bchw=self.device.upload([content.picture.rgb]) if of_content else None,
                     mask_b1hw=None if mask is None else sized(mask.mask),
+                    tile_px=view.tile_px,
                 )
 
         where = (loaded.source.sha256, *_style_view(pair), view)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flows.model.events import PairProgress
+from flows.model.pair import Outcome
 
 LATE_BEAT_S = 5.0  # a beat that is even later does not mean that this process was at work all the time
 GRACE_S = 30.0
@@ -36,15 +37,20 @@ class Stopwatch:
 
 
 _report: Callable[[PairProgress], None] = lambda _: None  # noqa: E731
+_ended: Callable[[Outcome], None] = lambda _: None  # noqa: E731
 _should_stop: Callable[[], bool] = lambda: False  # noqa: E731
 _stopped_here = False
 _stopwatch: Stopwatch | None = None
 
 
-def connect(report: Callable[[PairProgress], None], should_stop: Callable[[], bool]) -> None:
-    """From now on `report` and `should_stop` of this process's worker are these."""
-    global _report, _should_stop
-    _report, _should_stop = report, should_stop
+def connect(
+    report: Callable[[PairProgress], None],
+    should_stop: Callable[[], bool],
+    ended: Callable[[Outcome], None] = lambda _: None,
+) -> None:
+    """From now on `report`, `should_stop` and `tell_end` of this process's worker are these."""
+    global _report, _should_stop, _ended
+    _report, _should_stop, _ended = report, should_stop, ended
 
 
 def stop_here(*, stopped: bool) -> None:
@@ -56,6 +62,11 @@ def stop_here(*, stopped: bool) -> None:
 def report(progress: PairProgress) -> None:
     """Tell the supervisor, if there is one, how far a pair is."""
     _report(progress)
+
+
+def tell_end(outcome: Outcome) -> None:
+    """Tell the supervisor, if there is one, of a pair whose record is written, ahead of the call's answer."""
+    _ended(outcome)
 
 
 def should_stop() -> bool:

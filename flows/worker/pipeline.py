@@ -16,6 +16,7 @@ import torch
 from flows.errors import WorkerCrashed
 from flows.model.pair import Job, Outcome
 from flows.storage.retry import retries_so_far
+from flows.worker import link
 from flows.worker.batch_sizer import BatchSizer
 from flows.worker.device_cache import DeviceCache
 from flows.worker.optimize import optimize
@@ -61,7 +62,7 @@ class Pipeline:
         ended = self._settled()
         if any(isinstance(one, Failed) and isinstance(one.error, torch.AcceleratorError) for one in steps):
             raise DeviceLost("the worker lost its device")
-        self._behind = [self._writer.submit(publish, step) for step in steps]
+        self._behind = [self._writer.submit(self._publish, step) for step in steps]
         return ended if ahead else ended + self._settled()
 
     def close(self) -> None:
@@ -75,9 +76,16 @@ class Pipeline:
     def _settled(self) -> tuple[Outcome, ...]:
         """Wait for what is behind; how it ended."""
         behind, self._behind = self._behind, []
-        return tuple(self._with_retries(future.result()) for future in behind)
+        return tuple(future.result() for future in behind)
 
-    def _with_retries(self, outcome: Outcome) -> Outcome:
-        """The outcome with all requests that were repeated since the last one, for whichever pair."""
+    def _publish(self, step: Optimized | DoneBefore | Broken) -> Outcome:
+        """In the writer's thread: write what has become of the pair and tell it at once.
+
+        The outcome has all requests that were repeated since the last one, for whichever pair.
+        """
+        outcome = publish(step)
         before, self._retries = self._retries, retries_so_far()
-        return replace(outcome, retries=self._retries - before)
+        outcome = replace(outcome, retries=self._retries - before)
+        if outcome.status != "stopped" and not outcome.fatal:
+            link.tell_end(outcome)
+        return outcome

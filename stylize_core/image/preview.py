@@ -20,7 +20,7 @@ from stylize_core.image.spaces import SRGB
 MOST_PIXELS = 50_000_000
 """A larger picture is not decoded; a JPEG, which is decoded in part only, may be four times it."""
 
-_QUALITIES = (76, 60, 45, 30)
+_QUALITIES = (68, 44, 28)
 _SMALLEST_PX = 24
 
 
@@ -108,7 +108,7 @@ def _encoded(image: Image.Image, at_most: int) -> Preview:
     while True:
         for quality in _QUALITIES:
             file = io.BytesIO()
-            image.save(file, "WEBP", quality=quality, method=4)
+            image.save(file, "WEBP", quality=quality, method=2)
             if file.tell() <= at_most:
                 return Preview(file.getvalue(), *image.size)
         if max(image.size) <= _SMALLEST_PX:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from stylize_core.device import finest
+from stylize_core.device import finest, wide
 from stylize_core.optim.base import choose_rows, on_host, put, surely_none
 
 CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
+
+COARSE_FROM = 2**25
+"""So many numbers, a picture of 11 megapixels, have their pairs in bfloat16, for half of the memory."""
+
+# Rows begin at multiples of 64 bytes, lest a processor's library adds up the rows of a batch in another order
+# than one alone.
+_ALIGNED = 16
+
+_CHUNK = 2**20
+"""So many numbers of coarse pairs are made fine at a time."""
 
 
 # Why so many: the buffers of the compact form are one state.
@@ -19,7 +31,7 @@ class Pairs:
     """The curvature pairs (s, y) of every row, with the inner products that the directions need.
 
     Attributes:
-        buffer: [B, 2m, D], s in the first half, y in the second.
+        buffer: [B, 2m, D'], s in the first half, y in the second; D' is D rounded up, the rest zeros.
         products: [B, 2m, m], of each y with every y and with each s that is not newer, as fine as the device
             can.
         filled: [B, m] bool, the places that hold a pair.
@@ -33,7 +45,8 @@ class Pairs:
 
     def __init__(self, like: Tensor, history: int) -> None:
         rows, size = like.shape
-        self.buffer = like.new_zeros(rows, 2 * history, size)
+        coarse = torch.bfloat16 if size >= COARSE_FROM else like.dtype
+        self.buffer = like.new_zeros(rows, 2 * history, size + -size % _ALIGNED, dtype=coarse)
         fine = finest(like.device)
         self.products = torch.zeros(rows, 2 * history, history, dtype=fine, device=like.device)
         self.filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
@@ -46,6 +59,8 @@ class Pairs:
 
     def add(self, s: Tensor, y: Tensor, accept: Tensor) -> None:
         """Keep the pair in the rows that accepted a step of proper curvature, in place of the oldest."""
+        if self.buffer.dtype != s.dtype:  # what is known of a pair is to be that of the pair that is kept
+            s, y = (wide(vector.to(self.buffer.dtype)) for vector in (s, y))
         bent = (s * y).sum(1) > CURVATURE * s.norm(dim=1) * y.norm(dim=1)
         keep = accept & bent
         if surely_none(keep):
@@ -87,7 +102,7 @@ class Pairs:
         slopes = self._inner(gradient).gather(1, both) * known
         weights = _compact_coefficients(inner, slopes, scale.to(fine), filled)
         placed = torch.zeros_like(weights).scatter_(1, both, weights).to(gradient.dtype)
-        return self._combined(-placed).sub_(scale[:, None] * gradient)
+        return self._combined(-placed, gradient.shape[1]).sub_(scale[:, None] * gradient)
 
     @property
     def _rows(self) -> Tensor:
@@ -95,11 +110,12 @@ class Pairs:
 
     def _replace(self, rows: Tensor, place: Tensor, vector: Tensor) -> None:
         """Put the rows' vectors [B, D] at their places [B] in the buffer, and leave the other rows alone."""
+        into = self.buffer[..., : vector.shape[1]]
         if len(vector) == 1 and on_host(rows):  # a copy instead of three
-            self.buffer[0, int(place)] = vector[0]
+            into[0, int(place)] = vector[0]
             return
-        kept = choose_rows(rows, vector, self.buffer[self._rows, place])
-        self.buffer[self._rows, place] = kept
+        kept = choose_rows(rows, vector.to(into.dtype), into[self._rows, place])
+        into[self._rows, place] = kept
 
     def _inner(self, vector: Tensor) -> Tensor:
         """Products of the rows' vectors [B, D] with all their pairs, [B, 2m], as fine as the device can.
@@ -107,18 +123,39 @@ class Pairs:
         On a CPU row by row, because a matrix-vector product runs at the memory's speed and a batched one far
         below it; on a GPU at once, because each row would be a launch.
         """
-        if on_host(vector):
-            rows = torch.stack([torch.mv(*one) for one in zip(self.buffer, vector, strict=True)])
-        else:
-            rows = torch.bmm(self.buffer, vector[:, :, None])[:, :, 0]
-        return rows.to(self.products.dtype)
+        if lacking := self.buffer.shape[2] - vector.shape[1]:
+            vector = functional.pad(vector, (0, lacking))
+        parts = zip(self._parts(), torch.split(vector, self._part, 1), strict=True)
+        found = [_times(pairs, part).to(self.products.dtype) for pairs, part in parts]
+        return found[0] if len(found) == 1 else torch.stack(found).sum(0)
 
-    def _combined(self, weights: Tensor) -> Tensor:
+    def _combined(self, weights: Tensor, size: int) -> Tensor:
         """The sums of the rows' pairs with these weights [B, 2m], [B, D]; see `_inner`."""
-        if not on_host(weights):
-            return torch.bmm(weights[:, None], self.buffer)[:, 0]
-        rows = [torch.mv(pairs.T, row) for pairs, row in zip(self.buffer, weights, strict=True)]
-        return rows[0][None] if len(rows) == 1 else torch.stack(rows)
+        found = [_summed(weights, pairs) for pairs in self._parts()]
+        return (found[0] if len(found) == 1 else torch.cat(found, 1))[:, :size]
+
+    @property
+    def _part(self) -> int:
+        """How many numbers of the pairs are worked with at a time: all, unless they have to be made fine."""
+        return _CHUNK if self.buffer.dtype == torch.bfloat16 else self.buffer.shape[2]
+
+    def _parts(self) -> Iterator[Tensor]:
+        """The buffer part by part, [B, 2m, d], in the number format of pictures."""
+        for part in torch.split(self.buffer, self._part, 2):
+            yield wide(part)
+
+
+def _times(pairs_bmd: Tensor, vector_bd: Tensor) -> Tensor:
+    if on_host(vector_bd):
+        return torch.stack([torch.mv(*one) for one in zip(pairs_bmd, vector_bd, strict=True)])
+    return torch.bmm(pairs_bmd, vector_bd[:, :, None])[:, :, 0]
+
+
+def _summed(weights_bm: Tensor, pairs_bmd: Tensor) -> Tensor:
+    if not on_host(weights_bm):
+        return torch.bmm(weights_bm[:, None], pairs_bmd)[:, 0]
+    rows = [torch.mv(pairs.T, row) for pairs, row in zip(pairs_bmd, weights_bm, strict=True)]
+    return rows[0][None] if len(rows) == 1 else torch.stack(rows)
 
 
 def _compact_coefficients(inner: Tensor, slopes: Tensor, scale: Tensor, filled: Tensor) -> Tensor:

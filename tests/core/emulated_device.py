@@ -46,25 +46,25 @@ FREE = frozenset(
 
 
 class Elsewhere(Tensor):
-    """A tensor that claims to be on the device; what it holds is `inner`, on the CPU."""
+    """A tensor that claims to be on the device; what it holds is `held`, on the CPU."""
 
-    inner: Tensor
+    held: Tensor
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> Elsewhere:
+    def __new__(cls, held: Tensor) -> Elsewhere:
         made = torch.Tensor._make_wrapper_subclass(
             cls,
-            inner.shape,
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
+            held.shape,
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
             device=DEVICE,
             requires_grad=False,
         )
-        made.inner = inner
-        return made  # type: ignore[no-any-return]
+        made.held = held
+        return made
 
-    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"Elsewhere({tuple(self.shape)}, {self.dtype})"
 
     def tolist(self) -> Any:
@@ -140,7 +140,7 @@ class Emulation(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
         kwargs.pop("pin_memory", None)
-        plain_args, plain_kwargs = tree_map(_inner, args), tree_map(_inner, kwargs)
+        plain_args, plain_kwargs = tree_map(_held, args), tree_map(_held, kwargs)
         made = func(*plain_args, **plain_kwargs)
         if not there:
             return made.clone() if isinstance(made, Tensor) else made
@@ -168,8 +168,8 @@ class Emulation(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.launches[name] += 1
 
 
-def _inner(one: Any) -> Any:
-    return one.inner if isinstance(one, Elsewhere) else one
+def _held(one: Any) -> Any:
+    return one.held if isinstance(one, Elsewhere) else one
 
 
 def elsewhere(values: Tensor) -> Elsewhere:
@@ -179,4 +179,4 @@ def elsewhere(values: Tensor) -> Elsewhere:
 
 def here(values: Tensor) -> Tensor:
     """The values of a tensor, wherever it is."""
-    return _inner(values)  # type: ignore[no-any-return]
+    return _held(values)  # type: ignore[no-any-return]

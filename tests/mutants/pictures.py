@@ -150,8 +150,8 @@ MUTANTS = (
     Mutant(
         "pictures-sixteen-bits-written-as-eight",
         "stylize_core/image/encode.py",
-        "deep = settings.bit_depth == 16",
-        "deep = False",
+        "settings.bit_depth // 8)",
+        "1)",
         ("tests/flows/worker/test_worker.py::test_sixteen_bits_are_sixteen_bits",),
     ),
     Mutant(

@@ -16,7 +16,7 @@ function pictureSource(key) {
 function el(tag, given = {}, ...children) {
   const made = document.createElement(tag);
   fill(made, given);
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ''));
   return made;
 }
 

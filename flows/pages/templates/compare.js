@@ -4,6 +4,7 @@ const WORDS = ['same making', 'different', 'only in one'];
 const page = {
   frame: 'frame two',
   state: (pair) => pair.state,
+  tone: () => 'both',
   open: (at) => detail.open(at, filter.shown),
   label: (pair) => `${pair.name}, ${page.differs(pair)}`,
 

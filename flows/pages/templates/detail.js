@@ -77,7 +77,7 @@ function shape(node, pair, img) {
   };
   if (pair.size) set(...pair.size);
   else if (img) { set(4, 3); img.decode().then(() => set(img.naturalWidth, img.naturalHeight), () => {}); }
-  else set(16, 9);
+  else set(16, 5);
 }
 
 function section(title, ...inside) {
@@ -119,7 +119,13 @@ function madeBy(pair) {
 }
 
 function openNamed(page) {
-  const wanted = location.hash.startsWith('#pair=') ? decodeURIComponent(location.hash.slice(6)) : null;
-  const at = wanted === null ? -1 : data.pairs.findIndex((pair) => pair.name === wanted);
+  if (!location.hash.startsWith('#pair=')) return;
+  let wanted;
+  try {
+    wanted = decodeURIComponent(location.hash.slice(6));
+  } catch {
+    return; // no link of ours
+  }
+  const at = data.pairs.findIndex((pair) => pair.name === wanted);
   if (at >= 0) page.open(at);
 }

@@ -1,5 +1,6 @@
 // Only what is in view, and a little more, is in the document: ten thousand pairs are as quick as ten.
 const OVERSCAN_PX = 600;
+const FIRST_ROWS = 4;
 
 class Board {
   constructor(root, page) {
@@ -78,8 +79,9 @@ class Board {
     const { rows, columns, step, head, cell, gap } = this.layout;
     const above = -this.scroll.getBoundingClientRect().top, across = this.scroll.scrollLeft - head;
     const clamp = (value, most) => Math.max(0, Math.min(most, value));
-    return {
-      rows: [clamp(Math.floor((above - OVERSCAN_PX) / step), rows), clamp(Math.ceil((above + innerHeight + OVERSCAN_PX) / step), rows)],
+    const first = clamp(Math.floor((above - OVERSCAN_PX) / step), rows);
+    return { // the first rows are there for readers that do not scroll
+      rows: [first, clamp(Math.max(Math.ceil((above + innerHeight + OVERSCAN_PX) / step), FIRST_ROWS), rows)],
       columns: [clamp(Math.floor(across / (cell.width + gap)) - 1, columns), clamp(Math.ceil((across + this.scroll.clientWidth) / (cell.width + gap)) + 1, columns)],
     };
   }
@@ -135,7 +137,7 @@ class Board {
     const pair = data.pairs[at];
     const current = row === this.at.row && column === this.at.column;
     const button = el('button', {
-      type: 'button', class: (grid ? 'cell ' : 'cell card ') + STATES[pair.state].replace(' ', ''),
+      type: 'button', class: (grid ? 'cell ' : 'cell card ') + this.page.tone(pair),
       tabindex: !grid || current ? 0 : -1, 'aria-label': this.page.label(pair), 'data-row': row, 'data-column': column,
       onclick: () => this.page.open(at),
     }, grid ? this.page.face(pair) : [el('span', { class: this.page.frame }, this.page.face(pair)), this.page.caption(pair)]);
@@ -217,7 +219,7 @@ class Board {
   focusOn(row, column) {
     const { step, cell, head, gap } = this.layout;
     const top = this.scroll.getBoundingClientRect().top + row * step;
-    const covered = (this.heads.hidden ? 0 : this.heads.offsetHeight) + (document.getElementById('tools').offsetHeight) + 8;
+    const covered = (this.heads.hidden ? 0 : this.heads.offsetHeight) + (this.width < 608 ? 0 : document.getElementById('tools').offsetHeight) + 8;
     if (top < covered) scrollBy(0, top - covered);
     else if (top + cell.height > innerHeight) scrollBy(0, top + cell.height - innerHeight + 8);
     const left = column * (cell.width + gap);

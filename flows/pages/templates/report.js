@@ -4,6 +4,7 @@ const remedies = new Map([...document.querySelectorAll('.failures details')].map
 const page = {
   frame: 'frame',
   state: (pair) => pair.state,
+  tone: (pair) => ['made', 'failed', 'todo'][pair.state],
   open: (at) => detail.open(at, filter.shown),
 
   label(pair) {

@@ -19,6 +19,7 @@ from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
 from flows.records.report import Report
+from flows.running.upkeep.machine import TorchFacts
 
 QUICK = ("-s", "size=64", "-s", "steps=5", "--device", "cpu")
 
@@ -67,7 +68,12 @@ def test_a_plan_for_scripts_lists_everything(home: Path) -> None:
     facts = json.loads(command("plan", "m.yaml", "--json").stdout)
     assert facts["counts"] == {"planned": 4, "done": 0, "todo": 4}
     assert facts["reasons"] == {"new": 4}
-    assert facts["todo"][0] == {"name": "p0__s0", "reason": "new"}
+    first = facts["todo"][0]
+    assert (first["name"], first["reason"], first["trouble"]) == ("p0__s0", "new", "")
+    assert (first["width"], first["height"], first["seconds"], first["cost"]) == (64, 48, None, None)
+    assert first["memory_bytes"] > 0
+    assert facts["estimate"]["seconds"] is None
+    assert facts["estimate"]["pairs_without_estimate"] == 4
 
 
 def test_a_long_plan_is_cut_and_says_so(home: Path) -> None:
@@ -75,7 +81,8 @@ def test_a_long_plan_is_cut_and_says_so(home: Path) -> None:
         draw(home / f"photos/x{number}.png", number)
     out = command("plan", "m.yaml").stdout
     assert "and 44 more; --json lists all" in out
-    assert out.count(" new") == 20
+    assert out.count("  new") == 20
+    assert "\n64 new\n" in out
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(home: Path) -> None:
@@ -245,8 +252,22 @@ def test_logging_more_may_be_asked_for_before_and_after_the_command(home: Path) 
         assert logging.getLogger().level == logging.INFO
 
 
-def test_the_version_is_said() -> None:
-    assert command("--version").stdout == f"stylize {version('stylize')}\n"
+def test_the_versions_are_said_of_this_and_of_what_it_needs() -> None:
+    first, *others = command("--version").stdout.splitlines()
+    assert first == f"stylize {version('stylize')}"
+    assert others[1:3] == [f"PyTorch {version('torch')}", f"Prefect {version('prefect')}"]
+
+
+@pytest.mark.parametrize("arguments", [("--version", "-v"), ("-v", "--version")])
+def test_the_devices_are_said_where_more_is_asked_for(
+    arguments: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = {"device": "cuda:0", "name": "Some GPU"}
+    monkeypatch.setattr(
+        "flows.running.upkeep.machine.torch_facts", lambda: TorchFacts("2.15", "13.2", 8, (gpu,))
+    )
+    said = command(*arguments).stdout
+    assert said.endswith("CUDA of PyTorch 13.2\ndevices: cuda:0 Some GPU, cpu with 8 threads\n")
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "10000", "some", "2.5"])

@@ -18,7 +18,7 @@ from processes import eventually, family, needs_proc
 from flows.engines.process import WorkerProcess
 from flows.engines.process_handle import TICK_S, Died, Limits, _Patience
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
-from flows.model.events import PairProgress
+from flows.model.events import PairProgress, Told
 from flows.storage.process_id import is_alive
 from flows.worker.link import Stopwatch, report, should_stop, timed
 
@@ -157,8 +157,8 @@ def test_what_cannot_travel_arrives_as_an_error_with_its_text(
 
 
 def test_progress_arrives_in_order_before_the_call_returns() -> None:
-    seen: list[PairProgress] = []
-    with WorkerProcess("cpu", on_progress=seen.append) as child:
+    seen: list[Told] = []
+    with WorkerProcess("cpu", on_told=seen.append) as child:
         assert child.call(optimise, "a", 20) == "done"
         assert seen == [PairProgress("a", step, 1.0 / (step + 1)) for step in range(20)]
 
@@ -216,8 +216,8 @@ def test_a_child_killed_in_mid_progress_costs_one_call_and_no_other_child() -> N
     moving, other_moving = threading.Event(), threading.Event()
     with (
         ThreadPoolExecutor() as threads,
-        WorkerProcess("cuda:0", on_progress=lambda _: moving.set()) as doomed,
-        WorkerProcess("cuda:1", on_progress=lambda _: other_moving.set()) as other,
+        WorkerProcess("cuda:0", on_told=lambda _: moving.set()) as doomed,
+        WorkerProcess("cuda:1", on_told=lambda _: other_moving.set()) as other,
     ):
         lost, kept = (
             threads.submit(doomed.call, optimise, "a", 10**6),
@@ -254,10 +254,10 @@ def test_the_time_of_a_pair_is_counted_from_its_own_beginning_to_its_end() -> No
 
 
 def test_after_a_wait_that_was_broken_off_the_next_call_gets_its_own_answer() -> None:
-    def interrupt(_: PairProgress) -> None:
+    def interrupt(_: Told) -> None:
         raise KeyboardInterrupt
 
-    with WorkerProcess("cpu", on_progress=interrupt) as child:
+    with WorkerProcess("cpu", on_told=interrupt) as child:
         with pytest.raises(KeyboardInterrupt):
             child.call(optimise, "a", 3)
         assert child.call(add, 1, 2) == 3
@@ -331,7 +331,7 @@ def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
     moving = threading.Event()
     with (
         ThreadPoolExecutor() as threads,
-        WorkerProcess("cpu", stop_s=0.5, on_progress=lambda _: moving.set()) as child,
+        WorkerProcess("cpu", stop_s=0.5, on_told=lambda _: moving.set()) as child,
     ):
         outcome = threads.submit(child.call, work_without_listening)
         assert moving.wait(30)
@@ -346,7 +346,7 @@ def test_a_child_that_does_not_heed_a_stop_is_killed_after_its_grace() -> None:
 
 def test_stop_reaches_a_call_between_two_steps() -> None:
     moving = threading.Event()
-    with ThreadPoolExecutor() as threads, WorkerProcess("cpu", on_progress=lambda _: moving.set()) as child:
+    with ThreadPoolExecutor() as threads, WorkerProcess("cpu", on_told=lambda _: moving.set()) as child:
         outcome = threads.submit(child.call, optimise, "a", 10**6)
         assert moving.wait(30)
         child.stop()
@@ -355,7 +355,7 @@ def test_stop_reaches_a_call_between_two_steps() -> None:
 
 def test_closing_kills_a_child_that_does_not_listen_and_blames_nobody() -> None:
     moving = threading.Event()
-    with ThreadPoolExecutor() as threads, WorkerProcess("cpu", on_progress=lambda _: moving.set()) as child:
+    with ThreadPoolExecutor() as threads, WorkerProcess("cpu", on_told=lambda _: moving.set()) as child:
         outcome = threads.submit(child.call, work_without_listening)
         assert moving.wait(30)
         child.close(grace_s=0.1)
@@ -398,7 +398,7 @@ import runpy, sys
 sys.path.insert(0, {folder!r})
 import working
 from flows.engines.process import WorkerProcess
-child = WorkerProcess("cpu", silence_s=6, on_progress=lambda _: print("working", flush=True))
+child = WorkerProcess("cpu", silence_s=6, on_told=lambda _: print("working", flush=True))
 try:
     print("ended:", child.call(working.{function}), flush=True)
 finally:

@@ -95,6 +95,25 @@ def test_a_death_has_all_pairs_in_hand_tried_alone_and_no_other(jobs: list[Job])
     assert notes == [f"a, b, c: it died; attempt 1 of {MAX_ATTEMPTS}; each goes on alone"]
 
 
+def test_a_pair_whose_record_is_written_is_told_at_once_and_not_held_against_a_death(jobs: list[Job]) -> None:
+    told: list[str] = []
+
+    def writes_ahead_and_dies(names: tuple[str, ...], ahead: tuple[str, ...], call: int) -> Exception | None:
+        if call == 2:  # while `b` is computed, the record of `a` gets written
+            assert supervisor.has_ended(Outcome("a", "done"))
+            assert not supervisor.has_ended(Outcome("a", "done")), "it is news once"
+            told.append("a")
+            return WorkerCrashed("it died")
+        return None
+
+    worker = ScriptedWorker(writes_ahead_and_dies)
+    supervisor = Supervisor(worker, print, lambda: False)
+    groups: list[Group] = [[job] for job in jobs]
+    told += [outcome.name for outcome in supervisor.outcomes(SharedGroups(iter(groups)).take)]
+    assert told == ["a", "b", "c", "d"]
+    assert worker.calls[2:] == [(("b",), ()), (("c",), ()), (("d",), ())], "`a` is not tried again"
+
+
 def test_a_pair_that_kills_every_worker_is_recorded_and_the_others_are_done(jobs: list[Job]) -> None:
     def deadly(names: tuple[str, ...], ahead: tuple[str, ...], call: int) -> Exception | None:
         return WorkerCrashed("it died") if "b" in names else None

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from flows.cli.tables import ROWS_SHOWN, print_status
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
+from flows.records.store import read_record
 from flows.running.status import Status, look
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
@@ -130,33 +130,24 @@ def test_hostile_messages_do_not_reach_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
-def test_the_rest_is_estimated_at_the_pace_of_the_last_run(home: Path) -> None:
-    assert found(home).seconds_left is None, "no run has left a report yet"
-    (home / "out/report.json").write_text(json.dumps({"done": 4, "seconds": 60.0}))
+def test_the_rest_is_estimated_by_what_the_records_tell(home: Path) -> None:
     (home / "photos/p2.png").write_bytes((home / "photos/p1.png").read_bytes())
     status = found(home)
     assert len(status.plan.todo) == 4
-    assert status.seconds_left == status.facts()["seconds_left"] == 60.0
-    assert "about 1m for the rest at the pace of the last run" in printed(status)
+    made = [read_record(open_storage(str(home / "out")), f"p{number}__s0.json") for number in range(2)]
+    took = [record.timings_s["optimise"] + record.timings_s["targets"] for record in made if record]
+    assert status.prospect.device_s == pytest.approx(2 * sum(took)), "four pairs like these two"
+    assert status.seconds_left == status.facts()["seconds_left"] == status.prospect.seconds
+    assert "about 1s for the rest by the records of this output" in printed(status)
 
 
-@pytest.mark.parametrize(
-    ("done", "seconds"),
-    [
-        (0, 60.0),
-        ("many", 60.0),
-        (None, 60.0),
-        (1, math.nan),
-        (1, math.inf),
-        (1, -5.0),
-        (1, 10**400),
-        (10**400, 1.0),
-    ],
-    ids=lambda value: repr(value)[:9],
-)
-def test_a_report_without_a_pace_gives_no_estimate(home: Path, done: object, seconds: float) -> None:
-    (home / "out/report.json").write_text(json.dumps({"done": done, "seconds": seconds}))
-    assert found(home).seconds_left is None
+def test_a_report_is_no_pace_and_where_nothing_was_made_nothing_is_estimated(tmp_path: Path) -> None:
+    small_batch(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/report.json").write_text(json.dumps({"done": 4, "seconds": 60.0}))
+    status = found(tmp_path)
+    assert (status.seconds_left, status.prospect.unknown) == (None, 4)
+    assert "for the rest" not in printed(status)
 
 
 def test_a_run_that_ended_early_is_told_until_another_is_at_work(home: Path) -> None:

@@ -179,7 +179,9 @@ def test_each_row_of_a_batch_goes_on_alone(tmp_path: Path) -> None:
     for name in ("p0__s0", "p1__s0"):
         made = record(tmp_path, name)
         assert made.batch == 1
-        assert went_on_after(made.decisions[0]) in range(21, 26)
+        alone, went_on = made.decisions
+        assert alone == "computed alone, not in a batch: it goes on from a checkpoint"
+        assert went_on_after(went_on) in range(21, 26)
     assert left_in(tmp_path) == []
 
 

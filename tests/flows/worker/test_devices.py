@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 
+from flows.model.estimate import SMALL_PX
 from flows.worker import devices
-from flows.worker.devices import MOST_CPU_WORKERS, SMALL_PX, cpu_workers, slots, usable_cores
+from flows.worker.devices import MOST_CPU_WORKERS, cpu_workers, slots, usable_cores
 from stylize_core.errors import DeviceUnavailable, SettingsError
 
 TORCH = """
@@ -26,7 +27,7 @@ class backends:
 def _machine(folder: Path, monkeypatch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False) -> None:
     (folder / "torch.py").write_text(TORCH.format(cuda=cuda, mps=mps))
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    monkeypatch.setattr(devices, "_lacks_drivers", lambda: False)
+    monkeypatch.setattr(devices, "lacks_drivers", lambda: False)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(
 def test_a_torch_that_does_not_load_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so: no such file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(devices, "_lacks_drivers", lambda: False)
+    monkeypatch.setattr(devices, "lacks_drivers", lambda: False)
     with pytest.raises(DeviceUnavailable, match="could not list the devices: ImportError: libcudart"):
         slots("auto")
 
@@ -146,15 +147,15 @@ def test_a_linux_without_a_driver_loads_no_torch_to_find_no_gpu(
 
 @pytest.mark.slow
 def test_without_a_driver_the_real_torch_finds_no_gpu_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = devices._lacks_drivers()
-    monkeypatch.setattr(devices, "_lacks_drivers", lambda: False)
+    lacking = devices.lacks_drivers()
+    monkeypatch.setattr(devices, "lacks_drivers", lambda: False)
     assert not lacking or slots("auto") == ("cpu",)
 
 
 @pytest.mark.slow
 def test_the_real_torch_answers_and_the_parent_stays_free_of_it() -> None:
     code = (
-        "import sys, flows.worker.devices as d; d._lacks_drivers = bool;"
+        "import sys, flows.worker.devices as d; d.lacks_drivers = bool;"
         "print(len(d.slots('auto')), 'torch' in sys.modules)"
     )
     answer = subprocess.run(
@@ -163,3 +164,36 @@ def test_the_real_torch_answers_and_the_parent_stays_free_of_it() -> None:
     count, loaded = answer.stdout.split()
     assert int(count) >= 1
     assert loaded == "False"
+
+
+@pytest.mark.parametrize(
+    ("device", "before", "after", "name"),
+    [
+        ("cuda:1", {}, {"CUDA_VISIBLE_DEVICES": "1"}, "cuda:0"),
+        ("cuda:1", {"CUDA_VISIBLE_DEVICES": "4,6"}, {"CUDA_VISIBLE_DEVICES": "6"}, "cuda:0"),
+        (
+            "cuda:0",
+            {"CUDA_VISIBLE_DEVICES": "MIG-1, MIG-2"},
+            {"CUDA_VISIBLE_DEVICES": "MIG-1"},
+            "cuda:0",
+        ),
+        (
+            "cuda:1",
+            {"HIP_VISIBLE_DEVICES": "2,3"},
+            {"HIP_VISIBLE_DEVICES": "3", "CUDA_VISIBLE_DEVICES": "1"},
+            "cuda:0",
+        ),
+        ("cuda:2", {"CUDA_VISIBLE_DEVICES": "4,6"}, {"CUDA_VISIBLE_DEVICES": "4,6"}, "cuda:2"),
+        ("cuda:0", {"CUDA_VISIBLE_DEVICES": ""}, {"CUDA_VISIBLE_DEVICES": ""}, "cuda:0"),
+        ("cpu", {}, {}, "cpu"),
+        ("mps", {}, {}, "mps"),
+        ("cuda", {}, {}, "cuda"),
+    ],
+)
+def test_a_process_is_pinned_to_one_entry_of_what_it_may_see(
+    device: str, before: dict[str, str], after: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = dict(before)
+    monkeypatch.setattr("flows.worker.devices.os.environ", environment)
+    assert devices.pin(device) == name
+    assert environment == after

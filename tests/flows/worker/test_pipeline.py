@@ -10,9 +10,10 @@ import worker_here as worker
 from small_batch import draw, manifest, record, small_batch, tree
 
 from flows.manifest.load import load_manifest
+from flows.model.estimate import SMALL_PX
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
-from flows.worker.devices import SMALL_PX
+from flows.worker import link
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,26 @@ def test_a_pair_is_told_with_the_call_after_its_own_and_the_last_call_tells_all(
     assert worker.run_pairs([first], [second]) == ()
     assert names(worker.run_pairs([second], [third])) == [("p0__s0", "done")]
     assert names(worker.run_pairs([third])) == [("p1__s0", "done"), ("p2__s0", "done")]
+
+
+def test_an_end_is_told_ahead_of_the_answer_as_soon_as_the_record_is_written(
+    tmp_path: Path, jobs: list[Job]
+) -> None:
+    told: list[tuple[str, bool]] = []
+    link.connect(
+        lambda _: None,
+        lambda: False,
+        lambda ended: told.append((ended.name, (tmp_path / f"out/{ended.name}.json").exists())),
+    )
+    try:
+        assert worker.run_pairs([jobs[0]], [jobs[1]]) == ()
+        for future in worker.worker._pipeline._behind:
+            future.result()
+        assert told == [("p0__s0", True)]
+        worker.run_pairs([jobs[1]])
+        assert told == [("p0__s0", True), ("p1__s0", True)]
+    finally:
+        link.connect(lambda _: None, lambda: False)
 
 
 def test_the_pictures_are_those_of_pairs_made_alone(tmp_path: Path, jobs: list[Job]) -> None:

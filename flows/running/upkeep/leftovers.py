@@ -12,6 +12,8 @@ from typing import Literal, TypeVar
 
 from flows.errors import BatchError
 from flows.manifest.model import Manifest
+from flows.manifest.paths import one_spelling
+from flows.model.names import name_key
 from flows.model.sheet import DIGEST_FACT, MANIFEST_FACT, manifest_digest
 from flows.planning.plan import Plan, make_plan
 from flows.planning.threads import REMOTE_THREADS, in_threads
@@ -19,6 +21,7 @@ from flows.records.ownership import SIDECAR, facts_of, records_beside
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import report_shard
 from flows.records.store import load_record, own_files
+from flows.records.trace import trace_shard
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
 from flows.storage.lock import LOCK_NAME, hold_output
@@ -91,7 +94,7 @@ def find_leftovers(manifest: Manifest, *, earlier: Collection[str] = ()) -> Left
         StorageError: the output cannot be read.
     """
     plan, storage = make_plan(manifest), open_storage(manifest.output)
-    ours = {manifest.source, *earlier}
+    ours = set(map(one_spelling, (manifest.source, *earlier)))
     sizes = {item.name: item.stat.size for item in storage.list() if not item.name.startswith(LOCK_NAME)}
     search = _Search(storage, sizes, _Named(plan), ours | ({""} if UNKNOWN in ours else set()))
     return search.leftovers(_doubt(plan, manifest))
@@ -111,9 +114,11 @@ def remove_leftovers(
         AlreadyRunning: a run is at work.
         BatchError: nobody can tell what the manifest names, or something could not be removed.
     """
-    storage = open_storage(manifest.output)
+    storage, leftovers = open_storage(manifest.output), find_leftovers(manifest, earlier=earlier)
+    if not leftovers.found:
+        return leftovers
     with hold_output(storage):
-        leftovers = find_leftovers(manifest, earlier=earlier)
+        leftovers = find_leftovers(manifest, earlier=earlier)  # a run may have ended meanwhile
         if leftovers.doubt and leftovers.found:
             raise BatchError(f"nothing was deleted: {leftovers.doubt}")
 
@@ -143,17 +148,25 @@ def _doubt(plan: Plan, manifest: Manifest) -> str:
     return ""
 
 
+def _tells_of_a_run(name: str) -> bool:
+    """Whether a report, its page or sheet, or a trace is called so, of whichever shard."""
+    stem, _, suffix = name.rpartition(".")
+    is_report = suffix in ("json", "html", "png") and report_shard(f"{stem}.json") is not None
+    return is_report or trace_shard(name) is not None
+
+
 class _Named:
-    """The names below the output that a plan may write, or leaves alone."""
+    """The names below the output that a plan may write, or leaves alone, on whichever file system."""
 
     def __init__(self, plan: Plan) -> None:
         pairs = [one.pair for one in plan.pairs]
-        self._files = {f for pair in pairs for f in (pair.output_name, pair.record_name, *pair.extra_names)}
-        self._files |= {sheet.name for sheet in plan.sheets}
-        self._files |= {f"{one.name}{SIDECAR}" for one in plan.refused}
+        files = {f for pair in pairs for f in (pair.output_name, pair.record_name, *pair.extra_names)}
+        files |= {sheet.name for sheet in plan.sheets}
+        files |= {f"{one.name}{SIDECAR}" for one in plan.refused}
+        self._keys = set(map(name_key, files))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._files or (isinstance(name, str) and report_shard(name) is not None)
+        return isinstance(name, str) and (name_key(name) in self._keys or _tells_of_a_run(name))
 
 
 # Why so many: a step for each kind of file, all noting into the same result.

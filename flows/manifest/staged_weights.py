@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from flows.errors import Problem, StorageError
 from flows.storage.opening import read_blocks
 from flows.text import safe_text
-from stylize_core.architecture import INCEPTION_LAYERS, convolutions, down_to_deepest, in_words
+from stylize_core.architecture import INCEPTION_LAYERS, convolutions, in_words, usable_layers
 from stylize_core.settings.style import StyleSettings
 
 _TENSOR = re.compile(rb"(?<![\w.])(features\.\d+|conv\d_\d|conv\d|inception\d[a-e])\.[\w.]*weight")
@@ -40,10 +40,10 @@ def check_weights(settings: Iterable[StyleSettings]) -> tuple[list[Problem], lis
 
 
 def layers_begun(beginning: bytes, encoder: str) -> tuple[str, ...]:
-    """The layers but for poolings that a weights file reaches; none where its beginning does not say.
+    """The layers that a weights file reaches; none where its beginning does not say.
 
-    >>> layers_begun(b'{"features.0.weight":{},"features.0.bias":{},"features.5.weight":{}', "vgg19")
-    ('relu1_1',)
+    >>> layers_begun(b'{"features.0.weight":{},"features.2.weight":{},"features.10.weight":{}', "vgg19")
+    ('relu1_1', 'relu1_2', 'pool1')
     """
     names = {match[1].decode() for match in _TENSOR.finditer(beginning)}
     if encoder == "googlenet":
@@ -58,11 +58,11 @@ def layers_begun(beginning: bytes, encoder: str) -> tuple[str, ...]:
         if names.isdisjoint(spellings):
             break
         found.append(layer)
-    return tuple(found)
+    return usable_layers(encoder, found)
 
 
 def _too_deep(settings: StyleSettings, file: str, reached: Sequence[str]) -> Problem | None:
-    deep = {layer for layer in settings.layers if not _reaches(reached, layer, settings.encoder)}
+    deep = set(settings.layers).difference(reached)
     if not reached or not deep:
         return None
     said = [
@@ -85,8 +85,3 @@ def _by_key(settings: StyleSettings) -> dict[str, Sequence[str]]:
         "content_layers": list(settings.content_layer_weights) if settings.uses_content else [],
         "style_layers": list(settings.style_layer_weights) if settings.uses_style else [],
     }
-
-
-def _reaches(reached: Sequence[str], layer: str, encoder: str) -> bool:
-    needed = [name for name in down_to_deepest(encoder, [layer]) if not name.startswith("pool")]
-    return needed[-1] in reached

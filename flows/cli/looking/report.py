@@ -45,8 +45,8 @@ def report(
 ) -> None:
     """Draw report.html: pictures, failures and what to do, settings, times; one file, no network."""
     from flows.pages.targets import find_target
+    from flows.running.looking.sheet import draw_product_sheet
     from flows.running.platforms import shard_of
-    from flows.running.product_sheet import draw_product_sheet
 
     with errors_become_exit_codes():
         if cost_per_hour is not None and not 0 < cost_per_hour < 1e9:
@@ -69,9 +69,10 @@ def _page(target: Target, part: Shard, output: Path | None, cost_per_hour: float
     Raises:
         BadArguments: somebody else's file would be replaced that the user did not name.
     """
-    from flows.pages.placing import is_page, page_before, page_name, put_page, storage_of
+    from flows.pages.placing import is_page, page_before, put_page, storage_of
     from flows.pages.previews import Bounds
     from flows.pages.report import Asked, report_page
+    from flows.records.report import page_name
 
     storage, name = (target.storage, page_name(part)) if output is None else storage_of(output)
     before = page_before(storage, name)

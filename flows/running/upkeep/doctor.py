@@ -17,7 +17,7 @@ from flows.engines.prefect.server import users_server, why_unavailable
 from flows.errors import BatchError, StorageError
 from flows.manifest.model import Manifest
 from flows.manifest.settings import build
-from flows.running.machine import TorchFacts, torch_facts, why_no_prefect
+from flows.running.upkeep.machine import TorchFacts, torch_facts, why_no_prefect
 from flows.storage.access import use_access
 from flows.storage.location import S3, is_remote
 from flows.storage.lock import current_holders
@@ -62,8 +62,6 @@ def examine(manifest: Manifest | None) -> Iterator[Finding]:
         checks.append(lambda: [_disk(str(Path.cwd()))])
     else:
         checks += [lambda: _storage(manifest), lambda: _clock(manifest.output)]
-        if not is_remote(manifest.output):
-            checks.append(lambda: [_disk(manifest.output)])
     with ThreadPoolExecutor(len(checks) + 1) as pool:
         torch = pool.submit(torch_facts)
         begun = [pool.submit(check) for check in checks]
@@ -194,6 +192,7 @@ def _storage(manifest: Manifest) -> list[Finding]:
     return [
         Finding("storage", "ok", f"{manifest.output}: written, read back and deleted"),
         *(Finding("storage", "note", f"a run is at work there: pid {h.pid} on {h.host}") for h in holders),
+        *([] if is_remote(manifest.output) else [_disk(manifest.output)]),
     ]
 
 

@@ -10,7 +10,7 @@ import typer
 from flows.cli.answers import print_json, print_line
 from flows.cli.arguments import Json
 from flows.cli.exits import errors_become_exit_codes
-from flows.cli.report import DRAWN, Results
+from flows.cli.looking.report import DRAWN, Results
 from flows.errors import BadArguments
 
 PAGE = Path("compare.html")

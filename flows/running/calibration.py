@@ -1,0 +1,97 @@
+"""How fast this machine is, measured in some seconds by small pictures of the very pairs that are to do."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from flows.engines.base import WorkerSpec
+from flows.engines.local import LocalEngine
+from flows.errors import BadArguments
+from flows.manifest.model import Manifest
+from flows.model.estimate import SMALL_PX, Kind, Observed, kind_of
+from flows.model.events import Listener
+from flows.model.pair import Job, Pair
+from flows.planning.plan import Plan
+from flows.records.experience import load_experience, observed_in, save_experience
+from flows.records.store import read_record
+from flows.running.listeners import Listeners
+from flows.storage.opening import open_storage
+from flows.worker.devices import slots
+from stylize_core.demand.operations import work_of
+from stylize_core.settings.style import StyleSettings
+
+# Two sizes of each kind, which show how much slower small pictures are by the pixel.
+SMALL_SIZES, SIZES = (96, SMALL_PX), (SMALL_PX + 8, 448)
+# About a second's work for a core; heavy networks take a few steps all the same.
+PRODUCTS = 2e10
+FEWEST_STEPS, MOST_STEPS = 3, 60
+
+
+def measure(plan: Plan, manifest: Manifest, listener: Listener) -> int:
+    """Measure every kind of pairs to do, and keep it for the estimates; how many small pictures told.
+
+    One worker makes a few small pictures, the first of each kind, in a folder that is removed at the end.
+
+    Raises:
+        BadArguments: there is nothing to do, so nothing to measure.
+        StylizeError: there is no such device, or weights are not what was promised.
+    """
+    if not plan.todo:
+        raise BadArguments("--calibrate: nothing is to do, so there is nothing to measure")
+    listener, began = Listeners(listener), time.monotonic()
+    device = slots(manifest.device, 1)[0]
+    examples = _examples(plan, device.partition(":")[0])
+    engine = LocalEngine(on_progress=lambda _: None, note=listener.note)
+    with tempfile.TemporaryDirectory(prefix="stylize-") as folder, closing(engine):
+        listener.phase(f"starting a worker on {device}")
+        devices = engine.start(WorkerSpec((device,), batch=manifest.batch))
+        for pair in examples:
+            listener.phase(f"loading the network {pair.style_settings.encoder}")
+            engine.check_weights(pair.style_settings)
+        start_s = time.monotonic() - began
+        jobs = [Job(small, folder) for pair in examples for small in _small(pair)]
+        listener.phase(f"measuring {len(jobs)} small pictures")
+        observed = [one for one in _observed(engine, jobs) if one]
+        listener.phase("")
+    save_experience(load_experience().with_more(observed, start_s=start_s, devices=devices))
+    return len(observed)
+
+
+def _examples(plan: Plan, device: str) -> list[Pair]:
+    """The first pair of each kind, its statistics and networks included."""
+    found: dict[tuple[Kind, tuple[str, ...]], Pair] = {}
+    for planned in plan.todo:
+        settings = planned.pair.style_settings
+        found.setdefault((kind_of(settings, device), settings.layers), planned.pair)
+    return list(found.values())
+
+
+def _small(pair: Pair) -> Iterator[Pair]:
+    """The pair in small, in the sizes that are measured."""
+    own = pair.style_settings
+    small = own.picture_size.expected_px <= SMALL_PX
+    for size in SMALL_SIZES if small else SIZES:
+        settings = replace(own, size=size, megapixels=0.0, scales=1, octaves=1, snapshot_every=0, plateau=0.0)
+        name = f"{pair.name}-{size}-{own.encoder}"
+        picture = replace(pair.picture_settings, animation="none")
+        settings = replace(settings, steps=_steps(settings))
+        yield replace(pair, name=name, style_settings=settings, picture_settings=picture)
+
+
+def _steps(settings: StyleSettings) -> int:
+    """How many evaluations are about a second's work."""
+    side = settings.picture_size.expected_px
+    each = work_of(settings, width=side, height=side * 3 // 4).stages[-1].each
+    return max(FEWEST_STEPS, min(MOST_STEPS, round(PRODUCTS / each)))
+
+
+def _observed(engine: LocalEngine, jobs: list[Job]) -> Iterator[Observed | None]:
+    pairs = {job.pair.name: job for job in jobs}
+    for outcome in engine.outcomes(jobs):
+        job = pairs[outcome.name]
+        record = read_record(open_storage(job.output), job.pair.record_name)
+        yield observed_in(record, job.pair) if record and outcome.status == "done" else None

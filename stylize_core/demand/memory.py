@@ -1,0 +1,153 @@
+"""How much memory a picture takes at its peak, before anything is computed. Knows no torch.
+
+What is counted is what `Encoder`, `Objective` and the solvers hold at the same time: the features of a pass
+forward, the gradients by the layers that losses read, the vectors of the solver. The few factors that cannot
+be counted, of libraries and of the allocator, were measured (`python -m benchmarks estimates`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stylize_core.architecture import reach, stride
+from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
+from stylize_core.demand.rungs import WHOLE, Rung
+from stylize_core.settings.style import StyleSettings
+
+Precision = Literal["fp32", "tf32", "bf16"]
+
+FLOAT = 4
+PLANES = 3
+# So many numbers have their curvature pairs in bfloat16 (`stylize_core/optim/curvature.py`).
+COARSE_FROM = 2**25
+# Vectors of a picture's size beside the pairs of L-BFGS: trial, best, gradient, direction and what a turn of
+# the solver makes for a moment; results, content, start, the picture padded and prepared; the loss's own.
+VECTORS = 20
+# Networks this wide keep one plane per channel on CPUs, which NNPACK wants; its kernels become tiles of 8x8.
+LEAST_FOR_NNPACK = 128
+TILE = 64
+# Where L-BFGS's pairs lie in between, the C library finds no room for planes in what was freed before, and
+# takes so much more of the features. Of networks with all channels side by side it wastes nothing.
+SCATTERED = 0.85
+# A process with torch, its thread pools and the loaded code, on a CPU; GoogLeNet's comes from torchvision.
+PROCESS_BYTES = 610 * 10**6
+# Files that torchvision publishes; one is in memory twice while it is read.
+PUBLISHED_BYTES = {"vgg19": 548 * 10**6, "vgg16": 528 * 10**6, "googlenet": 50 * 10**6}
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a batch takes at its peak, bytes.
+
+    Attributes:
+        device: on the device, beside what its driver takes.
+        process: of the worker's process on a CPU, PyTorch and the network included; `device` is part of it.
+    """
+
+    device: int
+    process: int
+
+
+# Why so many: all that memory depends on.
+def peak_memory(
+    settings: StyleSettings,
+    *,
+    width: int,
+    height: int,
+    style_pixels: int | None = None,
+    batch: int = 1,
+    precision: Precision = "fp32",
+    on_cpu: bool = True,
+    rung: Rung = WHOLE,
+) -> Demand:
+    """What pictures take that are made together.
+
+    Args:
+        width: of the result, px.
+        height: of the result, px.
+        style_pixels: of the style as it is measured; as many as of the result, times `style_scale` twice, if
+            left out.
+        batch: how many pictures are made together.
+        precision: what the network computes in.
+        on_cpu: whether the device is a CPU.
+        rung: how much of a picture is in memory at a time.
+    """
+    if style_pixels is None:
+        style_pixels = round(width * height * settings.style_scale**2)
+    margin = 0 if settings.mode == "dream" else min(settings.margin, min(width, height) // 24)
+    wide, high = width + 2 * margin, height + 2 * margin
+    seen = (_seen(settings, wide, rung), _seen(settings, high, rung))
+    layers = tuple(layers_for(settings.encoder, settings.layers, width=seen[0], height=seen[1]))
+    pictures = batch * FLOAT * PLANES * wide * high
+    finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
+    number = 2 if precision == "bf16" and not finished else FLOAT
+    evaluated = batch * _evaluation(settings, layers, number)
+    evaluated *= _scattered(settings, layers, number, on_cpu=on_cpu)
+    if seen != (wide, high):
+        evaluated += batch * _content_targets(settings, wide, high)
+    coarse = 0.5 if PLANES * wide * high >= COARSE_FROM else 1.0
+    solver = pictures * (coarse * _solver_vectors(rung.settings(settings)) + VECTORS)
+    styled = 0.0
+    if settings.uses_style:
+        at_once = min(style_pixels, seen[0] * seen[1]) if rung.tile_px else style_pixels
+        styled = number * kept_numbers(settings.encoder, layers) * at_once / (seen[0] * seen[1])
+        styled += 4 * FLOAT * PLANES * style_pixels
+    device = max(evaluated + solver, styled) + _network(layers, number)
+    device += _tiles(layers, number, on_cpu=on_cpu)
+    loading = 2 * PUBLISHED_BYTES.get(settings.encoder, 0) if settings.weights is None else 0
+    return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
+
+
+def _seen(settings: StyleSettings, side: int, rung: Rung) -> int:
+    """How much of a side, px, the network sees at a time."""
+    if not rung.tile_px:
+        return side
+    step = max(stride(layer) for layer in settings.layers)
+    rim = max(-(-reach(settings.encoder, layer) // step) * step for layer in settings.layers)
+    return min(side, rung.tile_px + 2 * rim)
+
+
+def _content_targets(settings: StyleSettings, width: int, height: int) -> float:
+    """Bytes of the content's features, which are kept of all of the picture."""
+    layers = layers_for(settings.encoder, settings.layers, width=width, height=height)
+    wanted = settings.content_layer_weights if settings.uses_content else {}
+    return FLOAT * sum(layer.numbers for layer in layers if layer.name in wanted)
+
+
+def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int) -> float:
+    """Bytes of a loss and its gradient: features, gradients by those that are read, and work in flight."""
+    contents = settings.content_layer_weights if settings.uses_content else {}
+    styles = settings.style_layer_weights if settings.uses_style else {}
+    kept = number * kept_numbers(settings.encoder, layers)
+    seeds = number * sum(layer.numbers for layer in layers if layer.name in contents or layer.name in styles)
+    content = 3 * FLOAT * sum(layer.numbers for layer in layers if layer.name in contents)
+    return kept + seeds + content + 2 * number * max((layer.numbers for layer in layers), default=0)
+
+
+def _scattered(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
+    """The factor by which the CPU's allocator holds more features than there are."""
+    return 1 + SCATTERED * (on_cpu and _in_planes(layers, number) and _solver_vectors(settings) > 2)
+
+
+def _tiles(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
+    """The largest kernel as NNPACK carries it over."""
+    if not (on_cpu and _in_planes(layers, number)):
+        return 0
+    return FLOAT * TILE * max(one.channels * one.given for one in layers if one.products)
+
+
+def _solver_vectors(settings: StyleSettings) -> int:
+    if settings.mode == "dream":
+        return 0
+    return 2 * settings.history if settings.optimizer == "lbfgs" else 2
+
+
+def _network(layers: tuple[Layer, ...], number: int) -> int:
+    """As it was read and as it was loaded, with its kernels and those turned round."""
+    return parameter_numbers(layers) * (2 * FLOAT + 2 * number)
+
+
+def _in_planes(layers: tuple[Layer, ...], number: int) -> bool:
+    widest = max((layer.channels for layer in layers), default=0)
+    return number == FLOAT and widest >= LEAST_FOR_NNPACK

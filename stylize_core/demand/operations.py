@@ -1,0 +1,124 @@
+"""How much work a picture is, stage by stage, and how much of it is done after some step. Knows no torch.
+
+The unit is one multiplication of a convolution. It says how pictures compare, not how long anything takes:
+that is measured (`flows/model/estimate.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from stylize_core.architecture import smallest_side
+from stylize_core.demand.features import layers_for
+from stylize_core.settings.style import StyleSettings
+
+# What a number costs that only passes through memory, as in the solver's sums and a ReLU: so many products.
+PASSING = 12
+# Passes over the solver's vectors for each pair that L-BFGS remembers, and beside them.
+PASSES_PER_PAIR, PASSES = 6, 40
+# What an evaluation costs however small the picture is: its some hundred calls of the library.
+EACH = 20e6
+
+
+@dataclass(frozen=True, slots=True)
+class StageWork:
+    """One size on the way from coarse to fine.
+
+    Attributes:
+        width: px.
+        height: px.
+        first: evaluations before it.
+        last: evaluations at its end.
+        before: work before its first evaluation, from the beginning of all.
+        each: work of one evaluation.
+    """
+
+    width: int
+    height: int
+    first: int
+    last: int
+    before: float
+    each: float
+
+    @property
+    def end(self) -> float:
+        """All work until its end."""
+        return self.before + self.each * (self.last - self.first)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All of a picture's work.
+
+    Attributes:
+        stages: from coarse to fine; never empty.
+        total: the last loss terms included.
+    """
+
+    stages: tuple[StageWork, ...]
+    total: float
+
+    def after(self, step: int) -> float:
+        """The work that is done after so many evaluations, 0 to `total`."""
+        if step <= 0:
+            return 0.0
+        stage = self.stage(step)
+        return min(self.total, stage.before + stage.each * (step - stage.first))
+
+    def stage(self, step: int) -> StageWork:
+        """The stage that the evaluation with that number, from 1, belongs to."""
+        return next((one for one in self.stages if step <= one.last), self.stages[-1])
+
+
+def _evaluation(settings: StyleSettings, width: int, height: int) -> float:
+    """Work of one loss and gradient, and of the solver's turn after it."""
+    layers = tuple(layers_for(settings.encoder, settings.layers, width=width, height=height))
+    styles = settings.style_layer_weights if settings.uses_style else {}
+    products = 2.0 * sum(layer.products for layer in layers)
+    products += sum(2 * layer.channels * layer.numbers for layer in layers if layer.name in styles)
+    passing = 4 * sum(layer.numbers for layer in layers)
+    history = settings.history if settings.optimizer == "lbfgs" and settings.mode != "dream" else 0
+    passing += 3 * width * height * (PASSES + PASSES_PER_PAIR * history)
+    return EACH + products + PASSING * passing
+
+
+def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: int | None = None) -> Work:
+    """What a picture of that size takes with these settings.
+
+    Args:
+        width: of the result, px.
+        height: of the result, px.
+        style_pixels: of the style as it is measured; in the shape of the result if left out.
+    """
+    margin = min(settings.margin, min(width, height) // 24)
+    ratio = settings.style_scale**2 if style_pixels is None else style_pixels / max(1, width * height)
+    found, done = [], 0.0
+    for share, first, last in _sizes(settings, width, height):
+        wide, high = (max(1, round(side * share)) + 2 * margin for side in (width, height))
+        each = _evaluation(settings, wide, high)
+        # The targets: a pass forward of the content, one of the style.
+        begins = each / 2 * (settings.uses_content + ratio * settings.uses_style)
+        found.append(StageWork(wide - 2 * margin, high - 2 * margin, first, last, done + begins, each))
+        done = found[-1].end
+    return Work(tuple(found), done + found[-1].each / 2)
+
+
+def _sizes(settings: StyleSettings, width: int, height: int) -> list[tuple[float, int, int]]:
+    """Share of the long edge, first and last evaluation of each stage."""
+    if settings.mode == "dream":
+        return _octaves(settings, width, height)
+    least = max((smallest_side(layer) for layer in settings.layers), default=1)
+    found = settings.stages(max(width, height))
+    while len(found) > 1 and min(width, height) * found[0].share < least:
+        found = replace(settings, scales=len(found) - 1).stages(max(width, height))
+    return [(stage.share, stage.first, stage.last) for stage in found]
+
+
+def _octaves(settings: StyleSettings, width: int, height: int) -> list[tuple[float, int, int]]:
+    least = max(32, *(smallest_side(layer) for layer in settings.layers))
+    shares = [settings.octave_scale**-number for number in range(settings.octaves)]
+    kept = [1.0, *(share for share in shares[1:] if min(width, height) * share >= least)][::-1]
+    ends = [0]
+    for number in range(len(kept)):
+        ends.append(ends[-1] + settings.steps // len(kept) + (number < settings.steps % len(kept)))
+    return list(zip(kept, ends, ends[1:], strict=False))

@@ -1,0 +1,99 @@
+"""What memory is said to take, against properties and against what a real worker's process held."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.demand.memory import peak_memory
+from stylize_core.settings.style import StyleSettings
+
+SIDES = st.integers(32, 16000)
+ENCODERS = st.sampled_from(["slim", "vgg16", "vgg19", "googlenet"])
+
+
+@given(ENCODERS, SIDES, SIDES, st.sampled_from(["fp32", "tf32", "bf16"]), st.booleans())
+def test_more_pixels_pictures_and_pairs_of_curvature_take_more(
+    encoder: str, width: int, height: int, precision: str, on_cpu: bool
+) -> None:
+    def needs(*, more: int = 0, batch: int = 1, history: int = 10) -> int:
+        settings = StyleSettings(encoder=encoder, history=history)  # type: ignore[arg-type]
+        return peak_memory(
+            settings,
+            width=width + more,
+            height=height + more,
+            batch=batch,
+            precision=precision,  # type: ignore[arg-type]
+            on_cpu=on_cpu,
+        ).device
+
+    assert 0 < needs() < needs(more=64)
+    assert needs() < needs(batch=2) <= 2 * needs()
+    assert needs() < needs(history=20)
+
+
+def test_a_large_style_takes_more_than_a_small_picture() -> None:
+    settings = StyleSettings(encoder="vgg19", style_scale=4.0)
+    own, small = (
+        peak_memory(settings, width=512, height=512, style_pixels=pixels).device for pixels in (None, 512**2)
+    )
+    assert own > 2 * small
+
+
+def test_a_published_network_takes_twice_its_file_while_it_is_read() -> None:
+    assert peak_memory(StyleSettings(encoder="vgg19"), width=64, height=64).process > 2 * 548_000_000
+
+
+# From small to large, as what a process held once it does not give back.
+RUNS = (
+    ("slim", 256, 192, {"steps": 30}),
+    ("slim", 768, 576, {"steps": 14, "optimizer": "adam"}),
+    ("slim", 768, 576, {"steps": 14}),
+)
+CHILD = """
+import json, sys
+from flows.worker import calls
+from flows.worker.torch_environment import prepare_for_torch
+from flows.model.pair import Input, Job, Pair
+from flows.records.store import read_record
+from flows.storage.opening import open_storage
+from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.style import StyleSettings
+
+folder, runs = sys.argv[1], json.loads(sys.argv[2])
+calls.start("cpu", 2, 1, 30)
+for number, (encoder, width, height, given) in enumerate(runs):
+    picture = Input(f"{folder}/{width}x{height}.png")
+    settings = StyleSettings(encoder=encoder, size=max(width, height), **given)
+    pair = Pair(str(number), picture, picture, settings, PictureSettings())
+    (outcome,) = calls.run_pairs([Job(pair, folder)], ())
+    assert outcome.status == "done", outcome
+    print(read_record(open_storage(folder), pair.record_name).peak_memory_bytes, flush=True)
+"""
+
+
+@pytest.mark.slow(12)
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="only Linux counts peaks anew")
+def test_what_a_worker_held_at_most_is_what_was_said_within_15_percent(tmp_path: Path) -> None:
+    from small_batch import draw
+
+    for _, width, height, _ in RUNS:
+        draw(tmp_path / f"{width}x{height}.png", 1, width=width, height=height)
+    told = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path), json.dumps(RUNS)],
+        check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ).stdout.split()  # fmt: skip
+    said = [
+        peak_memory(StyleSettings(encoder=encoder, **given), width=width, height=height).process  # type: ignore[arg-type]
+        for encoder, width, height, given in RUNS
+    ]
+    assert said == pytest.approx(list(map(int, told)), rel=0.15)

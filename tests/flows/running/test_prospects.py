@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from small_batch import draw, manifest, small_batch
+
+from flows.cli.estimates import prospect_lines
+from flows.manifest.load import load_manifest
+from flows.model.estimate import Prospect
+from flows.planning.plan import Plan, make_plan
+from flows.running import prospects
+from flows.running.prospects import largest, prospect_of
+from stylize_core.demand.memory import peak_memory
+from stylize_core.settings.style import StyleSettings
+
+NETWORK = "weights: {file: w.safetensors, sha256: " + "ab" * 32 + "}"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    small_batch(tmp_path, photos=1, paintings=1)
+    return tmp_path
+
+
+def foreseen(home: Path, settings: str) -> tuple[Plan, Prospect]:
+    loaded = load_manifest(manifest(home, settings=f"{settings}, steps: 20"))
+    plan = make_plan(loaded)
+    return plan, prospect_of(plan, loaded)
+
+
+@given(st.integers(32, 16383), st.integers(0, 20000))
+def test_the_largest_size_that_fits_does_and_the_next_does_not(most: int, limit: int) -> None:
+    found = largest(lambda px: px <= limit, most=most)
+    assert found is None if limit < 32 else found is not None
+    if found is not None:
+        assert found <= min(limit, most)
+        assert found + 32 > min(limit, most)
+
+
+def test_a_pair_that_cannot_fit_is_marked_with_what_would(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prospects, "machine_memory", lambda: 4 * 10**9)
+    plan, prospect = foreseen(home, f"encoder: vgg19, size: 4096, {NETWORK}")
+    (trouble,) = prospect.troubles.values()
+    assert "and there are 4.0 GB; `size: " in trouble
+    assert trouble.endswith(" would fit")
+    size = int(trouble.partition("`size: ")[2].partition("`")[0])
+    weights = plan.todo[0].pair.style_settings.weights
+    settings = StyleSettings(encoder="vgg19", weights=weights)
+    for edge, fits in ((size, True), (size + 64, False)):
+        needed = peak_memory(settings, width=edge, height=edge * 3 // 4).process
+        assert (needed <= 4 * 10**9) is fits
+    assert any("p0__s0 cannot fit: it needs about" in line for line in prospect_lines(plan, prospect, None))
+    assert foreseen(home, "encoder: slim, size: 1024")[1].troubles == {}
+
+
+def test_a_smaller_network_is_named_where_it_would_fit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prospects, "machine_memory", lambda: 4 * 10**9)
+    (trouble,) = foreseen(home, f"encoder: vgg19, size: 1536, {NETWORK}")[1].troubles.values()
+    assert "or `encoder: slim` at this size would fit" in trouble
+
+
+def test_results_have_the_shape_of_their_contents_as_these_are_looked_at(home: Path) -> None:
+    draw(home / "photos/p1.png", 1, width=40, height=80)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (80, 60)).save(home / "photos/p2.jpg", exif=turned)
+    (home / "photos/p3.png").write_bytes(b"no picture")
+    pairs = foreseen(home, "encoder: slim, size: 128")[1].pairs
+    shapes = {one.pair.name: (one.width, one.height) for one in pairs}
+    assert shapes == {
+        "p0__s0": (128, 96), "p1__s0": (64, 128), "p2__s0": (96, 128), "p3__s0": (128, 85),
+    }  # fmt: skip
+
+
+def test_where_nothing_was_measured_no_number_is_made_up(home: Path) -> None:
+    plan, prospect = foreseen(home, "encoder: slim, size: 128")
+    assert (prospect.seconds, prospect.output_bytes, prospect.source) == (None, None, "")
+    *_, line = prospect_lines(plan, prospect, 1.0)
+    assert line.startswith("no estimate of the time: run `stylize plan --calibrate`, or a first pair; ")
+    assert "cost" not in line
