@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flows.model.blend import Blend
+from flows.model.observed import Observed
 from flows.model.regions import Regions, roles
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
@@ -104,6 +105,7 @@ class Job:
         replace_foreign: whether it may replace files that are not of this program.
         force: whether it is made although its picture is there; that stays if the new try fails.
         manifest: what asks for it, for the record.
+        checkpoint_s: after how much time what the pair is at is kept for another run; 0 for never.
     """
 
     pair: Pair
@@ -114,6 +116,7 @@ class Job:
     replace_foreign: bool = False
     force: bool = False
     manifest: str = ""
+    checkpoint_s: float = 0.0
 
 
 OutcomeStatus = Literal["done", "skipped", "failed", "stopped"]
@@ -151,8 +154,9 @@ class Outcome:
         retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
         double_work: it was made here, and another run had recorded the same picture meanwhile; then it is
             `skipped`.
-        effort: what it took; None where its worker did not live to tell.
+        effort: what it took, for those who plot; None where its worker did not live to tell.
         worker: which worker of the engine had it; None where none had.
+        observed: what it took, for estimates, if it was made here.
     """
 
     name: str
@@ -165,3 +169,4 @@ class Outcome:
     double_work: bool = False
     effort: Effort | None = None
     worker: int | None = None
+    observed: Observed | None = None
