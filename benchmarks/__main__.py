@@ -107,11 +107,7 @@ def main() -> None:
     if "pipeline" in wanted:
         for size, steps in ((256, 50), (64, 10)):
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
-    _print_plans_and_pages(wanted, options, console)
-    if "scaling" in wanted:
-        console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
-    if "waiting" in wanted:
-        console.print(waiting_table(size=256, rounds=10 * options.rounds))
+    _print_batch(wanted, options, console)
     if "looks" in wanted:
         console.print(looks_table(options))
     if "large" in wanted:
@@ -121,14 +117,18 @@ def main() -> None:
     print_tables(wanted, options, console)
 
 
-def _print_plans_and_pages(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
-    """What a great many pairs cost that are not made: planning them, listing them, looking at them."""
+def _print_batch(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
+    """What a great many pairs cost to plan, to list and to look at, and how workers share a machine."""
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
     if "report_page" in wanted:
         console.print(report_page_table(pairs=min(options.pairs, MOST), rounds=options.rounds))
     if "lists" in wanted:
         console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
+    if "scaling" in wanted:
+        console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
+    if "waiting" in wanted:
+        console.print(waiting_table(size=256, rounds=10 * options.rounds))
 
 
 if __name__ == "__main__":
