@@ -20,7 +20,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flows.model.estimate import Kind, Knowledge, Observed, device_kind, kind_of, look_of
+from flows.model.estimate import Knowledge, device_kind, kind_of, look_of
+from flows.model.observed import Kind, Observed
 from flows.model.pair import Pair
 from flows.records.record import Record
 from stylize_core.demand.memory import peak_memory

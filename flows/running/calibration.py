@@ -12,14 +12,13 @@ from flows.engines.base import WorkerSpec
 from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
 from flows.manifest.model import Manifest
-from flows.model.estimate import SMALL_PX, Kind, Observed, kind_of
+from flows.model.estimate import SMALL_PX, kind_of
 from flows.model.events import Listener
+from flows.model.observed import Kind
 from flows.model.pair import Job, Pair
 from flows.planning.plan import Plan
-from flows.records.experience import load_experience, observed_in, save_experience
-from flows.records.store import read_record
+from flows.records.experience import load_experience, save_experience
 from flows.running.listeners import Listeners
-from flows.storage.opening import open_storage
 from flows.worker.devices import slots
 from stylize_core.demand.operations import work_of
 from stylize_core.settings.style import StyleSettings
@@ -55,7 +54,7 @@ def measure(plan: Plan, manifest: Manifest, listener: Listener) -> int:
         start_s = time.monotonic() - began
         jobs = [Job(small, folder) for pair in examples for small in _small(pair)]
         listener.phase(f"measuring {len(jobs)} small pictures")
-        observed = [one for one in _observed(engine, jobs) if one]
+        observed = [outcome.observed for outcome in engine.outcomes(jobs) if outcome.observed]
         listener.phase("")
     save_experience(load_experience().with_more(observed, start_s=start_s, devices=devices))
     return len(observed)
@@ -87,11 +86,3 @@ def _steps(settings: StyleSettings) -> int:
     side = settings.picture_size.expected_px
     each = work_of(settings, width=side, height=side * 3 // 4).stages[-1].each
     return max(FEWEST_STEPS, min(MOST_STEPS, round(PRODUCTS / each)))
-
-
-def _observed(engine: LocalEngine, jobs: list[Job]) -> Iterator[Observed | None]:
-    pairs = {job.pair.name: job for job in jobs}
-    for outcome in engine.outcomes(jobs):
-        job = pairs[outcome.name]
-        record = read_record(open_storage(job.output), job.pair.record_name)
-        yield observed_in(record, job.pair) if record and outcome.status == "done" else None

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.model.estimate import Expected, Kind, Knowledge, Observed, Prospect, interpolated, kind_of
+from flows.model.estimate import Expected, Knowledge, Prospect, interpolated, kind_of
+from flows.model.observed import Kind, Observed
 from flows.model.pair import Input, Pair
 from stylize_core.demand.operations import work_of
 from stylize_core.settings.picture import PictureSettings

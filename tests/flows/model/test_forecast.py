@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from flows.model.estimate import Expected, Kind, Prospect
+from flows.model.estimate import Expected, Prospect
 from flows.model.events import PairProgress
 from flows.model.forecast import Forecast
+from flows.model.observed import Kind
 from flows.model.pair import Input, Outcome, Pair
 from stylize_core.demand.operations import work_of
 from stylize_core.settings.picture import PictureSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.model.estimate import Kind, Observed
+from flows.model.observed import Kind, Observed
 from flows.records.experience import (
     FOLDER,
     MOST_OF_A_KIND,
