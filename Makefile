@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test coverage check format test-real-s3 faults mutants fuzz audit clean
+.PHONY: help demo test coverage check format test-real-s3 faults gpu mutants fuzz audit clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS 
 
 faults: $(VENV)/.installed-test ## the fault tests at full length: hundreds of kills, 500 pairs in chaos, 10,000 pairs
 	STYLIZE_FAULTS=long $(BIN)/python -m pytest -s tests/faults tests/core/test_precision.py tests/prefect_server
+
+gpu: $(VENV)/.installed-test ## the GPU tests, then the GPU's figures of docs/performance.md, in 8 minutes; into build/gpu.md
+	$(BIN)/python -m benchmarks gpu --tests
 
 mutants: $(VENV)/.installed-test ## plant small bugs, each in a copy of the tree, and print which test kills it; WORDS= chooses
 	PYTHONPATH=tests $(BIN)/python -m mutants $(WORDS)

@@ -1,10 +1,14 @@
-"""`python -m benchmarks [NAME ...]`: tables of measurements, one run each."""
+"""`python -m benchmarks [NAME ...]`: tables of measurements, one run each.
+
+`gpu` and `roofline` are commands of their own: `python -m benchmarks gpu --help`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -15,6 +19,7 @@ from benchmarks.estimates import estimates_table
 from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
+from benchmarks.gpu import command as gpu
 from benchmarks.lists import lists_table
 from benchmarks.looks.command import add_options as add_options_of_looks
 from benchmarks.looks.command import looks_table
@@ -23,10 +28,12 @@ from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
 from benchmarks.reconstructions import content_table, texture_table
 from benchmarks.records import records_table
+from benchmarks.report_page import MOST, report_page_table
 from benchmarks.scaling import scaling_table
 from benchmarks.throughput import throughput_table
 from benchmarks.waiting import waiting_table
 
+ALONE = {"gpu": gpu.main, "roofline": gpu.roofline}
 NAMES = (
     "evaluation",
     "objective",
@@ -37,6 +44,7 @@ NAMES = (
     "throughput",
     "pipeline",
     "records",
+    "report_page",
     "lists",
     "scaling",
     "waiting",
@@ -49,6 +57,8 @@ NAMES = (
 def main() -> None:
     """Print the tables that were asked for."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so the servers end as well
+    if sys.argv[1:2] and (alone := ALONE.get(sys.argv[1])):
+        sys.exit(alone(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
@@ -94,10 +104,7 @@ def main() -> None:
     if "pipeline" in wanted:
         for size, steps in ((256, 50), (64, 10)):
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
-    if "records" in wanted:
-        console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
-    if "lists" in wanted:
-        console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
+    _print_plans_and_pages(wanted, options, console)
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
@@ -107,6 +114,16 @@ def main() -> None:
     if "estimates" in wanted:
         console.print(estimates_table())
     print_tables(wanted, options, console)
+
+
+def _print_plans_and_pages(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
+    """What a great many pairs cost that are not made: planning them, listing them, looking at them."""
+    if "records" in wanted:
+        console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
+    if "report_page" in wanted:
+        console.print(report_page_table(pairs=min(options.pairs, MOST), rounds=options.rounds))
+    if "lists" in wanted:
+        console.print(lists_table(pictures=options.pairs, rounds=options.rounds))
 
 
 if __name__ == "__main__":

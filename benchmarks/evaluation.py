@@ -30,7 +30,7 @@ def evaluation_table(encoder: Architecture, *, size: int, rounds: int, file: str
         ways[f"chain, {name}"] = Way(partial(chain, settings, file, name))
         ways[f"peak, {name}"] = Way(partial(_peak, name))
     found = take_turns(ways, rounds=rounds, threads=torch.get_num_threads())
-    flops = _flops(weights_for(encoder, file), settings.layers[-1], size * _height(size))
+    flops = evaluation_flops(weights_for(encoder, file), settings.layers[-1], size * _height(size))
     table = Table(
         "way", "median s", "spread s", "ratio", "GFLOP/s", "of the peak", "largest process",
         title=f"one loss and gradient, {encoder} to {settings.layers[-1]}, {size}x{_height(size)} px, "
@@ -90,7 +90,7 @@ def _height(size: int) -> int:
     return size * 3 // 4
 
 
-def _flops(weights: Weights, deepest: str, pixels: int) -> float:
+def evaluation_flops(weights: Weights, deepest: str, pixels: int) -> float:
     """Of all convolutions and of their derivatives by what they see, 9 products per result and channel."""
     total = 0.0
     for place in convolutions(weights.architecture):

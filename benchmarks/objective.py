@@ -12,9 +12,9 @@ from rich.table import Table
 from benchmarks.pictures import FIRST, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
-from stylize_core.loss.objective import Targets, style_targets
+from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import StepProgress
+from stylize_core.optim.watching import StepProgress
 from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.pyramid.pyramid import Pyramid
 from stylize_core.settings.style import StyleSettings

@@ -13,7 +13,8 @@ from torch import Tensor
 from stylize_core.architecture import Architecture, convolutions
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.resize import resize
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, weights_from_bytes
 from stylize_core.settings.picture import PictureSettings

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
@@ -34,15 +35,15 @@ def pipeline_table(*, size: int, steps: int, rounds: int) -> Table:
     """The share of the time in which one warm device does not compute, pairs overlapping or not."""
     ways = {"one pair after another": False, "reading ahead, writing behind": True}
     device = slots("auto")[0]
-    found: dict[str, list[tuple[float, Seconds]]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory() as name, _warm_worker(device) as worker:
+    found: dict[str, list[Run]] = {way: [] for way in ways}
+    with tempfile.TemporaryDirectory() as name, warm_worker(device) as worker:
         for number in range(rounds + 1):
             for way, overlapping in ways.items():
                 output = f"{'ahead' if overlapping else 'alone'}{number}"
                 images = Path(name) / f"images_{output}"  # new ones, which no worker has in its memory
                 shutil.copytree(IMAGES, images)
                 manifest = write_manifest(Path(name), output=output, size=size, steps=steps, images=images)
-                measured = _run(manifest, worker, overlapping=overlapping)
+                measured = run_once(manifest, worker, overlapping=overlapping)
                 if number:  # the first round warms the worker up
                     found[way].append(measured)
     table = Table(
@@ -50,16 +51,17 @@ def pipeline_table(*, size: int, steps: int, rounds: int) -> Table:
         title=f"{PAIRS} pairs on {device}, slim, {size} px, {steps} steps; seconds of each phase",
     )  # fmt: skip
     for way, runs in found.items():
-        shares = [1 - sum(phases[name] for name in DEVICE_PHASES) / wall for wall, phases in runs]
-        walls = statistics.median(wall for wall, _ in runs)
-        sums = (f"{statistics.median(phases[name] for _, phases in runs):.2f}" for name in PHASES)
+        shares = [1 - sum(run.phases[name] for name in DEVICE_PHASES) / run.seconds for run in runs]
+        walls = statistics.median(run.seconds for run in runs)
+        sums = (f"{statistics.median(run.phases[name] for run in runs):.2f}" for name in PHASES)
         spread = f"{min(shares):.1%}-{max(shares):.1%}"
         table.add_row(way, f"{walls:.1f}", f"{statistics.median(shares):.1%}", spread, *sums)
     return table
 
 
 @contextmanager
-def _warm_worker(device: str) -> Iterator[ProcessWorker]:
+def warm_worker(device: str) -> Iterator[ProcessWorker]:
+    """A worker in a process of its own, with torch loaded."""
     worker = ProcessWorker(device, WorkerSpec((device,)), lambda _: None)
     try:
         worker.describe()
@@ -68,8 +70,21 @@ def _warm_worker(device: str) -> Iterator[ProcessWorker]:
         worker.close()
 
 
-def _run(manifest: Path, worker: ProcessWorker, *, overlapping: bool) -> tuple[float, Seconds]:
-    """Wall seconds of all pairs, and the seconds of each phase as the records have them."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run cost: wall seconds, those of each phase as records have them, and the device's memory."""
+
+    seconds: float
+    phases: Seconds
+    peak_bytes: int | None
+
+
+def run_once(manifest: Path, worker: ProcessWorker, *, overlapping: bool) -> Run:
+    """Do the pairs of a manifest.
+
+    Raises:
+        RuntimeError: one of them was not done.
+    """
     plan = make_plan(load_manifest(str(manifest)))
     jobs = [Job(planned.pair, plan.output, planned.identity) for planned in plan.todo]
     groups = list(in_groups(jobs, worker.device, None))
@@ -81,8 +96,10 @@ def _run(manifest: Path, worker: ProcessWorker, *, overlapping: bool) -> tuple[f
                 raise RuntimeError(f"{outcome.name}: {outcome.status} {outcome.message}")
     wall = time.perf_counter() - began
     phases: Seconds = defaultdict(float)
+    peaks = []
     for job in jobs:
         record = Record.parse((Path(plan.output) / job.pair.record_name).read_bytes())
+        peaks.append(record.peak_memory_bytes)
         for name, seconds in record.timings_s.items():
             phases[name] += seconds / (record.batch if name == "optimise" else 1)
-    return wall, phases
+    return Run(wall, phases, max((peak for peak in peaks if peak), default=None))

@@ -26,6 +26,7 @@ from flows.fleet.naming import introduce, run_name
 from flows.fleet.run import Fleet, run_fleet
 from flows.fleet.submissions import Submissions, is_being_cancelled, slots_of
 from flows.manifest.load import load_manifest
+from flows.manifest.preview import preview_of
 from flows.records.exit_codes import ALL_DONE
 from flows.records.report import Report
 from flows.running.budget import sooner
@@ -54,6 +55,11 @@ def stylize_batch(
     wait: str | None = "1h",
     metrics: str | None = None,
     job: str | None = None,
+    only: list[str] | None = None,
+    limit: int | None = None,
+    failed: bool = False,
+    force: bool = False,
+    preview: bool = False,
 ) -> State[Any]:
     """Do everything that a manifest asks for and is not done yet.
 
@@ -75,6 +81,11 @@ def stylize_batch(
         metrics: a file `*.prom` on the worker that is to have the run's counters for Prometheus.
         job: what is equal for all attempts at this very run, which take over from one another at once; None
             for the flow run, whose retries are such attempts.
+        only: patterns of names; only pairs that fit one are made.
+        limit: only the first so many of the pairs that are to do.
+        failed: only pairs whose last try failed and left a record.
+        force: what is done is made again.
+        preview: everything small and fast, in an output of its own beside the real one.
     """
     outlive_console()
     leave_out_own_failures()
@@ -90,8 +101,13 @@ def stylize_batch(
             skip_failed=skip_failed,
             wait=wait,
             metrics=metrics,
+            only=only,
+            limit=limit,
+            failed=failed,
+            force=force,
         )
         loaded = with_batch(load_manifest(manifest), batch)
+        loaded = preview_of(loaded) if preview else loaded
         key = artifact_key(manifest)
         introduce(loaded.source, loaded.output, options["shard"])
         with counted(FlowRunLog(get_run_logger(), Progress(key))) as log:

@@ -6,7 +6,7 @@ pooling leaves of that block (Simonyan and Zisserman 2014, arXiv 1409.1556, conf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,12 +76,25 @@ class Published:
     member: str
     convention: ConventionName
     sha256_prefix: str
+    licence: str
 
 
+_OF_TORCHVISION = (
+    "none is stated: torchvision leaves terms that derive from the training data, ImageNet, to you"
+)
 PUBLISHED: Mapping[str, Published] = {
-    "vgg19": Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", "dcbb9e9d"),
-    "vgg16": Published("vgg16", "VGG16_Weights", "IMAGENET1K_FEATURES", "features", "88682ab5"),
-    "googlenet": Published("googlenet", "GoogLeNet_Weights", "IMAGENET1K_V1", "torchvision", "1378be20"),
+    "vgg19": Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", "dcbb9e9d", _OF_TORCHVISION),
+    "vgg16": Published(
+        "vgg16",
+        "VGG16_Weights",
+        "IMAGENET1K_FEATURES",
+        "features",
+        "88682ab5",
+        "CC BY 4.0, Visual Geometry Group, University of Oxford",
+    ),
+    "googlenet": Published(
+        "googlenet", "GoogLeNet_Weights", "IMAGENET1K_V1", "torchvision", "1378be20", _OF_TORCHVISION
+    ),
 }
 
 
@@ -138,6 +151,20 @@ def down_to_deepest(architecture: str, layers: Iterable[str]) -> tuple[str, ...]
     return names[: 1 + max((names.index(layer) for layer in layers), default=-1)]
 
 
+def usable_layers(architecture: str, reached: Container[str]) -> tuple[str, ...]:
+    """The layers of weights that end early, given those but for poolings that they reach.
+
+    >>> usable_layers("vgg19", ("relu1_1", "relu1_2", "relu2_1"))
+    ('relu1_1', 'relu1_2', 'pool1', 'relu2_1')
+    """
+    found = []
+    for layer in layer_names(architecture):
+        needed = [name for name in down_to_deepest(architecture, [layer]) if not name.startswith("pool")]
+        if needed[-1] in reached:
+            found.append(layer)
+    return tuple(found)
+
+
 def in_words(layers: Sequence[str]) -> str:
     """What layers there are, for people.
 
@@ -175,3 +202,50 @@ def inception_units(layer: str, side: int) -> int:
     for window in (3, 3, 3, 2)[:poolings]:
         units = -(-(units - window) // 2) + 1
     return units
+
+
+def stride(layer: str) -> int:
+    """How many px of the picture lie between neighbouring units of a layer.
+
+    >>> stride("relu4_2"), stride("pool4"), stride("inception3a")
+    (8, 16, 8)
+    """
+    if layer in INCEPTION_LAYERS:
+        return {"conv1": 2, "conv2": 4, "conv3": 4}.get(layer) or int(2 ** int(layer[9]))
+    return smallest_side(layer)
+
+
+def units(layer: str, side: int) -> int:
+    """How many units a layer has along a picture's side of so many px.
+
+    >>> units("relu4_2", 130), units("inception4c", 130)
+    (16, 8)
+    """
+    return inception_units(layer, side) if layer in INCEPTION_LAYERS else side // stride(layer)
+
+
+def reach(architecture: str, layer: str) -> int:
+    """How many px at most a unit of a layer sees on either side of its own place, `stride` px wide.
+
+    >>> reach("vgg19", "relu4_2"), reach("vgg19", "relu5_1"), reach("googlenet", "conv1")
+    (38, 70, 3)
+    """
+    before = after = 0
+    for window, step, padding in reversed(_windows(architecture, layer)):
+        before, after = before * step + padding, after * step + window - 1 - padding
+    return max(before, after - stride(layer) + 1)
+
+
+def _windows(architecture: str, layer: str) -> list[tuple[int, int, int]]:
+    """Window, stride and padding of everything along one side between the picture and a layer."""
+    passed = down_to_deepest(architecture, [layer])
+    if architecture != "googlenet":
+        return [(2, 2, 0) if name.startswith("pool") else (3, 1, 1) for name in passed]
+    found = []
+    for name in passed:
+        if name in ("conv2", "inception3a", "inception4a"):
+            found.append((3, 2, 0))
+        if name == "inception5a":
+            found.append((2, 2, 0))
+        found.append({"conv1": (7, 2, 3), "conv2": (1, 1, 0)}.get(name, (3, 1, 1)))
+    return found

@@ -94,10 +94,13 @@ def _multiplies_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def describe_device(device: torch.device) -> str:
-    """The device as records name it, such as `cuda:0 (NVIDIA H100 80GB HBM3)`."""
+def describe_device(device: torch.device, *, called: str = "") -> str:
+    """The device as records name it, such as `cuda:0 (NVIDIA H100 80GB HBM3)`.
+
+    `called` is its name on the machine, where this process has another one for it.
+    """
     if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
+        return f"{called or device} ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
 
 

@@ -8,18 +8,19 @@ each step the picture is shifted at random (jitter), so that no grid of the netw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.architecture import units
 from stylize_core.device import wide
 from stylize_core.errors import SettingsError
-from stylize_core.loss.total_variation import VARIATIONS
+from stylize_core.loss.pixels import weighted_variation
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import CHECK_EVERY, Callback, Frames, RowReport, StepProgress
+from stylize_core.optim.watching import CHECK_EVERY, Callback, Frames, RowReport, StepProgress
 from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of
 from stylize_core.settings.style import StyleSettings
 
@@ -30,16 +31,22 @@ FAINTEST = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is to grow: a layer, or one channel of it."""
+    """What is to grow: a layer, or one channel of it; with so many channels."""
 
     layer: str
     channel: int | None
     weight: float
+    channels: int
 
     def of(self, features: Mapping[str, Tensor]) -> Tensor:
         """Its features, [B, C, h, w]."""
         whole = features[self.layer]
         return whole if self.channel is None else whole[:, self.channel : self.channel + 1]
+
+    def places(self, image_bchw: Tensor) -> int:
+        """How many numbers they are, for each picture."""
+        height, width = (units(self.layer, side) for side in image_bchw.shape[-2:])
+        return self.channels * height * width
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,63 +55,91 @@ class DreamObjective:
 
     Attributes:
         before: mean square of each part's features in those pictures, [parts, B].
+        tile_px: longest side of the tiles that pictures are seen in, px; 0: all of a picture at once.
     """
 
     encoder: Encoder
     settings: StyleSettings
     parts: tuple[Part, ...]
     before: Tensor
+    tile_px: int = 0
 
+    @torch.no_grad()
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The loss [B], which is minus the growth, and the direction of ascent [B, 3, H, W]."""
-        trace = self.encoder.trace(image_bchw)
-        features = {layer: wide(value) for layer, value in self.encoder.taps(trace).items()}
-        seeds = {layer: torch.zeros_like(value) for layer, value in features.items()}
-        for part, before in zip(self.parts, self.before, strict=True):
-            seen = part.of(features)
-            slope = 2 * part.weight / (before * seen[0].numel())
-            part.of(seeds).add_(seen * slope.view(-1, 1, 1, 1))
-        direction = self.encoder.pull_back(trace, seeds)
-        if weight := self.settings.tv_weight:
-            direction = direction - weight * self._roughening(image_bchw)
+        squares, direction = torch.zeros_like(self.before), torch.zeros_like(image_bchw)
+        for tile in self.encoder.tiles(image_bchw, self.tile_px):
+            trace = self.encoder.trace(tile.seen(image_bchw))
+            own = {layer: wide(tile.own(seen, layer)) for layer, seen in self.encoder.taps(trace).items()}
+            squares += _squares(self.parts, own)
+            seeds = self._seeds(own, image_bchw)
+            placed = {
+                layer: tile.with_rim(seed, trace.features[layer], layer) for layer, seed in seeds.items()
+            }
+            tile.seen(direction).add_(self.encoder.pull_back(trace, placed))
+        terms = self._terms(squares, image_bchw)
+        if self.settings.tv_weight:
+            roughening = torch.zeros_like(direction)
+            terms["tv"] = weighted_variation(image_bchw, self.settings, roughening)
+            direction = direction - roughening
         if self.settings.colour == "luminance":
             direction = direction.mean(1, keepdim=True).expand(direction.shape)
-        return torch.stack(list(self._terms(features, image_bchw).values())).sum(0), direction
+        return torch.stack(list(terms.values())).sum(0), direction
 
+    @torch.no_grad()
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The parts of the loss by name, each [B]."""
-        return self._terms(self.encoder(image_bchw), image_bchw)
-
-    def _terms(self, features: Mapping[str, Tensor], image_bchw: Tensor) -> dict[str, Tensor]:
-        grown = [
-            part.weight * _mean_square(part.of(features)) / before
-            for part, before in zip(self.parts, self.before, strict=True)
-        ]
-        terms = {"dream": -torch.stack(grown).sum(0)}
-        if weight := self.settings.tv_weight:
-            terms["tv"] = weight * VARIATIONS[self.settings.tv_form](image_bchw)
+        terms = self._terms(_squares_of(self.encoder, image_bchw, self.parts, self.tile_px), image_bchw)
+        if self.settings.tv_weight:
+            terms["tv"] = weighted_variation(image_bchw, self.settings)
         return terms
 
-    def _roughening(self, image_bchw: Tensor) -> Tensor:
-        image = image_bchw.detach().requires_grad_()
-        with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(VARIATIONS[self.settings.tv_form](image).sum(), image)
-        return gradient
+    def _terms(self, squares: Tensor, image_bchw: Tensor) -> dict[str, Tensor]:
+        grown = [
+            part.weight * (of_part / part.places(image_bchw)) / before
+            for part, of_part, before in zip(self.parts, squares, self.before, strict=True)
+        ]
+        return {"dream": -torch.stack(grown).sum(0)}
+
+    def _seeds(self, own: Mapping[str, Tensor], image_bchw: Tensor) -> dict[str, Tensor]:
+        """The gradient of the growth by a tile's own units."""
+        seeds = {layer: torch.zeros_like(value) for layer, value in own.items()}
+        for part, before in zip(self.parts, self.before, strict=True):
+            slope = 2 * part.weight / (before * part.places(image_bchw))
+            part.of(seeds).add_(part.of(own) * slope.view(-1, 1, 1, 1))
+        return seeds
 
 
-def dream_objective(encoder: Encoder, image_bchw: Tensor, settings: StyleSettings) -> DreamObjective:
+def dream_objective(
+    encoder: Encoder, image_bchw: Tensor, settings: StyleSettings, *, tile_px: int = 0
+) -> DreamObjective:
     """What the settings want to grow, measured against pictures [B, 3, H, W].
 
     Raises:
         SettingsError: a channel that its layer does not have.
     """
-    features = encoder(image_bchw)
-    parts = tuple(_part(name, weight, features) for name, weight in settings.dream_layer_weights.items())
-    before = [
-        torch.maximum(_mean_square(part.of(features)), FAINTEST * _mean_square(features[part.layer]))
-        for part in parts
+    parts = tuple(_part(name, weight, encoder) for name, weight in settings.dream_layer_weights.items())
+    of_layers = [replace(part, channel=None, channels=encoder.channels(part.layer)) for part in parts]
+    seen = _squares_of(encoder, image_bchw, [*parts, *of_layers], tile_px)
+    means = [
+        of_part / part.places(image_bchw) for part, of_part in zip([*parts, *of_layers], seen, strict=True)
     ]
-    return DreamObjective(encoder, settings, parts, torch.stack(before).clamp_min(1e-12))
+    pairs = zip(means[: len(parts)], means[len(parts) :], strict=True)
+    before = torch.stack([torch.maximum(mean, FAINTEST * of_layer) for mean, of_layer in pairs])
+    return DreamObjective(encoder, settings, parts, before.clamp_min(1e-12), tile_px)
+
+
+def _squares_of(encoder: Encoder, image_bchw: Tensor, parts: Sequence[Part], tile_px: int) -> Tensor:
+    """The sum of squares of each part's features in pictures, [parts, B]."""
+    found = []
+    for tile in encoder.tiles(image_bchw, tile_px):
+        seen = encoder(tile.seen(image_bchw))
+        found.append(_squares(parts, {layer: tile.own(value, layer) for layer, value in seen.items()}))
+    return torch.stack(found).sum(0)
+
+
+def _squares(parts: Sequence[Part], features: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack([part.of(features).square().sum((1, 2, 3)) for part in parts])
 
 
 def check_channels(encoder: Encoder, settings: StyleSettings) -> None:
@@ -126,6 +161,7 @@ def dream(
     settings: StyleSettings,
     callback: Callback | None = None,
     frames: Frames | None = None,
+    tile_px: int = 0,
 ) -> tuple[Tensor, list[RowReport]]:
     """Dream on pictures [B, 3, H, W] in 0..1.
 
@@ -140,7 +176,7 @@ def dream(
     least = max(SMALLEST_OCTAVE, encoder.min_side)
     octaves = octaves_of(settings, width=width, height=height, least=least)
     sizes = [(round(height * one.share), round(width * one.share)) for one in octaves]
-    run = _Run(encoder, start_bchw, settings, callback, frames)
+    run = _Run(encoder, start_bchw, settings, callback, frames, tile_px)
     if len(sizes) < settings.octaves:
         decision = f"{len(sizes)} of {settings.octaves} octaves; smaller ones would show too little"
         for report in run.reports:
@@ -155,6 +191,7 @@ def dream(
     return image, run.reports
 
 
+# Why so many: a run of dreams has all that its caller gives.
 class _Run:
     """The steps of all octaves, counted together."""
 
@@ -165,16 +202,17 @@ class _Run:
         settings: StyleSettings,
         callback: Callback | None,
         frames: Frames | None,
+        tile_px: int,
     ) -> None:
         self.reports = [RowReport(best_loss=0.0) for _ in start_bchw]
         self._encoder, self._start, self._settings = encoder, start_bchw, settings
-        self._callback, self._frames = callback, frames
+        self._callback, self._frames, self._tile_px = callback, frames, tile_px
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._step = 0
 
     def octave(self, base: Tensor, image: Tensor, steps: int) -> Tensor:
         """Dream for so many steps; `base` is the picture in this size, `image` what was dreamt so far."""
-        aim = dream_objective(self._encoder, base, self._settings)
+        aim = dream_objective(self._encoder, base, self._settings, tile_px=self._tile_px)
         losses = []
         sound = torch.ones(len(image), dtype=torch.bool, device=image.device)
         for _ in range(steps):
@@ -225,16 +263,12 @@ class _Run:
             report.stop_reason = report.stop_reason if kept else "diverged"
 
 
-def _part(name: str, weight: float, features: Mapping[str, Tensor]) -> Part:
+def _part(name: str, weight: float, encoder: Encoder) -> Part:
     layer, _, channel = name.partition(":")
-    count = features[layer].shape[1]
+    count = encoder.channels(layer)
     if channel and int(channel) >= count:
         raise SettingsError("dream_layers", name, f"{layer} has the channels 0 to {count - 1}")
-    return Part(layer, int(channel) if channel else None, weight)
-
-
-def _mean_square(features_bchw: Tensor) -> Tensor:
-    return features_bchw.square().mean((1, 2, 3))
+    return Part(layer, int(channel) if channel else None, weight, 1 if channel else count)
 
 
 def _scaled(image_bchw: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -15,10 +15,11 @@ from stylize_core.device import is_out_of_memory
 from stylize_core.dream import DreamObjective, dream, dream_objective
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.loss.colour import finished, grey, recoloured
-from stylize_core.loss.objective import Objective, Targets, style_targets
+from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import StyledRegion
+from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import Callback, Frames, RowReport
+from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
 from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.pyramid.pyramid import Measured, Pyramid
 from stylize_core.settings.style import StyleSettings
@@ -55,6 +56,8 @@ def stylize(
     measured: Measured | None = None,
     callback: Callback | None = None,
     frames: Frames | None = None,
+    checkpoints: Checkpoints | None = None,
+    tile_px: int = 0,
 ) -> Stylized:
     """Optimise pictures as Gatys, Ecker and Bethge 2015 (arXiv 1508.06576) do.
 
@@ -70,12 +73,17 @@ def stylize(
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
         regions: parts of the content with styles of their own; `style` is that of what they leave.
         measured: makes the statistics for the smaller sizes that `settings.scales` asks for, and for the last
-            steps in fp32 of a network that rounds coarsely. Needed for styles that come as statistics;
+            steps of a network in bf16. Needed for styles that come as statistics;
             without it they, and regions, are optimised at the final size and in one precision alone.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
+        checkpoints: shown the state after every step, and where to go on from, if it is one picture; a dream
+            has none.
+        tile_px: longest side of the tiles in which the network sees large pictures, which takes the memory of
+            one tile, with the same result within rounding; 0: all of a picture at once.
 
     Raises:
+        UnfitState: the state to go on from is one of something else.
         ImageTooSmall: a picture is too small for the deepest layer.
         SettingsError: regions without a style cover everything, and the content has no weight.
         Diverged: no row could be kept finite.
@@ -84,7 +92,17 @@ def stylize(
     failure = ""
     try:
         return _stylize(
-            content_bchw, style, settings, encoder, init_bchw, regions, measured, callback, frames
+            content_bchw,
+            style,
+            settings,
+            encoder,
+            init_bchw,
+            regions,
+            measured,
+            callback,
+            frames,
+            checkpoints,
+            tile_px,
         )
     except RuntimeError as error:
         if not is_out_of_memory(error):
@@ -108,29 +126,32 @@ def _stylize(
     measured: Measured | None,
     callback: Callback | None,
     frames: Frames | None,
+    checkpoints: Checkpoints | None,
+    tile_px: int,
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
     encoder.check_size(content_bchw)
     if settings.mode == "dream":
-        return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames)
+        return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames, tile_px)
     regions = [
         replace(region, mask_b1hw=_canvas(region.mask_b1hw.to(content_bchw), settings)) for region in regions
     ]
-    targets = _as_targets(style, encoder, settings, content_bchw)
-    final = Level(content_bchw, targets, regions, settings)
+    targets = _as_targets(style, encoder, settings, content_bchw, tile_px)
+    final = Level(content_bchw, targets, regions, settings, tile_px)
     if regions and final.is_empty:
         raise SettingsError(
             "mode", settings.mode, "the regions leave no place with a style, and no content counts"
         )
     if measured is None and isinstance(style, Tensor) and not regions:
-        measured = _views_of(style.to(encoder.device), encoder, settings, content_bchw)
+        measured = _views_of(style.to(encoder.device), encoder, settings, content_bchw, tile_px)
     start = partial(starting_picture, settings=settings, init_bchw=init_bchw)
     pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
-    best, reports = pyramid.descend(encoder, callback=callback, frames=frames)
+    best, reports = pyramid.descend(encoder, callback=callback, frames=frames, checkpoints=checkpoints)
     return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
 
 
+# Why so many: what `stylize` was given for a dream.
 def _dreamt(
     content_bchw: Tensor,
     settings: StyleSettings,
@@ -138,11 +159,16 @@ def _dreamt(
     init_bchw: Tensor | None,
     callback: Callback | None,
     frames: Frames | None,
+    tile_px: int,
 ) -> Stylized:
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
     frames = _finished_frames(frames, content_bchw, settings)
-    image, reports = dream(encoder, start, settings=settings, callback=callback, frames=frames)
-    return _completed(image, reports, dream_objective(encoder, start, settings), content_bchw)
+    image, reports = dream(
+        encoder, start, settings=settings, callback=callback, frames=frames, tile_px=tile_px
+    )
+    return _completed(
+        image, reports, dream_objective(encoder, start, settings, tile_px=tile_px), content_bchw
+    )
 
 
 def _completed(
@@ -155,14 +181,14 @@ def _completed(
 
 
 def _views_of(
-    style_bchw: Tensor, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor
+    style_bchw: Tensor, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor, tile_px: int
 ) -> Measured:
     """What a style's picture shows at smaller sizes and in fp32."""
 
     def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         seen_bchw = shrunk(style_bchw, view.share, least=encoder.min_side)
         network = encoder.exact() if view.exact else encoder
-        return style_targets(network, seen_bchw, settings, content_bchw=content_bchw), ()
+        return style_targets(network, seen_bchw, settings, content_bchw=content_bchw, tile_px=tile_px), ()
 
     return measured
 
@@ -236,8 +262,10 @@ def cover(image_bchw: Tensor, *, height: int, width: int) -> Tensor:
 
 
 def _as_targets(
-    style: Tensor | Targets, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor
+    style: Tensor | Targets, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor, tile_px: int
 ) -> Targets:
     if isinstance(style, Tensor):
-        return style_targets(encoder, style.to(encoder.device), settings, content_bchw=content_bchw)
+        return style_targets(
+            encoder, style.to(encoder.device), settings, content_bchw=content_bchw, tile_px=tile_px
+        )
     return {layer: gram.to(encoder.device) for layer, gram in style.items()}

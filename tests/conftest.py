@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -62,6 +63,14 @@ def pytest_collection_finish() -> None:
     """From here on there is garbage, and none of it among what was imported."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _worker_of_this_process_is_gone() -> Iterator[None]:
+    """A worker that a test had in its own process leaves that process told to stop."""
+    yield
+    if link := sys.modules.get("flows.worker.link"):
+        link.stop_here(stopped=False)
 
 
 @pytest.fixture(scope="session")

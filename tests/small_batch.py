@@ -22,16 +22,22 @@ from flows.engines.local import LocalEngine, MakeWorker
 from flows.engines.process import WorkerProcess
 from flows.engines.process_worker import ProcessWorker
 from flows.manifest.load import load_manifest
+from flows.manifest.model import Manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
+from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.records.record import Record, timeless
-from flows.records.report import REPORT_NAME, Report, report_shard
+from flows.records.report import REPORT_NAME, Report, page_shard, report_shard
+from flows.records.trace import trace_shard
 from flows.running.run import run_shard
 from flows.worker import link
 
 if TYPE_CHECKING:
     from flows.worker.main import DeviceWorker
+
+ABOUT_RUNS = frozenset({"report.json", "report.html", "trace.csv"})
+"""What a run of the whole leaves beside the pictures and their records."""
 
 FAST = "encoder: slim, size: 64, steps: 5"
 
@@ -130,10 +136,11 @@ def run_here(
 
 
 def run_inside(
-    path: Path,
+    given: Path | Manifest,
     audience: Audience,
     *,
     shard: Shard = WHOLE,
+    selection: Selection = EVERYTHING,
     at_start: Callable[[LocalEngine], None] | None = None,
 ) -> Report:
     """The same without a process for the worker: for tests of what a run does with what was made.
@@ -144,7 +151,13 @@ def run_inside(
     engine = _Watched(audience, at_start, worker_inside)
     try:
         return run_shard(
-            load_manifest(path), shard, device="cpu", workers=1, listener=audience, engine=engine
+            load_manifest(given) if isinstance(given, Path) else given,
+            shard,
+            selection=selection,
+            device="cpu",
+            workers=1,
+            listener=audience,
+            engine=engine,
         )
     finally:
         link.connect(lambda _: None, lambda: False)
@@ -196,15 +209,20 @@ def report(home: Path, output: str = "out") -> dict[str, Any]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below the folder but reports, hidden ones included; records without times and places."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not report_shard(path.name))
+    """Every file below the folder but those on runs; records without times and places."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not is_about_a_run(path))
     return {str(path.relative_to(folder)): _lasting(path) for path in files}
 
 
 def written_at(folder: Path) -> dict[str, int]:
-    """When each file below the folder was written, but for reports."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not report_shard(path.name))
+    """When each file below the folder was written, but for those on runs."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not is_about_a_run(path))
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
+
+
+def is_about_a_run(path: Path) -> bool:
+    """Whether it is a report, a trace or a page, of which each run makes new ones."""
+    return any(shard_of(path.name) for shard_of in (report_shard, trace_shard, page_shard))
 
 
 def _lasting(path: Path) -> bytes:

@@ -32,6 +32,7 @@ OWNERS = {
     "prometheus_client": ("flows.running.exposition",),
     "prefect": ("flows.stylize_batch", "flows.fleet.*", "flows.engines.prefect.*"),
     "httpx": ("flows.fleet.*", "flows.engines.prefect.*"),
+    "jinja2": ("flows.pages.rendering",),
     "typer": ("flows.cli.*",),
     "rich": ("flows.cli.*", "flows.fleet.flow_run_log"),
 }
@@ -44,7 +45,8 @@ ROOMS = {
     ],
     "flows": [
         ("errors",), ("text", "streams"), ("logs",), ("model",), ("storage",), ("manifest",), ("records",),
-        ("planning",), ("worker",), ("engines",), ("running",), ("fleet",), ("cli", "stylize_batch"),
+        ("planning",), ("pages",), ("worker",), ("engines",), ("running",), ("fleet",),
+        ("cli", "stylize_batch"),
     ],
 }  # fmt: skip
 

@@ -208,4 +208,5 @@ def test_the_flow_of_a_fleet_hands_on_what_that_of_a_shard_takes() -> None:
         if isinstance(node, ast.FunctionDef) and node.name in ("stylize_batch", "stylize_fleet")
     )
     assert fleet - shard == {"deployment", "shards", "slots"}
-    assert shard - fleet == {"shard", "job", "metrics", "max_cost"}
+    parts = {"only", "limit", "failed", "force", "preview"}  # a fleet makes all of a manifest
+    assert shard - fleet == {"shard", "job", "metrics", "max_cost"} | parts

@@ -11,6 +11,7 @@ import pytest
 from commands import run as run_command
 from object_store import ObjectStore
 from small_batch import (
+    ABOUT_RUNS,
     draw,
     manifest,
     report,
@@ -37,7 +38,7 @@ def whole(home: Path, names: set[str]) -> bool:
 
 
 def names_of(pairs: list[str]) -> set[str]:
-    return {pair + suffix for pair in pairs for suffix in (".png", ".json")} | {"report.json"}
+    return {pair + suffix for pair in pairs for suffix in (".png", ".json")} | ABOUT_RUNS
 
 
 def test_a_batch_from_plan_to_status(home: Path) -> None:
@@ -101,7 +102,7 @@ def test_bad_pictures_cost_their_own_pairs_and_are_tried_again_alone(home: Path)
     assert "8 of 14 done (2 now, 6 before); 6 failed (" in again.stdout
     same = {name for name, moment in written_at(home / "out").items() if before.get(name) == moment}
     good = [f"{photo}__{painting}" for photo in ("p0", "p1", "whole") for painting in ("s0", "s1")]
-    assert same == names_of(good) - {"report.json"}
+    assert same == names_of(good) - ABOUT_RUNS
 
 
 def test_s3_gives_the_same_pictures_as_a_folder(home: Path, object_store: ObjectStore) -> None:

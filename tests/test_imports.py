@@ -23,6 +23,7 @@ LIGHT = (
     "flows/errors.py",
     "flows/manifest/*.py",
     "flows/model/*.py",
+    "flows/pages/*.py",
     "flows/planning/*.py",
     "flows/records/*.py",
 )

@@ -81,7 +81,7 @@ def test_the_wheel_holds_every_module_and_the_files_that_it_reads(tmp_path: Path
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", ".", cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
-    suffixes = {".py", ".typed", ".safetensors"}
+    suffixes = {".py", ".typed", ".safetensors", ".html", ".css", ".js"}
     files = [path for room in ("stylize_core", "flows") for path in (ROOT / room).rglob("*")]
     assert not {path.relative_to(ROOT).as_posix() for path in files if path.suffix in suffixes} - packed
     assert "stylize_core/networks/pretrained/slim.safetensors" in packed

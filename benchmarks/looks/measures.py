@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.loss.colour import luminance
-from stylize_core.loss.functional import gram_matrix, relative_content_loss, relative_style_loss
+from stylize_core.loss.functional import content_loss, gram_matrix, style_loss
 from stylize_core.networks.encoder import Encoder
 from stylize_core.pyramid.level import resized, shrunk
 
@@ -37,10 +37,7 @@ def style_distances(
     found = {}
     for edge in (edge for edge in edges_px if edge <= max(image_bchw.shape[-2:])):
         ours, theirs = (judge(at_edge(picture, edge)) for picture in (image_bchw, style_bchw))
-        losses = [
-            relative_style_loss(gram_matrix(ours[layer]), gram_matrix(theirs[layer]))
-            for layer in STYLE_LAYERS
-        ]
+        losses = [style_loss(gram_matrix(ours[layer]), gram_matrix(theirs[layer])) for layer in STYLE_LAYERS]
         found[edge] = float(torch.stack(losses).mean())
     return found
 
@@ -48,7 +45,7 @@ def style_distances(
 def content_distance(judge: Encoder, image_bchw: Tensor, content_bchw: Tensor) -> float:
     """`‖F - P‖² / ‖P‖²` of the features at `CONTENT_LAYER`; the pictures have one shape."""
     ours, theirs = (judge(picture)[CONTENT_LAYER] for picture in (image_bchw, content_bchw))
-    return float(relative_content_loss(ours, theirs))
+    return float(content_loss(ours, theirs))
 
 
 def looks_apart(judge: Encoder, image_bchw: Tensor, other_bchw: Tensor) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from flows.cli.counts import rounded
 from flows.errors import BadArguments
 from flows.model.estimate import Expected, Prospect
 from flows.planning.plan import Plan
-from flows.running.prospects import bytes_in_words
+from flows.running.estimating.prospects import bytes_in_words
 from flows.text import safe_text
 
 NO_ESTIMATE = "no estimate of the time: run `stylize plan --calibrate`, or a first pair"

@@ -11,22 +11,33 @@ from rich.console import Console
 
 from flows.cli.answers import print_line, say_if_lost
 from flows.cli.arguments import (
+    BatchText,
+    CostPerHour,
     Device,
+    Force,
     Json,
+    Limit,
     ManifestPath,
+    MaxCost,
     MaxTimeText,
     MetricsText,
+    Only,
+    OnlyFailed,
+    Preview,
     ShardText,
     SkipFailed,
     UntilText,
     Verbose,
     WaitText,
+    Workers,
 )
 from flows.cli.closing import closing_line
 from flows.cli.display import choose_display
 from flows.cli.exits import errors_become_exit_codes
+from flows.cli.plan import show_plan
 from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
+from flows.manifest.preview import preview_of
 from flows.records.report import Report
 from flows.running.options import RunOptions, run_options, with_batch
 
@@ -34,30 +45,21 @@ from flows.running.options import RunOptions, run_options, with_batch
 # Why so many: each is an option of the command line.
 def run(
     manifest: ManifestPath,
+    only: Only = None,
+    limit: Limit = None,
+    failed: OnlyFailed = False,
+    force: Force = False,
+    preview: Preview = False,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Say what would be done, as `plan` does, and do nothing.")
+    ] = False,
     device: Device = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes; if left out one per device, or per core for small pictures."),
-    ] = None,
+    workers: Workers = None,
     max_time: MaxTimeText = None,
     until: UntilText = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(help="Begin no further pair once the run cost this much; needs --cost-per-hour."),
-    ] = None,
-    cost_per_hour: Annotated[
-        float | None,
-        typer.Option(
-            help="What the machine with all its devices costs per hour, in the currency of the cost."
-        ),
-    ] = None,
-    batch: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|N",
-            help="Pairs computed together: auto, or 1 to 9999; the manifest's `batch` if left out.",
-        ),
-    ] = None,
+    max_cost: MaxCost = None,
+    cost_per_hour: CostPerHour = None,
+    batch: BatchText = None,
     skip_failed: SkipFailed = False,
     shard: ShardText = None,
     wait: WaitText = None,
@@ -78,13 +80,22 @@ def run(
             skip_failed=skip_failed,
             wait=wait,
             metrics=metrics,
+            only=only,
+            limit=limit,
+            failed=failed,
+            force=force,
         )
-        report = run_here(with_batch(load_manifest(manifest), batch), options)
+        loaded = with_batch(load_manifest(manifest), batch)
+        loaded = preview_of(loaded) if preview else loaded
+        if dry_run:
+            show_plan(loaded, options["shard"], options["selection"], as_json=as_json)
+            return
+        report = run_here(loaded, options)
         if as_json:
             sys.stdout.write(report.to_bytes().decode())
         else:
             print_line(report.sentence())
-            print_line(closing_line(report, manifest))
+            print_line(closing_line(report, manifest, page=loaded.html))
         say_if_lost()
         raise typer.Exit(report.exit_code)
 

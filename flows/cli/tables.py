@@ -32,6 +32,7 @@ def plan_facts(planned: Plan, prospect: Prospect, per_hour: float | None = None)
         "output": planned.output,
         "counts": planned.counts,
         "sheets": sheet_facts(planned),
+        "not_asked": planned.not_asked,
         "reasons": planned.reasons,
         "warnings": list(planned.warnings),
         "refused": [asdict(one) for one in planned.refused],
@@ -53,6 +54,7 @@ def print_plan(planned: Plan, prospect: Prospect, per_hour: float | None = None)
     pairs = "pair" if counts["planned"] == 1 else "pairs"
     refused = f", {len(planned.refused)} refused" if planned.refused else ""
     line = f"{counts['planned']} {pairs}, {counts['done']} done, {counts['todo']} to do{refused}"
+    line += f"; {planned.not_asked} more not asked for" if planned.not_asked else ""
     line += f", in {planned.output}"
     console.print(safe_text(line), markup=False, highlight=False)
     if planned.sheets:
@@ -91,7 +93,9 @@ def _todo_table(planned: Plan, prospect: Prospect) -> Table:
 def print_status(found: Status, console: Console) -> None:
     """The status for people: counts, who is at work, and the failures."""
     counts = found.facts()["counts"]
-    line = f"{counts['done']} of {counts['planned']} done, {counts['failed']} failed, in {found.plan.output}"
+    line = f"{counts['done']} of {counts['planned']} done, {counts['failed']} failed"
+    line += f"; {found.plan.not_asked} more not asked for" if found.plan.not_asked else ""
+    line += f", in {found.plan.output}"
     console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
     if found.plan.sheets:
         console.print(safe_text(sheet_line(found.plan)), markup=False, highlight=False, soft_wrap=True)

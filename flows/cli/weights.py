@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -13,15 +16,31 @@ from flows.cli.answers import print_json
 from flows.cli.arguments import Json
 from flows.cli.exits import errors_become_exit_codes
 from flows.errors import BadArguments
+from flows.manifest.values import did_you_mean
 from flows.storage.location import absolute_path
 from flows.storage.opening import read_uri
 from flows.text import safe_text
-from stylize_core.architecture import ARCHITECTURES, PUBLISHED, Architecture, in_words, layer_names
+from stylize_core.architecture import (
+    ARCHITECTURES,
+    DEFAULT_CONTENT_LAYERS,
+    DEFAULT_STYLE_LAYERS,
+    PUBLISHED,
+    Architecture,
+    in_words,
+    layer_names,
+    usable_layers,
+)
 from stylize_core.errors import SettingsError
 
 
 def weights(
-    name: Annotated[str | None, typer.Argument(help="slim, vgg19, vgg16, googlenet, or a file.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="slim, vgg19, vgg16, googlenet, or a file.",
+            autocompletion=lambda incomplete: [name for name in ARCHITECTURES if name.startswith(incomplete)],
+        ),
+    ] = None,
     architecture: Annotated[
         str, typer.Option(help="The network that a file is for: slim, vgg19, vgg16 or googlenet.")
     ] = "vgg19",
@@ -51,7 +70,7 @@ def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> lis
         BadWeights: a file that does not fit, or a failed download.
         StorageError: a file that cannot be read.
         SettingsError: an unknown architecture.
-        BadArguments: nothing is named to be downloaded.
+        BadArguments: nothing is named to be downloaded, or a name means nothing.
     """
     if name is None and fetch:
         raise BadArguments("--fetch: name what is to be downloaded: " + ", ".join(PUBLISHED))
@@ -59,6 +78,10 @@ def describe_weights(name: str | None, *, architecture: str, fetch: bool) -> lis
         return [_known(known, fetch=False) for known in ARCHITECTURES]
     if name in ARCHITECTURES:
         return [_known(name, fetch=fetch)]
+    if re.fullmatch(r"[\w-]+", name) and not Path(name).exists():
+        near = did_you_mean(name, ARCHITECTURES)
+        known = ", ".join(ARCHITECTURES)
+        raise BadArguments(f"weights: {name!r} is neither one of {known} nor a file that is here{near}")
     if architecture not in ARCHITECTURES:
         raise SettingsError("--architecture", architecture, "choose one of " + ", ".join(ARCHITECTURES))
     return [_file(name, cast("Architecture", architecture))]
@@ -75,17 +98,25 @@ def print_weights(found: list[dict[str, Any]], console: Console) -> None:
 
 
 def _known(name: str, *, fetch: bool) -> dict[str, Any]:
-    from stylize_core.networks.weights import builtin_weights, published_path, published_weights
+    from stylize_core.networks import weights as published
 
-    reach = in_words(layer_names(name))
+    facts = {"name": name, "layers": in_words(layer_names(name))}
     if name not in PUBLISHED:
-        weights = builtin_weights()
-        return {"name": name, "layers": reach, "sha256": weights.sha256, "where": "built in"}
-    path = published_path(name)
+        built_in = published.builtin_weights()
+        licence = "CC BY 4.0; see NOTICE.md"
+        return facts | {"sha256": built_in.sha256, "licence": licence, "where": "built in"}
+    path = published.published_path(name)
     if fetch:
-        published_weights(name)
+        published.published_weights(name)
     where = str(path) if path.exists() else f"not downloaded yet: stylize weights {name} --fetch"
-    return {"name": name, "layers": reach, "sha256 begins": PUBLISHED[name].sha256_prefix, "where": where}
+    return facts | {
+        "sha256 begins": PUBLISHED[name].sha256_prefix,
+        "url": published.published_url(name),
+        "size": f"{published.published_mib(name):.0f} MiB",
+        "licence": PUBLISHED[name].licence,
+        "cache": str(path),
+        "where": where,
+    }
 
 
 def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
@@ -98,12 +129,25 @@ def _file(uri: str, architecture: Architecture) -> dict[str, Any]:
     weights = weights_from_bytes(
         data, sha256=digest, architecture=architecture, convention=convention or "torchvision", source=uri
     )
+    usable = usable_layers(architecture, weights.layers)
     named = {"file": file, "sha256": digest, "convention": convention or "torchvision"}
+    settings = {"encoder": architecture, "weights": named} | _layers_within(architecture, usable)
     return {
         "name": uri,
-        "layers": in_words(weights.layers),
+        "layers": in_words(usable),
         "sha256": digest,
         "convention": convention or "not stated in the file: torchvision, or else say caffe or features",
         # JSON is YAML, whatever the file is called
-        "in a manifest": "settings: " + json.dumps({"encoder": architecture, "weights": named}),
+        "in a manifest": "settings: " + json.dumps(settings),
     }
+
+
+def _layers_within(architecture: str, usable: Sequence[str]) -> dict[str, list[str]]:
+    """The layers to name for weights that end before the encoder's own; nothing for others."""
+    content, style = DEFAULT_CONTENT_LAYERS[architecture], DEFAULT_STYLE_LAYERS[architecture]
+    if {*content, *style} <= set(usable):
+        return {}
+    kept = [layer for layer in content if layer in usable] or [
+        [layer for layer in usable if not layer.startswith("pool")][-1]
+    ]
+    return {"content_layers": kept, "style_layers": [layer for layer in style if layer in usable]}

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 
@@ -74,7 +75,7 @@ class LocalEngine:
             self._supervisors[number] = supervisor
             try:
                 for outcome in supervisor.outcomes(groups.take):
-                    told.put(outcome)
+                    told.put(replace(outcome, worker=number))
             except BaseException as error:  # raised again where somebody can see it
                 told.put(error)
             told.put(None)
@@ -113,7 +114,7 @@ class LocalEngine:
         if isinstance(told, PairProgress):
             self._on_progress(told._replace(worker=number))
         elif (supervisor := self._supervisors.get(number)) and supervisor.has_ended(told):
-            self._told.put(told)
+            self._told.put(replace(told, worker=number))
 
     def _add_worker(self, slot: str) -> None:
         hears = partial(self._hear, len(self.workers))

@@ -123,7 +123,7 @@ def _given_up(job: Job, crash: WorkerCrashed, attempts: int, device: str) -> Out
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
     record = failed_record(job, failure).model_copy(update={"device": device})
     try:
-        if not record_failure(open_storage(job.output), job.pair, record):
+        if not record_failure(open_storage(job.output), job.pair, record) and not job.force:
             return Outcome(job.pair.name, "skipped")
     except BatchError as error:
         return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), error.fatal)

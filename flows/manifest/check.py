@@ -84,6 +84,7 @@ class _Checker:
             pairs=tuple(self.pairs(top.get("pairs"), base, pair_base)),
             sweep=sweep,
             sheet=self.read.boolean(top.get("sheet"), default=True),
+            html=self.read.boolean(top.get("html"), default=True),
             batch=self.read.batch(top.get("batch")),
             timeout_s=self.read.timeout(top.get("timeout")),
             exclude=tuple(map(self.read.exclude, self.listed(top.get("exclude")))),

@@ -122,7 +122,7 @@ def exploration(content: str, style: str, *, sheet: Path, settings: Sequence[str
     rows = tuple(_labelled(number, row, common) for number, row in enumerate(_looks(base, given, ranges)))
     pairs = tuple(replace(pair, name=cell.label, settings=cell.look) for row in rows for cell in row)
     folder = absolute_path(str(sheet.with_suffix("")))
-    manifest = replace(manifest, source="stylize explore", output=folder, replace_foreign=False)
+    manifest = replace(manifest, source="stylize explore", output=folder, replace_foreign=False, html=False)
     return Exploration(sheet, replace(manifest, settings=common, pairs=pairs), rows)
 
 

@@ -14,6 +14,7 @@ from flows.storage.location import absolute_path, is_remote
 from flows.storage.opening import read_uri
 
 MAX_PROBLEMS = 50
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".heic")
 STDIN = "-"
 
 
@@ -30,6 +31,9 @@ def load_manifest(path: str | Path, *, text: str | None = None) -> Manifest:
     place = absolute_path(str(path))
     source, folder = "<stdin>" if piped else place, folder_of(place)
     problems: list[Problem] = []
+    if text is None and place.lower().endswith(_PICTURES):
+        advice = "`stylize one PHOTO PAINTING -o OUT` stylises one, `stylize init FOLDER` writes a manifest"
+        raise ManifestError(source, [Problem("", f"this is a picture; {advice}")])
     data = _read_file(place, problems, piped=piped) if text is None else text.encode("utf-8", "surrogatepass")
     root = None if data is None else read_yaml(data, problems)
     manifest = None if root is None else check_manifest(root, source, folder=folder, problems=problems)
@@ -48,7 +52,11 @@ def _read_file(source: str, problems: list[Problem], *, piped: bool) -> bytes | 
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError, StorageError) as error:
         reason = getattr(error, "strerror", None) or error
-        problems.append(Problem("", f"the manifest cannot be read: {reason}"))
+        advice = "; `stylize init FOLDER` writes one" if isinstance(error, FileNotFoundError) else ""
+        advice = (
+            "; `stylize init` writes one for its pictures" if isinstance(error, IsADirectoryError) else advice
+        )
+        problems.append(Problem("", f"the manifest cannot be read: {reason}{advice}"))
         return None
 
 

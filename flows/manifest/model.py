@@ -29,6 +29,8 @@ TOP_KEYS: Mapping[str, str] = {
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
+    "html": "whether a run of the whole ends with `report.html`, a page to look at its results: `true` "
+    "unless it says `false`; `stylize report` draws it at any time",
     "exclude": "patterns of files that folders, patterns and lists do not take: a relative one at any depth, "
     "such as `@eaDir` or `*_small.jpg`; one that starts with `/`, `./` or `s3://` in that place only",
     "allow_empty": "whether folders, patterns and lists may be empty: `false` unless it says `true`; then a "
@@ -174,12 +176,14 @@ class Manifest:
         device: auto, cpu, mps, cuda or cuda:N.
         sweep: the settings that take several values, unless a style or a pair says otherwise.
         sheet: whether swept pairs get contact sheets.
+        html: whether a run of the whole ends with a page to look at.
         batch: how many pairs are computed together; None for `auto`.
         timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
         exclude: patterns of what no folder, pattern or list takes; see `is_excluded`.
         allow_empty: whether folders, patterns and lists may be empty.
         replace_foreign: whether results may replace files that are not of this program.
         s3: by bucket, how it is asked.
+        preview: whether its pairs are made small and fast; see `preview_of`.
     """
 
     source: str
@@ -193,12 +197,14 @@ class Manifest:
     device: str = "auto"
     sweep: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     sheet: bool = True
+    html: bool = True
     timeout_s: float = math.inf
     batch: int | None = None
     exclude: tuple[str, ...] = ()
     allow_empty: bool = False
     replace_foreign: bool = False
     s3: Access = field(default_factory=dict)
+    preview: bool = False
 
 
 def batch_of(text: str) -> int | None:

@@ -11,7 +11,7 @@ from flows.errors import Problem
 from flows.manifest.model import BATCH_EXPECTED, DEVICE, batch_of
 from flows.manifest.paths import Kind, absolute
 from flows.manifest.settings import Setting
-from flows.manifest.values import read_value
+from flows.manifest.values import did_you_mean, read_value
 from flows.manifest.yaml_tree import Node, Refused, Text, shown
 from flows.model import durations
 from flows.model.names import DEFAULT_TEMPLATE, check_name, check_template, normalised
@@ -81,7 +81,8 @@ class ScalarReader:
             return "auto"
         given = self.text(node, "auto, cpu, mps, cuda or cuda:N")
         if given and not re.fullmatch(DEVICE, given):
-            self.problem(node, f"{shown(given)} is not accepted; choose auto, cpu, mps, cuda or cuda:N")
+            near = did_you_mean(given.partition(":")[0], ("auto", "cpu", "mps", "cuda"))
+            self.problem(node, f"{shown(given)} is not accepted; choose auto, cpu, mps, cuda or cuda:N{near}")
         return given
 
     def boolean(self, node: Node | None, *, default: bool) -> bool:
@@ -100,7 +101,8 @@ class ScalarReader:
         """One of a few words; the first one where there is none."""
         given = self.text(node, " or ".join(choices)) or choices[0]
         if node is not None and given not in choices:
-            self.problem(node, f"{shown(given)} is not accepted; choose {' or '.join(choices)}")
+            near = did_you_mean(given, choices)
+            self.problem(node, f"{shown(given)} is not accepted; choose {' or '.join(choices)}{near}")
         return given
 
     def exclude(self, node: Node) -> str:

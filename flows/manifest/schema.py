@@ -60,6 +60,7 @@ def manifest_schema() -> dict[str, Any]:
         "settings": settings,
         "sweep": sweep,
         "sheet": {"type": "boolean", "default": True},
+        "html": {"type": "boolean", "default": True},
         "exclude": _list(_TEXT),
         "allow_empty": {"type": "boolean", "default": False},
         "foreign_files": {"enum": list(FOREIGN_FILES), "default": FOREIGN_FILES[0]},

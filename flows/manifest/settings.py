@@ -30,6 +30,13 @@ class Setting:
     limits: Mapping[str, float]
     required: bool
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it takes, if it takes words."""
+        if self.kind is bool:
+            return ("true", "false")
+        return tuple(map(str, get_args(self.kind))) if get_origin(self.kind) is Literal else ()
+
 
 def described(cls: type) -> dict[str, Setting]:
     """The settings of a settings class by key."""

@@ -22,6 +22,7 @@ from flows.manifest.settings import (
 )
 from flows.manifest.yaml_tree import Items, Node, Refused, Table, Text, shown
 from flows.model.sweep import Layer, add_up
+from flows.model.synonyms import meant_key, meant_value
 from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop
 from stylize_core.settings.layers import Layers
@@ -80,13 +81,22 @@ def known_entries(
 def _unknown(key: str, known: Iterable[str], hints: Mapping[str, str]) -> str:
     if key in hints:
         return hints[key]
-    return _advice(key[:80], tuple(known))
+    found, elsewhere = _advice(key[:80], tuple(known), tuple(hints))
+    return f"{found}; {hints[elsewhere]}" if elsewhere else found
 
 
 @lru_cache(maxsize=1024)  # one mistake in a generated manifest stands there a hundred thousand times
-def _advice(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return "unknown key; " + (f"did you mean `{near[0]}`?" if near else "accepted are " + ", ".join(known))
+def _advice(key: str, known: tuple[str, ...], hinted: tuple[str, ...]) -> tuple[str, str]:
+    """What is said of an unknown key, and which key of another place it means, if it means one."""
+    if meant := meant_key(key, known):
+        return f"unknown key; it is called `{meant}` here", ""
+    if meant := meant_key(key, hinted):
+        return f"unknown key; it is called `{meant}` here", meant
+    if near := difflib.get_close_matches(key, known, n=1):
+        return f"unknown key; did you mean `{near[0]}`?", ""
+    if near := difflib.get_close_matches(key, hinted, n=1, cutoff=0.75):
+        return f"unknown key; did you mean `{near[0]}`", near[0]
+    return "unknown key; accepted are " + ", ".join(known), ""
 
 
 def read_value(setting: Setting, node: Node, folder: str, problems: list[Problem]) -> object:
@@ -119,7 +129,14 @@ def read_value(setting: Setting, node: Node, folder: str, problems: list[Problem
 def refusal(setting: Setting, node: Text) -> Refused:
     """That the text at `node` is not what `setting` accepts; quotes are blamed where they are to blame."""
     why = "" if node.plain or setting.kind not in (int, float, bool) else " without quotes"
-    return Refused(node, f"{shown(node.text)} is not accepted; it must be {accepted(setting)}{why}")
+    near = did_you_mean(node.text, setting.words) if node.plain else ""
+    return Refused(node, f"{shown(node.text)} is not accepted; it must be {accepted(setting)}{why}{near}")
+
+
+def did_you_mean(text: str, words: Sequence[str]) -> str:
+    """The end of a refusal: which of some words was meant; empty if none comes near."""
+    meant = meant_value(text[:80], words)
+    return f"; did you mean `{meant}`?" if meant and meant != text else ""
 
 
 def _number(setting: Setting, node: Text) -> int | float:

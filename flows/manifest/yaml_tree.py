@@ -116,6 +116,8 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = [getattr(error, "context", None), getattr(error, "problem", None)]
     message = ", ".join(part for part in said if part) or str(error)
+    if "alias" in message:
+        message = "an unquoted `*` begins an alias; put a pattern into quotes, such as '*.jpg'"
     return Problem("", f"this is not YAML: {message}", mark.line + 1 if mark else None)
 
 

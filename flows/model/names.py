@@ -18,7 +18,7 @@ NO_SWEEP = "plain"
 SHEET = "sheet"
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_REPORT = re.compile(r"report(.*)\.json")
+_REPORT = re.compile(r"(?:report(.*)\.(?:json|html|png)|trace(.*)\.csv)")
 
 
 def check_name(name: str) -> str | None:
@@ -47,12 +47,12 @@ def check_name(name: str) -> str | None:
 
 
 def _reserved(name: str) -> str | None:
-    # `report.json` is the run's summary, `report-1-of-4.json` a shard's; a pair's record is `<name>.json`.
-    # Some file systems ignore case.
+    # `report.json` is the run's summary, `report-1-of-4.json` a shard's; pages and traces are called alike.
+    # A pair's record is `<name>.json`. Some file systems ignore case.
     first, slash, _ = name.casefold().partition("/")
     match = _REPORT.fullmatch(first if slash else f"{first}.json")
-    if match and Shard.of_suffix(match[1]):
-        return f"'report{match[1]}' is reserved for the run's report"
+    if match and Shard.of_suffix(match[1] or match[2] or ""):
+        return f"'{first}' is reserved for the run's report"
     return None
 
 

@@ -103,6 +103,8 @@ class Job:
         attempts: how often the pair was begun before.
         timeout_s: how long a device may take for it; infinite if there is no limit.
         replace_foreign: whether it may replace files that are not of this program.
+        force: whether it is made although its picture is there; that stays if the new try fails.
+        manifest: what asks for it, for the record.
     """
 
     pair: Pair
@@ -111,9 +113,30 @@ class Job:
     attempts: int = 0
     timeout_s: float = math.inf
     replace_foreign: bool = False
+    force: bool = False
+    manifest: str = ""
 
 
 OutcomeStatus = Literal["done", "skipped", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a pair took of its device.
+
+    Attributes:
+        device: as records name it; empty if the pair did not come so far.
+        began_at: when the device turned to the pair, or reading began, in seconds since 1970.
+        seconds: how long the device was at it, with its whole batch.
+        peak_memory_bytes: what the device held at most, for all pairs in the batch; None where nobody knows.
+        evaluations: of loss and gradient.
+    """
+
+    device: str
+    began_at: float
+    seconds: float
+    peak_memory_bytes: int | None = None
+    evaluations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +152,9 @@ class Outcome:
         retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
         double_work: it was made here, and another run had recorded the same picture meanwhile; then it is
             `skipped`.
-        observed: what it took, if it was made here.
+        effort: what it took; None where its worker did not live to tell.
+        worker: which worker of the engine had it; None where none had.
+        observed: what that says of pairs like it; None if it was not made here.
     """
 
     name: str
@@ -140,4 +165,6 @@ class Outcome:
     seconds: float = 0.0
     retries: int = 0
     double_work: bool = False
+    effort: Effort | None = None
+    worker: int | None = None
     observed: Observed | None = None

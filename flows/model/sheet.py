@@ -10,6 +10,7 @@ SHEET_VERSION = 1
 """Raised whenever the same cells would be drawn otherwise."""
 
 DIGEST_FACT = "stylize:sheet"
+MANIFEST_FACT = "stylize:manifest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ class SheetJob:
 
     Attributes:
         replace_foreign: whether it may replace a file that is not of this program.
+        manifest: what asks for it; empty for none.
     """
 
     output: str
     sheet: Sheet
     cells: tuple[Cell, ...]
     replace_foreign: bool = False
+    manifest: str = ""
 
     @property
     def digest(self) -> str:
@@ -63,3 +66,8 @@ class SheetJob:
         shown = [SHEET_VERSION, asdict(self.sheet), [asdict(cell) for cell in self.cells]]
         text = json.dumps(shown, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def manifest_digest(source: str) -> str:
+    """What a sheet says of its manifest, so that nobody who sees it learns the path; empty for none."""
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:16] if source else ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from flows.planning.threads import LOCAL_THREADS, REMOTE_THREADS, in_threads
-from flows.records.ownership import SIDECAR, carries_facts, is_recorded
+from flows.records.ownership import SIDECAR, carries_facts, is_recorded, read_beginning
+from flows.records.report import REPORT_NAME, page_shard
+from flows.records.trace import is_trace, trace_shard
 from flows.storage.location import is_remote
 
 
 def made_by_us(uris: Collection[str], output: str, *, listed: frozenset[str]) -> set[str]:
-    """Those that are results, films, contact sheets, records or reports.
+    """Those that are results, films, contact sheets, records, reports, traces or pages.
 
     In an object store, looking into a picture costs a download. It is done only in the output and where
     records or reports of ours lie.
@@ -19,10 +21,21 @@ def made_by_us(uris: Collection[str], output: str, *, listed: frozenset[str]) ->
         listed: what lies beside those of an object store, as far as it is known.
     """
     sidecars = {uri for uri in uris if uri.endswith(SIDECAR)}
+    sidecars |= {uri for uri in uris if _is_about_a_run(uri, output, listed)}
     pictures = [uri for uri in uris if uri not in sidecars]
     local = [uri for uri in pictures if not is_remote(uri)]
     remote = [uri for uri in pictures if is_remote(uri)]
     return sidecars | _local(local) | (_remote(remote, output, listed) if remote else set())
+
+
+def _is_about_a_run(uri: str, output: str, listed: frozenset[str]) -> bool:
+    """Whether it is a trace or a page: a local file says so, an object lies in an output."""
+    folder, _, name = uri.rpartition("/")
+    if trace_shard(name) is None and page_shard(name) is None:
+        return False
+    if is_remote(uri):
+        return folder == output or f"{folder}/{REPORT_NAME}" in listed
+    return carries_facts(uri) or is_trace(read_beginning(uri))
 
 
 def _local(pictures: Sequence[str]) -> set[str]:

@@ -9,6 +9,7 @@ from flows.errors import Problem
 from flows.manifest.model import Entry, Manifest, PairEntry
 from flows.manifest.needs import lacking
 from flows.manifest.paths import one_spelling
+from flows.manifest.preview import previewed
 from flows.manifest.settings import build, settings_key
 from flows.model.blend import Blend
 from flows.model.names import DEFAULT_TEMPLATE, SHEET, NamedPicture, fill_name, template_fields, with_sweep
@@ -105,7 +106,8 @@ class _SettingsOfManifest:
         for settings, variant in variants((self._manifest.settings, self._manifest.sweep), *layers):
             key = settings_key(settings)
             if key not in self._known:
-                self._known[key] = resolved_settings(build(settings))
+                wanted = previewed(settings) if self._manifest.preview else settings
+                self._known[key] = resolved_settings(build(wanted))
             yield self._known[key], variant
 
 

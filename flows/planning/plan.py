@@ -23,9 +23,11 @@ from flows.errors import (
 from flows.manifest.load import MAX_PROBLEMS
 from flows.manifest.model import Manifest
 from flows.manifest.paths import one_spelling
+from flows.manifest.staged_weights import check_weights
 from flows.model.blend import converted
 from flows.model.pair import Input, Pair
 from flows.model.regions import converted_regions, roles
+from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.model.sheet import Sheet
 from flows.planning.candidates import Candidate
@@ -35,6 +37,7 @@ from flows.planning.inputs import Found, expand
 from flows.planning.left_out import LeftOut, counted, sentences
 from flows.planning.output import view_of
 from flows.planning.pairing import pair_up
+from flows.planning.selecting import count_of, narrowed
 from flows.planning.sheets import sheets_of
 from flows.planning.threads import REMOTE_THREADS, in_threads
 from flows.planning.versions import look_up
@@ -53,7 +56,11 @@ MAY_PASS = frozenset({"unfinished", *(error.kind for error in _PASSING)})
 
 @dataclass(frozen=True, slots=True)
 class PlannedPair:
-    """A pair and what is to be done about it; see `Assessment` for the fields."""
+    """A pair and what is to be done about it; see `Assessment` for the fields.
+
+    Attributes:
+        forced: it is done, and to be made again all the same.
+    """
 
     pair: Pair
     status: Status
@@ -61,8 +68,10 @@ class PlannedPair:
     identity: str
     attempts: int = 0
     failure: Failure | None = None
+    forced: bool = False
 
 
+# Why so many: what is planned, what is not, and what a user should know of both.
 @dataclass(frozen=True)
 class Plan:
     """Everything that a manifest asks for.
@@ -77,6 +86,9 @@ class Plan:
             in the result's place.
         left_out: the files that folders and patterns pass over.
         replace_foreign: whether results may replace files that are not of this program.
+        source: what the manifest is called.
+        selection: what of it was asked for.
+        not_asked: how many pairs were not.
     """
 
     output: str
@@ -86,6 +98,9 @@ class Plan:
     refused: tuple[Failed, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     replace_foreign: bool = False
+    source: str = ""
+    selection: Selection = EVERYTHING
+    not_asked: int = 0
 
     @cached_property
     def todo(self) -> tuple[PlannedPair, ...]:
@@ -107,15 +122,17 @@ class Plan:
         return dict(Counter(planned.reason for planned in self.todo).most_common())
 
 
-def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
-    """Expand, pair, name and assess everything that `manifest` asks for in a shard.
+def make_plan(manifest: Manifest, *, shard: Shard = WHOLE, selection: Selection = EVERYTHING) -> Plan:
+    """Expand, pair, name and assess what `manifest` asks for in a shard, as far as it is selected.
 
-    Names are checked over the whole manifest; pictures and records are looked at for the shard's pairs alone.
-    Contact sheets, which may show pairs of several shards, belong to the whole manifest only.
+    Names are checked over the whole manifest; pictures and records are looked at for the shard's pairs alone,
+    and for those whose names are asked for. Contact sheets, which may show pairs of several shards, belong to
+    the whole manifest only.
 
     Raises:
-        ManifestError: a pattern matches nothing, names that the user wrote collide, or results would replace
-            inputs; carries every such problem.
+        BadArguments: a pattern of the selection fits no pair.
+        ManifestError: a pattern matches nothing, names that the user wrote collide, results would replace
+            inputs, or staged weights end before a layer that is used; carries every such problem.
         StorageError: the output or a bucket cannot be reached.
         BadWeights: the installation lacks the built-in weights.
         MissingExtra: it lacks a library that a pair to do needs.
@@ -127,11 +144,13 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
     pairing = pair_up(manifest, contents.found, styles.found)
     apart = keep_inputs_apart(pairing.candidates, listed, manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems, *apart.problems])
-    candidates = [candidate for candidate in apart.candidates if shard.holds(candidate.name)]
+    refused = [*contents.refused, *styles.refused, *pairing.refused]
+    names = [*(one.name for one in apart.candidates), *(one.name for one in refused)]
+    of_shard = count_of(shard, names, selection, source=manifest.source)
+    candidates = [one for one in apart.candidates if shard.holds(one.name) and selection.names(one.name)]
     inputs, missing = look_up(_places(listed, candidates), bounds=_bounds(manifest, listed, candidates))
     pairs = [_pair(candidate, inputs) for candidate in candidates]
     planned, foreign, replaced = _assessed(manifest, pairs, candidates, of=len(apart.candidates))
-    refused = [*contents.refused, *styles.refused, *pairing.refused]
     sheets = sheets_of(apart.candidates)
     later = [] if shard == WHOLE or not sheets else ["contact sheets are made by a run without shards only"]
     left_out = _left_out([*contents.left_out, *styles.left_out, *apart.left_out], candidates)
@@ -151,10 +170,14 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE) -> Plan:
         refused=(*(one for one in refused if shard.holds(one.name)), *foreign),
         left_out=left_out,
         replace_foreign=manifest.replace_foreign,
+        source=one_spelling(manifest.source),
     )
+    plan = narrowed(plan, selection, of=of_shard)
     for item in plan.todo:
         check_extras(item.pair.picture_settings)
-    return plan
+    problems, gone = check_weights(item.pair.style_settings for item in plan.todo)
+    _raise_problems(manifest, problems)
+    return replace(plan, warnings=(*plan.warnings, *gone)) if gone else plan
 
 
 def without_failed(plan: Plan) -> Plan:

@@ -26,7 +26,8 @@ def settings_facts(job: Job) -> dict[str, Any]:
     pair = job.pair
     timeout = {"timeout": None if math.isinf(job.timeout_s) else job.timeout_s}
     settings = effective_settings(pair.style_settings, pair.picture_settings) | timeout
-    return {"settings": settings, "seed": pair.style_settings.seed, "versions": versions()}
+    seed = pair.style_settings.seed
+    return {"settings": settings, "seed": seed, "versions": versions(), "manifest": job.manifest}
 
 
 def _source(given: Input) -> Source:

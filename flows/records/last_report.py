@@ -13,7 +13,7 @@ from flows.records.report import FAILURES_LISTED, REPORT, report_name, report_sh
 from flows.storage.base import Storage
 
 _SUMS = (
-    "planned", "done_before", "done", "double_work", "failed", "left", "storage_retries",
+    "planned", "not_asked", "done_before", "done", "double_work", "failed", "left", "storage_retries",
     "device_seconds", "machine_seconds",
 )  # fmt: skip
 _ENDS = ("finished", "stopped", "interrupted")

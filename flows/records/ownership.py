@@ -36,22 +36,27 @@ def is_recorded(uri: str, *, listed: Container[str] | None = None) -> bool:
         listed: every URI of its object store that may lie beside it; None to look there.
     """
     return any(
-        _speaks_of(record, uri) for record in _records_beside(uri) if listed is None or record in listed
+        _speaks_of(record, uri) for record in records_beside(uri) if listed is None or record in listed
     )
 
 
 def carries_facts(uri: str) -> bool:
-    """Whether a picture or film says that this program made it, for whichever manifest.
+    """Whether a picture or film says that this program made it, for whichever manifest."""
+    return bool(facts_of(uri))
+
+
+def facts_of(uri: str) -> dict[str, str]:
+    """What a picture or film says of its making; nothing if it is not of this program.
 
     A local file is searched where facts stand; an object is read whole. What cannot be read is not ours:
     reading it as an input will say why.
     """
     if not is_remote(uri):
-        return bool(embedded_facts(_ends_of(uri)))
+        return embedded_facts(_ends_of(uri))
     try:
-        return bool(embedded_facts(read_uri(uri)))
+        return embedded_facts(read_uri(uri))
     except StorageError:
-        return False
+        return {}
 
 
 def own_record(storage: Storage, pair: Pair) -> Record | None:
@@ -132,7 +137,7 @@ def may_replace_report(storage: Storage, name: str) -> bool:
         return True
 
 
-def _records_beside(uri: str) -> Iterator[str]:
+def records_beside(uri: str) -> Iterator[str]:
     """Where the record of a picture, and that of a snapshot, would lie."""
     folder, slash, name = uri.rpartition("/")
     stem = PurePosixPath(name).stem
@@ -149,6 +154,11 @@ def _speaks_of(record_uri: str, uri: str) -> bool:
     except (StorageError, UnreadableRecord):
         return False
     return any(uri.endswith("/" + file) for file in record.files)
+
+
+def read_beginning(path: str) -> bytes:
+    """The beginning of a local file; nothing of one that cannot be read."""
+    return _ends_of(path)[:_PEEK_BYTES]
 
 
 def _ends_of(path: str) -> bytes:

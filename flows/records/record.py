@@ -28,7 +28,9 @@ from flows.model.identity import Ingredients
 from flows.text import safe_text
 
 RECORD_VERSION = 1
-_TIMES_AND_PLACES = ("timings_s", "finished_at", "peak_memory_bytes", "batch", "device", "versions")
+_TIMES_AND_PLACES = (
+    "timings_s", "finished_at", "peak_memory_bytes", "batch", "device", "versions", "manifest",
+)  # fmt: skip
 
 
 class UnreadableRecord(ValueError):
@@ -142,6 +144,8 @@ class Record(_Section):
         snapshots: the picture on its way, in the order of the steps.
         animation: the film of that way.
         unfinished: names below the output where a try that has not ended may have put such files.
+        manifest: what the run that wrote this was told to make; empty in
+            records of older versions.
         identity: hash of the ingredients; the plan's, which may be empty, if the pair failed before all of
             them were known.
         settings: every setting with the value that was in force, and `timeout` in seconds, None for no limit.
@@ -156,6 +160,7 @@ class Record(_Section):
     record_version: int = RECORD_VERSION
     status: Literal["done", "failed"]
     name: str
+    manifest: str = ""
     identity: str
     ingredients: Ingredients | None = None
     content: Source | None = None
@@ -191,8 +196,13 @@ class Record(_Section):
     @property
     def files(self) -> frozenset[str]:
         """The names below the output of all files that the record speaks of."""
+        return frozenset(self.sizes) | frozenset(self.unfinished)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes in bytes of those files that were finished, by name."""
         made = (self.output, self.animation, *self.snapshots)
-        return frozenset(file.name for file in made if file is not None) | frozenset(self.unfinished)
+        return {file.name: file.size_bytes for file in made if file is not None}
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

@@ -13,9 +13,11 @@ from typing import Literal
 from flows.model.pair import Outcome
 from flows.model.shard import Shard
 from flows.records.exit_codes import ALL_DONE, INTERRUPTED, SOME_FAILED, STOPPED_EARLY
+from flows.text import safe_text
 
 REPORT = "report"
 REPORT_NAME = f"{REPORT}.json"
+PAGE_SUFFIX = ".html"
 REPORT_VERSION = 1
 FAILURES_LISTED = 1000
 
@@ -33,9 +35,27 @@ def report_shard(name: str) -> Shard | None:
     >>> report_shard("report-1-of-4.json")
     Shard(index=1, count=4)
     """
-    if not (name.startswith(REPORT) and name.endswith(".json")):
+    return _shard_of(name, ".json")
+
+
+def page_name(shard: Shard) -> str:
+    """Where the page on a shard lies, below the output."""
+    return f"{REPORT}{shard.suffix}{PAGE_SUFFIX}"
+
+
+def page_shard(name: str) -> Shard | None:
+    """The shard whose page has that name; None if it is the name of none.
+
+    >>> page_shard("report-1-of-4.html")
+    Shard(index=1, count=4)
+    """
+    return _shard_of(name, PAGE_SUFFIX)
+
+
+def _shard_of(name: str, suffix: str) -> Shard | None:
+    if not (name.startswith(REPORT) and name.endswith(suffix)):
         return None
-    return Shard.of_suffix(name.removeprefix(REPORT).removesuffix(".json"))
+    return Shard.of_suffix(name.removeprefix(REPORT).removesuffix(suffix))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,7 @@ class Report:
 
     Attributes:
         shard: which part of the manifest, as `i/n`.
-        planned: pairs that the manifest asks for in that part.
+        planned: pairs that were asked for.
         done_before: pairs that were done when the run began.
         done: pairs that this run made, or found made by another run since its plan.
         double_work: how many of them were made by this run and, meanwhile, by another one.
@@ -100,6 +120,8 @@ class Report:
         seconds: from the run's beginning to its end.
         device_seconds: these, times the workers; those of all shards add up.
         machine_seconds: these once more; those of all shards add up, as the prices of machines do.
+        selection: what was asked for, as the command is told it; empty for everything in that part.
+        not_asked: pairs of that part that were not asked for.
     """
 
     manifest: str
@@ -123,6 +145,8 @@ class Report:
     machine_seconds: float
     started_at: str
     finished_at: str
+    selection: str = ""
+    not_asked: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -161,9 +185,12 @@ class Report:
             parts.append(f"{self.end}: {self.reason}" if self.reason != self.end else self.end)
         if self.left:
             parts.append(f"{self.left} left: run the same command again to go on")
+        if self.not_asked:
+            parts.append(f"{self.not_asked} not asked for ({safe_text(self.selection, 200)})")
         return "; ".join(parts)
 
 
+# Why so many: a field for each fact of a report that no pair tells.
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a report says of a run beside the pairs that it tried; see `Report` for the words."""
@@ -180,6 +207,8 @@ class RunFacts:
     storage_retries: int
     seconds: float
     started_at: datetime
+    selection: str = ""
+    not_asked: int = 0
 
 
 def summed_up(facts: RunFacts, tally: Tally) -> Report:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from flows.errors import NotFound, Oversized
 from flows.model.identity import Ingredients, differences
 from flows.model.pair import Pair
@@ -56,7 +58,13 @@ def makes_done(record: Record, pair: Pair, identity: str, storage: Storage) -> b
 
 
 def keep_picture(
-    storage: Storage, pair: Pair, record: Record, picture: bytes, *, content_type: str, before: Record | None
+    storage: Storage,
+    pair: Pair,
+    record: Record,
+    picture: bytes | BinaryIO,
+    *,
+    content_type: str,
+    before: Record | None,
 ) -> bool:
     """Write a picture, then the record that makes it count; False if another run made the same meanwhile.
 
@@ -65,12 +73,20 @@ def keep_picture(
     read) is replaced: the picture has been replaced already, and the record has to speak of the one there.
 
     Args:
+        picture: its bytes, or a file that holds them and can seek.
         before: the record that stood there before the picture was made; None if there was none of use.
 
     Raises:
         StorageError: something could not be written.
     """
-    storage.write(pair.output_name, picture, content_type=content_type)
+
+    def write() -> None:
+        if isinstance(picture, bytes):
+            storage.write(pair.output_name, picture, content_type=content_type)
+        else:
+            storage.write_file(pair.output_name, picture, content_type=content_type)
+
+    write()
     if before is None and storage.create(pair.record_name, record.to_bytes(), content_type=_JSON):
         return True
     now = read_record(storage, pair.record_name)
@@ -80,7 +96,7 @@ def keep_picture(
     same = now.identity == record.identity
     if not same or (now.output, now.files) != (record.output, record.files):
         # The other run's picture, if only of other bits, may have come between our picture and our record.
-        storage.write(pair.output_name, picture, content_type=content_type)
+        write()
         _replace(storage, pair.record_name, record, old=now)
     return not same
 
@@ -113,7 +129,7 @@ def replace_record(storage: Storage, name: str, record: Record) -> None:
 def _replace(storage: Storage, name: str, record: Record, *, old: Record | None) -> None:
     storage.write(name, record.to_bytes(), content_type=_JSON)
     if old is not None:
-        for left in sorted(_own(old, name) - record.files):
+        for left in sorted(own_files(old, name) - record.files):
             storage.delete(left)
 
 
@@ -125,12 +141,12 @@ def withdraw_unfinished(storage: Storage, name: str) -> None:
     """
     record = read_record(storage, name)
     if record is not None and record.unfinished:
-        for left in sorted(_own(record, name)):
+        for left in sorted(own_files(record, name)):
             storage.delete(left)
         storage.delete(name)
 
 
-def _own(record: Record, name: str) -> frozenset[str]:
+def own_files(record: Record, name: str) -> frozenset[str]:
     """The record's files that its name allows; a record that was copied there speaks of another pair's."""
     return frozenset(file for file in record.files if file.startswith(name.removesuffix("json")))
 

@@ -12,8 +12,8 @@ from flows.manifest.single import single_pair
 from flows.model.events import Listener, PairProgress, Told
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
+from flows.running.estimating.prospects import prospect_of
 from flows.running.listeners import Listeners
-from flows.running.prospects import prospect_of
 from flows.worker.devices import slots
 
 
@@ -34,6 +34,7 @@ def run_one(
         raise BadArguments("\n".join(map(str, error.problems))) from error
     (slot,) = slots(device, 1)
     listener, planned = Listeners(listener), plan.pairs[0]
+    job = Job(planned.pair, manifest.output, planned.identity, manifest=manifest.source)
 
     def hear(told: Told) -> None:
         if isinstance(told, PairProgress):  # its end is told by the answer
@@ -48,7 +49,7 @@ def run_one(
         worker.check_weights(planned.pair.style_settings)
         listener.foresee(prospect_of(plan, manifest, devices=(name,)))
         listener.phase("")
-        (outcome,) = worker.run_pairs((Job(planned.pair, manifest.output, planned.identity),), ())
+        (outcome,) = worker.run_pairs((job,), ())
         listener.pair_ended(outcome)
         return outcome
     finally:

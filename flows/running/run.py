@@ -23,20 +23,22 @@ from flows.manifest.model import Manifest
 from flows.model.events import Listener
 from flows.model.observed import Observed
 from flows.model.pair import Outcome
+from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
-from flows.running.asked import jobs_of, networks, workers_for
 from flows.running.budget import UNLIMITED, Budget, watched
-from flows.running.experience import remember
+from flows.running.estimating.experience import remember
+from flows.running.estimating.prospects import prospect_of
 from flows.running.listeners import Listeners
+from flows.running.looking.page import Night, draw_page
 from flows.running.metrics import published
 from flows.running.platforms import job_of_this_process
-from flows.running.prospects import prospect_of
 from flows.running.recorded import as_recorded
-from flows.running.reporting import write_report
+from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets
 from flows.running.signals import StopSignals
+from flows.running.workload import jobs, networks, workers_for
 from flows.storage.access import use_access
 from flows.storage.base import Storage
 from flows.storage.location import check_working_folder
@@ -56,6 +58,7 @@ def run_shard(
     device: str | None = None,
     workers: int | None = None,
     budget: Budget = UNLIMITED,
+    selection: Selection = EVERYTHING,
     skip_failed: bool = False,
     wait_s: float = 0.0,
     job: str = "",
@@ -72,6 +75,7 @@ def run_shard(
         device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`; None for the manifest's.
         workers: how many workers; None for one per device, on the CPU for what `cpu_workers` says.
         budget: counts from here; once it is used up no further pair begins, and those in flight get a minute.
+        selection: which of the shard's pairs are asked for.
         skip_failed: leave out pairs that failed before, for a reason that trying again does not mend; they
             count as failed.
         wait_s: how long to wait for another run over the same pairs to end.
@@ -83,15 +87,17 @@ def run_shard(
 
     Raises:
         AlreadyRunning: another run holds the output.
+        BadArguments: a pattern of the selection fits no pair.
         ManifestError: the manifest cannot be expanded.
         StorageError: the output cannot be reached or written.
         StylizeError: there is no such device, or weights are not what was promised.
     """
-    began, listener = Beginning(), Listeners(listener)
+    began, tracing = Beginning(), Tracing()
+    listener = Listeners(listener, tracing)
     use_access(manifest.s3)
     with StopSignals() as signals, _held(manifest, shard, wait_s, job, listener) as storage:
         listener.phase("checking inputs")
-        plan = make_plan(manifest, shard=shard)
+        plan = make_plan(manifest, shard=shard, selection=selection)
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
             listener.note(f"warning: {warning}")
@@ -108,11 +114,16 @@ def run_shard(
                     make_sheets(plan, run.tally, engine, storage, listener.note)
                 remember(run.observed, start_s=run.start_s, devices=run.devices)
                 report, name = so_far(), report_name(shard)
-                return write_report(
-                    report, name, storage, listener.note, replace_foreign=plan.replace_foreign
-                )
+                foreign = plan.replace_foreign
+                report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
+                tracing.write(shard, storage, listener.note, replace_foreign=foreign)
+                if manifest.html and shard == WHOLE and report.planned > report.done_before:
+                    night = Night(manifest, plan, run.tally, began.at)
+                    draw_page(night, storage, run.goes_on, listener.note)
+                return report
         finally:
             engine.close()
+            tracing.close()
             if plan.todo:  # a worker that was killed may have left a file, for the next run at the latest
                 with suppress(StorageError):
                     storage.remove_abandoned()
@@ -140,7 +151,7 @@ class Run:
         self._end: End = "finished"
         self._reason = self._enough = ""
         self.devices: tuple[str, ...] = ()
-        self._busy = False
+        self._busy = self._stopping = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
         self.observed: deque[Observed] = deque(maxlen=OBSERVED_KEPT)
@@ -159,7 +170,7 @@ class Run:
         self._busy = True
         with suppress(WorkerStopped):
             self._start(manifest, workers_for(self._plan, manifest, device, workers))
-            for outcome in self._engine.outcomes(jobs_of(self._plan, manifest)):
+            for outcome in self._engine.outcomes(jobs(self._plan, manifest)):
                 self._settle(outcome)
         self._busy = False
         self._ask_records()
@@ -184,8 +195,13 @@ class Run:
         """Whether the run ends early."""
         return self._end != "finished"
 
+    def goes_on(self) -> bool:
+        """Whether nobody waits for the run to end; one whose budget is used up may still take its time."""
+        return not self._stopping
+
     def stop(self, end: End, reason: str) -> None:
         """End early: pairs in flight are given up within a step or so. Signal handlers may call it."""
+        self._stopping = True
         if self._end == "finished":
             self._end, self._reason = end, reason
         self._engine.stop()
@@ -208,6 +224,8 @@ class Run:
             output=self._plan.output,
             shard=str(shard),
             planned=self._plan.counts["planned"],
+            selection=self._plan.selection.words(),
+            not_asked=self._plan.not_asked,
             done_before=self._plan.counts["done"],
             end=self._end,
             reason=self._reason,

@@ -27,7 +27,8 @@ def make_sheets(
     for sheet in plan.sheets:
         try:
             cells = tuple(_cell(name, planned.get(name), tally, storage) for name in sheet.pairs)
-            if _drawn(SheetJob(plan.output, sheet, cells, plan.replace_foreign), engine, storage):
+            job = SheetJob(plan.output, sheet, cells, plan.replace_foreign, plan.source)
+            if _drawn(job, engine, storage):
                 note(f"contact sheet {safe_text(sheet.name)}")
         except WorkerStopped:
             return

@@ -7,11 +7,12 @@ from typing import Any
 
 from flows.manifest.model import Manifest
 from flows.model.estimate import Prospect
+from flows.model.selection import EVERYTHING, Selection
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
 from flows.records.last_report import last_report
 from flows.records.report import Failed
-from flows.running.prospects import prospect_of
+from flows.running.estimating.prospects import prospect_of
 from flows.storage.lock import current_holders
 from flows.storage.lock_holder import Holder
 from flows.storage.opening import open_storage
@@ -54,6 +55,7 @@ class Status:
         return {
             "output": self.plan.output,
             "counts": counts,
+            "not_asked": self.plan.not_asked,
             "sheets": sheet_facts(self.plan),
             "failed": [asdict(failure) for failure in self.failed],
             "running": running,
@@ -62,14 +64,15 @@ class Status:
         }
 
 
-def look(manifest: Manifest) -> Status:
-    """Read the records of everything that the manifest asks for; changes nothing.
+def look(manifest: Manifest, selection: Selection = EVERYTHING) -> Status:
+    """Read the records of all that the manifest asks for, or of those that are selected; changes nothing.
 
     Raises:
+        BadArguments: a pattern of the selection fits no pair.
         ManifestError: the manifest cannot be expanded.
         StorageError: the output cannot be read.
     """
-    plan = make_plan(manifest)
+    plan = make_plan(manifest, selection=selection)
     storage = open_storage(manifest.output)
     failed = tuple(
         Failed(planned.pair.name, planned.failure.kind, planned.failure.message)

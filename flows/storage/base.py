@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from flows.errors import Denied, Oversized
 from flows.storage.location import is_text
@@ -93,6 +93,9 @@ class Storage(Protocol):
 
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
         """Store or replace `name`; durable and complete when this returns, untouched if it raises."""
+
+    def write_file(self, name: str, file: BinaryIO, *, content_type: str = BINARY) -> None:
+        """The same with all that an open file holds, which can seek; a block at a time is in memory."""
 
     def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Store `name` unless it exists; False if it does. Of many racing callers one gets True.

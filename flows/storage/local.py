@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat as modes
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from io import BufferedReader
 from itertools import takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 from flows.errors import Denied
 from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name
@@ -92,6 +94,15 @@ class LocalStorage:
         with self._explained(path, needed=len(data)):
             _make_folders(path.parent)
             with _temporary(path, data) as temporary:
+                temporary.replace(path)
+            _sync_folder(path.parent)
+
+    def write_file(self, name: str, file: BinaryIO, *, content_type: str = BINARY) -> None:
+        """The same with all that an open file holds."""
+        path = self._path(name)
+        with self._explained(path, needed=file.seek(0, os.SEEK_END)):
+            _make_folders(path.parent)
+            with _temporary(path, file) as temporary:
                 temporary.replace(path)
             _sync_folder(path.parent)
 
@@ -217,8 +228,8 @@ def _make_folders(folder: Path) -> None:
 
 
 @contextmanager
-def _temporary(path: Path, data: bytes) -> Iterator[Path]:
-    """A durable file with `data` beside `path`, gone afterwards unless it was renamed."""
+def _temporary(path: Path, data: bytes | BinaryIO) -> Iterator[Path]:
+    """A durable file with `data`, or what that file holds, beside `path`; gone afterwards unless renamed."""
     temporary = _temporary_path(path)
     try:
         _write_new(temporary, data)
@@ -234,10 +245,14 @@ def _temporary_path(path: Path) -> Path:
     return path.with_name("." + os.fsencode(path.name)[:room].decode(errors="ignore") + tail)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, data: bytes | BinaryIO) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     with os.fdopen(handle, "wb") as file:
-        file.write(data)
+        if isinstance(data, bytes | bytearray):
+            file.write(data)
+        else:
+            data.seek(0)
+            shutil.copyfileobj(data, file, BLOCK_BYTES)
         file.flush()
         os.fsync(handle)
 

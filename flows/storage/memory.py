@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import BinaryIO
 
 from flows.errors import NotFound
 from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name
@@ -77,6 +78,11 @@ class MemoryStorage:
         key = self._key(name)
         with self._store.changing:
             self._store.objects[key] = (bytes(data), str(next(_versions)))
+
+    def write_file(self, name: str, file: BinaryIO, *, content_type: str = BINARY) -> None:
+        """The same with all that an open file holds."""
+        file.seek(0)
+        self.write(name, file.read(), content_type=content_type)
 
     def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Store `name` unless it exists."""

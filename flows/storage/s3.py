@@ -9,12 +9,11 @@ answer was lost is recognised as our own.
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,7 +27,7 @@ from flows.storage.errors import code_and_status, from_s3, is_about_the_request
 from flows.storage.location import Location
 from flows.storage.retry import retry_call
 from flows.storage.s3_client import s3_client
-from flows.storage.s3_proof import DIGEST_KEY, Proof, body_of, etag_of, md5, whole_size
+from flows.storage.s3_proof import DIGEST_KEY, Proof, body_of, digests, etag_of, rewind, whole_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -108,6 +107,10 @@ class S3Storage:
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
         """Store or replace `name` by one PUT; a PUT that was stored although its answer was lost counts."""
         self._put(name, self._request(name, data, content_type))
+
+    def write_file(self, name: str, file: BinaryIO, *, content_type: str = BINARY) -> None:
+        """The same with all that an open file holds."""
+        self._put(name, self._request(name, file, content_type))
 
     def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Store `name` unless it exists, by a conditional PUT; our own object counts as stored by us."""
@@ -212,17 +215,17 @@ class S3Storage:
         )
         return found, answer.get("NextContinuationToken")
 
-    def _request(self, name: str, data: bytes, content_type: str) -> PutObjectRequestTypeDef:
+    def _request(self, name: str, data: bytes | BinaryIO, content_type: str) -> PutObjectRequestTypeDef:
         """One PUT with both digests: current stores verify SHA-256, older ones (Ceph) only Content-MD5."""
-        sha256 = hashlib.sha256(data)
+        sha256, of_old = digests(data)
         return {
             "Bucket": self._bucket,
             "Key": self._key(name),
             "Body": data,
             "ContentType": content_type,
-            "ContentMD5": base64.b64encode(md5(data).digest()).decode(),
-            "ChecksumSHA256": base64.b64encode(sha256.digest()).decode(),
-            "Metadata": {DIGEST_KEY: sha256.hexdigest(), OWNER_KEY: secrets.token_hex(16)},
+            "ContentMD5": base64.b64encode(of_old).decode(),
+            "ChecksumSHA256": base64.b64encode(sha256).decode(),
+            "Metadata": {DIGEST_KEY: sha256.hex(), OWNER_KEY: secrets.token_hex(16)},
         }
 
     def _put(self, name: str, request: PutObjectRequestTypeDef) -> bool:
@@ -230,6 +233,7 @@ class S3Storage:
         owner = request["Metadata"][OWNER_KEY]
 
         def attempt() -> bool:
+            rewind(request["Body"])
             if "IfNoneMatch" in request and not knows_conditions(self._endpoint(), self._bucket):
                 return self._put_if_absent(name, request)
             try:

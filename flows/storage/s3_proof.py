@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.parsers import ResponseParserError
 
-from flows.storage.base import check_size
+from flows.storage.base import BLOCK_BYTES, check_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -74,6 +75,24 @@ def etag_of(answer: Mapping[str, object]) -> str:
 def md5(data: bytes = b"") -> hashlib._Hash:
     """The digest that S3 knows of old."""
     return hashlib.md5(data, usedforsecurity=False)
+
+
+def digests(data: bytes | BinaryIO) -> tuple[bytes, bytes]:
+    """SHA-256 and MD5 of bytes, or of all that an open file holds."""
+    if isinstance(data, bytes | bytearray):
+        return hashlib.sha256(data).digest(), md5(data).digest()
+    sha256, of_old = hashlib.sha256(), md5()
+    data.seek(0)
+    while block := data.read(BLOCK_BYTES):
+        sha256.update(block)
+        of_old.update(block)
+    return sha256.digest(), of_old.digest()
+
+
+def rewind(body: object) -> None:
+    """Let a file be sent from its beginning, however much of it was sent before; bytes need nothing."""
+    if isinstance(body, io.IOBase):
+        body.seek(0)
 
 
 def _is_md5(etag: str, answer: GetObjectOutputTypeDef, bucket: str) -> bool:

@@ -14,6 +14,7 @@ from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
 from flows.storage.access import Access, use_access
 from flows.streams import drain_notices
+from flows.worker.devices import pin
 from flows.worker.link import LOST_DEVICE
 from flows.worker.torch_environment import prepare_for_torch
 from stylize_core.settings.style import StyleSettings
@@ -32,9 +33,10 @@ def start(
     use_access(access or {})
     log_to_stderr(log_level)
     prepare_for_torch()
+    here = pin(device)
     from flows.worker.main import DeviceWorker
 
-    _worker = DeviceWorker(device, threads=threads, batch=batch)
+    _worker = DeviceWorker(device, seen_as=here, threads=threads, batch=batch)
 
 
 def describe() -> str:

@@ -24,13 +24,15 @@ class Device:
 
     Args:
         name: `auto`, `cpu`, `cuda:<n>` or `mps`.
+        seen_as: torch's name for it, where this process sees that device alone; records keep `name`.
 
     Raises:
         DeviceUnavailable: there is no such device.
     """
 
-    def __init__(self, name: str) -> None:
-        self.torch = choose_device(name)
+    def __init__(self, name: str, *, seen_as: str = "") -> None:
+        self.torch = choose_device(seen_as or name)
+        self._called = name if seen_as else ""
 
     @property
     def kind(self) -> str:
@@ -39,7 +41,7 @@ class Device:
 
     def describe(self) -> str:
         """The device as records name it."""
-        return describe_device(self.torch)
+        return describe_device(self.torch, called=self._called)
 
     @contextmanager
     def threads(self, size_px: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ from flows.storage.opening import read_uri
 from flows.worker.device import Device
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
 from stylize_core.device import Precision, choose_precision
-from stylize_core.loss.objective import Targets, style_targets
+from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, published_weights, weights_from_bytes
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, shrunk
@@ -149,7 +149,7 @@ class DeviceCache:
             def sized(plane: Tensor) -> Tensor:
                 return shrunk(self.device.upload([plane]), view.share, least=encoder.min_side)
 
-            with naming(loaded.source):
+            with naming(loaded.source.uri):
                 return style_targets(
                     encoder.exact() if view.exact else encoder,
                     sized(picture.rgb),

@@ -19,6 +19,7 @@ PAIRS_PER_CPU_WORKER = 4
 MOST_CPU_WORKERS = 8  # each has half a gigabyte of PyTorch
 PROBE_TIMEOUT_S = 180.0  # the first CUDA call of a machine can take minutes
 DEVICES_OF_AMD = (Path("/dev/kfd"), Path("/dev/dxg"))  # of a Linux, and of one inside Windows
+VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")  # ROCm obeys the second, or the first without it
 # Asked in a process of its own: the parent stays free of torch and of a CUDA context, which costs GPU memory.
 PROBE = """
 import json, torch
@@ -43,6 +44,31 @@ def slots(device: str, workers: int | None = None, *, cpu_workers: int = 1) -> t
     found = _devices(device)
     usual = cpu_workers if found == ("cpu",) else len(found)
     return tuple(islice(cycle(found), workers or usual))
+
+
+def pin(device: str) -> str:
+    """Let this process see that CUDA device alone; the name that torch has for it here, usually `cuda:0`.
+
+    A process that sees several makes a context, half a gigabyte, on the first of them with the first memory
+    that it pins, whichever one it computes on. What the user has restricted stays so: the number of a slot is
+    a place in that list, whose entries may be numbers or the UUIDs of cards and of their parts (MIG).
+
+    To be called before anything asks the driver, which reads the list once.
+    """
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not number:
+        return device
+    pinned = {name: _entry(name, int(number)) for name in VISIBLE if name in os.environ}
+    if not all(pinned.values()):
+        return device  # torch will say that there is no such device
+    os.environ.update({VISIBLE[0]: number} | pinned)
+    return "cuda:0"
+
+
+def _entry(variable: str, place: int) -> str:
+    """What stands at that place of a list of devices; empty if it is shorter."""
+    entries = os.environ[variable].split(",")
+    return entries[place].strip() if place < len(entries) else ""
 
 
 def cpu_workers(sizes_px: Sequence[int]) -> int:

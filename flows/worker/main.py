@@ -23,6 +23,7 @@ class DeviceWorker:
 
     Args:
         device: `auto`, `cpu`, `cuda:<n>` or `mps`.
+        seen_as: torch's name for it in this process, if that is another one; see `pin`.
         threads: CPU threads to compute with; None for PyTorch's own choice.
         batch: see `Pipeline`.
 
@@ -30,12 +31,14 @@ class DeviceWorker:
         DeviceUnavailable: there is no such device.
     """
 
-    def __init__(self, device: str, *, threads: int | None = None, batch: int | None = None) -> None:
+    def __init__(
+        self, device: str, *, seen_as: str = "", threads: int | None = None, batch: int | None = None
+    ) -> None:
         if threads:
             torch.set_num_threads(threads)
         self.device, self._stopped = device, False
         link.stop_here(stopped=False)
-        self._here = Device(device)
+        self._here = Device(device, seen_as=seen_as)
         self._cache = DeviceCache(self._here)
         self._pipeline = Pipeline(self._cache, batch)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,8 +21,8 @@ from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
 from stylize_core.errors import Diverged, OutOfMemory
-from stylize_core.loss.objective import Targets, mean_targets, stack_targets
-from stylize_core.optim.minimise import Frames, StepProgress
+from stylize_core.loss.targets import Targets, mean_targets, stack_targets
+from stylize_core.optim.watching import Frames, StepProgress
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
@@ -44,6 +43,8 @@ def _batches(pairs: Batch, sizer: BatchSizer) -> Iterator[Batch]:
     kinds: dict[Hashable, list[Prepared]] = {}
     for pair in pairs:
         kinds.setdefault(_kind(pair), []).append(pair)
+        if sizer.batch != 1 and (why := _why_alone(pair)):
+            pair.task.log.decisions += (f"computed alone, not in a batch: {why}",)
     for kind, alike in kinds.items():
         while alike:
             count = sizer.limit(kind) if kind else 1
@@ -54,13 +55,21 @@ def _batches(pairs: Batch, sizer: BatchSizer) -> Iterator[Batch]:
 def _kind(prepared: Prepared) -> Hashable:
     """One value for all pairs that may be computed together: all settings and all shapes agree.
 
-    None for a pair that goes alone: one that somebody watches, whose time is limited or that has regions.
+    None for a pair that goes alone. Those of one batch have one timeout, since they share their time.
     """
-    job, content, init = prepared.task.job, prepared.content, prepared.init
-    watched = bool(job.pair.snapshot_steps) or job.pair.picture_settings.animation != "none"
-    if watched or prepared.regions or math.isfinite(job.timeout_s):
+    if _why_alone(prepared):
         return None
-    return repr(prepared.pair.style_settings), content.picture.rgb.shape, init and init.picture.rgb.shape
+    job, content, init = prepared.task.job, prepared.content, prepared.init
+    shapes = content.picture.rgb.shape, init and init.picture.rgb.shape
+    return repr(prepared.pair.style_settings), shapes, job.timeout_s
+
+
+def _why_alone(prepared: Prepared) -> str:
+    """Why a pair is not computed together with others; empty if it may be."""
+    pair = prepared.task.job.pair
+    if pair.snapshot_steps or pair.picture_settings.animation != "none":
+        return "its snapshots or its film show one picture at a time"
+    return "its regions have shapes of their own" if prepared.regions else ""
 
 
 def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
@@ -85,7 +94,7 @@ def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     job, device = batch[0].task.job, cache.device
     before = device.forget_peak()
     size_px = batch[0].pair.style_settings.picture_size.expected_px
-    with device.threads(size_px) as name, link.timed(job.pair.name, job.timeout_s) as watch:
+    with device.threads(size_px) as name, link.timed(_called(batch), job.timeout_s * len(batch)) as watch:
         for prepared in batch:
             prepared.task.log.device = name
         began = time.monotonic()
@@ -101,6 +110,12 @@ def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     return ended
 
 
+def _called(batch: Batch) -> str:
+    """Whose time it is: the pair's, or a name that is no pair's, so that no one of several is blamed."""
+    first = batch[0].task.job.pair.name
+    return first if len(batch) == 1 else f"one of {len(batch)} pairs from {first} on"
+
+
 def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch) -> Ended:
     targets = []
     for prepared in batch:
@@ -110,7 +125,7 @@ def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch) -> Ended
     with ExitStack() as writers:
         snapshots = [writers.enter_context(snapshot_writer(prepared)) for prepared in batch]
         frames = snapshots[0].frames if len(batch) == 1 else None
-        with ExitStack() as phases, naming(batch[0].content.source):
+        with ExitStack() as phases, naming(batch[0].content.source.uri):
             for prepared in batch:
                 phases.enter_context(prepared.task.log.timed("optimise"))
             made = _stylized(batch, cache, targets, frames, watch)
@@ -156,7 +171,7 @@ def _row(
             f"last finite loss {report.best_loss:.6g}; try smaller weights or another init"
         )
         return Failed(prepared.task, Diverged(message))
-    log.batch, log.decisions = len(made.reports), tuple(report.decisions)
+    log.batch, log.decisions = len(made.reports), (*log.decisions, *report.decisions)
     log.optimisation = Optimisation(
         evaluations=report.evaluations,
         accepted_steps=report.accepted_steps,
@@ -187,6 +202,7 @@ def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec = AS_IT_IS) ->
 def _report(batch: Batch, progress: StepProgress, watch: link.Stopwatch) -> None:
     if link.should_stop():
         raise Stopped
-    refuse_if_late(batch[0].task.job, spent_s=watch.spent_s, step=progress.step)
+    # Each has a part of the time of all; where that is not enough each is tried alone, with all of its own.
+    refuse_if_late(batch[0].task.job, spent_s=watch.spent_s / len(batch), step=progress.step)
     for prepared, loss in zip(batch, progress.loss, strict=True):
         link.report(PairProgress(prepared.task.job.pair.name, progress.step, loss))

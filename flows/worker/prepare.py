@@ -35,7 +35,7 @@ def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
     log.ingredients = ingredients = _ingredients(task)
     storage, careful = open_storage(task.job.output), not task.job.replace_foreign
     record = own_record(storage, pair) if careful else read_record(storage, pair.record_name)
-    if record is not None and makes_done(record, pair, identity(ingredients), storage):
+    if record and not task.job.force and makes_done(record, pair, identity(ingredients), storage):
         return DoneBefore(task, record)
     if careful:  # the plan has looked already, but some time ago
         refuse_foreign_files(storage, pair, record)

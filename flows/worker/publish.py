@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
+from os import SEEK_END
 
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from flows.records.record import Failure, Output, Record
 from flows.records.store import keep_picture, record_failure, replace_record, withdraw_unfinished
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
+from flows.storage.spool import contents, digest, spool
 from flows.text import safe_text
 from flows.worker.errors import described
 from flows.worker.snapshots import CONTENT_TYPES, SnapshotWriter
@@ -31,7 +32,7 @@ from flows.worker.stages import (
     Prepared,
     guarded,
 )
-from stylize_core.image.encode import encode_picture
+from stylize_core.image.encode import write_picture
 from stylize_core.image.metadata.reading import NOTHING, Metadata
 
 
@@ -73,36 +74,48 @@ def _published(made: Optimized) -> Outcome:
     """The picture first, durable; then the record that makes it count; then what the old one left."""
     task, pair, image = made.task, made.task.job.pair, made.image
     kind = pair.picture_settings.format
-    with task.log.timed("encode"):
-        facts = _facts(task, made.prepared.ingredients)
-        alpha = _alpha(made.prepared)
-        owned = _metadata(made.prepared)
-        data = encode_picture(image, alpha=alpha, settings=pair.picture_settings, facts=facts, metadata=owned)
-        if said := owned.decision(pair.picture_settings.metadata):
-            task.log.decisions += (said,)
-    output = Output(
-        name=pair.output_name,
-        size_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        width=image.shape[-1],
-        height=image.shape[-2],
-        format=kind,
-    )
-    with task.log.timed("write"):
-        storage = _storage(task)
-        snapshots, animation = made.snapshots.finish(image)
-        done = _known(task, Record(
-            status="done",
-            name=pair.name,
-            identity=identity(made.prepared.ingredients),
-            ingredients=made.prepared.ingredients,
-            output=output,
-            snapshots=snapshots,
-            animation=animation,
-        ))  # fmt: skip
-        kept = keep_picture(
-            storage, pair, done, data, content_type=CONTENT_TYPES[kind], before=made.prepared.record
+    with spool(image.numel() * pair.picture_settings.bit_depth // 8) as file:
+        with task.log.timed("encode"):
+            facts = _facts(task, made.prepared.ingredients)
+            owned = _metadata(made.prepared)
+            write_picture(
+                file,
+                image,
+                alpha=_alpha(made.prepared),
+                settings=pair.picture_settings,
+                facts=facts,
+                metadata=owned,
+            )
+            if said := owned.decision(pair.picture_settings.metadata):
+                task.log.decisions += (said,)
+        output = Output(
+            name=pair.output_name,
+            size_bytes=file.seek(0, SEEK_END),
+            sha256=digest(file),
+            width=image.shape[-1],
+            height=image.shape[-2],
+            format=kind,
         )
+        with task.log.timed("write"):
+            storage = _storage(task)
+            snapshots, animation = made.snapshots.finish(image)
+            done = _known(task, Record(
+                status="done",
+                name=pair.name,
+                identity=identity(made.prepared.ingredients),
+                ingredients=made.prepared.ingredients,
+                output=output,
+                snapshots=snapshots,
+                animation=animation,
+            ))  # fmt: skip
+            kept = keep_picture(
+                storage,
+                pair,
+                done,
+                contents(file),
+                content_type=CONTENT_TYPES[kind],
+                before=made.prepared.record,
+            )
     return replace(_outcome(task, "done"), observed=observed_in(done, pair)) if kept else _doubled(task)
 
 
@@ -132,7 +145,8 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
         recorded = record_failure(_storage(task), task.job.pair, _failed(task, failure))
     except BatchError as second:
         return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
-    return _outcome(task, "failed", kind, message) if recorded else _doubled(task)
+    told = recorded or task.job.force  # the picture from before stays, with its record
+    return _outcome(task, "failed", kind, message) if told else _doubled(task)
 
 
 def _announce(task: PairTask, names: tuple[str, ...]) -> None:
@@ -214,7 +228,8 @@ def _metadata(prepared: Prepared) -> Metadata:
 def _outcome(
     task: PairTask, status: OutcomeStatus, kind: str = "", message: str = "", *, fatal: bool = False
 ) -> Outcome:
-    return Outcome(task.job.pair.name, status, kind, message, fatal, task.log.seconds)
+    log = task.log
+    return Outcome(task.job.pair.name, status, kind, message, fatal, log.seconds, effort=log.effort)
 
 
 def _storage(task: PairTask) -> Storage:

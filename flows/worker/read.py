@@ -14,8 +14,8 @@ from flows.model.pair import Input
 from flows.records.record import Source
 from flows.storage.opening import read_uri
 from stylize_core.errors import ImageTooLarge, ImageTooSmall
-from stylize_core.image.crop import crop
-from stylize_core.image.decode import Picture, decode_picture
+from stylize_core.image.decode import Picture
+from stylize_core.image.large.fitting import Fitted, LongEdge, decode_fitting
 from stylize_core.image.mask import mask_from
 from stylize_core.image.resize import resize, slender
 from stylize_core.settings.fields import WHOLE, Crop
@@ -71,11 +71,14 @@ def load_picture(reading: Reading, *, size: PictureSize, enlarge: bool) -> Loade
         BadImage: it is not a picture that we accept, or too large for what is asked.
         StorageError: it could not be read.
     """
-    source, cut = _read(reading)
-    height, width = cut.rgb.shape[-2:]
-    with naming(source):
-        long_edge = size.edge_for(width, height)
-    picture = resize(cut, long_edge=long_edge, enlarge=enlarge)
+
+    def long_edge(width: int, height: int) -> int:
+        with naming(reading.given.uri):
+            return size.edge_for(width, height)
+
+    source, fitted = _read(reading, long_edge)
+    width, height = fitted.used
+    picture = resize(fitted.picture, long_edge=long_edge(width, height), enlarge=enlarge)
     if warning := slender(picture, width, height):
         _log.warning("%s: %s", source.uri, warning)
         picture = replace(picture, decisions=(*picture.decisions, warning))
@@ -84,14 +87,14 @@ def load_picture(reading: Reading, *, size: PictureSize, enlarge: bool) -> Loade
 
 
 @contextmanager
-def naming(source: Source) -> Iterator[None]:
+def naming(uri: str) -> Iterator[None]:
     """Let a refusal inside that knows no file name this one."""
     try:
         yield
     except (ImageTooSmall, ImageTooLarge) as error:
         if isinstance(error.__cause__, type(error)):  # named already
             raise
-        raise type(error)(f"{source.uri}: {error}") from error
+        raise type(error)(f"{uri}: {error}") from error
 
 
 def load_mask(reading: Reading, *, height: int, width: int) -> LoadedMask:
@@ -101,17 +104,19 @@ def load_mask(reading: Reading, *, height: int, width: int) -> LoadedMask:
         BadImage: it is not a picture that we accept, or marks nothing.
         StorageError: it could not be read.
     """
-    source, cut = _read(reading)
-    mask, decisions = mask_from(cut, height=height, width=width, source=reading.given.uri)
+    source, fitted = _read(reading, lambda *_: max(height, width))
+    mask, decisions = mask_from(fitted.picture, height=height, width=width, source=reading.given.uri)
     return LoadedMask(source.model_copy(update={"decisions": decisions}), mask)
 
 
-def _read(reading: Reading) -> tuple[Source, Picture]:
+def _read(reading: Reading, long_edge: LongEdge) -> tuple[Source, Fitted]:
     """The part that is used, and the whole file as records name it, less the decisions."""
     given = reading.given
     data = read_uri(given.uri, within=given.within)
-    decoded = decode_picture(data, source=given.uri, settings=reading.settings)
-    height, width = decoded.rgb.shape[-2:]
+    fitted = decode_fitting(
+        data, source=given.uri, settings=reading.settings, part=reading.part, long_edge=long_edge
+    )
+    width, height = fitted.whole
     digest = hashlib.sha256(data).hexdigest()
     source = Source(uri=given.uri, sha256=digest, token=given.token, width=width, height=height)
-    return source, crop(decoded, reading.part, source=given.uri)
+    return source, fitted

@@ -11,8 +11,8 @@ from flows.model.regions import Region
 from flows.records.record import Source
 from flows.worker.device_cache import DeviceCache
 from flows.worker.read import LoadedMask, LoadedPicture, Reading
-from stylize_core.loss.objective import Targets, mean_targets
 from stylize_core.loss.regions import StyledRegion
+from stylize_core.loss.targets import Targets, mean_targets
 from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
 from stylize_core.settings.fields import WHOLE, Crop
 

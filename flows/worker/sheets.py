@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from torch import Tensor
 
-from flows.model.sheet import DIGEST_FACT, Cell, SheetJob
+from flows.model.sheet import DIGEST_FACT, MANIFEST_FACT, Cell, SheetJob, manifest_digest
 from flows.records.ownership import refuse_foreign_file
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
@@ -71,4 +71,5 @@ def _of_one_size(pictures: Sequence[Picture | str], px: int) -> list[Tensor | st
 def _facts(job: SheetJob) -> dict[str, str]:
     """What the sheet shows; sixteen digits of an identity, so that a thousand of them find room."""
     cells = " ".join(cell.identity[:16] or "-" for cell in job.cells)
-    return {"Software": f"stylize {version('stylize')}", DIGEST_FACT: job.digest, "stylize:cells": cells}
+    facts = {"Software": f"stylize {version('stylize')}", DIGEST_FACT: job.digest, "stylize:cells": cells}
+    return facts | ({MANIFEST_FACT: manifest_digest(job.manifest)} if job.manifest else {})

@@ -23,7 +23,7 @@ from stylize_core.image.animation import MOST_FRAMES, AnimationWriter, animation
 from stylize_core.image.encode import encode_picture
 from stylize_core.image.metadata.reading import Metadata
 from stylize_core.image.mp4 import Mp4Writer
-from stylize_core.optim.minimise import Frames
+from stylize_core.optim.watching import Frames
 
 CONTENT_TYPES = {
     "png": "image/png",

@@ -16,7 +16,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from flows.model.identity import Ingredients
-from flows.model.pair import Job, Pair
+from flows.model.pair import Effort, Job, Pair
 from flows.records.record import Optimisation, Record, Source
 from flows.text import safe_text
 from flows.worker.errors import Stopped, described, without_frames
@@ -26,6 +26,9 @@ from flows.worker.snapshots import SnapshotWriter
 
 log = logging.getLogger("stylize.worker")
 T = TypeVar("T")
+
+ON_DEVICE = ("targets", "optimise")
+"""The phases in which the device works for the pair, in their order."""
 
 
 # Why so many: a field for each fact that a record takes from here.
@@ -40,6 +43,7 @@ class PairLog:
         device: where it is computed, as records name it.
         optimisation: how the picture came about, in a batch of so many pairs.
         decisions: what the optimisation decided for the user.
+        began_at: when each phase began, in seconds since 1970.
     """
 
     phase: str = "prepare"
@@ -53,6 +57,21 @@ class PairLog:
     optimisation: Optimisation | None = None
     batch: int = 1
     decisions: tuple[str, ...] = ()
+    began_at: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def effort(self) -> Effort | None:
+        """What the pair took of its device; None if it was not even read."""
+        phases = [phase for phase in ON_DEVICE if phase in self.began_at] or list(self.began_at)[:1]
+        if not phases:
+            return None
+        return Effort(
+            device=self.device or "",
+            began_at=self.began_at[phases[0]],
+            seconds=sum(self.timings_s.get(phase, 0.0) for phase in phases),
+            peak_memory_bytes=self.peak_memory_bytes,
+            evaluations=self.optimisation.evaluations if self.optimisation else 0,
+        )
 
     @property
     def seconds(self) -> float:
@@ -63,6 +82,7 @@ class PairLog:
     def timed(self, phase: str) -> Iterator[None]:
         """Count the time inside to that phase."""
         self.phase, began = phase, time.monotonic()
+        self.began_at[phase] = time.time()
         try:
             yield
         finally:

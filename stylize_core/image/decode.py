@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,13 +80,32 @@ def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Pi
         ImageTooSmall: a side is shorter than `MIN_SIDE_PX`.
         OutOfMemory: decoding needs more memory than there is.
     """
+    kind = accepted_kind(data, source)
+    with (
+        refusals(kind, source, settings),
+        pillow_rules(settings.max_megapixels * 1e6) as caught,
+    ):
+        picture = _decode(data, kind, source, settings)
+        return replace(picture, decisions=picture.decisions + complaints(caught))
+
+
+def accepted_kind(data: bytes, source: str) -> str:
+    """The format of a file, by its first bytes.
+
+    Raises:
+        BadImage: it is none that we accept.
+    """
     kind = sniff(data)
     if kind not in ACCEPTED:
         raise BadImage(f"{source}: this is {kind}; give a picture as {', '.join(ACCEPTED)}")
+    return kind
+
+
+@contextmanager
+def refusals(kind: str, source: str, settings: PictureSettings) -> Iterator[None]:
+    """Let what decoding raises inside become an error of ours that names the picture."""
     try:
-        with pillow_rules(settings.max_megapixels * 1e6) as caught:
-            picture = _decode(data, kind, source, settings)
-            return replace(picture, decisions=picture.decisions + complaints(caught))
+        yield
     except StylizeError:
         raise
     except MemoryError as error:
@@ -100,7 +120,7 @@ def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Pi
 def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> Picture:
     if kind == "HEIC":
         return _decode_heic(data, source, settings)
-    _check_size(open_image(data, kind).size, source)
+    check_size(open_image(data, kind).size, source)
     if kind == "AVIF":
         check_boxes(data)
     check_complete(data, kind)
@@ -115,7 +135,7 @@ def _decode(data: bytes, kind: str, source: str, settings: PictureSettings) -> P
     if kind == "AVIF":
         image.info.pop("xmp", None)  # it turns pictures by properties of its own, which stand in this EXIF
     turn, said = orientation(image)
-    metadata = _metadata(image.getexif, held)
+    metadata = metadata_of(image.getexif, held)
     named = named_space(data, kind, asked if kind == "TIFF" else image)
     planes, coloured = to_srgb(samples, image.info.get("icc_profile"), named)
     decisions += [*samples.decisions, *coloured, *notes(image)]
@@ -131,7 +151,7 @@ def _decode_heic(data: bytes, source: str, settings: PictureSettings) -> Picture
     """HEIC turns its pictures by properties of its own, and libheif follows them; EXIF is not to be asked."""
     check_boxes(data)
     file = open_heic(data, max_pixels=settings.max_megapixels * 1e6)
-    _check_size(file.size, source)
+    check_size(file.size, source)
     decisions = [] if len(file) == 1 else [f"the primary picture of {len(file)} in a HEIC used"]
     if is_film(data) and settings.frames == "refuse":
         raise BadImage(f"{source}: it holds an animation; set `frames: first` to take its still picture")
@@ -139,7 +159,7 @@ def _decode_heic(data: bytes, source: str, settings: PictureSettings) -> Picture
     named = boxed_space(data, "HEIC")
     planes, coloured = to_srgb(samples, file.info.get("icc_profile"), named)
     picture = _flattened(planes, samples.alpha, "HEIC", samples.mode, [*decisions, *coloured])
-    return replace(picture, metadata=_metadata(lambda: _exif(file.info.get("exif") or b""), file.info))
+    return replace(picture, metadata=metadata_of(lambda: _exif(file.info.get("exif") or b""), file.info))
 
 
 def _exif(data: bytes) -> Image.Exif:
@@ -148,7 +168,7 @@ def _exif(data: bytes) -> Image.Exif:
     return block
 
 
-def _metadata(exif: Callable[[], Image.Exif], info: Mapping[Any, Any]) -> Metadata:
+def metadata_of(exif: Callable[[], Image.Exif], info: Mapping[Any, Any]) -> Metadata:
     """What the file says of its owner; a block that cannot be read is no reason to lose the picture."""
     try:
         return read_metadata(exif(), info)
@@ -166,7 +186,8 @@ def _flattened(planes: Array, alpha: Array | None, kind: str, mode: str, decisio
     return Picture(rgb, mask, kind, mode, (*decisions, "transparent parts flattened on white"))
 
 
-def _check_size(size: tuple[int, int], source: str) -> None:
+def check_size(size: tuple[int, int], source: str) -> None:
+    """Refuse a picture whose width or height is beyond what is read at all."""
     width, height = size
     if max(size) > MAX_SIDE_PX:
         raise ImageTooLarge(f"{source}: {width}x{height} px; the longest side accepted is {MAX_SIDE_PX} px")

@@ -1,22 +1,31 @@
-"""Pictures out: tensors to the bytes of a file that says which colours it means and how it was made."""
+"""Pictures out: tensors to files that say which colours they mean and how they were made."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import Any
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 from torch import Tensor
 
 from stylize_core.image.colour import srgb_profile
-from stylize_core.image.deep_files import png16_bytes, tiff_bytes
 from stylize_core.image.facts import FACTS_KEY, facts_text
+from stylize_core.image.files.png_file import write_png
+from stylize_core.image.files.strips import Strips, rows_of
+from stylize_core.image.files.tiff_file import write_tiff
 from stylize_core.image.metadata.reading import NOTHING, Metadata
 from stylize_core.image.metadata.writing import pillow_options, png_chunks, png_text, tiff_tags
 from stylize_core.image.opening import Array
 from stylize_core.settings.picture import PictureSettings
+
+PNG_PIXELS_OF_PILLOW = 2**26
+"""A larger PNG of eight bits is written in strips: the same pixels in other bytes, in less memory."""
+_saving = threading.Lock()
 
 
 def encode_picture(
@@ -27,12 +36,32 @@ def encode_picture(
     facts: Mapping[str, str],
     metadata: Metadata = NOTHING,
 ) -> bytes:
-    """A whole file in `settings.format`: sRGB profile and facts inside, the same bytes for the same input.
+    """A whole file in `settings.format`, in memory; see `write_picture`."""
+    out = io.BytesIO()
+    write_picture(out, rgb, alpha=alpha, settings=settings, facts=facts, metadata=metadata)
+    return out.getvalue()
+
+
+# Why so many: a file is made of pixels, of how they are stored and of what is said of them.
+def write_picture(
+    into: BinaryIO,
+    rgb: Tensor,
+    *,
+    alpha: Tensor | None,
+    settings: PictureSettings,
+    facts: Mapping[str, str],
+    metadata: Metadata = NOTHING,
+) -> None:
+    """Write a whole file in `settings.format`: sRGB profile and facts inside; equal input gives equal bytes.
+
+    Pixels become levels a strip at a time; TIFF, PNG of 16 bits and large PNGs are packed and written so too.
+    JPEG, WebP and other PNGs are held once more, at four bytes a pixel, by Pillow.
 
     Args:
+        into: an empty file that can seek; what it holds after an error is of no use.
         rgb: [3, H, W] floating point, finite; clamped to 0..1 and rounded to the nearest level.
         alpha: [1, H, W] of the same size, or None. JPEG has no place for it and leaves it out.
-        settings: format, bit depth and quality.
+        settings: format, bit depth, quality and dots per inch.
         facts: short texts about the making; `embedded_facts` reads them back.
         metadata: what the content says of its owner; `settings.metadata` says what of it is kept.
 
@@ -40,31 +69,44 @@ def encode_picture(
         ValueError: the facts are too long for an EXIF block, the values are not finite, or the format ends
             below this size (WebP: 16383 px).
     """
-    deep = settings.bit_depth == 16
-    pixels = _levels(rgb, alpha if settings.format != "jpeg" else None, 65535 if deep else 255)
     words, kept = facts_text(facts), metadata.kept(settings.metadata)
+    if settings.dpi:
+        kept = replace(kept, dpi=(float(settings.dpi), float(settings.dpi)))
+    strips = _strips(rgb, alpha if settings.format != "jpeg" else None, settings.bit_depth // 8)
     if settings.format == "tiff":
-        return tiff_bytes(pixels, profile=srgb_profile(), description=words, more=tiff_tags(kept))
-    if settings.format == "png" and deep:
+        write_tiff(into, strips, profile=srgb_profile(), description=words, more=tiff_tags(kept))
+    elif settings.format == "png" and (
+        settings.bit_depth == 16 or strips.width * strips.height > PNG_PIXELS_OF_PILLOW
+    ):
         more = png_chunks(kept)
-        return png16_bytes(pixels, profile=srgb_profile(), keyword=FACTS_KEY, text=words, more=more)
-    return _by_pillow(pixels, settings, words, kept)
+        write_png(into, strips, profile=srgb_profile(), keyword=FACTS_KEY, text=words, more=more)
+    else:
+        _write_by_pillow(into, strips, settings, words, kept)
 
 
-def _levels(rgb: Tensor, alpha: Tensor | None, full: int) -> Array:
-    """[H, W, 3 or 4] of uint8 or uint16."""
+def _strips(rgb: Tensor, alpha: Tensor | None, itemsize: int) -> Strips:
     height, width = rgb.shape[1:]
     planes = [*rgb, *(() if alpha is None else alpha)]
-    levels = np.empty((height, width, len(planes)), np.uint8 if full == 255 else np.uint16)
+    rows = rows_of(width, len(planes), itemsize)
+    pixels = (_levels(planes, top, min(top + rows, height), itemsize) for top in range(0, height, rows))
+    return Strips(width, height, len(planes), itemsize, pixels)
+
+
+def _levels(planes: list[Tensor], top: int, bottom: int, itemsize: int) -> Array:
+    """[rows, W, 3 or 4] of uint8 or uint16."""
+    full = 256**itemsize - 1
+    levels = np.empty((bottom - top, planes[0].shape[1], len(planes)), f"u{itemsize}")
     for channel, plane in enumerate(planes):
-        unit = plane.detach().cpu().float().clamp(0, 1)
+        unit = plane[top:bottom].detach().cpu().float().clamp(0, 1)
         if not bool(unit.isfinite().all()):
             raise ValueError("a picture with values that are not finite cannot be written")
         levels[..., channel] = unit.mul_(full).round_().numpy()
     return levels
 
 
-def _by_pillow(pixels: Array, settings: PictureSettings, words: str, metadata: Metadata) -> bytes:
+def _write_by_pillow(
+    into: BinaryIO, strips: Strips, settings: PictureSettings, words: str, metadata: Metadata
+) -> None:
     options: dict[str, Any] = {"icc_profile": srgb_profile()}
     options |= pillow_options(metadata, settings.format, words)
     if settings.format == "png":
@@ -75,6 +117,27 @@ def _by_pillow(pixels: Array, settings: PictureSettings, words: str, metadata: M
         options["quality"] = settings.quality
     # 4:4:4, since brush strokes live in colour edges; method 4 is libwebp's own default, named to stay put.
     options |= {"jpeg": {"subsampling": 0, "optimize": True}, "webp": {"method": 4}}.get(settings.format, {})
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, settings.format, **options)
-    return out.getvalue()
+    with _room_for(4 * strips.width * strips.height):
+        _image(strips).save(into, settings.format, **options)
+
+
+@contextmanager
+def _room_for(size_bytes: int) -> Iterator[None]:
+    """Let Pillow's JPEG writer, have a buffer for all of any file: it guesses too little."""
+    with _saving:
+        before = ImageFile.MAXBLOCK
+        ImageFile.MAXBLOCK = max(before, size_bytes)
+        try:
+            yield
+        finally:
+            ImageFile.MAXBLOCK = before
+
+
+def _image(strips: Strips) -> Image.Image:
+    """The picture as Pillow's, filled strip by strip."""
+    image = Image.new("RGB" if strips.channels == 3 else "RGBA", (strips.width, strips.height))
+    top = 0
+    for strip in strips.pixels:
+        image.paste(Image.fromarray(strip), (0, top))
+        top += len(strip)
+    return image

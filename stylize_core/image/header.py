@@ -150,13 +150,13 @@ def _check_tiff(data: bytes) -> None:
     end = start + counter + number(start, counter) * (4 + 2 * pointer)
     need(end, pointer)  # to the next directory
     for entry in range(start + counter, end, 4 + 2 * pointer):
-        size = _TIFF_SIZES.get(number(entry + 2, 2), 1) * number(entry + 4, pointer)
+        size = TIFF_SIZES.get(number(entry + 2, 2), 1) * number(entry + 4, pointer)
         if size > pointer:
             need(number(entry + 4 + pointer, pointer), size)
 
 
-# Bytes of one value by TIFF's number of its type; the types not named take one.
-_TIFF_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+TIFF_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of one value by TIFF's number of its type; the types not named take one."""
 
 _CHECKS: dict[str, Callable[[bytes], None]] = {
     "PNG": _check_png,

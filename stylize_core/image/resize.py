@@ -28,7 +28,7 @@ def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
     if longest < long_edge and not enlarge:
         kept = f"kept at {width}x{height} px, smaller than the {long_edge} px asked for"
         return replace(picture, decisions=(*picture.decisions, kept))
-    size = _scaled(width, longest, long_edge), _scaled(height, longest, long_edge)
+    size = fitted_size(width, height, long_edge=long_edge)
     said = (f"enlarged from {width}x{height} to {size[0]}x{size[1]} px",) if longest < long_edge else ()
     return replace(
         picture,
@@ -50,8 +50,11 @@ def slender(picture: Picture, width: int, height: int) -> str:
     )
 
 
-def _scaled(side: int, longest: int, long_edge: int) -> int:
-    return max(1, (2 * side * long_edge + longest) // (2 * longest))
+def fitted_size(width: int, height: int, *, long_edge: int) -> tuple[int, int]:
+    """Width and height with the longer side at `long_edge`, rounded to the nearest px and at least 1."""
+    longest = max(width, height)
+    across, down = (max(1, (2 * side * long_edge + longest) // (2 * longest)) for side in (width, height))
+    return across, down
 
 
 def _lanczos(planes: Tensor, size: tuple[int, int]) -> Tensor:

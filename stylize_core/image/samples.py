@@ -35,10 +35,11 @@ def read_samples(data: bytes, kind: str, image: Image.Image) -> Samples:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return read_grey(image)
     image.load()
-    return _read_bytes(image, layout)
+    return samples_of(image, layout)
 
 
-def _read_bytes(image: Image.Image, layout: str) -> Samples:
+def samples_of(image: Image.Image, layout: str) -> Samples:
+    """The samples, of eight bits or fewer, of a picture or of a part of one that was loaded from `layout`."""
     mode, key = image.mode, image.info.get("transparency")
     if mode == "P":
         image = image.convert("RGB" if key is None else "RGBA")

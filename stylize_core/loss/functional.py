@@ -5,20 +5,20 @@ Gatys, Ecker and Bethge 2015, arXiv 1508.06576: equation 1 (content), 3 (Gram ma
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
 from stylize_core.device import wide
+from stylize_core.loss.products import products, sent_back
 
 # A layer that is (almost) silent on the target would divide by nothing. These floors are mean squares, far
 # below those of any picture with something in it.
 SILENT_FEATURES = 1e-6
 SILENT_GRAM = 1e-12
 
-# So many places at least make a part of a sum over bfloat16 features.
-PART = 1024
+Form = Literal["relative", "gatys", "mean"]
 
 
 def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> Tensor:
@@ -45,119 +45,56 @@ def gram_matrix(features_bchw: Tensor, *, share_b1hw: Tensor | None = None) -> T
 
 
 class _Products(torch.autograd.Function):
-    """`F Fᵀ` for [B, C, H, W], with the one product that its derivative needs: `(D + Dᵀ) F`.
-
-    The gradient has the format of the features and lies in memory as they do, so nothing is to be turned
-    around before it is added to it.
-    """
+    """`products` for automatic differentiation."""
 
     @staticmethod
     def forward(ctx: Any, features_bchw: Tensor) -> Tensor:
         ctx.save_for_backward(features_bchw)
-        if _channels_first(features_bchw):
-            planes_bcn = wide(features_bchw.flatten(2))
-            return planes_bcn @ planes_bcn.transpose(1, 2)
-        places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
-        if places_bnc.dtype == torch.bfloat16:
-            return _products_in_parts(places_bnc)
-        places_bnc = wide(places_bnc)
-        return places_bnc.transpose(1, 2) @ places_bnc
+        return products(features_bchw)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Tensor:
         (features_bchw,) = ctx.saved_tensors
-        (gradient_bcc,) = gradients
-        both_bcc = (gradient_bcc + gradient_bcc.transpose(1, 2)).to(features_bchw.dtype)
-        if _channels_first(features_bchw):
-            return cast("Tensor", (both_bcc @ features_bchw.flatten(2)).unflatten(2, features_bchw.shape[2:]))
-        back_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2) @ both_bcc
-        return cast("Tensor", back_bnc.unflatten(1, features_bchw.shape[2:]).permute(0, 3, 1, 2))
+        return sent_back(features_bchw, gradients[0])
 
 
-def _products_in_parts(places_bnc: Tensor) -> Tensor:
-    """`Σ f fᵀ` over the places, [B, C, C] float32, of bfloat16 features, which hardware multiplies fastest.
+def content_loss(features_bchw: Tensor, target_bchw: Tensor, form: Form = "relative") -> Tensor:
+    """`‖F - P‖²` in units of `content_unit`, [B].
 
-    It hands its sums back rounded to bfloat16, by 0.1 %; those of many parts, added in float32, are off by a
-    fraction of that, far less than the features themselves.
+    `relative`: 0 at the content picture, 1 for a silent one; the same at every size. `gatys`: `½ Σ (F - P)²`
+    (equation 1), which grows with the picture, as in the paper. `mean`: the mean squared difference, as most
+    programs have it.
     """
-    batch, places, channels = places_bnc.shape
-    size = max(PART, 4 * channels)
-    whole = places - places % size
-    parts_bpnc = places_bnc[:, :whole].reshape(batch, places // size, size, channels)
-    rest_bnc = places_bnc[:, whole:]
-    sums_bpcc, rest_bcc = parts_bpnc.mT @ parts_bpnc, rest_bnc.mT @ rest_bnc
-    return sums_bpcc.float().sum(1) + rest_bcc.float()
+    return (features_bchw - target_bchw).square().sum((1, 2, 3)) / content_unit(target_bchw, form)
 
 
-def _channels_first(features_bchw: Tensor) -> bool:
-    return features_bchw.is_contiguous() and features_bchw.shape[1] > 1
+def style_loss(gram_bcc: Tensor, target_bcc: Tensor, form: Form = "relative") -> Tensor:
+    """`‖G - A‖²` of normalised Gram matrices in units of `style_unit`, [B].
 
-
-def relative_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
-    """`‖F - P‖² / ‖P‖²`, [B]: 0 at the content picture, 1 for a silent one; the same at every size."""
-    floor = SILENT_FEATURES * target_bchw[0].numel()
-    energy = target_bchw.square().sum((1, 2, 3)).clamp_min(floor)
-    return (features_bchw - target_bchw).square().sum((1, 2, 3)) / energy
-
-
-def relative_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
-    """`‖G - A‖² / ‖A‖²`, [B], of normalised Gram matrices: 0 for equal statistics; the same at every size."""
-    floor = SILENT_GRAM * target_bcc[0].numel()
-    energy = target_bcc.square().sum((1, 2)).clamp_min(floor)
-    return (gram_bcc - target_bcc).square().sum((1, 2)) / energy
-
-
-def gatys_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
-    """`½ Σ (F - P)²`, [B] (equation 1). Grows with the picture, as in the paper."""
-    return (features_bchw - target_bchw).square().sum((1, 2, 3)) / 2
-
-
-def gatys_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
-    """`1 / (4 C² N²) Σ (G - A)²`, [B] (equation 4).
-
-    The paper's G and A are sums over N positions. Here each was divided by C and its own N already, which is
-    the same for equal sizes and stays comparable for unequal ones; what remains of the factor is 1/4.
+    `relative`: 0 for equal statistics, 1 for a silent picture; the same at every size. `gatys`:
+    `1 / (4 C² N²) Σ (G - A)²` (equation 4): the paper's G and A are sums over N positions; here each was
+    divided by C and its own N already, which is the same for equal sizes and stays comparable for unequal
+    ones; what remains of the factor is 1/4. `mean`: `Σ (G - A)² / C²`, as most programs have it.
     """
-    return (gram_bcc - target_bcc).square().sum((1, 2)) / 4
+    return (gram_bcc - target_bcc).square().sum((1, 2)) / style_unit(target_bcc, form)
 
 
-def mean_content_loss(features_bchw: Tensor, target_bchw: Tensor) -> Tensor:
-    """`Σ (F - P)² / (C N)`, [B]: the mean squared difference, as most programs have it."""
-    return (features_bchw - target_bchw).square().mean((1, 2, 3))
+def content_unit(target_bchw: Tensor, form: Form) -> Tensor:
+    """What the squared distance from a content's features is divided by, [B]."""
+    one_b = torch.ones_like(target_bchw[:, 0, 0, 0])
+    if form == "gatys":
+        return one_b * 2
+    return energy(target_bchw, SILENT_FEATURES) if form == "relative" else one_b * target_bchw[0].numel()
 
 
-def mean_style_loss(gram_bcc: Tensor, target_bcc: Tensor) -> Tensor:
-    """`Σ (G - A)² / C²`, [B], of Gram matrices that are divided by C N, as most programs have it."""
-    return (gram_bcc - target_bcc).square().mean((1, 2))
+def style_unit(target_bcc: Tensor, form: Form) -> Tensor:
+    """What the squared distance from a style's Gram matrix is divided by, [B]."""
+    one_b = torch.ones_like(target_bcc[:, 0, 0])
+    if form == "gatys":
+        return one_b * 4
+    return energy(target_bcc, SILENT_GRAM) if form == "relative" else one_b * target_bcc[0].numel()
 
 
-def total_variation(image_bchw: Tensor) -> Tensor:
-    """Mean squared difference of neighbours, [B]: 0 for a flat picture; does not grow with the picture.
-
-    >>> total_variation(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]))
-    tensor([1.])
-    """
-    across = image_bchw[..., :, 1:] - image_bchw[..., :, :-1]
-    down = image_bchw[..., 1:, :] - image_bchw[..., :-1, :]
-    return _mean_square(across) + _mean_square(down)
-
-
-def excess(image_bchw: Tensor) -> Tensor:
-    """How far each value lies outside 0..1, with its sign; [B, 3, H, W], 0 inside."""
-    return image_bchw - image_bchw.clamp(0, 1)
-
-
-def range_penalty(image_bchw: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean squared excess over 0..1, [B], and its gradient [B, 3, H, W].
-
-    A file cannot hold what lies outside, and cutting it off at the end alone would undo much of the
-    optimisation. The square is smooth, so unlike clamping on the way it leaves a quasi-Newton method its
-    curvature.
-    """
-    outside = excess(image_bchw)
-    return _mean_square(outside), outside * (2 / outside[0].numel())
-
-
-def _mean_square(difference_bchw: Tensor) -> Tensor:
-    """The mean square per picture, [B]; 0 where a picture one pixel wide has no neighbours."""
-    return difference_bchw.square().sum((1, 2, 3)) / max(1, difference_bchw[0].numel())
+def energy(target: Tensor, least: float) -> Tensor:
+    """`‖target‖²` of every row, [B], at least as if each of its numbers had the square `least`."""
+    return target.square().sum(tuple(range(1, target.dim()))).clamp_min(least * target[0].numel())

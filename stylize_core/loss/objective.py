@@ -2,122 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from stylize_core.loss.colour import recoloured
-from stylize_core.loss.functional import (
-    gatys_content_loss,
-    gatys_style_loss,
-    gram_matrix,
-    mean_content_loss,
-    mean_style_loss,
-    range_penalty,
-    relative_content_loss,
-    relative_style_loss,
-)
-from stylize_core.loss.moments import (
-    covariance_root,
-    mean_wasserstein_style_loss,
-    moments,
-    relative_wasserstein_style_loss,
-    wasserstein_style_loss,
-)
-from stylize_core.loss.regions import Area, guidance
-from stylize_core.loss.total_variation import VARIATIONS
+from stylize_core.architecture import units
+from stylize_core.device import wide
+from stylize_core.loss.pixels import penalised_excess, weighted_variation
+from stylize_core.loss.regions import Area
+from stylize_core.loss.targets import Targets
+from stylize_core.loss.terms import ContentTerm, StyleTerm
 from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.tiles import Tile
+from stylize_core.networks.vgg import Trace
 from stylize_core.settings.style import StyleSettings
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-CONTENT_LOSSES: Mapping[str, Loss] = {
-    "relative": relative_content_loss,
-    "gatys": gatys_content_loss,
-    "mean": mean_content_loss,
-}
-STYLE_LOSSES: Mapping[str, Loss] = {
-    "relative": relative_style_loss,
-    "gatys": gatys_style_loss,
-    "mean": mean_style_loss,
-}
-WASSERSTEIN_LOSSES = {
-    "relative": relative_wasserstein_style_loss,
-    "gatys": wasserstein_style_loss,
-    "mean": mean_wasserstein_style_loss,
-}
-
-# Layer name to [B, C, h, w] for content; for style to Gram matrices [B, C, C] or moments [B, C+1, C+1].
-Targets = Mapping[str, Tensor]
+# What is summed over all places: squared differences [B] by content layer, products [B, D, D] by style term.
+Sums = dict[str, Tensor]
 
 
-def content_targets(encoder: Encoder, content_bchw: Tensor, settings: StyleSettings) -> Targets:
-    """The features of content pictures [B, 3, H, W] at the content layers; none if content has no weight."""
-    return _targets(encoder, content_bchw, settings.content_layer_weights if settings.uses_content else ())
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A tile as the network sees it.
 
-
-def style_targets(
-    encoder: Encoder,
-    style_bchw: Tensor,
-    settings: StyleSettings,
-    *,
-    alpha_b1hw: Tensor | None = None,
-    content_bchw: Tensor | None = None,
-    mask_b1hw: Tensor | None = None,
-) -> Targets:
-    """The statistics of style pictures [B, 3, H, W] at the style layers; none if style has no weight.
-
-    Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style, and by
-    `mask_b1hw` [B, 1, H, W], which is inset in each layer as `guidance` does it. The result is small and
-    worth keeping between pairs: independent of any content with `colour: style`, for this one otherwise.
-
-    Raises:
-        ValueError: the colour setting needs the content, and `content_bchw` is not given.
+    Attributes:
+        own: the tile's own units by layer, in the network's number format.
+        apart: how far they are from the content, by layer.
     """
-    share_b1hw = alpha_b1hw
-    if mask_b1hw is not None:
-        share_b1hw = mask_b1hw if alpha_b1hw is None else mask_b1hw * alpha_b1hw.to(mask_b1hw)
-    style_bchw = recoloured(style_bchw, content_bchw, settings, share_b1hw=share_b1hw)
-    features = _targets(encoder, style_bchw, settings.style_layer_weights if settings.uses_style else ())
-    measure = moments if settings.statistics == "moments" else gram_matrix
-    guides = {
-        layer: _units(share_b1hw, value, layer, inset=mask_b1hw is not None)
-        for layer, value in features.items()
-    }
-    return {layer: measure(value, share_b1hw=guides[layer]) for layer, value in features.items()}
 
-
-def _units(share_b1hw: Tensor | None, features_bchw: Tensor, layer: str, *, inset: bool) -> Tensor | None:
-    """How much each unit of a layer counts, given how much each place of the picture does."""
-    if share_b1hw is None:
-        return None
-    share_b1hw = share_b1hw.to(features_bchw)
-    if inset:
-        return guidance(share_b1hw, layer)
-    height, width = features_bchw.shape[-2:]
-    return functional.adaptive_avg_pool2d(share_b1hw, (height, width))
-
-
-def mean_targets(parts: Sequence[Targets], shares: Sequence[float]) -> Targets:
-    """The statistics of a blend: the mean of its parts', weighted by shares that sum to 1.
-
-    Gram matrices and moments are both means over places, and moments are raw, so this is what a picture would
-    have whose places show the styles in these shares. (Means of covariances would leave out how far the
-    styles' means lie apart.) A single part stands for itself, without a share; no parts make no targets.
-    """
-    if len(parts) < 2:
-        return parts[0] if parts else {}
-    return {
-        layer: torch.stack([share * part[layer] for part, share in zip(parts, shares, strict=True)]).sum(0)
-        for layer in parts[0]
-    }
-
-
-def stack_targets(rows: Sequence[Targets]) -> Targets:
-    """The targets of single pictures as those of one batch; all must have the same layers and shapes."""
-    return {layer: torch.cat([row[layer] for row in rows]) for layer in rows[0]}
+    tile: Tile
+    trace: Trace
+    own: Mapping[str, Tensor]
+    apart: Mapping[str, Tensor]
 
 
 # Why so many: every term of the loss with its target and its weight.
@@ -125,11 +43,15 @@ def stack_targets(rows: Sequence[Targets]) -> Targets:
 class Objective:
     """The weighted sum of the losses for a batch of pictures, each row on its own.
 
+    With a `tile_px` the picture is seen in tiles, in two passes: the first adds up what all of them show, the
+    second sends back to each what follows from the sums. Loss and gradient are those of the whole picture
+    within rounding, and the memory is that of one tile.
+
     Attributes:
         content: targets of `content_targets`, B rows.
         style: targets of `style_targets`, B rows, for the whole picture.
         areas: styles of parts of the picture, instead of `style`.
-        roots: what `statistics: moments` needs of each style at every evaluation.
+        tile_px: longest side of a tile's own part; 0 for all of the picture at once.
     """
 
     encoder: Encoder
@@ -137,55 +59,57 @@ class Objective:
     style: Targets
     settings: StyleSettings
     areas: Sequence[Area] = ()
-    roots: Sequence[Targets] = field(init=False, repr=False)
+    tile_px: int = 0
+    contents: Sequence[ContentTerm] = field(init=False, repr=False)
+    styles: Sequence[Sequence[StyleTerm]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Take the roots once: they are the costly part of a target."""
+        """Take what every evaluation needs of the targets once."""
         if self.style and not self.areas:
             object.__setattr__(self, "areas", (Area(self.style),))
-        wanted = self.areas if self.settings.statistics == "moments" else ()
-        roots = [{layer: covariance_root(value) for layer, value in area.style.items()} for area in wanted]
-        object.__setattr__(self, "roots", roots)
+        contents = [ContentTerm.of(layer, target, self.settings) for layer, target in self.content.items()]
+        object.__setattr__(self, "contents", contents)
+        object.__setattr__(self, "styles", [self._terms_of(area) for area in self.areas])
 
+    def _terms_of(self, area: Area) -> list[StyleTerm]:
+        return [
+            StyleTerm.of(layer, target, self.settings, area_b=area.weight_b, guide=area.guides.get(layer))
+            for layer, target in area.style.items()
+        ]
+
+    @torch.no_grad()
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """Loss [B] and its gradient [B, 3, H, W] at pictures [B, 3, H, W].
 
         The loss is the sum of the terms and of the penalty for pixels outside 0..1, which is 0 for any
         finished picture and therefore not among the terms.
         """
-        used = {*self.content, *(layer for area in self.areas for layer in area.style)}
-        trace = self.encoder.trace(image_bchw) if used else None
-        taps = self.encoder.taps(trace) if trace else {}
-        # The encoder may know more layers than this objective uses.
-        features = {layer: f.requires_grad_() for layer, f in taps.items() if layer in used}
-        image = image_bchw.detach().requires_grad_()
-        leaves = [*features.values(), *([image] if self.settings.tv_weight else [])]
-        with torch.enable_grad():
-            loss = _total(self._terms(features, image))
-            gradients = torch.autograd.grad(loss.sum(), leaves)
-        total = gradients[-1] if self.settings.tv_weight else torch.zeros_like(image_bchw)
-        if trace:
-            total = total + self.encoder.pull_back(trace, dict(zip(features, gradients, strict=False)))
+        tiles, sums, view = self._tiles(image_bchw), Sums(), None
+        for tile in tiles:
+            view = None  # the memory of one tile, not of two
+            view = self._view(tile, image_bchw)
+            self._add(sums, view)
+        terms, slopes = self._judged(sums, image_bchw)
+        gradient = torch.zeros_like(image_bchw)
+        if self.settings.tv_weight:
+            terms["tv"] = weighted_variation(image_bchw, self.settings, gradient)
+        for tile in reversed(tiles):  # what is left of the first pass is the last tile's
+            self._send_back(view or self._view(tile, image_bchw), slopes, gradient)
+            view = None
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
-            total = total.mean(1, keepdim=True).expand(total.shape)
-        penalty, inwards = range_penalty(image_bchw)
-        weight = self.settings.range_weight
-        return loss.detach() + weight * penalty, total + weight * inwards
+            gradient = gradient.mean(1, keepdim=True).expand(gradient.shape).contiguous()
+        penalty = penalised_excess(image_bchw, self.settings.range_weight, gradient)
+        return _total(terms) + penalty, gradient
 
+    @torch.no_grad()
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The weighted parts of the loss by name, each [B]; parts without weight are left out."""
-        with torch.no_grad():
-            features = self.encoder(image_bchw) if self.content or self.areas else {}
-            return self._terms(features, image_bchw)
-
-    def _terms(self, features: Mapping[str, Tensor], image_bchw: Tensor) -> dict[str, Tensor]:
-        terms = {}
-        if self.content:
-            terms["content"] = self.settings.content_weight * self._content_loss(features)
-        if self.areas:
-            terms["style"] = self.settings.style_weight * self._style_loss(features)
+        sums: Sums = {}
+        for tile in self._tiles(image_bchw):
+            self._add(sums, self._view(tile, image_bchw, exact=True))
+        terms, _ = self._judged(sums, image_bchw)
         if self.settings.tv_weight:
-            terms["tv"] = self.settings.tv_weight * VARIATIONS[self.settings.tv_form](image_bchw)
+            terms["tv"] = weighted_variation(image_bchw, self.settings)
         return terms
 
     def rows(self, index: Sequence[int]) -> Objective:
@@ -197,47 +121,71 @@ class Objective:
             style={},
             settings=self.settings,
             areas=[area.rows(chosen) for area in self.areas],
+            tile_px=self.tile_px,
         )
 
-    def _content_loss(self, features: Mapping[str, Tensor]) -> Tensor:
-        loss = CONTENT_LOSSES[self.settings.loss]
-        weights = self.settings.content_layer_weights
-        return _total(
-            {layer: weights[layer] * loss(features[layer], target) for layer, target in self.content.items()}
-        )
+    def _tiles(self, image_bchw: Tensor) -> Sequence[Tile]:
+        return self.encoder.tiles(image_bchw, self.tile_px) if self.contents or self.styles else ()
 
-    def _style_loss(self, features: Mapping[str, Tensor]) -> Tensor:
-        losses = {}
-        for number, area in enumerate(self.areas):
-            loss = self._loss_of(number, features)
-            losses[str(number)] = loss if area.weight_b is None else area.weight_b * loss
-        return _total(losses)
+    def _view(self, tile: Tile, image_bchw: Tensor, *, exact: bool = False) -> _View:
+        """A tile as the network sees it; `exact` sums need wide features, and lead to no gradient."""
+        trace = self.encoder.trace(tile.seen(image_bchw))
+        used = {*self.content, *(term.layer for terms in self.styles for term in terms)}
+        taps = {layer: seen for layer, seen in self.encoder.taps(trace).items() if layer in used}
+        own = {layer: tile.own(wide(seen) if exact else seen, layer) for layer, seen in taps.items()}
+        apart = {term.layer: term.difference(own[term.layer], tile) for term in self.contents}
+        return _View(tile, trace, own, apart)
 
-    def _loss_of(self, area: int, features: Mapping[str, Tensor]) -> Tensor:
-        weights = self.settings.style_layer_weights
-        layers = self.areas[area].style
-        return _total({layer: weights[layer] * self._layer_loss(area, layer, features) for layer in layers})
+    def _add(self, sums: Sums, view: _View) -> None:
+        """Add what a tile shows."""
+        for layer, apart_bchw in view.apart.items():
+            _increase(sums, layer, apart_bchw.square().sum((1, 2, 3)))
+        for area, terms in enumerate(self.styles):
+            for term in terms:
+                _increase(sums, f"{term.layer} {area}", term.sums(view.own[term.layer], view.tile))
 
-    def _layer_loss(self, number: int, layer: str, features: Mapping[str, Tensor]) -> Tensor:
-        form, area = self.settings.loss, self.areas[number]
-        target, guide = area.style[layer], area.guides.get(layer)
-        measure = moments if self.settings.statistics == "moments" else gram_matrix
-        if guide is None:
-            measured = measure(features[layer])
-        else:
-            measured = measure(guide.pick(features[layer]), share_b1hw=guide.share_b1n)
-        if self.settings.statistics == "moments":
-            return WASSERSTEIN_LOSSES[form](measured, target, root_bcc=self.roots[number][layer])
-        return STYLE_LOSSES[form](measured, target)
+    def _judged(self, sums: Sums, image_bchw: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The weighted parts of the loss by name, each [B], and its slopes by the sums of products."""
+        terms, slopes, styles = {}, {}, {}
+        if self.contents:
+            losses = {term.layer: term.loss(sums[term.layer]) for term in self.contents}
+            terms["content"] = self.settings.content_weight * _total(losses)
+        for area, of_area in enumerate(self.styles):
+            losses = {}
+            for term in of_area:
+                key, (height, width) = f"{term.layer} {area}", image_bchw.shape[-2:]
+                places = units(term.layer, height) * units(term.layer, width)
+                losses[term.layer], slopes[key] = term.judged(sums[key], places)
+            weight_b = self.areas[area].weight_b
+            styles[str(area)] = _total(losses) if weight_b is None else weight_b * _total(losses)
+        if styles:
+            terms["style"] = self.settings.style_weight * _total(styles)
+        return terms, slopes
+
+    def _send_back(self, view: _View, slopes: Mapping[str, Tensor], gradient_bchw: Tensor) -> None:
+        """Add what a tile's own units ask of the pixels that they see."""
+        seeds: dict[str, Tensor] = {}
+        for area, terms in reversed(list(enumerate(self.styles))):
+            for term in terms:
+                own = view.own[term.layer]
+                _increase(seeds, term.layer, term.seed(own, view.tile, slopes[f"{term.layer} {area}"]))
+        for content in self.contents:
+            seed = content.seed(view.apart[content.layer])
+            _increase(seeds, content.layer, seed.to(view.own[content.layer].dtype))
+        placed = {
+            layer: view.tile.with_rim(seed, view.trace.features[layer], layer)
+            for layer, seed in seeds.items()
+        }
+        view.tile.seen(gradient_bchw).add_(self.encoder.pull_back(view.trace, placed))
+
+
+def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
+    """Add to a sum that may be there already, in place."""
+    if name in sums:
+        sums[name].add_(value)
+    else:
+        sums[name] = value
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(list(terms.values())).sum(0)
-
-
-def _targets(encoder: Encoder, image_bchw: Tensor, layers: Sequence[str] | Mapping[str, float]) -> Targets:
-    if not layers:
-        return {}
-    with torch.no_grad():
-        features = encoder(image_bchw)
-    return {layer: features[layer] for layer in layers}

@@ -8,13 +8,14 @@ style is compared by the Gram matrix of the features times its channel, whose sq
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.architecture import INCEPTION_LAYERS, inception_units, smallest_side
+from stylize_core.architecture import INCEPTION_LAYERS, inception_units, smallest_side, stride
+from stylize_core.networks.tiles import Tile
 
 # A unit at a region's edge sees what lies on the other side, so each layer's outermost units are left out.
 INSET = 1
@@ -43,20 +44,50 @@ class Guide:
 
     Attributes:
         places_n: their numbers among the h w units, of all rows together.
-        share_b1n: [B, 1, 1, n], how much each counts.
+        share_b11n: how much each counts, in any unit.
+        columns: how many units of the layer, w, make a row of them.
     """
 
     places_n: Tensor
-    share_b1n: Tensor
+    share_b11n: Tensor
+    columns: int
+
+    def roots(self, channels: int) -> Guide:
+        """Shares whose squares give sums the size of a Gram matrix of so many channels: `√(share / (C N))`.
+
+        N is the sum of the shares.
+        """
+        places = self.share_b11n.sum((2, 3), keepdim=True).clamp_min(1e-6)
+        return replace(self, share_b11n=(self.share_b11n / (channels * places)).sqrt())
+
+    def within(self, tile: Tile, layer: str) -> Guide:
+        """Those of them that are a tile's own, by their numbers among its own units."""
+        if tile.is_whole:
+            return self
+        numbers_hw = torch.arange(0, self.columns, device=self.places_n.device)
+        rows, columns = (span.of_layer(stride(layer))[1] for span in (tile.rows, tile.columns))
+        own = numbers_hw[columns]
+        down, across = self.places_n // self.columns - rows.start, self.places_n % self.columns - own[0]
+        inside = (down >= 0) & (across >= 0) & (across < len(own))
+        if rows.stop is not None:
+            inside &= down < rows.stop - rows.start
+        return Guide((down * len(own) + across)[inside], self.share_b11n[..., inside], len(own))
 
     def pick(self, features_bchw: Tensor) -> Tensor:
         """Those units of [B, C, h, w] as [B, C, 1, n]; the others cost neither time nor memory."""
         units_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
         return units_bnc.index_select(1, self.places_n).mT[:, :, None]
 
+    def put(self, picked_bc1n: Tensor, like_bchw: Tensor) -> Tensor:
+        """The way back: [B, C, 1, n] at their places in zeros of the shape and format of [B, C, h, w]."""
+        batch, channels, height, width = like_bchw.shape
+        units_bnc = like_bchw.new_zeros(batch, height * width, channels)
+        units_bnc.index_add_(1, self.places_n, picked_bc1n[:, :, 0].mT.to(units_bnc.dtype))
+        return units_bnc.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
     def rows(self, index: Sequence[int]) -> Guide:
         """The part of it that concerns some rows of the batch."""
-        return Guide(self.places_n, self.share_b1n[list(index)])
+        return replace(self, share_b11n=self.share_b11n[list(index)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +158,7 @@ def _shrunk(mask_b1hw: Tensor, layer: str) -> Tensor:
 
 
 def _guide(mask_b1hw: Tensor, layer: str) -> Guide:
-    share_b1n = guidance(mask_b1hw, layer).flatten(2)[:, :, None]
-    places_n = share_b1n.amax((0, 1, 2)).nonzero()[:, 0]
-    return Guide(places_n, share_b1n[..., places_n])
+    share_b1hw = guidance(mask_b1hw, layer)
+    share_b11n = share_b1hw.flatten(2)[:, :, None]
+    places_n = share_b11n.amax((0, 1, 2)).nonzero()[:, 0]
+    return Guide(places_n, share_b11n[..., places_n], share_b1hw.shape[-1])

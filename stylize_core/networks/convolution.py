@@ -13,13 +13,7 @@ from stylize_core.networks.winograd import Winograd
 
 
 class Filter(Protocol):
-    """A convolution with a frozen kernel.
-
-    Attributes:
-        coarse: whether it rounds more coarsely than its number format asks for.
-    """
-
-    coarse: bool
+    """A convolution with a frozen kernel."""
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
         """Results [B, K, h, w] of features [B, C, H, W]."""
@@ -74,8 +68,6 @@ def convolution(
 class Direct:
     """A convolution as PyTorch does it, with kernels in the order that it likes best."""
 
-    coarse = False
-
     def __init__(
         self,
         weight_kc33: Tensor,
@@ -99,8 +91,6 @@ class Nnpack:
 
     It comes with PyTorch and rounds like the plain way, but PyTorch does not choose it by itself.
     """
-
-    coarse = False
 
     def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None) -> None:
         self._kernels = weight_kc33.to("cpu", torch.float32).contiguous()

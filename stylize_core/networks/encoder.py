@@ -12,10 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.architecture import Convolution, convolutions, down_to_deepest, layer_names, smallest_side
+from stylize_core.architecture import (
+    Convolution,
+    channel_count,
+    convolutions,
+    down_to_deepest,
+    layer_names,
+    smallest_side,
+)
 from stylize_core.device import Precision, convolutions_in, wide
 from stylize_core.errors import BadWeights, ImageTooSmall
 from stylize_core.networks.inception import Inception
+from stylize_core.networks.tiles import Tile, tiles
 from stylize_core.networks.vgg import AVERAGE_POOL_GAIN, Trace, VggChain
 from stylize_core.networks.weights import Weights
 
@@ -80,14 +88,21 @@ class Encoder:
 
     @property
     def rounds_coarsely(self) -> bool:
-        """Whether its gradients are too coarse for the last steps of a descent, as Winograd's way is."""
-        return isinstance(self._chain, VggChain) and self._chain.rounds_coarsely
+        """Whether its gradients are too coarse for the last steps of a descent, as those of bf16 are."""
+        return self.precision == "bf16"
 
     def exact(self) -> Encoder:
-        """This network in fp32, built when it is first asked for; itself if it computes so."""
-        if self._exact.precision != "fp32":
+        """This network as the last steps want it, built when it is first asked for; itself if it is that.
+
+        In fp32, with the convolutions of a CUDA device in TF32.
+        """
+        if self._exact.rounds_coarsely:
             self._exact = Encoder(
-                self._weights, layers=self.layers, pooling=self._pooling, device=self.device
+                self._weights,
+                layers=self.layers,
+                pooling=self._pooling,
+                device=self.device,
+                tf32=self.device.type == "cuda",
             )
         return self._exact
 
@@ -116,6 +131,14 @@ class Encoder:
         with convolutions_in(self.precision):
             return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
 
+    def tiles(self, image_bchw: Tensor, side: int) -> tuple[Tile, ...]:
+        """Pictures in tiles that own at most `side` px a side, each with the rim that `layers` see.
+
+        One tile, all of the picture, for a side of 0.
+        """
+        height, width = image_bchw.shape[-2:]
+        return tiles(height, width, side=side, architecture=self.architecture, layers=self.layers)
+
     def check_size(self, image_bchw: Tensor) -> None:
         """Refuse pictures that leave nothing to see at the deepest layer.
 
@@ -128,6 +151,14 @@ class Encoder:
                 f"{width}x{height} px is too small for {self.layers[-1]}, "
                 f"which needs {self.min_side} px a side; ask for more pixels, or crop the picture"
             )
+
+    def channels(self, layer: str) -> int:
+        """How many channels a layer has with these weights."""
+        if self.architecture == "googlenet":
+            return channel_count("googlenet", layer)
+        block = [place for place in convolutions(self.architecture) if place.block == int(layer[4])]
+        place = next((place for place in block if place.relu == layer), block[-1])
+        return len(self._weights.parameters[f"features.{place.index}.bias"])
 
     def taps(self, trace: Trace) -> dict[str, Tensor]:
         """The features of a trace at `layers`, in the network's number format."""

@@ -74,11 +74,6 @@ class VggChain:
         self._pools = {layer for layer in layers if layer.startswith("pool")}
         self._ends_in_pool = bool(needed) and needed[-1] in self._pools
 
-    @property
-    def rounds_coarsely(self) -> bool:
-        """Whether some convolutions round more coarsely than their number format asks for."""
-        return any(step.coarse for step in self._steps)
-
     def forward(self, prepared_bchw: Tensor) -> Trace:
         """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
         trace = Trace(*prepared_bchw.shape[-2:])
@@ -160,10 +155,6 @@ class _Step:
         padding = 0 if place.index == 0 else 1
         self._filter = make(weight, bias, padding=padding)
         self._turned = make(turned, None, padding=2 - padding)
-
-    @property
-    def coarse(self) -> bool:
-        return self._filter.coarse or self._turned.coarse
 
     def forward(self, features: Tensor) -> Tensor:
         return self._filter(features).relu_()

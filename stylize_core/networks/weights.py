@@ -132,7 +132,17 @@ def published_weights(name: str) -> Weights:
 
 def published_path(name: str) -> Path:
     """Where torch keeps, or would keep, the published weights."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / _published_url(PUBLISHED[name]).rsplit("/", 1)[-1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / published_url(name).rsplit("/", 1)[-1]
+
+
+def published_url(name: str) -> str:
+    """Where torchvision has the published weights."""
+    return str(_published(name).url)
+
+
+def published_mib(name: str) -> float:
+    """How large the published file is, in MiB, as torchvision says."""
+    return float(_published(name).meta["_file_size"])
 
 
 def weights_from_bytes(
@@ -253,17 +263,22 @@ def _weight_and_bias(state: Mapping[str, Any], convolution: Convolution) -> tupl
     return None
 
 
-def _published_url(published: Published) -> str:
+def _published(name: str) -> Any:
     import torchvision
 
-    return str(getattr(torchvision.models, published.enum)[published.member].url)
+    return getattr(torchvision.models, PUBLISHED[name].enum)[PUBLISHED[name].member]
 
 
 def _download(published: Published, path: Path) -> None:
     download: Callable[..., None] = torch.hub.download_url_to_file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        download(_published_url(published), str(path), hash_prefix=published.sha256_prefix, progress=False)
+        download(
+            published_url(published.architecture),
+            str(path),
+            hash_prefix=published.sha256_prefix,
+            progress=False,
+        )
     except (OSError, RuntimeError, HTTPException) as error:
         if isinstance(error, HTTPError):
             error.close()  # it holds the connection

@@ -57,7 +57,6 @@ class Winograd:
         places = torch.einsum("pi,qj,kcij->qpck", over, over, weight_kc33.double().cpu())
         self._kernels = places.flatten(0, 1).to(dtype).contiguous()
         self._bias = None if bias_k is None else bias_k.to(dtype)
-        self.coarse = dtype == torch.bfloat16
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
         """Results [B, K, H, W] of features [B, C, H, W], channels last."""

@@ -2,104 +2,159 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from stylize_core.device import finest
-from stylize_core.optim.base import choose_rows, keep_rows, surely_none
+from stylize_core.device import finest, wide
+from stylize_core.optim.base import choose_rows, on_host, put, surely_none
 
 CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
 
+COARSE_FROM = 2**25
+"""So many numbers, a picture of 11 megapixels, have their pairs in bfloat16, for half of the memory."""
+
+# Rows begin at multiples of 64 bytes, lest a processor's library adds up the rows of a batch in another order
+# than one alone.
+_ALIGNED = 16
+
+_CHUNK = 2**20
+"""So many numbers of coarse pairs are made fine at a time."""
+
 
 # Why so many: the buffers of the compact form are one state.
+@dataclass(init=False, eq=False)
 class Pairs:
     """The curvature pairs (s, y) of every row, with the inner products that the directions need.
 
-    Those are of each y with every y and with each s that is not newer.
+    Attributes:
+        buffer: [B, 2m, D'], s in the first half, y in the second; D' is D rounded up, the rest zeros.
+        products: [B, 2m, m], of each y with every y and with each s that is not newer, as fine as the device
+            can.
+        filled: [B, m] bool, the places that hold a pair.
+        following: [B] int, the place of the next pair, and of the oldest one where all are filled.
     """
+
+    buffer: Tensor
+    products: Tensor
+    filled: Tensor
+    following: Tensor
 
     def __init__(self, like: Tensor, history: int) -> None:
         rows, size = like.shape
-        self._history = history
-        self._buffer = like.new_zeros(rows, 2 * history, size)  # s in the first half, y in the second
-        self._fine = finest(like.device)
-        self._products = torch.zeros(rows, 2 * history, history, dtype=self._fine, device=like.device)
-        self._filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
-        self._next = torch.zeros(rows, dtype=torch.int64, device=like.device)
-        self._rows = torch.arange(rows, device=like.device)
+        coarse = torch.bfloat16 if size >= COARSE_FROM else like.dtype
+        self.buffer = like.new_zeros(rows, 2 * history, size + -size % _ALIGNED, dtype=coarse)
+        fine = finest(like.device)
+        self.products = torch.zeros(rows, 2 * history, history, dtype=fine, device=like.device)
+        self.filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
+        self.following = torch.zeros(rows, dtype=torch.int64, device=like.device)
 
     @property
-    def empty(self) -> Tensor:
-        """[B] bool: rows without any pair."""
-        return ~self._filled.any(1)
+    def some(self) -> Tensor:
+        """[B] bool: rows with a pair at least."""
+        return self.filled.any(1)
 
     def add(self, s: Tensor, y: Tensor, accept: Tensor) -> None:
         """Keep the pair in the rows that accepted a step of proper curvature, in place of the oldest."""
+        if self.buffer.dtype != s.dtype:  # what is known of a pair is to be that of the pair that is kept
+            s, y = (wide(vector.to(self.buffer.dtype)) for vector in (s, y))
         bent = (s * y).sum(1) > CURVATURE * s.norm(dim=1) * y.norm(dim=1)
         keep = accept & bent
         if surely_none(keep):
             return
-        rows, slot, half = self._rows, self._next, self._history
+        rows, slot, half = self._rows, self.following, self.filled.shape[1]
         for place, vector in ((slot, s), (slot + half, y)):
             self._replace(keep, place, vector)
-        column = torch.where(keep[:, None], self._inner(y), self._products[rows, :, slot])
-        self._products[rows, :, slot] = column
-        self._products[rows, slot + half] = torch.where(
-            keep[:, None], column[:, half:], self._products[rows, slot + half]
+        column = torch.where(keep[:, None], self._inner(y), self.products[rows, :, slot])
+        self.products[rows, :, slot] = column
+        self.products[rows, slot + half] = torch.where(
+            keep[:, None], column[:, half:], self.products[rows, slot + half]
         )
-        self._filled[rows, slot] |= keep
-        self._next = torch.where(keep, (slot + 1) % half, slot)
-
-    def _replace(self, rows: Tensor, place: Tensor, vector: Tensor) -> None:
-        """Put the rows' vectors [B, D] at their places [B] in the buffer, and leave the other rows alone."""
-        if len(vector) == 1 and rows.device.type == "cpu":  # a copy instead of three
-            self._buffer[0, int(place)] = vector[0]
-            return
-        kept = choose_rows(rows, vector, self._buffer[self._rows, place])
-        self._buffer[self._rows, place] = kept
-
-    def keep(self, rows: Tensor) -> None:
-        """Forget all but these rows, given by their numbers."""
-        keep_rows(self, rows)
-        self._rows = torch.arange(len(rows), device=rows.device)
+        self.filled[rows, slot] |= keep
+        put(keep, (slot + 1) % half, into=self.following)
 
     def clear(self, rows: Tensor) -> None:
         """Forget the pairs of the given rows."""
-        self._filled = self._filled & ~rows[:, None]
+        self.filled.masked_fill_(rows[:, None], value=False)
 
     def scale(self, otherwise: Tensor) -> Tensor:
         """`s·y / y·y` of the newest pair, [B]: the usual first guess at the inverse Hessian."""
-        newest = (self._next - 1) % self._history
-        s_y = self._products[self._rows, newest, newest]
-        y_y = self._products[self._rows, newest + self._history, newest]
-        known = self._filled[self._rows, newest] & (y_y > 0) & (s_y > 0)
+        rows, half = self._rows, self.filled.shape[1]
+        newest = (self.following - 1) % half
+        s_y = self.products[rows, newest, newest]
+        y_y = self.products[rows, newest + half, newest]
+        known = self.filled[rows, newest] & (y_y > 0) & (s_y > 0)
         return torch.where(known, (s_y / y_y).to(otherwise.dtype), otherwise)
 
     def direction(self, gradient: Tensor, scale: Tensor) -> Tensor:
         """Minus the inverse Hessian's estimate times the gradient, [B, D]."""
-        order = (self._next[:, None] + torch.arange(self._history, device=self._next.device)) % self._history
-        filled = self._filled.gather(1, order)
-        both = torch.cat([order, order + self._history], 1)
-        known = torch.cat([filled, filled], 1).to(self._fine)
-        inner = self._products.gather(1, both[:, :, None].expand(-1, -1, order.shape[1]))
+        half, fine = self.filled.shape[1], self.products.dtype
+        order = (self.following[:, None] + torch.arange(half, device=gradient.device)) % half
+        filled = self.filled.gather(1, order)
+        both = torch.cat([order, order + half], 1)
+        known = torch.cat([filled, filled], 1).to(fine)
+        inner = self.products.gather(1, both[:, :, None].expand(-1, -1, half))
         inner = inner.gather(2, order[:, None, :].expand(-1, both.shape[1], -1))
         inner = inner * known[:, :, None] * filled[:, None, :]
         slopes = self._inner(gradient).gather(1, both) * known
-        weights = _compact_coefficients(inner, slopes, scale.to(self._fine), filled)
-        placed = torch.zeros_like(weights).scatter(1, both, weights).to(gradient.dtype)
-        moved = [torch.mv(pairs.T, -row) for pairs, row in zip(self._buffer, placed, strict=True)]
-        return _stacked(moved).sub_(scale[:, None] * gradient)
+        weights = _compact_coefficients(inner, slopes, scale.to(fine), filled)
+        placed = torch.zeros_like(weights).scatter_(1, both, weights).to(gradient.dtype)
+        return self._combined(-placed, gradient.shape[1]).sub_(scale[:, None] * gradient)
+
+    @property
+    def _rows(self) -> Tensor:
+        return torch.arange(len(self.following), device=self.following.device)
+
+    def _replace(self, rows: Tensor, place: Tensor, vector: Tensor) -> None:
+        """Put the rows' vectors [B, D] at their places [B] in the buffer, and leave the other rows alone."""
+        into = self.buffer[..., : vector.shape[1]]
+        if len(vector) == 1 and on_host(rows):  # a copy instead of three
+            into[0, int(place)] = vector[0]
+            return
+        kept = choose_rows(rows, vector.to(into.dtype), into[self._rows, place])
+        into[self._rows, place] = kept
 
     def _inner(self, vector: Tensor) -> Tensor:
         """Products of the rows' vectors [B, D] with all their pairs, [B, 2m], as fine as the device can.
 
-        Row by row, because a matrix-vector product runs at the memory's speed and a batched one far below it.
+        On a CPU row by row, because a matrix-vector product runs at the memory's speed and a batched one far
+        below it; on a GPU at once, because each row would be a launch.
         """
-        rows = [torch.mv(pairs, row) for pairs, row in zip(self._buffer, vector, strict=True)]
-        return torch.stack(rows).to(self._fine)
+        if lacking := self.buffer.shape[2] - vector.shape[1]:
+            vector = functional.pad(vector, (0, lacking))
+        parts = zip(self._parts(), torch.split(vector, self._part, 1), strict=True)
+        found = [_times(pairs, part).to(self.products.dtype) for pairs, part in parts]
+        return found[0] if len(found) == 1 else torch.stack(found).sum(0)
+
+    def _combined(self, weights: Tensor, size: int) -> Tensor:
+        """The sums of the rows' pairs with these weights [B, 2m], [B, D]; see `_inner`."""
+        found = [_summed(weights, pairs) for pairs in self._parts()]
+        return (found[0] if len(found) == 1 else torch.cat(found, 1))[:, :size]
+
+    @property
+    def _part(self) -> int:
+        """How many numbers of the pairs are worked with at a time: all, unless they have to be made fine."""
+        return _CHUNK if self.buffer.dtype == torch.bfloat16 else self.buffer.shape[2]
+
+    def _parts(self) -> Iterator[Tensor]:
+        """The buffer part by part, [B, 2m, d], in the number format of pictures."""
+        for part in torch.split(self.buffer, self._part, 2):
+            yield wide(part)
 
 
-def _stacked(rows: list[Tensor]) -> Tensor:
+def _times(pairs_bmd: Tensor, vector_bd: Tensor) -> Tensor:
+    if on_host(vector_bd):
+        return torch.stack([torch.mv(*one) for one in zip(pairs_bmd, vector_bd, strict=True)])
+    return torch.bmm(pairs_bmd, vector_bd[:, :, None])[:, :, 0]
+
+
+def _summed(weights_bm: Tensor, pairs_bmd: Tensor) -> Tensor:
+    if not on_host(weights_bm):
+        return torch.bmm(weights_bm[:, None], pairs_bmd)[:, 0]
+    rows = [torch.mv(pairs.T, row) for pairs, row in zip(pairs_bmd, weights_bm, strict=True)]
     return rows[0][None] if len(rows) == 1 else torch.stack(rows)
 
 

@@ -1,60 +1,74 @@
-"""Adam, plain gradient descent, and the average of a path; see `solvers.Solver` for what all promise."""
+"""Adam, plain gradient descent, and the average of a path; see `base.Solver` for what all promise."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from stylize_core.optim.base import NONFINITE_TRIALS, Rows, Solver, choose_rows, keep_rows
+from stylize_core.optim.base import Rows, are_finite, choose_rows, put, surely_none
 
 RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
 
 
+# Why so many: the state of a solver is one; each buffer is named.
+@dataclass(init=False, eq=False)
 class Adam(Rows):
     """Adam (Kingma and Ba 2014, arXiv 1412.6980, algorithm 1), which keeps the best point it has seen.
 
     A non-finite trial goes back to the best point, forgets the moments and halves the rate of its row.
+
+    Attributes:
+        rate: [B].
+        first: [B, D], the mean gradient.
+        second: [B, D], the mean squared gradient.
+        age: [B] int, how many gradients these are the means of.
 
     Args:
         start: [B, D].
         learning_rate: step in units of the 0..1 pixel range.
     """
 
+    rate: Tensor
+    first: Tensor
+    second: Tensor
+    age: Tensor
+
     BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
     def __init__(self, start: Tensor, *, learning_rate: float) -> None:
         super().__init__(start)
-        self._rate = torch.full_like(self.best_loss, learning_rate)
-        self._first = torch.zeros_like(start)
-        self._second = torch.zeros_like(start)
-        self._age = torch.zeros_like(self.accepted)
+        self.rate = torch.full_like(self.best_loss, learning_rate)
+        self.first = torch.zeros_like(start)
+        self.second = torch.zeros_like(start)
+        self.age = torch.zeros_like(self.accepted)
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Take in the trial and step on, or back to the best point where it was not finite."""
-        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1) & ~self.broken
+        finite = are_finite(loss, (gradient * 0).sum(1)) & ~self.broken
         better = finite & (loss < self.best_loss)
-        self.best = choose_rows(better, self.trial, self.best)
-        self.best_loss = torch.where(better, loss, self.best_loss)
-        self.accepted = self.accepted + finite
-        self._nonfinite = torch.where(finite, 0, self._nonfinite + 1)
-        self.broken = self.broken | (self._nonfinite >= NONFINITE_TRIALS)
-        self._rate = torch.where(finite, self._rate, self._rate / 2)
-        self._age = torch.where(finite, self._age + 1, 0)
-        self._first = choose_rows(
-            finite, torch.lerp(gradient, self._first, self.BETA_1), torch.zeros_like(gradient)
-        )
-        self._second = choose_rows(
-            finite, torch.lerp(gradient.square(), self._second, self.BETA_2), torch.zeros_like(gradient)
-        )
-        self.trial = choose_rows(finite, self._stepped(), self.best)
+        put(better, self.trial, into=self.best)
+        put(better, loss, into=self.best_loss)
+        self.accepted += finite
+        self.count_nonfinite(finite)
+        put(~finite, self.rate / 2, into=self.rate)
+        self.age.add_(1).masked_fill_(~finite, 0)
+        torch.lerp(gradient, self.first, self.BETA_1, out=self.first)
+        torch.lerp(gradient.square(), self.second, self.BETA_2, out=self.second)
+        for moment in (self.first, self.second):
+            if not surely_none(~finite):
+                moment.masked_fill_(~finite[:, None], 0)
+        self.trial.copy_(choose_rows(finite, self._stepped(), self.best))
 
     def _stepped(self) -> Tensor:
-        age = self._age[:, None].to(self._first.dtype)
-        mean = self._first / (1 - self.BETA_1**age)
-        spread = (self._second / (1 - self.BETA_2**age)).sqrt()
-        return self.trial - self._rate[:, None] * mean / (spread + self.EPSILON)
+        age = self.age[:, None].to(self.first.dtype)
+        mean = self.first / (1 - self.BETA_1**age)
+        spread = (self.second / (1 - self.BETA_2**age)).sqrt()
+        return self.trial - self.rate[:, None] * mean / (spread + self.EPSILON)
 
 
+@dataclass(init=False, eq=False)
 class GradientDescent(Rows):
     """`x - rate * gradient` at a fixed rate, which keeps the best point it has seen.
 
@@ -62,32 +76,40 @@ class GradientDescent(Rows):
     later ones shrink with the gradient. A trial that is not finite, or whose loss ran away, goes back to the
     best point and halves the rate of its row.
 
+    Attributes:
+        rate: [B].
+        limit: [B], the loss that is too large to come back from.
+
     Args:
         start: [B, D].
         learning_rate: root mean square of the first step in units of the 0..1 pixel range.
     """
 
+    rate: Tensor
+    limit: Tensor
+
     def __init__(self, start: Tensor, *, learning_rate: float) -> None:
         super().__init__(start)
-        self._rate = torch.full_like(self.best_loss, learning_rate)
-        self._limit = torch.full_like(self.best_loss, torch.inf)
+        self.rate = torch.full_like(self.best_loss, learning_rate)
+        self.limit = torch.full_like(self.best_loss, torch.inf)
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Take in the trial and step on, or back to the best point where it led nowhere."""
-        finite = torch.isfinite(loss) & torch.isfinite(gradient).all(1) & ~self.broken
-        self._limit = torch.where(finite & torch.isinf(self._limit), RUNAWAY * loss.abs(), self._limit)
-        usable = finite & (loss <= self._limit)
+        finite = are_finite(loss, (gradient * 0).sum(1)) & ~self.broken
+        put(finite & torch.isinf(self.limit), RUNAWAY * loss.abs(), into=self.limit)
+        usable = finite & (loss <= self.limit)
         better = usable & (loss < self.best_loss)
-        self.best = choose_rows(better, self.trial, self.best)
-        self.best_loss = torch.where(better, loss, self.best_loss)
-        self.accepted = self.accepted + usable
-        self._nonfinite = torch.where(finite, 0, self._nonfinite + 1)
-        self.broken = self.broken | (self._nonfinite >= NONFINITE_TRIALS)
-        self._rate = torch.where(usable, self._rate, self._rate / 2)
-        stepped = self.trial - self._rate[:, None] * gradient
-        self.trial = choose_rows(usable, stepped, self.best)
+        put(better, self.trial, into=self.best)
+        put(better, loss, into=self.best_loss)
+        self.accepted += usable
+        self.count_nonfinite(finite)
+        put(~usable, self.rate / 2, into=self.rate)
+        stepped = self.trial - self.rate[:, None] * gradient
+        self.trial.copy_(choose_rows(usable, stepped, self.best))
 
 
+# Why so many: it shows all that a solver shows.
+@dataclass(init=False, eq=False)
 class Averaged:
     """A solver whose `best` is the exponential average of its accepted trials.
 
@@ -95,35 +117,55 @@ class Averaged:
     that fade, corrected for its start as Adam corrects its own (arXiv 1412.6980, section 3): after one trial
     it is that trial. `best_loss` remains the smallest loss of a single trial.
 
-    Args:
-        solver: what walks; it is not told of the average.
+    Attributes:
+        walker: what walks; it is not told of the average.
+        average: [B, D].
         decay: how much of the average stays at each trial, 0..1.
     """
 
-    def __init__(self, solver: Solver, *, decay: float) -> None:
-        self._solver, self._decay = solver, decay
-        self.best = solver.best
-        self._mirror()
+    walker: Adam | GradientDescent
+    average: Tensor
+    decay: float
+
+    def __init__(self, walker: Adam | GradientDescent, *, decay: float) -> None:
+        self.walker, self.decay = walker, decay
+        self.average = walker.best.clone()
+
+    @property
+    def trial(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.trial
+
+    @property
+    def best(self) -> Tensor:
+        """The average."""
+        return self.average
+
+    @property
+    def best_loss(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.best_loss
+
+    @property
+    def accepted(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.accepted
+
+    @property
+    def stalled(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.stalled
+
+    @property
+    def broken(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.broken
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, and mix it into the average where it was accepted."""
-        trial, before = self._solver.trial, self._solver.accepted
-        self._solver.tell(loss, gradient)
-        count = self._solver.accepted
-        share = (1 - self._decay) / (1 - self._decay ** count.clamp_min(1).to(trial.dtype))
-        mixed = self.best + share[:, None] * (trial - self.best)
-        self.best = torch.where((count > before)[:, None], mixed, self.best)
-        self._mirror()
-
-    def keep(self, rows: Tensor) -> None:
-        """Forget all but these rows."""
-        self._solver.keep(rows)
-        keep_rows(self, rows)
-
-    def _mirror(self) -> None:
-        self.trial, self.best_loss = self._solver.trial, self._solver.best_loss
-        self.accepted, self.stalled, self.broken = (
-            self._solver.accepted,
-            self._solver.stalled,
-            self._solver.broken,
-        )
+        trial, before = self.walker.trial.clone(), self.walker.accepted.clone()
+        self.walker.tell(loss, gradient)
+        count = self.walker.accepted
+        share = (1 - self.decay) / (1 - self.decay ** count.clamp_min(1).to(trial.dtype))
+        mixed = self.average + share[:, None] * (trial - self.average)
+        put(count > before, mixed, into=self.average)

@@ -1,89 +1,42 @@
-"""The loop around a solver: scaled losses, progress at a bounded rate, a second chance with Adam."""
+"""The loop around a solver: scaled losses, progress at a bounded rate, a finish in fp32, a second chance."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
 
 from stylize_core.loss.objective import Objective
-from stylize_core.optim.base import Solver
-from stylize_core.optim.first_order import Adam, Averaged, GradientDescent
-from stylize_core.optim.lbfgs import LBFGS
-from stylize_core.optim.plateau import Plateau
-from stylize_core.optim.precondition import Preconditioned, lbfgs
+from stylize_core.optim.base import on_host
+from stylize_core.optim.descent import Descent, begun, resumed
+from stylize_core.optim.looks import Seen, look
+from stylize_core.optim.steps import Steps
+from stylize_core.optim.watching import (
+    CHECK_EVERY,
+    Callback,
+    Checkpoints,
+    Frames,
+    RowReport,
+    StepProgress,
+)
 from stylize_core.settings.schedule import Stage
 from stylize_core.settings.style import StyleSettings
 
-# How often the host looks at the device's numbers. In between, nothing waits.
-CHECK_EVERY = 10
 # The share of the steps at full size that is taken in fp32 where the network rounds coarsely: gradients that
 # are off by some percent get most of the way as fast as exact ones, and no further.
 FINISH = 0.4
-# Adam's rate when it takes over a row that L-BFGS could not keep finite.
-RESCUE_RATE = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class StepProgress:
-    """How far an optimisation is.
+@runtime_checkable
+class Revaluing(Protocol):
+    """A solver that another objective can go on with."""
 
-    Attributes:
-        step: evaluations done.
-        steps: evaluations planned.
-        loss: smallest loss so far of every row.
-    """
-
-    step: int
-    steps: int
-    loss: tuple[float, ...]
-
-
-Callback = Callable[[StepProgress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """Somebody who wants to see the pictures at certain steps; at all others nothing is copied.
-
-    Attributes:
-        steps: after how many evaluations the pictures are wanted; 0 stands for the start.
-        show: gets that number and the best accepted pictures so far, [B, 3, H, W], clamped to 0..1 and the
-            receiver's own. While a lost row is rescued, it gets that row alone.
-    """
-
-    steps: Container[int]
-    show: Callable[[int, Tensor], None]
-
-    def offer(self, step: int, best_bchw: Tensor) -> None:
-        """Show the pictures if they are wanted."""
-        if step in self.steps:
-            self.show(step, best_bchw.detach().clamp(0, 1))
-
-
-@dataclass(slots=True)
-class RowReport:
-    """How the optimisation of one picture went.
-
-    Attributes:
-        evaluations: times that loss and gradient were computed until this row had ended.
-        accepted_steps: steps that were kept.
-        stop_reason: `steps`, `plateau` (nothing visible changed any more), `stalled` (no smaller loss at this
-            precision) or `diverged`.
-        loss_curve: the loss of every evaluation, at whatever size; non-finite ones included.
-        best_loss: the smallest accepted loss at the final size.
-        decisions: what had to be decided on the way, in sentences.
-    """
-
-    evaluations: int = 0
-    accepted_steps: int = 0
-    stop_reason: str = "steps"
-    loss_curve: list[float] = field(default_factory=list)
-    best_loss: float = float("inf")
-    decisions: list[str] = field(default_factory=list)
+    def revalue(self) -> None:
+        """Ask for the best points again."""
+        ...
 
 
 # Why so many: the one loop of all solvers, with what its callers watch and bound.
@@ -97,6 +50,7 @@ def minimise(
     exact: Callable[[], Objective] | None = None,
     stage: Stage | None = None,
     reports: list[RowReport] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Tensor, list[RowReport]]:
     """The best accepted picture of every row and how it was reached.
 
@@ -107,44 +61,40 @@ def minimise(
         callback: called every few evaluations from the thread of the caller; an exception ends the work.
         frames: shown the pictures at the steps that it names, in the same way. The result stays the same.
         exact: makes the same objective in fp32, which the last steps are taken with if the network rounds
-            coarsely, and which rows that stall in another precision go on with.
+            coarsely.
         stage: which of the steps are taken; all if left out.
         reports: those of the stages before, which are written on.
+        checkpoints: shown the state after every step, and where to go on from; then there is one row, and of
+            `start_bchw` and `reports` only the shape counts.
 
     Returns:
         [B, 3, H, W], not clamped, and B reports.
+
+    Raises:
+        UnfitState: the state to go on from is one of something else.
     """
     stage = stage or Stage(1.0, 0, settings.steps)
     reports = [RowReport() for _ in range(len(start_bchw))] if reports is None else reports
-    if frames is not None and stage.first == 0:
-        frames.offer(0, start_bchw)
-    before = [report.evaluations for report in reports]
-    run = _Run(settings, stage.last, callback, frames)
-    for report in reports:
-        report.best_loss = math.inf  # losses of other sizes are no bound for this one's
-    solver = _solver(start_bchw, settings)
+    if checkpoints is not None and checkpoints.begin is not None:
+        descent = resumed(checkpoints.begin, start_bchw, settings, stage=stage.first)
+        report = descent.reports[0]
+        report.decisions.append(
+            f"went on from a checkpoint after {len(report.loss_curve) + descent.untold} evaluations"
+        )
+    else:
+        if frames is not None and stage.first == 0:
+            frames.offer(0, start_bchw)
+        for report in reports:
+            report.best_loss = math.inf  # losses of other sizes are no bound for this one's
+        descent = begun(start_bchw, settings, reports, stage=stage.first)
+    course = _Course(settings, stage.last, descent.reports, callback, frames, checkpoints)
     finish = None
-    if exact is not None and objective.encoder.rounds_coarsely and isinstance(solver, LBFGS | Preconditioned):
-        finish = _Finish(stage.last - round(FINISH * (stage.last - stage.first)), exact, solver)
-    best = run.drive(objective, solver, reports, start_bchw.shape, stage.first, finish)
-    for row, report in enumerate(reports):
-        step = stage.first + report.evaluations - before[row]
-        if step >= stage.last or settings.optimizer != "lbfgs":
-            continue
-        alone = run.of_row(row, reports)
-        if report.stop_reason == "diverged":
-            best[row] = alone.rescue(objective.rows([row]), best[row : row + 1], report, step)
-        elif report.stop_reason == "stalled" and exact is not None and (not finish or step <= finish.after):
-            best[row] = alone.refine(exact().rows([row]), best[row : row + 1], report, step)
-    return best, reports
-
-
-def _solver(start_bchw: Tensor, settings: StyleSettings) -> Solver:
-    if settings.optimizer == "lbfgs":
-        return lbfgs(start_bchw, history=settings.history, gain=settings.gain)
-    walker = Adam if settings.optimizer == "adam" else GradientDescent
-    solver: Solver = walker(start_bchw.flatten(1), learning_rate=settings.learning_rate)
-    return Averaged(solver, decay=settings.average) if settings.average else solver
+    if exact is not None and objective.encoder.rounds_coarsely and descent.phase != "rescue":
+        finish = _Finish(stage.last - round(FINISH * (stage.last - stage.first)), exact)
+    course.follow(descent, objective, finish)
+    if descent.phase != "rescue":
+        course.rescue(descent, objective)
+    return descent.results.view(start_bchw.shape), descent.reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,149 +102,118 @@ class _Finish:
     """The last steps in fp32, with what the solver has learned of the curvature.
 
     Attributes:
-        after: how many evaluations come before.
+        after: how many evaluations are planned before.
     """
 
     after: int
     exact: Callable[[], Objective]
-    solver: LBFGS | Preconditioned
 
-    def begin(self, reports: Sequence[RowReport]) -> Objective:
-        """Turn the solver to the objective that it returns, and say so in the reports of all rows left."""
-        for report in reports:
+    def begin(self, descent: Descent) -> Objective:
+        """Turn the solver to the objective of the walking rows, and say so in the reports."""
+        objective = self.exact()
+        for at in descent.going:
+            report = descent.reports[descent.rows[at]]
             report.decisions.append(
-                f"bf16 is coarse in this network; fp32 took over after {self.after} evaluations"
+                f"bf16 rounds too coarsely for the last steps; {objective.encoder.precision} took over after "
+                f"{len(report.loss_curve) + descent.untold} evaluations"
             )
             report.best_loss = math.inf  # of the other precision, and no bound for this one
-        self.solver.revalue()
-        return self.exact()
+        if isinstance(descent.walking.solver, Revaluing):
+            descent.walking.solver.revalue()
+        descent.phase = "finish"
+        return self.resumed(descent, objective)
+
+    def resumed(self, descent: Descent, objective: Objective | None = None) -> Objective:
+        """The objective of the walking rows where it is under way."""
+        objective = objective or self.exact()
+        every = descent.rows == list(range(len(descent.results)))
+        return objective if every else objective.rows(descent.rows)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """The steps up to `last` of all that the settings plan, with those who look on."""
+class _Course:
+    """The steps up to `last` of all that the settings plan, with those who look on.
+
+    Attributes:
+        reports: of all rows, those that go on alone included.
+    """
 
     settings: StyleSettings
     last: int
+    reports: list[RowReport]
     callback: Callback | None
     frames: Frames | None
+    checkpoints: Checkpoints | None
 
-    def of_row(self, row: int, reports: Sequence[RowReport]) -> _Run:
-        """What is told while one row goes on alone: progress tells of all rows as before."""
-        tell = self.callback
-        if tell is None:
-            return self
+    def follow(self, descent: Descent, objective: Objective, finish: _Finish | None = None) -> None:
+        """Go on until the evaluations are used up or every row has ended.
 
-        def tell_all(progress: StepProgress) -> None:
-            losses = [report.best_loss for report in reports]
-            losses[row] = progress.loss[0]
-            tell(replace(progress, loss=tuple(losses)))
-
-        return replace(self, callback=tell_all)
-
-    def rescue(self, objective: Objective, start: Tensor, report: RowReport, step: int) -> Tensor:
-        """Give a row that L-BFGS lost the rest of its evaluations with a careful Adam."""
-        report.decisions.append(
-            f"L-BFGS met non-finite losses; Adam took over after {report.evaluations} evaluations"
-        )
-        solver = Adam(start.flatten(1), learning_rate=RESCUE_RATE)
-        report.stop_reason = "steps"
-        return self.drive(objective, solver, [report], start.shape, step)[0]
-
-    def refine(self, exact: Objective, start: Tensor, report: RowReport, step: int) -> Tensor:
-        """Give a row that stalled the rest of its evaluations in fp32."""
-        report.decisions.append(
-            f"no smaller loss could be found at this precision; fp32 took over after {report.evaluations} "
-            "evaluations"
-        )
-        report.best_loss = math.inf  # of the other precision, and no bound for this one
-        solver = lbfgs(start, history=self.settings.history, gain=self.settings.gain)
-        return self.drive(exact, solver, [report], start.shape, step)[0]
-
-    def drive(
-        self,
-        objective: Objective,
-        solver: Solver,
-        reports: list[RowReport],
-        shape: torch.Size,
-        done: int,
-        finish: _Finish | None = None,
-    ) -> Tensor:
-        """Run the solver until the evaluations are used up or every row has ended; fill in the reports.
-
-        A row that has ended leaves the batch, which goes on without it.
+        A row that has ended leaves the batch, which goes on without it: at once where that costs no wait,
+        else with the half of the batch.
         """
-        accepted_before = [report.accepted_steps for report in reports]
-        rows, results = list(range(len(reports))), solver.best.clone()
-        smallest, losses = [math.inf] * len(rows), list[Tensor]()
-        plateau = Plateau(self.settings.plateau, solver.best)
-        scale = torch.ones(len(rows), device=results.device)
-        for step in range(done + 1, self.last + 1):
-            if finish is not None and step == finish.after + 1:
-                objective = finish.begin([reports[row] for row in rows]).rows(rows)
-            loss, gradient = objective(solver.trial.view(-1, *shape[1:]))
-            losses.append(loss)
-            flat = gradient.reshape(len(rows), -1)
-            if step == done + 1:
-                scale = _unit_scale(flat)
-            solver.tell(loss * scale, flat * scale[:, None])
-            if self.frames is not None and step in self.frames.steps:
-                results[rows] = solver.best
-                self.frames.offer(step, results.view(shape))
-            if (step - done) % CHECK_EVERY and step != self.last:  # whatever step a stage begins with
+        if not isinstance(descent.walking.solver, Revaluing):
+            finish = None  # solvers that bear noise
+        if finish is not None and descent.phase == "finish":
+            objective = finish.resumed(descent)
+        steps = Steps(objective, descent)
+        while descent.going and descent.step < self.last:
+            if finish is not None and descent.phase == "walk" and descent.step == finish.after:
+                objective = finish.begin(descent)
+                steps = Steps(objective, descent)
+            steps.take()
+            self._show(descent)
+            if (descent.step - descent.began) % CHECK_EVERY == 0 or descent.step == self.last:
+                seen = look(descent)
+                steps.told()
+                self._end(descent, seen, finish)
+                if left := _fewer(descent):
+                    objective = objective.rows(left)
+                    descent.keep(left)
+                    steps = Steps(objective, descent)
+                self._tell(descent)
+            if self.checkpoints is not None and descent.going and descent.step < self.last:
+                self.checkpoints.keep(descent)
+
+    def rescue(self, descent: Descent, objective: Objective) -> None:
+        """Give rows that L-BFGS lost the rest of their evaluations with a careful Adam, one by one."""
+        for row, report in enumerate(descent.reports):
+            step = descent.stage + report.evaluations - descent.evaluated[row]
+            lost = report.stop_reason == "diverged" and self.settings.optimizer == "lbfgs"
+            if not lost or step >= self.last:
                 continue
-            for row, value in zip(rows, (solver.best_loss / scale).tolist(), strict=True):
-                smallest[row] = value
-            if self.callback is not None:
-                self.callback(StepProgress(step, self.settings.steps, tuple(smallest)))
-            still = plateau.reached(step - done, solver.best)
-            over = (solver.stalled | solver.broken | still).tolist()
-            if any(over) or step == self.last:
-                results[rows] = solver.best
-                told = [(reports[row], accepted_before[row]) for row in rows]
-                _fill(told, solver, losses, scale, still=still & (step != self.last))
-                left = [at for at, is_over in enumerate(over) if not is_over]
-                if not left or step == self.last:
-                    break
-                rows, losses = [rows[at] for at in left], []
-                objective, scale = objective.rows(left), scale[left]
-                kept = torch.tensor(left, device=scale.device)
-                solver.keep(kept)
-                plateau.keep(kept)
-        return results.view(shape)
+            report.decisions.append(
+                f"L-BFGS met non-finite losses; Adam took over after {report.evaluations} evaluations"
+            )
+            report.stop_reason = "steps"
+            self.follow(descent.rescued(row, step, self.settings), objective.rows([row]))
+
+    def _show(self, descent: Descent) -> None:
+        if self.frames is not None and descent.step in self.frames.steps:
+            descent.settle(descent.going)
+            shown = descent.results[descent.rows] if descent.phase == "rescue" else descent.results
+            self.frames.offer(descent.step, shown.view(-1, *descent.shape))
+
+    def _tell(self, descent: Descent) -> None:
+        if self.callback is not None:
+            losses = tuple(report.best_loss for report in self.reports)
+            self.callback(StepProgress(descent.step, self.settings.steps, losses))
+
+    def _end(self, descent: Descent, seen: list[Seen], finish: _Finish | None) -> None:
+        """End the rows that are over. Before a finish, those that only the precision holds up wait for it."""
+        used_up = descent.step == self.last
+        waits = finish is not None and descent.phase == "walk" and descent.step <= finish.after
+        waiting = [one for one in seen if waits and one.stalled and not (one.broken or one.still)]
+        over = [one for one in seen if (one.over or used_up) and one not in waiting]
+        descent.settle([one.place for one in over])
+        for one in over:
+            descent.ended[one.place] = True
+            descent.reports[descent.rows[one.place]].stop_reason = one.reason(used_up=used_up)
+        if finish is not None and waiting and len(waiting) == len(descent.going):
+            descent.step = finish.after
 
 
-def _unit_scale(gradient: Tensor) -> Tensor:
-    """[B] factors that bring the gradient's root mean square to 1, computed without overflow."""
-    largest = gradient.abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)
-    mean = (gradient / largest[:, None]).square().mean(1).sqrt()
-    scale = 1 / (largest * mean.clamp_min(1e-12))
-    return torch.where(torch.isfinite(scale), scale, 1.0)
-
-
-def _fill(
-    reports: Sequence[tuple[RowReport, int]],
-    solver: Solver,
-    losses: Sequence[Tensor],
-    scale: Tensor,
-    *,
-    still: Tensor,
-) -> None:
-    """Add what has happened since the last time; with each report the steps accepted before this solver."""
-    curves = torch.stack(list(losses), 1).tolist()
-    best = (solver.best_loss / scale).tolist()
-    ends = (solver.stalled.tolist(), solver.broken.tolist(), still.tolist())
-    states = zip(solver.accepted.tolist(), *ends, strict=True)
-    for (report, before), curve, loss, state in zip(reports, curves, best, states, strict=True):
-        accepted, stalled, broken, is_still = state
-        report.loss_curve += curve
-        report.evaluations = len(report.loss_curve)
-        report.accepted_steps = before + accepted
-        report.best_loss = min(loss, report.best_loss)
-        report.stop_reason = _reason(stalled=stalled, broken=broken, still=is_still)
-
-
-def _reason(*, stalled: bool, broken: bool, still: bool) -> str:
-    if broken:
-        return "diverged"
-    return "stalled" if stalled else "plateau" if still else "steps"
+def _fewer(descent: Descent) -> list[int]:
+    """The places of the rows that go on, where it is time to compute them alone; else none."""
+    going, all_rows = descent.going, len(descent.rows)
+    worthwhile = len(going) < all_rows if on_host(descent.results) else 2 * len(going) <= all_rows
+    return going if worthwhile else []

@@ -7,9 +7,11 @@ are, a solver then fills pictures with upright crosshatch where the style has st
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 
-from stylize_core.optim.base import keep_rows
 from stylize_core.optim.lbfgs import LBFGS
 
 # What differences across two pixels, along rows and again along columns, make of waves of four pixels.
@@ -47,11 +49,15 @@ def lbfgs(start_bchw: Tensor, *, history: int, gain: float) -> LBFGS | Precondit
 
 
 # Why so many: it shows all that a solver shows.
+@dataclass(init=False, eq=False)
 class Preconditioned:
     """L-BFGS that walks among w, where a picture is `start + slanted(w - start)`.
 
     That is L-BFGS with the square of that matrix as the first guess at the inverse Hessian. Seen from outside
     all points are pictures, and all gradients are theirs.
+
+    Attributes:
+        walker: the L-BFGS among w.
 
     Args:
         start_bchw: where every row starts.
@@ -59,38 +65,57 @@ class Preconditioned:
         gain: see `slanted`.
     """
 
+    walker: LBFGS
+    start: Tensor
+    trial: Tensor
+    shape: list[int]
+    gain: float
+
     def __init__(self, start_bchw: Tensor, *, history: int, gain: float) -> None:
-        self._solver = LBFGS(start_bchw.flatten(1), history=history)
-        self._start, self._shape, self._gain = start_bchw.flatten(1), start_bchw.shape[1:], gain
-        self._mirror()
+        self.start, self.gain, self.shape = start_bchw.flatten(1), gain, list(start_bchw.shape[1:])
+        self.walker = LBFGS(self.start, history=history)
+        self.trial = self.start.clone()
 
     @property
     def best(self) -> Tensor:
         """[B, D], the best accepted pictures so far."""
-        return self._picture(self._solver.best)
+        return self._picture(self.walker.best)
+
+    @property
+    def best_loss(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.best_loss
+
+    @property
+    def accepted(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.accepted
+
+    @property
+    def stalled(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.stalled
+
+    @property
+    def broken(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.broken
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, given the loss [B] and the gradient [B, D] by the picture."""
-        self._solver.tell(loss, self._slanted(gradient))
-        self._mirror()
-
-    def keep(self, rows: Tensor) -> None:
-        """Forget all but these rows."""
-        self._solver.keep(rows)
-        keep_rows(self, rows)
+        self.walker.tell(loss, self._slanted(gradient))
+        self._show_trial()
 
     def revalue(self) -> None:
         """Ask for the best pictures again, as another objective tells of them from now on."""
-        self._solver.revalue()
-        self._mirror()
+        self.walker.revalue()
+        self._show_trial()
+
+    def _show_trial(self) -> None:
+        torch.add(self.start, self._slanted(self.walker.trial - self.start), out=self.trial)
 
     def _picture(self, walked: Tensor) -> Tensor:
-        return self._start + self._slanted(walked - self._start)
+        return self.start + self._slanted(walked - self.start)
 
     def _slanted(self, rows: Tensor) -> Tensor:
-        return slanted(rows.view(-1, *self._shape), self._gain).flatten(1)
-
-    def _mirror(self) -> None:
-        solver = self._solver
-        self.trial, self.best_loss = self._picture(solver.trial), solver.best_loss
-        self.accepted, self.stalled, self.broken = solver.accepted, solver.stalled, solver.broken
+        return slanted(rows.view(-1, *self.shape), self.gain).flatten(1)

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.loss.colour import grey
-from stylize_core.loss.objective import Objective, Targets, content_targets
+from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import Area, StyledRegion, areas
+from stylize_core.loss.targets import Targets, content_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.settings.style import StyleSettings
 
@@ -24,7 +25,7 @@ class ViewSpec:
 
     Attributes:
         share: with sides so many times as long.
-        exact: in fp32, whatever the network computes in.
+        exact: as the network is for the last steps; see `Encoder.exact`.
     """
 
     share: float = 1.0
@@ -42,12 +43,14 @@ class Level:
         content_bchw: [B, 3, H, W], RGB in 0..1, on the device, in the shape of the result.
         style: statistics of the styles, B rows; with regions, of that for what they leave.
         regions: parts with styles of their own, their masks [B, 1, H, W].
+        tile_px: longest side of the tiles that the network sees them in, px; 0: all at once.
     """
 
     content_bchw: Tensor
     style: Targets
     regions: Sequence[StyledRegion]
     settings: StyleSettings
+    tile_px: int = 0
 
     @property
     def margin(self) -> int:
@@ -58,9 +61,9 @@ class Level:
         """What is minimised, for the picture with so much around it."""
         content_bchw, settings = self.content_bchw, self.settings
         shown_bchw = grey(content_bchw) if settings.colour == "luminance" else content_bchw
-        content = content_targets(encoder, widened(shown_bchw, margin), settings)
+        content = content_targets(encoder, widened(shown_bchw, margin), settings, tile_px=self.tile_px)
         whole = {} if self.regions else self.style
-        return Objective(encoder, content, whole, settings, self._areas(margin))
+        return Objective(encoder, content, whole, settings, self._areas(margin), tile_px=self.tile_px)
 
     @property
     def is_empty(self) -> bool:

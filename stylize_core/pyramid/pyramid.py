@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from stylize_core.loss.objective import Objective, Targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import Targets
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import Callback, Frames, RowReport, minimise
+from stylize_core.optim.descent import stage_of
+from stylize_core.optim.minimise import minimise
+from stylize_core.optim.state import UnfitState
+from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
 from stylize_core.pyramid.level import Level, ViewSpec, cut, resized, shrunk, widened
 from stylize_core.settings.resolved import stages_seen
 from stylize_core.settings.schedule import Stage
@@ -33,12 +37,21 @@ class Pyramid:
     start: Callable[[Tensor], Tensor]
 
     def descend(
-        self, encoder: Encoder, *, callback: Callback | None, frames: Frames | None
+        self,
+        encoder: Encoder,
+        *,
+        callback: Callback | None,
+        frames: Frames | None,
+        checkpoints: Checkpoints | None = None,
     ) -> tuple[Tensor, list[RowReport]]:
-        """The best pictures [B, 3, H, W], not clamped, and one report per row."""
+        """The best pictures [B, 3, H, W], not clamped, and one report per row.
+
+        Raises:
+            UnfitState: the state to go on from is one of something else.
+        """
         reports: list[RowReport] | None = None
         best_bchw = began_bchw = None
-        for stage in self.stages(encoder):
+        for stage in _left(self.stages(encoder), checkpoints):
             level = self.final if stage.share == 1 else self._seen(ViewSpec(stage.share), encoder)
             here_bchw = first_bchw = self.start(level.content_bchw)
             if best_bchw is not None and began_bchw is not None:
@@ -53,8 +66,10 @@ class Pyramid:
                 exact=self._exact(encoder) if stage.share == 1 else None,
                 stage=stage,
                 reports=reports,
+                checkpoints=checkpoints,
             )
             best_bchw, began_bchw = cut(best, margin), here_bchw
+            checkpoints = checkpoints and replace(checkpoints, begin=None)
         if best_bchw is None or reports is None:
             raise RuntimeError("there is no stage at all")
         return best_bchw, reports
@@ -66,11 +81,11 @@ class Pyramid:
         return stages_seen(planned, width=shape[-1], height=shape[-2], least=encoder.min_side)
 
     def _exact(self, encoder: Encoder) -> Callable[[], Objective] | None:
-        """Makes the final objective in fp32; None where the network computes so anyway.
+        """Makes the final objective for the last steps; None where it is the same.
 
-        What was measured in a coarse precision is no target for fp32, so it has to be measured again.
+        What was measured in a coarse precision is no target for a finer one, so it has to be measured again.
         """
-        if encoder.precision == "fp32" or (encoder.rounds_coarsely and self.measured is None):
+        if not encoder.rounds_coarsely or self.measured is None:
             return None
         return lambda: self._seen(ViewSpec(exact=True), encoder).objective(
             encoder.exact(), margin=self.final.margin
@@ -86,7 +101,7 @@ class Pyramid:
             replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)
             for region, targets in zip(self.final.regions, styles, strict=True)
         ]
-        return Level(content_bchw, style, regions, self.final.settings)
+        return Level(content_bchw, style, regions, self.final.settings, self.final.tile_px)
 
     def _seen_in_full(self, frames: Frames | None, margin: int) -> Frames | None:
         """An onlooker who sees every picture without its margin and in the size of the result."""
@@ -101,3 +116,13 @@ class Pyramid:
             show(step, picture_bchw)
 
         return Frames(frames.steps, shown)
+
+
+def _left(stages: Sequence[Stage], checkpoints: Checkpoints | None) -> Sequence[Stage]:
+    """The sizes from the one on that a saved state is at; all without one."""
+    if checkpoints is None or checkpoints.begin is None:
+        return stages
+    at = stage_of(checkpoints.begin)
+    if at not in [stage.first for stage in stages]:
+        raise UnfitState("it is at a size that there is not")
+    return [stage for stage in stages if stage.first >= at]

@@ -33,11 +33,22 @@ class PictureSettings:
         "dpi; `keep`: also the caption, the date and the position where it was taken",
         quiet=True,
     )
+    dpi: int = _setting(
+        0,
+        "dots per inch written into the result, for print; 0 for what `metadata` keeps of the content's",
+        ge=0,
+        le=9600,
+        quiet=True,
+    )
     frames: Literal["refuse", "first"] = _setting(
         "refuse", "what to do with animated and multi-page pictures: refuse them, or take the first frame"
     )
     max_megapixels: float = _setting(
-        100.0, "largest input that is decoded, judged from its header", gt=0, le=4000
+        100.0,
+        "largest input that is decoded at once, judged from its header, and so the memory that any may take; "
+        "larger JPEG, PNG and TIFF pictures, up to 30,000 px a side, are read in parts where they allow it",
+        gt=0,
+        le=4000,
     )
 
     def __post_init__(self) -> None:

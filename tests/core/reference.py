@@ -20,8 +20,8 @@ FEATURES_MEAN = (0.48235, 0.45882, 0.40784)
 
 
 def array(values: Tensor) -> Array:
-    """A tensor as float64."""
-    return np.asarray(values.detach().double().numpy(), dtype=np.float64)
+    """A copy of a tensor as float64."""
+    return np.array(values.detach().double().numpy(), dtype=np.float64)
 
 
 def raw_gram(features_chw: Array) -> Array:

@@ -75,6 +75,12 @@ def test_records_name_the_cpu_with_its_threads() -> None:
     assert describe_device(torch.device("mps")) == "mps"
 
 
+def test_a_pinned_gpu_is_called_as_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
+    assert describe_device(torch.device("cuda:0")) == "cuda:0 (card 0)"
+    assert describe_device(torch.device("cuda:0"), called="cuda:3") == "cuda:3 (card 0)"
+
+
 @pytest.mark.parametrize(
     "words",
     [

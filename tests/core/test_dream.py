@@ -11,9 +11,9 @@ from torch import Tensor
 
 from stylize_core.dream import check_channels, dream, dream_objective
 from stylize_core.errors import Diverged, SettingsError
-from stylize_core.loss.functional import total_variation
+from stylize_core.loss.pixels import total_variation
 from stylize_core.networks.encoder import Encoder, vgg_features
-from stylize_core.optim.minimise import Frames, StepProgress
+from stylize_core.optim.watching import Frames, StepProgress
 from stylize_core.settings.resolved import octaves_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize

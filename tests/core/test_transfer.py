@@ -11,11 +11,12 @@ from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.errors import Diverged, ImageTooSmall, OutOfMemory
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import Trace
 from stylize_core.networks.weights import builtin_weights
-from stylize_core.optim.minimise import StepProgress
+from stylize_core.optim.watching import StepProgress
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, cover, starting_picture, stylize
 

@@ -17,7 +17,7 @@ from typing import Literal
 from object_store import ObjectStore
 from processes import Family, eventually, family
 from saboteur import IN_PARENT, IN_WORKER, Blow, Moment, Victim
-from small_batch import Audience, draw, run_inside
+from small_batch import ABOUT_RUNS, Audience, draw, run_inside
 
 from flows.records.record import Record, timeless
 
@@ -219,8 +219,8 @@ class KillLoop:
         for name, data in place.files().items():
             if name.endswith(HIDDEN) or ".stylize.lock" in name:
                 continue
-            if name == "report.json":
-                assert data.endswith(b"}\n"), f"torn report in {place}"
+            if name in ABOUT_RUNS:
+                assert data.endswith((b"}\n", b"\n", b"</html>")), f"torn {name} in {place}"
             elif not is_announcement(name, data):
                 assert name in self._calm, f"{name} is in no undisturbed run"
                 found = lasting({name: data})[name]
@@ -262,8 +262,8 @@ def is_announcement(name: str, data: bytes) -> bool:
 
 
 def lasting(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files but the report; records without times and places."""
-    kept = {name: data for name, data in files.items() if name != "report.json"}
+    """The files but those about runs; records without times and places."""
+    kept = {name: data for name, data in files.items() if name not in ABOUT_RUNS}
     is_record = {name: name.endswith(".json") for name in kept}
     return {name: timeless(data) if is_record[name] else data for name, data in kept.items()}
 

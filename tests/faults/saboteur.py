@@ -221,6 +221,6 @@ def _kind(name: str, root: str) -> str:
         return "input"
     if name.startswith(".stylize.lock"):
         return "lock"
-    if name == "report.json":
+    if name in ("report.json", "report.html", "trace.csv"):
         return "report"
     return "record" if name.endswith(".json") else "picture"

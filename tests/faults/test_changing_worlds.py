@@ -18,6 +18,7 @@ import pytest
 from commands import ROOT
 from processes import eventually
 from small_batch import (
+    ABOUT_RUNS,
     Audience,
     draw,
     manifest,
@@ -342,7 +343,7 @@ def test_row_48_hostile_names_act_nowhere_and_come_out_whole(tmp_path: Path) -> 
     done = stylize("-v", "run", path, *CPU)
     assert done.returncode == 0, done.stderr
     names = [normalize("NFC", name) for name in HOSTILE]
-    files = {"report.json", *(f"{name}.png" for name in names), *(f"{name}.json" for name in names)}
+    files = {*ABOUT_RUNS, *(f"{name}.png" for name in names), *(f"{name}.json" for name in names)}
     assert {p.name for p in (tmp_path / "out").iterdir()} == files
     path = manifest(tmp_path, entries + "[bad/*]", settings=fast, output="bad-out")
     refused = stylize("-v", "run", path, *CPU)

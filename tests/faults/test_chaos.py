@@ -17,7 +17,7 @@ from object_store import Fault, ObjectStore
 from PIL import Image, PngImagePlugin
 from processes import Family, eventually, family, needs_proc
 from safetensors.torch import load, save_file
-from small_batch import Audience, draw, manifest, run_inside, stylize_family
+from small_batch import ABOUT_RUNS, Audience, draw, manifest, run_inside, stylize_family
 
 from flows.records.record import Record
 from stylize_core.networks.weights import builtin_bytes
@@ -189,12 +189,12 @@ def _require_files(stored: dict[str, bytes], calm: Path, kinds: dict[str, str]) 
     records = {
         name: Record.parse(data)
         for name, data in stored.items()
-        if name != "report.json" and name.endswith(".json")
+        if name not in ABOUT_RUNS and name.endswith(".json")
     }
     failures = {record.name: record.failure.kind for record in records.values() if record.failure}
     assert failures == kinds
     done = {name.removesuffix(".png") for name in pictures}
-    assert set(stored) == {*pictures, "report.json", *(f"{name}.json" for name in done | set(kinds))}
+    assert set(stored) == {*pictures, *ABOUT_RUNS, *(f"{name}.json" for name in done | set(kinds))}
 
 
 def _stored(store: ObjectStore) -> dict[str, bytes]:

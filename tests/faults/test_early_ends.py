@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 from object_store import ObjectStore
 from processes import Family, eventually, needs_proc
-from small_batch import Audience, manifest, report, run_here, run_inside, small_batch, stylize_family, tree
+from small_batch import (
+    ABOUT_RUNS,
+    Audience,
+    manifest,
+    report,
+    run_here,
+    run_inside,
+    small_batch,
+    stylize_family,
+    tree,
+)
 
 from flows.model.events import PairProgress
 
@@ -97,7 +107,11 @@ def test_row_06_ctrl_c_during_the_report_loses_nothing(home: Path, object_store:
         assert eventually(lambda: not program.members())
     assert b'"end": "finished"' in object_store.get("out/report.json")
     listed = object_store.client.list_objects_v2(Bucket=object_store.bucket)["Contents"]
-    assert {item["Key"] for item in listed} == {"out/p0__s0.png", "out/p0__s0.json", "out/report.json"}
+    assert {item["Key"] for item in listed} == {
+        "out/p0__s0.png",
+        "out/p0__s0.json",
+        *(f"out/{name}" for name in ABOUT_RUNS),
+    }
 
 
 # ---- unable to go on

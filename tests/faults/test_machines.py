@@ -128,6 +128,7 @@ def test_row_20_memory_that_ends_costs_one_pair_and_the_next_is_as_if_alone(tmp_
     assert record(tmp_path, "rich").failure is not None
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; the CPU's twin runs everywhere"
 )

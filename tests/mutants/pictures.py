@@ -15,8 +15,22 @@ MIXTURES = f"{IMAGE}::test_palettes_and_greys_with_alpha_are_flattened"
 
 MUTANTS = (
     Mutant(
+        "pictures-tiles-that-see-too-little",
+        "stylize_core/architecture.py",
+        "    return max(before, after - stride(layer) + 1)",
+        "    return max(before, after - stride(layer) + 1) // 2",
+        ("tests/core/loss/test_tiles.py::test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture",),
+    ),
+    Mutant(
+        "pictures-a-regions-shares-forgotten-on-the-way-back",
+        "stylize_core/loss/terms.py",
+        "guide.put(back_bchw * guide.share_b11n, own_bchw)",
+        "guide.put(back_bchw, own_bchw)",
+        ("tests/core/loss/test_regions.py",),
+    ),
+    Mutant(
         "pictures-a-styles-transparency-ignored-by-its-statistics",
-        "stylize_core/loss/objective.py",
+        "stylize_core/loss/targets.py",
         "    share_b1hw = alpha_b1hw\n",
         "    share_b1hw = alpha_b1hw = None\n",
         ("tests/core/loss/test_objective.py::test_what_is_transparent_carries_no_style",),
@@ -136,8 +150,8 @@ MUTANTS = (
     Mutant(
         "pictures-sixteen-bits-written-as-eight",
         "stylize_core/image/encode.py",
-        "deep = settings.bit_depth == 16",
-        "deep = False",
+        "settings.bit_depth // 8)",
+        "1)",
         ("tests/flows/worker/test_worker.py::test_sixteen_bits_are_sixteen_bits",),
     ),
     Mutant(

@@ -34,6 +34,20 @@ MUTANTS = (
         ("tests/flows/worker/test_devices.py::test_a_machine_with_two_gpus",),
     ),
     Mutant(
+        "running-workers-of-several-gpus-all-with-a-context-on-the-first",
+        "flows/worker/calls.py",
+        "    here = pin(device)",
+        '    here = "cuda:0" if pin else device',
+        ("tests/flows/engines/test_local.py::test_the_process_of_each_worker_sees_its_own_gpu_alone",),
+    ),
+    Mutant(
+        "running-workers-of-several-gpus-all-pinned-to-the-first",
+        "flows/worker/devices.py",
+        "_entry(name, int(number)) for",
+        "_entry(name, 0) for",
+        ("tests/flows/worker/test_devices.py::test_a_process_is_pinned_to_one_entry_of_what_it_may_see",),
+    ),
+    Mutant(
         "running-records-not-asked-after-a-stop",
         "flows/running/run.py",
         "as_recorded(self._given_up, self._plan):",

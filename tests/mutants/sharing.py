@@ -73,8 +73,7 @@ MUTANTS = (
     Mutant(
         "sharing-other-bits-of-the-same-picture-left-under-our-record",
         "flows/records/store.py",
-        " between our picture and our record.\n"
-        "        storage.write(pair.output_name, picture, content_type=content_type)\n",
+        " between our picture and our record.\n        write()\n",
         " between our picture and our record.\n",
         (
             f"{KEEP}::test_where_devices_differ_in_their_bits_picture_and_record_agree_all_the_same",

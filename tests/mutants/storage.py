@@ -9,8 +9,8 @@ LOCAL = "tests/flows/storage/test_storage_local.py"
 RETRIES = "tests/flows/storage/test_retries.py"
 LOCK = "tests/flows/storage/test_lock.py"
 GARBLED = f"{S3}::test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again"
-MD5 = '            "ContentMD5": base64.b64encode(md5(data).digest()).decode(),\n'
-SHA256 = '            "ChecksumSHA256": base64.b64encode(sha256.digest()).decode(),\n'
+MD5 = '            "ContentMD5": base64.b64encode(of_old).decode(),\n'
+SHA256 = '            "ChecksumSHA256": base64.b64encode(sha256).decode(),\n'
 
 MUTANTS = (
     Mutant("storage-put-without-any-checksum", "flows/storage/s3.py", MD5 + SHA256, "", (GARBLED,)),

@@ -84,6 +84,13 @@ def test_a_picture_that_is_not_finite_is_not_written(file_format: str, depth: in
         _encoded(rgb, file_format, depth)
 
 
+def test_a_picture_of_noise_becomes_a_jpeg_of_the_best_quality() -> None:
+    """It takes three bytes a pixel, more than Pillow makes room for by itself."""
+    data = _encoded(torch.rand(3, 400, 500), "jpeg", quality=100)
+    assert len(data) > 2 * 400 * 500
+    assert _decoded(data).rgb.shape == (3, 400, 500)
+
+
 @EVERY_OUTPUT
 def test_the_facts_are_read_back(file_format: str, depth: int) -> None:
     assert embedded_facts(_encoded(torch.rand(3, 20, 30), file_format, depth)) == FACTS

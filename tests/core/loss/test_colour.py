@@ -22,8 +22,8 @@ from stylize_core.loss.colour import (
     recoloured,
     with_chroma,
 )
-from stylize_core.loss.objective import style_targets
-from stylize_core.optim.minimise import Frames
+from stylize_core.loss.targets import style_targets
+from stylize_core.optim.watching import Frames
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, starting_picture, stylize
 

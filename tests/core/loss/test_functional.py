@@ -13,19 +13,20 @@ from small_networks import waves
 from torch import Tensor
 
 from stylize_core.loss import functional as losses
+from stylize_core.loss import pixels
 from stylize_core.loss.functional import (
-    gatys_content_loss,
-    gatys_style_loss,
+    Form,
+    content_loss,
     gram_matrix,
-    relative_content_loss,
-    relative_style_loss,
-    total_variation,
+    style_loss,
 )
+from stylize_core.loss.pixels import VARIATIONS, penalised_excess, total_variation, weighted_variation
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.settings.style import StyleSettings
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor, Form], Tensor]
+FORMS: tuple[Form, ...] = ("relative", "gatys", "mean")
 
 
 def _features(seed: int, *shape: int) -> Tensor:
@@ -123,13 +124,12 @@ def test_without_any_counted_place_the_gram_matrix_is_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "expected"),
-    [(relative_content_loss, reference.relative), (gatys_content_loss, reference.gatys_content)],
+    ("form", "expected"), [("relative", reference.relative), ("gatys", reference.gatys_content)]
 )
-def test_content_losses_are_those_of_numpy(loss: Loss, expected: Callable[..., float]) -> None:
+def test_content_losses_are_those_of_numpy(form: Form, expected: Callable[..., float]) -> None:
     features, target = _features(9, 3, 4, 5, 6), _features(10, 3, 4, 5, 6)
     rows = [expected(array(f), array(p)) for f, p in zip(features, target, strict=True)]
-    _close(loss(features, target), rows)
+    _close(content_loss(features, target, form), rows)
 
 
 def test_the_relative_style_loss_is_that_of_numpy() -> None:
@@ -138,59 +138,57 @@ def test_the_relative_style_loss_is_that_of_numpy() -> None:
         reference.relative(reference.gram(array(f)), reference.gram(array(a)))
         for f, a in zip(features, target, strict=True)
     ]
-    _close(relative_style_loss(gram_matrix(features), gram_matrix(target)), rows)
+    _close(style_loss(gram_matrix(features), gram_matrix(target)), rows)
 
 
 def test_for_equal_sizes_the_gatys_style_loss_is_equation_4_of_the_paper() -> None:
     features, target = _features(13, 2, 5, 4, 6), _features(14, 2, 5, 4, 6)
     rows = [reference.gatys_style(array(f), array(a)) for f, a in zip(features, target, strict=True)]
-    _close(gatys_style_loss(gram_matrix(features), gram_matrix(target)), rows)
+    _close(style_loss(gram_matrix(features), gram_matrix(target), "gatys"), rows)
 
 
 def test_losses_computed_by_hand() -> None:
     features, target = torch.tensor([[[[3.0, 0.0]]]]), torch.tensor([[[[1.0, 2.0]]]])
-    assert relative_content_loss(features, target).tolist() == pytest.approx([8 / 5])
-    assert gatys_content_loss(features, target).tolist() == [4.0]
+    assert content_loss(features, target).tolist() == pytest.approx([8 / 5])
+    assert content_loss(features, target, "gatys").tolist() == [4.0]
     # Gram matrices of one channel at two places: 9/2 and 5/2
     grams = gram_matrix(features), gram_matrix(target)
-    assert relative_style_loss(*grams).tolist() == pytest.approx([4 / 6.25])
-    assert gatys_style_loss(*grams).tolist() == pytest.approx([1.0])
+    assert style_loss(*grams).tolist() == pytest.approx([4 / 6.25])
+    assert style_loss(*grams, "gatys").tolist() == pytest.approx([1.0])
 
 
-@pytest.mark.parametrize("loss", [relative_content_loss, gatys_content_loss])
-def test_content_losses_are_zero_at_the_target_only(loss: Loss) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_content_losses_are_zero_at_the_target_only(form: Form) -> None:
     target = _features(15, 1, 3, 4, 4)
-    assert loss(target, target).tolist() == [0.0]
-    assert float(loss(target + 1e-3, target)) > 0
+    assert content_loss(target, target, form).tolist() == [0.0]
+    assert float(content_loss(target + 1e-3, target, form)) > 0
 
 
-@pytest.mark.parametrize("loss", [relative_style_loss, gatys_style_loss])
-def test_style_losses_are_zero_for_equal_statistics(loss: Loss) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_style_losses_are_zero_for_equal_statistics(form: Form) -> None:
     features = _features(16, 1, 3, 4, 4)
     mirrored = gram_matrix(features.flip(3))
-    assert float(loss(mirrored, gram_matrix(features))) == pytest.approx(0, abs=1e-25)
+    assert float(style_loss(mirrored, gram_matrix(features), form)) == pytest.approx(0, abs=1e-25)
 
 
 def test_relative_losses_are_free_of_units() -> None:
     features, target = _features(17, 1, 3, 4, 4), _features(18, 1, 3, 4, 4)
-    _close(
-        relative_content_loss(1e3 * features, 1e3 * target), array(relative_content_loss(features, target))
-    )
-    small = relative_style_loss(gram_matrix(1e-1 * features), gram_matrix(1e-1 * target))
-    _close(small, array(relative_style_loss(gram_matrix(features), gram_matrix(target))))
+    _close(content_loss(1e3 * features, 1e3 * target), array(content_loss(features, target)))
+    small = style_loss(gram_matrix(1e-1 * features), gram_matrix(1e-1 * target))
+    _close(small, array(style_loss(gram_matrix(features), gram_matrix(target))))
 
 
 def test_a_silent_picture_is_at_distance_one() -> None:
     target = _features(19, 1, 3, 4, 4)
     silent = torch.zeros_like(target)
-    assert relative_content_loss(silent, target).tolist() == [1.0]
-    assert relative_style_loss(gram_matrix(silent), gram_matrix(target)).tolist() == [1.0]
+    assert content_loss(silent, target).tolist() == [1.0]
+    assert style_loss(gram_matrix(silent), gram_matrix(target)).tolist() == [1.0]
 
 
 def test_a_silent_target_divides_by_a_floor_and_not_by_nothing() -> None:
     features, silent = _features(20, 1, 3, 4, 4), torch.zeros(1, 3, 4, 4, dtype=torch.float64)
-    content = relative_content_loss(features, silent)
-    style = relative_style_loss(gram_matrix(features), gram_matrix(silent))
+    content = content_loss(features, silent)
+    style = style_loss(gram_matrix(features), gram_matrix(silent))
     _close(content, array(features.square().mean((1, 2, 3))) / losses.SILENT_FEATURES)
     _close(style, array(gram_matrix(features).square().mean((1, 2))) / losses.SILENT_GRAM)
 
@@ -245,23 +243,22 @@ def _losses_of_a_pair(times: int) -> dict[str, float]:
     one, other = (encoder(picture.repeat(1, 1, times, times)) for picture in (content, style))
     sums = dict.fromkeys(("relative_content", "gatys_content", "relative_style", "gatys_style"), 0.0)
     for layer in settings.content_layer_weights:
-        sums["relative_content"] += float(relative_content_loss(one[layer], other[layer]))
-        sums["gatys_content"] += float(gatys_content_loss(one[layer], other[layer]))
+        sums["relative_content"] += float(content_loss(one[layer], other[layer]))
+        sums["gatys_content"] += float(content_loss(one[layer], other[layer], "gatys"))
     for layer in settings.style_layer_weights:
         grams = gram_matrix(one[layer]), gram_matrix(other[layer])
-        sums["relative_style"] += float(relative_style_loss(*grams))
-        sums["gatys_style"] += float(gatys_style_loss(*grams))
+        sums["relative_style"] += float(style_loss(*grams))
+        sums["gatys_style"] += float(style_loss(*grams, "gatys"))
     return sums
 
 
-@pytest.mark.parametrize(
-    "loss", [relative_content_loss, gatys_content_loss, relative_style_loss, gatys_style_loss]
-)
-def test_gradients_of_losses_are_their_differences(loss: Loss) -> None:
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("loss", [content_loss, style_loss])
+def test_gradients_of_losses_are_their_differences(loss: Loss, form: Form) -> None:
     def value(features: Tensor, target: Tensor) -> Tensor:
-        if "style" in loss.__name__:
-            return loss(gram_matrix(features), gram_matrix(target))
-        return loss(features, target)
+        if loss is style_loss:
+            return loss(gram_matrix(features), gram_matrix(target), form)
+        return loss(features, target, form)
 
     features = _features(22, 2, 3, 3, 4).requires_grad_()
     assert torch.autograd.gradcheck(value, (features, _features(23, 2, 3, 3, 4)))
@@ -275,12 +272,24 @@ def test_gradients_of_the_shared_gram_matrix_and_of_variation_are_their_differen
 
 def test_the_range_penalty_is_the_mean_squared_excess_with_its_gradient() -> None:
     image = torch.tensor([[[[-0.5, 0.25], [1.0, 3.0]]]], dtype=torch.float64)
-    value, gradient = losses.range_penalty(image)
-    assert value.tolist() == [(0.25 + 4.0) / 4]
-    assert gradient.tolist() == [[[[-0.25, 0.0], [0.0, 1.0]]]]
+    gradient = torch.ones_like(image)
+    assert penalised_excess(image, 2.0, gradient).tolist() == [2 * (0.25 + 4.0) / 4]
+    assert gradient.tolist() == [[[[0.5, 1.0], [1.0, 3.0]]]]
 
 
 def test_pictures_in_range_have_no_range_penalty() -> None:
-    value, gradient = losses.range_penalty(torch.rand(2, 3, 5, 4))
-    assert value.tolist() == [0, 0]
+    gradient = torch.zeros(2, 3, 5, 4)
+    assert penalised_excess(torch.rand(2, 3, 5, 4), 5.0, gradient).tolist() == [0, 0]
     assert not gradient.any()
+
+
+@pytest.mark.parametrize("form", sorted(VARIATIONS))
+def test_pixels_in_strips_are_those_of_the_whole_picture(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = _features(26, 2, 3, 11, 7)
+    whole, strips = torch.zeros_like(image), torch.zeros_like(image)
+    settings = StyleSettings(tv_weight=3.0, tv_form=form)  # type: ignore[arg-type]
+    found = [weighted_variation(image, settings, whole), penalised_excess(image, 2.0, whole)]
+    monkeypatch.setattr(pixels, "STRIP_PX", 3 * 7)
+    again = [weighted_variation(image, settings, strips), penalised_excess(image, 2.0, strips)]
+    torch.testing.assert_close(torch.stack(again), torch.stack(found))
+    torch.testing.assert_close(strips, whole)

@@ -17,7 +17,8 @@ from torch import Tensor
 from stylize_core.architecture import layer_names
 from stylize_core.loss.functional import gram_matrix
 from stylize_core.loss.moments import moments
-from stylize_core.loss.objective import Objective, content_targets, mean_targets, stack_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, mean_targets, stack_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import AVERAGE_POOL_GAIN
 from stylize_core.settings.style import StyleSettings

@@ -20,12 +20,13 @@ from stylize_core.architecture import layer_names, smallest_side
 from stylize_core.errors import SettingsError
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.resize import resize
-from stylize_core.loss.functional import gram_matrix, relative_style_loss
-from stylize_core.loss.objective import Objective, content_targets, stack_targets, style_targets
+from stylize_core.loss.functional import gram_matrix, style_loss
+from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import StyledRegion, areas, guidance, shared_out
+from stylize_core.loss.targets import content_targets, stack_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
-from stylize_core.optim.minimise import Frames
+from stylize_core.optim.watching import Frames
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
@@ -300,7 +301,7 @@ def test_each_region_takes_its_own_style_and_not_the_others(init: Any) -> None:
 
     def distance(found: dict[str, Tensor], style: Any) -> float:
         """The relative distance of the statistics, as a mean over the style's layers."""
-        return sum(float(relative_style_loss(found[layer], style[layer])) for layer in left) / len(left)
+        return sum(float(style_loss(found[layer], style[layer])) for layer in left) / len(left)
 
     for share, own, other in ((mask, left, right), (1 - mask, right, left)):
         assert distance(statistics(made, share), own) < 0.01

@@ -13,11 +13,11 @@ import torch
 from small_networks import speckles, tiny_weights, torchvision_models, waves
 from torch import Tensor
 
-from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, smallest_side
+from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, reach, smallest_side
 from stylize_core.dream import dream_objective
 from stylize_core.errors import BadWeights, SettingsError
-from stylize_core.loss.objective import style_targets
 from stylize_core.loss.regions import StyledRegion, guidance
+from stylize_core.loss.targets import style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, weights_from_bytes
 from stylize_core.settings.style import StyleSettings
@@ -172,3 +172,26 @@ def test_it_dreams_of_layers_and_of_single_channels() -> None:
         before = float(dream_objective(encoder, picture, settings).terms(picture)["dream"])
         assert made.terms["dream"][0] < 1.02 * before < 0
         assert made.reports[0].evaluations == 6
+
+
+def test_a_dream_in_tiles_is_the_dream_of_the_whole_picture() -> None:
+    layers = {"conv1": 1.0, "inception3a": 1.0}  # deeper ones see more than a small picture has
+    settings = StyleSettings(mode="dream", encoder="googlenet", dream_layers=layers)
+    encoder = Encoder(loaded(), layers=settings.layers, dtype=torch.float64)
+    before = waves(0.2, height=190, width=230).double()
+    image = speckles(5, height=190, width=230).double()
+    whole, tiled = (dream_objective(encoder, before, settings, tile_px=side) for side in (0, 64))
+    assert len(encoder.tiles(image, 64)) == 12
+    torch.testing.assert_close(tiled(image)[0], whole(image)[0])
+    torch.testing.assert_close(tiled(image)[1], whole(image)[1])
+
+
+def test_layers_see_as_far_as_is_said() -> None:
+    encoder = Encoder(loaded(), layers=["inception4a"], dtype=torch.float64)
+    image = torch.zeros(1, 3, 336, 336, dtype=torch.float64)
+    trace = encoder.trace(image + speckles(1, height=336, width=336).double())
+    seed = torch.zeros_like(trace.features["inception4a"])
+    seed[..., 10, 10] = 1
+    seen = encoder.pull_back(trace, {"inception4a": seed}).abs().sum((0, 1, 3)).nonzero()[:, 0]
+    first, last = 160 - int(seen[0]), int(seen[-1]) - (160 + 15)
+    assert max(first, last) <= reach("googlenet", "inception4a") < max(first, last) + 16

@@ -290,7 +290,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     server = Shop(("127.0.0.1", 0), _Counter)
     server.body = _torch(tiny_state("vgg19"))
     prefix = hashlib.sha256(server.body).hexdigest()[:8]
-    published = Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", prefix)
+    published = Published("vgg19", "VGG19_Weights", "IMAGENET1K_V1", "torchvision", prefix, "none")
     monkeypatch.setattr(module, "PUBLISHED", {**PUBLISHED, "vgg19": published})
     entry = torchvision_models().VGG19_Weights.IMAGENET1K_V1.value
     url, real = f"http://127.0.0.1:{server.server_port}/models/vgg19-{prefix}.pth", entry.url

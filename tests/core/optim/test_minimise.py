@@ -13,9 +13,11 @@ import torch
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
-from stylize_core.loss.objective import Objective, content_targets, style_targets
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.optim import curvature
-from stylize_core.optim.minimise import CHECK_EVERY, Frames, RowReport, StepProgress, minimise
+from stylize_core.optim.minimise import minimise
+from stylize_core.optim.watching import CHECK_EVERY, Frames, RowReport, StepProgress
 from stylize_core.settings.style import StyleSettings
 
 Trouble = Callable[[Tensor, Tensor], Tensor]

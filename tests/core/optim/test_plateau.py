@@ -7,8 +7,10 @@ import torch
 from test_minimise import objective_of, pairs
 from torch import Tensor
 
-from stylize_core.optim.minimise import RowReport, minimise
+from stylize_core.optim.minimise import minimise
 from stylize_core.optim.plateau import LEVELS, WINDOW, Plateau
+from stylize_core.optim.state import keep_rows
+from stylize_core.optim.watching import RowReport
 from stylize_core.settings.schedule import Stage
 from stylize_core.settings.style import StyleSettings
 
@@ -34,7 +36,7 @@ def test_between_looks_and_without_a_limit_no_row_is_still() -> None:
 
 def test_rows_that_go_on_are_compared_with_themselves() -> None:
     plateau = Plateau(0.5, torch.tensor([[0.0], [1.0]]))
-    plateau.keep(torch.tensor([1]))
+    keep_rows(plateau, torch.tensor([1]))
     assert plateau.reached(WINDOW, torch.tensor([[1.0]])).tolist() == [True]
 
 

@@ -132,7 +132,7 @@ def test_every_direction_is_that_of_the_two_loop_recursion(function: Function, h
             break
         s, y = pairs[-1]
         expected = two_loop(recorded.gradients[-1], pairs, float((s @ y) / (y @ y)))
-        error = np.linalg.norm(array(solver._direction[0]) - expected)
+        error = np.linalg.norm(array(solver.direction[0]) - expected)
         assert error <= 1e-10 * np.linalg.norm(expected)
         compared += 1
     assert compared > min(15, 3 * history)
@@ -209,7 +209,7 @@ def test_a_region_without_finite_values_is_left_behind(value: float) -> None:
     start = starts(1, 5)
     bowl = scaled(quadratic(10, 5), start)
     solver = LBFGS(start)
-    solver._scale = torch.full_like(solver._scale, 500.0)  # much too bold: the first moves land far outside
+    solver.scale = torch.full_like(solver.scale, 500.0)  # much too bold: the first moves land far outside
     bad = 0
     for _ in range(60):
         loss, gradient = evaluated(bowl, solver.trial)

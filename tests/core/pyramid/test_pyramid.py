@@ -11,10 +11,10 @@ import torch
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
-from stylize_core.loss.objective import Targets, style_targets
 from stylize_core.loss.regions import StyledRegion
+from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
-from stylize_core.optim.minimise import Frames, StepProgress
+from stylize_core.optim.watching import Frames, StepProgress
 from stylize_core.pyramid.level import Level, ViewSpec, shrunk
 from stylize_core.settings.schedule import FEWEST_STEPS, stages
 from stylize_core.settings.style import StyleSettings

@@ -21,8 +21,9 @@ from small_networks import tiny_weights
 from torch import Tensor
 
 from stylize_core.loss.moments import RIDGE
-from stylize_core.loss.objective import Objective, content_targets, style_targets
-from stylize_core.loss.total_variation import VARIATIONS
+from stylize_core.loss.objective import Objective
+from stylize_core.loss.pixels import VARIATIONS
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import AVERAGE_POOL_GAIN
 from stylize_core.settings.presets import PRESETS

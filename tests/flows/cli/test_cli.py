@@ -19,6 +19,7 @@ from flows.model.pair import Job
 from flows.planning.plan import make_plan
 from flows.records.record import Record
 from flows.records.report import Report
+from flows.running.upkeep.machine import TorchFacts
 
 QUICK = ("-s", "size=64", "-s", "steps=5", "--device", "cpu")
 
@@ -251,8 +252,22 @@ def test_logging_more_may_be_asked_for_before_and_after_the_command(home: Path) 
         assert logging.getLogger().level == logging.INFO
 
 
-def test_the_version_is_said() -> None:
-    assert command("--version").stdout == f"stylize {version('stylize')}\n"
+def test_the_versions_are_said_of_this_and_of_what_it_needs() -> None:
+    first, *others = command("--version").stdout.splitlines()
+    assert first == f"stylize {version('stylize')}"
+    assert others[1:3] == [f"PyTorch {version('torch')}", f"Prefect {version('prefect')}"]
+
+
+@pytest.mark.parametrize("arguments", [("--version", "-v"), ("-v", "--version")])
+def test_the_devices_are_said_where_more_is_asked_for(
+    arguments: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = {"device": "cuda:0", "name": "Some GPU"}
+    monkeypatch.setattr(
+        "flows.running.upkeep.machine.torch_facts", lambda: TorchFacts("2.15", "13.2", 8, (gpu,))
+    )
+    said = command(*arguments).stdout
+    assert said.endswith("CUDA of PyTorch 13.2\ndevices: cuda:0 Some GPU, cpu with 8 threads\n")
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "10000", "some", "2.5"])

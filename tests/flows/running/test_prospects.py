@@ -12,8 +12,8 @@ from flows.cli.estimates import prospect_lines
 from flows.manifest.load import load_manifest
 from flows.model.estimate import Prospect
 from flows.planning.plan import Plan, make_plan
-from flows.running import prospects
-from flows.running.prospects import largest, prospect_of
+from flows.running.estimating import prospects
+from flows.running.estimating.prospects import largest, prospect_of
 from stylize_core.demand.memory import peak_memory
 from stylize_core.settings.style import StyleSettings
 

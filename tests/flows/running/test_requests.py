@@ -54,7 +54,8 @@ def test_a_shard_lists_locks_alone_and_asks_for_its_own_pair_alone(
         ("PUT", f"out/{pair.output_name}"): 1,
         ("PUT", f"out/{pair.record_name}"): 1,
     }
-    own = f"out/.stylize.lock{shard.suffix}", f"out/report{shard.suffix}.json"
+    names = (f".stylize.lock{shard.suffix}", f"report{shard.suffix}.json", f"trace{shard.suffix}.csv")
+    own = [f"out/{name}" for name in names]
     assert {key for _, key in object_store.hits if pair.name not in key} <= {"", *own}
 
 

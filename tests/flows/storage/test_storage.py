@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -269,3 +270,13 @@ def test_local_work_does_not_load_the_s3_client(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_file_is_stored_whole_from_its_beginning_and_replaces_what_was_there(storage: Storage) -> None:
+    storage.write("large.png", b"before")
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(range(256)) * 40_000)  # several blocks; the file stands at its end
+        storage.write_file("large.png", file, content_type="image/png")
+        storage.write_file("again.png", file)
+    assert storage.read("large.png") == storage.read("again.png") == bytes(range(256)) * 40_000
+    assert names(storage) == ["again.png", "large.png"]

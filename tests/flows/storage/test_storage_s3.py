@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import pickle
 import socket
+import tempfile
 import uuid
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -168,6 +169,16 @@ def test_a_write_that_fails_in_passing_is_repeated(
     storage = open_storage(f"{object_store.root}/out", patience=ready_for(fault, patience))
     object_store.fail("PUT", "out/a.png", fault, times=1)
     storage.write("a.png", DATA, content_type="image/png")
+    assert object_store.get("out/a.png") == DATA
+    assert object_store.count("PUT") == 2
+
+
+def test_a_file_that_is_sent_again_is_sent_from_its_beginning(object_store: ObjectStore) -> None:
+    storage = open_storage(f"{object_store.root}/out", patience=ready_for("drop", HASTY))
+    object_store.fail("PUT", "out/a.png", "drop", times=1)
+    with tempfile.TemporaryFile() as file:
+        file.write(DATA)
+        storage.write_file("a.png", file)
     assert object_store.get("out/a.png") == DATA
     assert object_store.count("PUT") == 2
 

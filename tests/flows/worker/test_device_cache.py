@@ -18,7 +18,7 @@ from flows.worker.device import Device
 from flows.worker.device_cache import DeviceCache, Recent
 from flows.worker.read import LoadedPicture, Reading
 from stylize_core.errors import BadImage, DeviceUnavailable
-from stylize_core.loss.objective import Targets
+from stylize_core.loss.targets import Targets
 from stylize_core.pyramid.level import ViewSpec
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import PictureSize

@@ -164,3 +164,36 @@ def test_the_real_torch_answers_and_the_parent_stays_free_of_it() -> None:
     count, loaded = answer.stdout.split()
     assert int(count) >= 1
     assert loaded == "False"
+
+
+@pytest.mark.parametrize(
+    ("device", "before", "after", "name"),
+    [
+        ("cuda:1", {}, {"CUDA_VISIBLE_DEVICES": "1"}, "cuda:0"),
+        ("cuda:1", {"CUDA_VISIBLE_DEVICES": "4,6"}, {"CUDA_VISIBLE_DEVICES": "6"}, "cuda:0"),
+        (
+            "cuda:0",
+            {"CUDA_VISIBLE_DEVICES": "MIG-1, MIG-2"},
+            {"CUDA_VISIBLE_DEVICES": "MIG-1"},
+            "cuda:0",
+        ),
+        (
+            "cuda:1",
+            {"HIP_VISIBLE_DEVICES": "2,3"},
+            {"HIP_VISIBLE_DEVICES": "3", "CUDA_VISIBLE_DEVICES": "1"},
+            "cuda:0",
+        ),
+        ("cuda:2", {"CUDA_VISIBLE_DEVICES": "4,6"}, {"CUDA_VISIBLE_DEVICES": "4,6"}, "cuda:2"),
+        ("cuda:0", {"CUDA_VISIBLE_DEVICES": ""}, {"CUDA_VISIBLE_DEVICES": ""}, "cuda:0"),
+        ("cpu", {}, {}, "cpu"),
+        ("mps", {}, {}, "mps"),
+        ("cuda", {}, {}, "cuda"),
+    ],
+)
+def test_a_process_is_pinned_to_one_entry_of_what_it_may_see(
+    device: str, before: dict[str, str], after: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = dict(before)
+    monkeypatch.setattr("flows.worker.devices.os.environ", environment)
+    assert devices.pin(device) == name
+    assert environment == after

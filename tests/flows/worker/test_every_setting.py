@@ -73,6 +73,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "quality": ({"format": "jpeg"}, 92, 10),
     "animation": ({}, "none", "gif"),
     "metadata": ({"format": "jpeg"}, "strip", "keep"),
+    "dpi": ({}, 0, 240),
     "frames": ({}, "refuse", "first"),
     "max_megapixels": ({}, 100, 0.001),
 }

@@ -177,7 +177,7 @@ def cut_jpeg() -> bytes:
 
 def bomb() -> bytes:
     out = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(out, "PNG")
+    Image.new("1", (20_000, 20_000)).save(out, "GIF")
     return out.getvalue()
 
 
@@ -194,7 +194,7 @@ def dot() -> bytes:
         ("text.jpg", b"Dear all, the photo follows.\n", "bad_image", "this is text"),
         ("empty.png", b"", "bad_image", "empty"),
         ("dot.png", dot(), "too_small", "1x1"),
-        ("bomb.png", bomb(), "too_large", "400"),
+        ("bomb.gif", bomb(), "too_large", "400"),
     ],
 )
 def test_a_bad_picture_is_recorded_with_its_kind_and_name(

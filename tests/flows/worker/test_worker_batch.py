@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ import worker_here as worker
 from PIL import Image
 from small_batch import FAST, Audience, draw, manifest, record, run_inside, small_batch
 
-from flows.engines.groups import GROUP_PAIRS, in_groups
+from flows.engines.groups import GROUP_PAIRS, WINDOW_GROUPS, in_groups
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
 from flows.records.record import Record
 from flows.worker.device import Device
+from flows.worker.link import Stopwatch
 from flows.worker.timeouts import stuck_after_s
 from stylize_core.errors import OutOfMemory
 from stylize_core.transfer import Stylized, stylize
@@ -124,14 +127,53 @@ def test_pictures_of_other_shapes_and_settings_are_not_mixed(home: Path) -> None
     assert {record(home, name).batch for name in statuses(made)} == {1}
 
 
-def test_pairs_that_are_watched_or_limited_in_time_go_alone(home: Path) -> None:
-    worker.run_pairs(jobs(manifest(home, settings=FAST + ", snapshot_every: 2")))
-    worker.run_pairs([replace(job, timeout_s=60.0) for job in jobs(manifest(home, output="limited"))])
-    for output in ("out", "limited"):
-        names = [path.name for path in (home / output).glob("*.json")]
-        assert len(names) == 4
-        assert all('"batch": 1,' in (home / output / name).read_text() for name in names)
+def test_pairs_that_are_watched_go_alone_and_say_so(home: Path) -> None:
+    ended = worker.run_pairs(jobs(manifest(home, settings=FAST + ", snapshot_every: 2")))
+    told = [record(home, name) for name in statuses(ended)]
+    assert [one.batch for one in told] == [1] * 4
+    said = "computed alone, not in a batch: its snapshots or its film show one picture at a time"
+    assert all(said in one.decisions for one in told)
     assert not worker.worker._pipeline._sizer._known, "it would grow with every pair"
+
+
+def spending(monkeypatch: pytest.MonkeyPatch, *, together: float, alone: float) -> None:
+    """Let every optimisation have taken so many seconds already when it is first asked."""
+
+    @contextmanager
+    def timed(pair: str, timeout_s: float) -> Iterator[Stopwatch]:
+        assert timeout_s == (240.0 if "4 pairs from" in pair else 60.0)
+        yield Stopwatch(pair, timeout_s, spent_s=together if "4 pairs from" in pair else alone)
+
+    monkeypatch.setattr("flows.worker.link.timed", timed)
+
+
+def limited(home: Path) -> list[Job]:
+    return [replace(job, timeout_s=60.0) for job in jobs(manifest(home, settings=TEN))]
+
+
+def test_pairs_with_a_timeout_are_computed_together_and_share_their_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spending(monkeypatch, together=230, alone=1000)
+    ended = statuses(worker.run_pairs(limited(home)))
+    assert set(ended.values()) == {"done"}
+    assert {record(home, name).batch for name in ended} == {4}
+
+
+@pytest.mark.parametrize(("alone", "status"), [(50, "done"), (70, "failed")])
+def test_where_the_time_of_all_is_over_each_is_tried_alone_with_all_of_its_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch, alone: float, status: str
+) -> None:
+    spending(monkeypatch, together=250, alone=alone)
+    outcomes = worker.run_pairs(limited(home))
+    assert {(one.status, one.kind) for one in outcomes} == {(status, "timeout" if status == "failed" else "")}
+    assert {record(home, one.name).batch for one in outcomes} == {1}
+
+
+def test_pairs_of_different_timeouts_are_not_mixed(home: Path) -> None:
+    first, *others = limited(home)
+    ended = statuses(worker.run_pairs([replace(first, timeout_s=30.0), *others]))
+    assert sorted(record(home, name).batch for name in ended) == [1, 3, 3, 3]
 
 
 @pytest.mark.parametrize(("room", "batches"), [(3, {2}), (2, {2}), (1, {1})])
@@ -194,6 +236,45 @@ def test_a_worker_gets_groups_of_equal_settings_in_the_plans_order(home: Path) -
     assert [len(group) for group in in_groups(given, "cpu", None)] == [1, 1, 1, 1]
     assert [len(group) for group in in_groups(given, "cuda:0", None)] == [2, 2]
     assert [job for group in in_groups(given, "cpu", 3) for job in group] == given
+
+
+def alternating(home: Path, count: int) -> list[Job]:
+    """Jobs as a sweep over two settings gives them, each with a name of its own."""
+    entries = "pairs:" + "".join(
+        f"\n  - {{content: photos/p0.png, style: paintings/s0.png, name: n{number:03}, "
+        f"settings: {{style_weight: {1 + number % 2}}}}}"
+        for number in range(count)
+    )
+    return sorted(jobs(manifest(home, entries)), key=lambda job: job.pair.name)
+
+
+def test_pairs_that_are_alike_share_a_group_though_others_stand_between_them(home: Path) -> None:
+    given = alternating(home, 12)
+    groups = list(in_groups(given, "cpu", 3))
+    assert [[job.pair.name for job in group] for group in groups] == [
+        ["n000", "n002", "n004"], ["n001", "n003", "n005"], ["n006", "n008", "n010"],
+        ["n007", "n009", "n011"],
+    ]  # fmt: skip
+    assert [job for group in in_groups(given, "cpu", None) for job in group] == given
+
+
+def test_no_pair_waits_for_more_than_a_window_of_others(home: Path) -> None:
+    """And no more are asked for ahead."""
+    given = alternating(home, 60)
+    odd_one, rest = given[1], [job for job in given if job.pair.style_settings.style_weight == 1]
+    asked: list[str] = []
+
+    def coming() -> Iterator[Job]:
+        for job in (rest[0], odd_one, *rest[1:]):
+            asked.append(job.pair.name)
+            yield job
+
+    groups = in_groups(coming(), "cpu", 3)
+    assert [job.pair.name for job in next(groups)] == ["n000", "n002", "n004"]
+    assert len(asked) <= 2 * WINDOW_GROUPS + 1
+    assert [job.pair.name for job in next(groups)] == ["n001"]
+    left = [job for group in groups for job in group]
+    assert left == rest[3:]
 
 
 @pytest.mark.parametrize(("size", "most"), [(64, GROUP_PAIRS), (1024, 4), (4096, 1)])

@@ -20,7 +20,7 @@ from flows.records.experience import (
 )
 from flows.records.last_report import last_report
 from flows.records.store import read_record
-from flows.running.memory_room import machine_memory
+from flows.running.estimating.machine_memory import machine_memory
 from flows.running.sizing import LAST_REPORT, NOTHING, seconds_per_pair_of
 from flows.storage.base import Storage
 from flows.storage.location import is_remote

@@ -1,4 +1,4 @@
-"""What a run asks of its engine: workers, networks and jobs."""
+"""What a plan asks of an engine: workers, networks and jobs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from stylize_core.settings.style import StyleSettings
 
 
 def workers_for(plan: Plan, manifest: Manifest, device: str, workers: int | None) -> WorkerSpec:
-    """The workers for what is to do.
-
-    Args:
-        device: see `slots`.
-        workers: how many; None for what is usual.
-    """
+    """The workers that are asked for; if nobody says how many, one per device, or as many as suit a CPU."""
     on_cpu = cpu_workers([planned.pair.style_settings.picture_size.expected_px for planned in plan.todo])
     found = slots(device, workers, cpu_workers=on_cpu)
     sharing = found.count("cpu")
@@ -35,7 +30,16 @@ def networks(plan: Plan) -> Iterator[StyleSettings]:
     yield from found.values()
 
 
-def jobs_of(plan: Plan, manifest: Manifest) -> Iterator[Job]:
-    """A job for each pair that is to do."""
+def jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
+    """What is to do, in the order of the plan."""
     for p in plan.todo:
-        yield Job(p.pair, plan.output, p.identity, p.attempts, manifest.timeout_s, plan.replace_foreign)
+        yield Job(
+            p.pair,
+            plan.output,
+            p.identity,
+            p.attempts,
+            manifest.timeout_s,
+            plan.replace_foreign,
+            p.forced,
+            plan.source,
+        )

@@ -1,0 +1,1 @@
+"""The commands that draw pages and sheets."""

@@ -1,0 +1,145 @@
+"""The terms of an objective, each as what is summed over places, what the sums are worth, and the way back.
+
+Content and style are compared by sums over units: of squared differences, and of products of features. Sums
+add up, so the parts of a picture can be measured one after another. What the sums are worth, and their
+slopes, is known once all are there; each part's units then get their gradient from the slopes alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylize_core.device import wide
+from stylize_core.loss.functional import content_unit, style_unit
+from stylize_core.loss.moments import covariance_root, wasserstein, wasserstein_unit
+from stylize_core.loss.products import products, sent_back
+from stylize_core.loss.regions import Guide
+from stylize_core.networks.tiles import Tile
+from stylize_core.settings.style import StyleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ContentTerm:
+    """One layer's part of the content loss.
+
+    Attributes:
+        target_bchw: features of the contents.
+        unit_b: what their squared distance is divided by.
+        weight: of the layer within the content loss.
+        slope_b: of the whole loss by that squared distance.
+    """
+
+    layer: str
+    target_bchw: Tensor
+    unit_b: Tensor
+    weight: float
+    slope_b: Tensor
+
+    @staticmethod
+    def of(layer: str, target_bchw: Tensor, settings: StyleSettings) -> ContentTerm:
+        """The term of a layer."""
+        unit_b, weight = content_unit(target_bchw, settings.loss), settings.content_layer_weights[layer]
+        slope_b = torch.ones_like(unit_b) * settings.content_weight * weight / unit_b
+        return ContentTerm(layer, target_bchw, unit_b, weight, slope_b)
+
+    def difference(self, own_bchw: Tensor, tile: Tile) -> Tensor:
+        """How far a tile's own units are from the target, float32 or better."""
+        return wide(own_bchw) - tile.among_all(self.target_bchw, self.layer)
+
+    def loss(self, squares_b: Tensor) -> Tensor:
+        """The weighted loss within the content loss, [B]."""
+        return self.weight * (squares_b / self.unit_b)
+
+    def seed(self, difference_bchw: Tensor) -> Tensor:
+        """The gradient of the whole loss by a tile's own units."""
+        return self.slope_b[:, None, None, None] * (2 * difference_bchw)
+
+
+# Why so many: what every evaluation needs of a target is taken once.
+@dataclass(frozen=True, slots=True)
+class StyleTerm:
+    """One layer's part of the loss of one area's style.
+
+    Attributes:
+        target_bdd: Gram matrices [B, C, C], or moments [B, C+1, C+1].
+        root_bcc: of the target's covariance, for moments.
+        unit_b: what the distance is divided by.
+        weight: of the layer within the area's style loss.
+        steep_b: the whole loss by the layer's.
+        guide: the units that count for the area, with the roots of their shares; None for all.
+    """
+
+    layer: str
+    target_bdd: Tensor
+    root_bcc: Tensor | None
+    unit_b: Tensor
+    weight: float
+    steep_b: Tensor
+    guide: Guide | None
+
+    @staticmethod
+    def of(
+        layer: str, target_bdd: Tensor, settings: StyleSettings, *, area_b: Tensor | None, guide: Guide | None
+    ) -> StyleTerm:
+        """The term of a layer, in an area that counts so much, [B]; None: fully."""
+        by_moments = settings.statistics == "moments"
+        unit_b = (wasserstein_unit if by_moments else style_unit)(target_bdd, settings.loss)
+        root_bcc = covariance_root(target_bdd) if by_moments else None
+        weight = settings.style_layer_weights[layer]
+        steep_b = torch.ones_like(unit_b) * settings.style_weight
+        steep_b = (steep_b if area_b is None else steep_b * area_b) * weight
+        guide = None if guide is None else guide.roots(target_bdd.shape[-1])
+        return StyleTerm(layer, target_bdd, root_bcc, unit_b, weight, steep_b, guide)
+
+    def sums(self, own_bchw: Tensor, tile: Tile) -> Tensor:
+        """What a tile adds to the sums of products of features, [B, D, D]."""
+        return products(self._counted(own_bchw, tile))
+
+    def judged(self, sums_bdd: Tensor, places: int) -> tuple[Tensor, Tensor]:
+        """The weighted loss within the area's, [B], and the slope of the whole loss by the sums, [B, D, D].
+
+        Args:
+            sums_bdd: of all tiles.
+            places: units of the layer in the whole picture.
+        """
+        count = 1 if self.guide else sums_bdd.shape[-1] * places
+        loss_b, slope_bdd = self._distance(sums_bdd / count)
+        return self.weight * loss_b, slope_bdd / count
+
+    def _distance(self, statistics_bdd: Tensor) -> tuple[Tensor, Tensor]:
+        """How far statistics are from the target's, [B], and the slope of the whole loss by them."""
+        if self.root_bcc is None:
+            apart_bdd = statistics_bdd - self.target_bdd
+            slope_bdd = (self.steep_b / self.unit_b)[:, None, None] * (2 * apart_bdd)
+            return apart_bdd.square().sum((1, 2)) / self.unit_b, slope_bdd
+        with torch.enable_grad():
+            live_bdd = statistics_bdd.detach().requires_grad_()
+            raw_bdd = live_bdd * live_bdd.shape[-1]
+            loss_b = wasserstein(raw_bdd, self.target_bdd, root_bcc=self.root_bcc) / self.unit_b
+            (slope_bdd,) = torch.autograd.grad(loss_b, live_bdd, self.steep_b)
+        return loss_b.detach(), slope_bdd
+
+    def seed(self, own_bchw: Tensor, tile: Tile, slope_bdd: Tensor) -> Tensor:
+        """The gradient of the whole loss by a tile's own units."""
+        back_bdhw = sent_back(self._counted(own_bchw, tile), slope_bdd)
+        channels = own_bchw.shape[1]
+        back_bchw = back_bdhw[:, :channels] if back_bdhw.shape[1] > channels else back_bdhw
+        if self.guide is None:
+            return back_bchw
+        guide = self.guide.within(tile, self.layer)
+        return guide.put(back_bchw * guide.share_b11n, own_bchw)
+
+    def _counted(self, own_bchw: Tensor, tile: Tile) -> Tensor:
+        """The features that count, in the size in which they do; for moments with a channel of ones."""
+        if self.guide is None:
+            return self._with_ones(own_bchw)
+        guide = self.guide.within(tile, self.layer)
+        return wide(self._with_ones(guide.pick(own_bchw))) * guide.share_b11n
+
+    def _with_ones(self, features_bchw: Tensor) -> Tensor:
+        if self.root_bcc is None:
+            return features_bchw
+        return torch.cat([features_bchw, torch.ones_like(features_bchw[:, :1])], 1)

@@ -1,0 +1,160 @@
+"""States: dataclasses of tensors, plain values and other states, which can be copied, saved and restored.
+
+What is saved knows no classes: tensors and plain values by their paths, such as `solver.pairs.buffer`. It is
+read back into a state of the same form, place by place, so nothing in a file decides what is built.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+MAGIC = b"stylize state 1\n"
+_DIGEST_BYTES = 32
+_FACTS = "facts"
+
+T = TypeVar("T")
+
+
+class UnfitState(Exception):
+    """What was saved is not whole, or not a state of the form that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A state apart from what it is the state of.
+
+    Attributes:
+        tensors: by path, on the CPU or where the state is.
+        facts: all other values by path, as JSON has them.
+    """
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """A digest of all that follows, and a safetensors file with the facts in its header."""
+        texts = {_FACTS: json.dumps(dict(self.facts))}
+        data = safetensors.torch.save(
+            {path: value.contiguous() for path, value in self.tensors.items()}, texts
+        )
+        return b"".join((MAGIC, hashlib.sha256(data).digest(), data))
+
+    @staticmethod
+    def of_bytes(data: bytes) -> Saved:
+        """What `to_bytes` made.
+
+        Raises:
+            UnfitState: it is something else, or was altered.
+        """
+        start = len(MAGIC) + _DIGEST_BYTES
+        digest, body = data[len(MAGIC) : start], data[start:]
+        if not data.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
+            raise UnfitState("it is not whole, or of another version")
+        try:
+            size = int.from_bytes(body[:8], "little")
+            facts = json.loads(json.loads(body[8 : 8 + size])["__metadata__"][_FACTS])
+            return Saved(safetensors.torch.load(body), dict(facts))
+        except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            raise UnfitState(f"it cannot be read: {error}") from error
+
+
+def saved(state: object) -> Saved:
+    """All that a state holds; its tensors are the state's own where that lies on the CPU."""
+    found = dict(_places(state))
+    tensors = {path: value.detach().cpu() for path, value in found.items() if isinstance(value, Tensor)}
+    return Saved(tensors, {path: value for path, value in found.items() if path not in tensors})
+
+
+def restore(state: object, found: Saved) -> None:
+    """Let a state be what was saved; its buffers stay where they are.
+
+    Raises:
+        UnfitState: it is of another form; then the state is as it was.
+    """
+    places = dict(_places(state))
+    tensors = {path: value for path, value in places.items() if isinstance(value, Tensor)}
+    if tensors.keys() != found.tensors.keys() or places.keys() - tensors.keys() != found.facts.keys():
+        raise UnfitState("it has other parts")
+    for path, value in tensors.items():
+        if (value.shape, value.dtype) != (found.tensors[path].shape, found.tensors[path].dtype):
+            raise UnfitState(f"its {path} has another form")
+    for path, fact in found.facts.items():
+        if not _alike(places[path], fact):
+            raise UnfitState(f"its {path} is of another kind")
+    for path, value in tensors.items():
+        value.copy_(found.tensors[path])
+    for path, fact in found.facts.items():
+        _set(state, path, fact)
+
+
+def keep_rows(state: object, rows: Tensor) -> None:
+    """Of every tensor of a state, keep the given rows, by their numbers; buffers are made anew."""
+    _each_tensor(state, lambda value: value[rows])
+
+
+def one_row(state: T, row: int) -> T:
+    """The state of one row alone, whose tensors are views."""
+    alone = _copied(state)
+    _each_tensor(alone, lambda value: value[row : row + 1])
+    return alone
+
+
+def buffers(state: object) -> dict[str, Tensor]:
+    """Every tensor of a state by its path."""
+    return {path: value for path, value in _places(state) if isinstance(value, Tensor)}
+
+
+def _places(state: object, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is neither a dataclass nor a list of such, with its path."""
+    for name, value in _parts(state):
+        if is_dataclass(value) or _is_list_of_states(value):
+            yield from _places(value, f"{path}{name}.")
+        else:
+            yield path + name, value
+
+
+def _parts(state: object) -> list[tuple[str, Any]]:
+    if isinstance(state, list):
+        return [(str(at), value) for at, value in enumerate(state)]
+    return [(one.name, getattr(state, one.name)) for one in fields(cast("Any", state))]
+
+
+def _is_list_of_states(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and is_dataclass(value[0])
+
+
+def _each_tensor(state: object, change: Callable[[Tensor], Tensor]) -> None:
+    for path, value in buffers(state).items():
+        _set(state, path, change(value))
+
+
+def _set(state: object, path: str, value: object) -> None:
+    *owners, name = path.split(".")
+    for owner in owners:
+        state = state[int(owner)] if isinstance(state, list) else getattr(state, owner)
+    setattr(state, name, value)
+
+
+def _copied(state: T) -> T:
+    """A state of its own that shares all tensors and plain values."""
+    made = copy.copy(state)
+    for name, value in _parts(state):
+        if is_dataclass(value):
+            setattr(made, name, _copied(value))
+    return made
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether values are of one kind; a whole number may stand for any number."""
+    if isinstance(one, float):
+        return isinstance(other, float) or type(other) is int
+    return type(one) is type(other)
