@@ -17,3 +17,15 @@ def safe_text(text: str, limit: int = MESSAGE_BYTES) -> str:
     if len(shown.encode()) <= limit:
         return shown
     return shown.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
+
+
+def bytes_in_words(count: int) -> str:
+    """A number of bytes for people.
+
+    >>> [bytes_in_words(count) for count in (3_400_000_000, 52_000_000, 240_000)]
+    ['3.4 GB', '52 MB', '240 kB']
+    """
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}" if unit == "GB" else f"{count / size:.0f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -143,7 +143,7 @@ def _stylize(
             "mode", settings.mode, "the regions leave no place with a style, and no content counts"
         )
     if measured is None and isinstance(style, Tensor) and not regions:
-        measured = _views_of(style.to(encoder.device), encoder, settings, content_bchw, tile_px)
+        measured = _views_of(style.to(encoder.device), encoder, settings, content_bchw)
     start = partial(starting_picture, settings=settings, init_bchw=init_bchw)
     pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
@@ -181,14 +181,16 @@ def _completed(
 
 
 def _views_of(
-    style_bchw: Tensor, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor, tile_px: int
+    style_bchw: Tensor, encoder: Encoder, settings: StyleSettings, content_bchw: Tensor
 ) -> Measured:
     """What a style's picture shows at smaller sizes and in fp32."""
 
     def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         seen_bchw = shrunk(style_bchw, view.share, least=encoder.min_side)
         network = encoder.exact() if view.exact else encoder
-        return style_targets(network, seen_bchw, settings, content_bchw=content_bchw, tile_px=tile_px), ()
+        return style_targets(
+            network, seen_bchw, settings, content_bchw=content_bchw, tile_px=view.tile_px
+        ), ()
 
     return measured
 

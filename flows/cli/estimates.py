@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,8 @@ from flows.cli.counts import rounded
 from flows.errors import BadArguments
 from flows.model.estimate import Expected, Prospect
 from flows.planning.plan import Plan
-from flows.running.estimating.prospects import bytes_in_words
-from flows.text import safe_text
+from flows.text import bytes_in_words, safe_text
+from stylize_core.demand.rungs import WHOLE
 
 NO_ESTIMATE = "no estimate of the time: run `stylize plan --calibrate`, or a first pair"
 TROUBLES_SHOWN = 20
@@ -53,6 +54,7 @@ def pair_facts(one: Expected, prospect: Prospect, per_hour: float | None) -> dic
         "memory_bytes": one.memory_bytes,
         "output_bytes": one.output_bytes,
         "cost": None if share is None else share * (per_hour or 0.0),
+        "way": one.rung.words(),
         "trouble": one.trouble,
     }
 
@@ -72,6 +74,8 @@ def prospect_lines(plan: Plan, prospect: Prospect, per_hour: float | None) -> It
     reasons += [f"{len(plan.left_out)} left out"] if plan.left_out else []
     yield safe_text(", ".join(reasons))
     yield _totals(prospect, per_hour)
+    for way, count in Counter(one.rung.words() for one in prospect.pairs if one.rung != WHOLE).items():
+        yield f"memory is short: {count} of {len(prospect.pairs)} will be made {way}"
     for name, trouble in list(prospect.troubles.items())[:TROUBLES_SHOWN]:
         yield safe_text(f"{name} cannot fit: {trouble}")
     if (more := len(prospect.troubles) - TROUBLES_SHOWN) > 0:

@@ -16,6 +16,7 @@ from statistics import median
 from flows.model.observed import Kind, Observed
 from flows.model.pair import Pair
 from stylize_core.demand.operations import Work
+from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
@@ -140,6 +141,7 @@ class Expected:
         device_s: the device's part of them.
         memory_bytes: on the device; on a CPU that of the worker's process.
         output_bytes: of the result; None if nobody knows.
+        rung: how it is made in the memory that there is.
         trouble: why it cannot fit, with what would; empty if it fits or nobody knows.
     """
 
@@ -152,6 +154,7 @@ class Expected:
     device_s: float | None
     memory_bytes: int
     output_bytes: int | None
+    rung: Rung = WHOLE
     trouble: str = ""
 
 

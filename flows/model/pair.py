@@ -152,9 +152,9 @@ class Outcome:
         retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
         double_work: it was made here, and another run had recorded the same picture meanwhile; then it is
             `skipped`.
-        effort: what it took; None where its worker did not live to tell.
+        effort: what it took, for those who plot; None where its worker did not live to tell.
         worker: which worker of the engine had it; None where none had.
-        observed: what that says of pairs like it; None if it was not made here.
+        observed: what it took, for estimates, if it was made here.
     """
 
     name: str

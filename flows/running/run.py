@@ -115,11 +115,11 @@ def run_shard(
                 remember(run.observed, start_s=run.start_s, devices=run.devices)
                 report, name = so_far(), report_name(shard)
                 foreign = plan.replace_foreign
-                report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
-                tracing.write(shard, storage, listener.note, replace_foreign=foreign)
-                if manifest.html and shard == WHOLE and report.planned > report.done_before:
-                    night = Night(manifest, plan, run.tally, began.at)
-                    draw_page(night, storage, run.goes_on, listener.note)
+                if write_report(report, name, storage, listener.note, replace_foreign=foreign):
+                    tracing.write(shard, storage, listener.note, replace_foreign=foreign)
+                    if manifest.html and shard == WHOLE and report.planned > report.done_before:
+                        night = Night(manifest, plan, run.tally, began.at)
+                        draw_page(night, storage, run.goes_on, listener.note)
                 return report
         finally:
             engine.close()

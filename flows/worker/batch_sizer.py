@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from flows.worker.ladder import Ladder
+
 WORTHWHILE = 1.05  # twice the pairs must go faster by this factor each, or they only fill the memory
 SPARE = 0.8  # of the memory that is free; the rest is for what comes and goes
 
@@ -25,9 +27,13 @@ class BatchSizer:
     Args:
         batch: pairs to compute together; None to begin with one and double as long as each pair gets cheaper
             and the memory holds.
+
+    Attributes:
+        ladder: how much of a picture is in memory at a time, where not even one fits as a whole.
     """
 
     batch: int | None
+    ladder: Ladder = field(default_factory=Ladder)
     _known: dict[Hashable, _Known] = field(default_factory=dict)
 
     def limit(self, kind: Hashable) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from flows.model.estimate import SMALL_PX
+from flows.worker.memory_room import process_room
 from stylize_core.device import choose_device, describe_device
 
 # What a process holds, as Linux counts it (proc(5)); elsewhere it cannot be counted anew.
@@ -77,6 +78,12 @@ class Device:
             return 0
         torch.cuda.reset_peak_memory_stats(self.torch)
         return int(torch.cuda.memory_allocated(self.torch))
+
+    def room_bytes(self) -> int | None:
+        """What one picture may take; on a CPU all of this process. None where nobody can tell."""
+        if self.kind == "cpu":
+            return process_room()
+        return self.free_bytes() or None
 
     def free_bytes(self) -> int:
         """What the device has left, torch's own reserve included; 0 where it cannot tell."""

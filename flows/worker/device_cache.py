@@ -157,6 +157,7 @@ class DeviceCache:
                     alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),
                     content_bchw=self.device.upload([content.picture.rgb]) if of_content else None,
                     mask_b1hw=None if mask is None else sized(mask.mask),
+                    tile_px=view.tile_px,
                 )
 
         where = (loaded.source.sha256, *_style_view(pair), view)

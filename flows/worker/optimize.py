@@ -5,25 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from torch import Tensor
 
 from flows.model.events import PairProgress
 from flows.records.record import Optimisation
+from flows.text import bytes_in_words
 from flows.worker import link
 from flows.worker.batch_sizer import BatchSizer
 from flows.worker.device_cache import DeviceCache
 from flows.worker.errors import Stopped
+from flows.worker.ladder import expected_bytes
 from flows.worker.publish import snapshot_writer
 from flows.worker.read import naming
 from flows.worker.regions import styled_regions
 from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
+from stylize_core.demand.rungs import WHOLE, Rung
+from stylize_core.device import is_out_of_memory
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.targets import Targets, mean_targets, stack_targets
 from stylize_core.optim.watching import Frames, StepProgress
-from stylize_core.pyramid.level import AS_IT_IS, ViewSpec
+from stylize_core.pyramid.level import ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
 Batch = Sequence[Prepared]
@@ -47,7 +52,7 @@ def _batches(pairs: Batch, sizer: BatchSizer) -> Iterator[Batch]:
             pair.task.log.decisions += (f"computed alone, not in a batch: {why}",)
     for kind, alike in kinds.items():
         while alike:
-            count = sizer.limit(kind) if kind else 1
+            count = sizer.limit(kind) if kind and sizer.ladder.is_whole(_footprint(alike[0])) else 1
             yield alike[:count]
             del alike[:count]
 
@@ -75,7 +80,7 @@ def _why_alone(prepared: Prepared) -> str:
 def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     """Compute the batch; where it fails, its parts, so that every failure is some pair's own."""
     if len(batch) == 1:
-        ended = guarded(batch[0].task, lambda: _computed(batch, cache, sizer))
+        ended = guarded(batch[0].task, lambda: _fitted(batch, cache, sizer))
         return ended if isinstance(ended, list) else [ended]
     try:
         return _computed(batch, cache, sizer)
@@ -90,7 +95,40 @@ def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     return [one for part in parts for one in _together(part, cache, sizer)]
 
 
-def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
+def _footprint(prepared: Prepared) -> Hashable:
+    """One value for all pairs that take as much memory."""
+    return repr(prepared.pair.style_settings), prepared.content.picture.rgb.shape
+
+
+def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
+    """Compute a single pair in as much memory as there is.
+
+    Raises:
+        OutOfMemory: it does not fit in any way.
+    """
+    (prepared,), kind = batch, _footprint(batch[0])
+    log, needs = prepared.task.log, partial(expected_bytes, prepared, cache)
+    while True:
+        room = cache.device.room_bytes()
+        rung = sizer.ladder.choose(kind, needs, room)
+        try:
+            ended = _computed(batch, cache, sizer, rung)
+        except (OutOfMemory, RuntimeError) as error:
+            if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+                raise
+            failure = str(error).partition("\n")[0]
+        else:
+            if rung != WHOLE:
+                log.decisions += (f"computed {rung.words()}, for lack of memory",)
+            return ended
+        # Outside the handler, so that no traceback keeps the tensors alive.
+        log.decisions += (f"did not fit {rung.words()}",)
+        if not sizer.ladder.step_down(kind):
+            free = f", of which {bytes_in_words(room)} are free" if room is not None else ""
+            raise OutOfMemory(f"{failure}; it needs about {bytes_in_words(needs(rung))} {rung.words()}{free}")
+
+
+def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer, rung: Rung = WHOLE) -> Ended:
     job, device = batch[0].task.job, cache.device
     before = device.forget_peak()
     size_px = batch[0].pair.style_settings.picture_size.expected_px
@@ -98,7 +136,7 @@ def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
         for prepared in batch:
             prepared.task.log.device = name
         began = time.monotonic()
-        ended = _optimized(batch, cache, watch)
+        ended = _optimized(batch, cache, watch, rung)
     seconds, kind = time.monotonic() - began, _kind(batch[0])
     if kind is None:  # nothing to learn for another one
         return ended
@@ -116,19 +154,19 @@ def _called(batch: Batch) -> str:
     return first if len(batch) == 1 else f"one of {len(batch)} pairs from {first} on"
 
 
-def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch) -> Ended:
+def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch, rung: Rung) -> Ended:
     targets = []
     for prepared in batch:
         prepared.task.log.precision = cache.encoder(prepared.pair.style_settings).precision
         with prepared.task.log.timed("targets"):
-            targets.append(_style(prepared, cache))
+            targets.append(_style(prepared, cache, ViewSpec(tile_px=rung.tile_px)))
     with ExitStack() as writers:
         snapshots = [writers.enter_context(snapshot_writer(prepared)) for prepared in batch]
         frames = snapshots[0].frames if len(batch) == 1 else None
         with ExitStack() as phases, naming(batch[0].content.source.uri):
             for prepared in batch:
                 phases.enter_context(prepared.task.log.timed("optimise"))
-            made = _stylized(batch, cache, targets, frames, watch)
+            made = _stylized(batch, cache, targets, frames, watch, rung)
             images = made.image_bchw.cpu()
         writers.pop_all()  # from here on each is ended with its own pair
     peak = cache.device.peak_memory_bytes()
@@ -142,19 +180,23 @@ def _stylized(
     targets: Sequence[Targets],
     frames: Frames | None,
     watch: link.Stopwatch,
+    rung: Rung,
 ) -> Stylized:
     first, settings = batch[0], batch[0].pair.style_settings
     inits = [prepared.init.picture.rgb for prepared in batch if prepared.init]
     return stylize(
         cache.device.upload([prepared.content.picture.rgb for prepared in batch]),
         stack_targets(targets),
-        settings=settings,
+        settings=rung.settings(settings),
         encoder=cache.encoder(settings),
-        regions=styled_regions(first.regions, first.pair, first.content, cache),
+        regions=styled_regions(
+            first.regions, first.pair, first.content, cache, view=ViewSpec(tile_px=rung.tile_px)
+        ),
         measured=lambda view: _measured(batch, cache, view),
         init_bchw=cache.device.upload(inits) if inits else None,
         callback=lambda progress: _report(batch, progress, watch),
         frames=frames,
+        tile_px=rung.tile_px,
     )
 
 
@@ -192,7 +234,7 @@ def _measured(batch: Batch, cache: DeviceCache, view: ViewSpec) -> tuple[Targets
     return styles, [dict(region.style) for region in regions]
 
 
-def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec = AS_IT_IS) -> Targets:
+def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec) -> Targets:
     """The statistics of the style, or the mean of those of a blend; none where there is no style."""
     pair = prepared.pair
     parts = [cache.style(pair, loaded, prepared.content, view=view) for loaded in prepared.styles]

@@ -10,13 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stylize_core.architecture import reach, stride
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
+from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.settings.style import StyleSettings
 
 Precision = Literal["fp32", "tf32", "bf16"]
 
 FLOAT = 4
 PLANES = 3
+# So many numbers have their curvature pairs in bfloat16 (`stylize_core/optim/curvature.py`).
+COARSE_FROM = 2**25
 # Vectors of a picture's size beside the pairs of L-BFGS: trial, best, gradient, direction and what a turn of
 # the solver makes for a moment; results, content, start, the picture padded and prepared; the loss's own.
 VECTORS = 20
@@ -55,6 +59,7 @@ def peak_memory(
     batch: int = 1,
     precision: Precision = "fp32",
     on_cpu: bool = True,
+    rung: Rung = WHOLE,
 ) -> Demand:
     """What pictures take that are made together.
 
@@ -66,25 +71,48 @@ def peak_memory(
         batch: how many pictures are made together.
         precision: what the network computes in.
         on_cpu: whether the device is a CPU.
+        rung: how much of a picture is in memory at a time.
     """
     if style_pixels is None:
         style_pixels = round(width * height * settings.style_scale**2)
     margin = 0 if settings.mode == "dream" else min(settings.margin, min(width, height) // 24)
     wide, high = width + 2 * margin, height + 2 * margin
-    layers = tuple(layers_for(settings.encoder, settings.layers, width=wide, height=high))
+    seen = (_seen(settings, wide, rung), _seen(settings, high, rung))
+    layers = tuple(layers_for(settings.encoder, settings.layers, width=seen[0], height=seen[1]))
     pictures = batch * FLOAT * PLANES * wide * high
-    number = FLOAT if precision != "bf16" or (on_cpu and _rounds_coarsely(layers)) else 2
+    finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
+    number = 2 if precision == "bf16" and not finished else FLOAT
     evaluated = batch * _evaluation(settings, layers, number)
     evaluated *= _scattered(settings, layers, number, on_cpu=on_cpu)
-    solver = pictures * (_solver_vectors(settings) + VECTORS)
+    if seen != (wide, high):
+        evaluated += batch * _content_targets(settings, wide, high)
+    coarse = 0.5 if PLANES * wide * high >= COARSE_FROM else 1.0
+    solver = pictures * (coarse * _solver_vectors(rung.settings(settings)) + VECTORS)
     styled = 0.0
     if settings.uses_style:
-        share = style_pixels / max(1, wide * high)
-        styled = share * (number * kept_numbers(settings.encoder, layers) + 4 * FLOAT * PLANES * wide * high)
+        at_once = min(style_pixels, seen[0] * seen[1]) if rung.tile_px else style_pixels
+        styled = number * kept_numbers(settings.encoder, layers) * at_once / (seen[0] * seen[1])
+        styled += 4 * FLOAT * PLANES * style_pixels
     device = max(evaluated + solver, styled) + _network(layers, number)
     device += _tiles(layers, number, on_cpu=on_cpu)
     loading = 2 * PUBLISHED_BYTES.get(settings.encoder, 0) if settings.weights is None else 0
     return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
+
+
+def _seen(settings: StyleSettings, side: int, rung: Rung) -> int:
+    """How much of a side, px, the network sees at a time."""
+    if not rung.tile_px:
+        return side
+    step = max(stride(layer) for layer in settings.layers)
+    rim = max(-(-reach(settings.encoder, layer) // step) * step for layer in settings.layers)
+    return min(side, rung.tile_px + 2 * rim)
+
+
+def _content_targets(settings: StyleSettings, width: int, height: int) -> float:
+    """Bytes of the content's features, which are kept of all of the picture."""
+    layers = layers_for(settings.encoder, settings.layers, width=width, height=height)
+    wanted = settings.content_layer_weights if settings.uses_content else {}
+    return FLOAT * sum(layer.numbers for layer in layers if layer.name in wanted)
 
 
 def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int) -> float:
@@ -125,8 +153,3 @@ def _network(layers: tuple[Layer, ...], number: int) -> int:
 def _in_planes(layers: tuple[Layer, ...], number: int) -> bool:
     widest = max((layer.channels for layer in layers), default=0)
     return number == FLOAT and widest >= LEAST_FOR_NNPACK
-
-
-def _rounds_coarsely(layers: tuple[Layer, ...]) -> bool:
-    """Whether some convolutions go Winograd's way in bf16, so that the last steps are taken in fp32."""
-    return any(min(layer.channels, layer.given) >= LEAST_FOR_NNPACK for layer in layers if layer.products)

@@ -26,10 +26,12 @@ class ViewSpec:
     Attributes:
         share: with sides so many times as long.
         exact: as the network is for the last steps; see `Encoder.exact`.
+        tile_px: longest side of the tiles that the network sees them in, px; 0: all at once.
     """
 
     share: float = 1.0
     exact: bool = False
+    tile_px: int = 0
 
 
 AS_IT_IS = ViewSpec()

@@ -52,7 +52,7 @@ class Pyramid:
         reports: list[RowReport] | None = None
         best_bchw = began_bchw = None
         for stage in _left(self.stages(encoder), checkpoints):
-            level = self.final if stage.share == 1 else self._seen(ViewSpec(stage.share), encoder)
+            level = self.final if stage.share == 1 else self._seen(self._view(stage.share), encoder)
             here_bchw = first_bchw = self.start(level.content_bchw)
             if best_bchw is not None and began_bchw is not None:
                 first_bchw = level.carried(best_bchw, began_bchw, here_bchw)
@@ -87,9 +87,12 @@ class Pyramid:
         """
         if not encoder.rounds_coarsely or self.measured is None:
             return None
-        return lambda: self._seen(ViewSpec(exact=True), encoder).objective(
+        return lambda: self._seen(self._view(exact=True), encoder).objective(
             encoder.exact(), margin=self.final.margin
         )
+
+    def _view(self, share: float = 1.0, *, exact: bool = False) -> ViewSpec:
+        return ViewSpec(share, exact, self.final.tile_px)
 
     def _seen(self, view: ViewSpec, encoder: Encoder) -> Level:
         if self.measured is None:

@@ -20,14 +20,16 @@ from flows.records.experience import (
 )
 from flows.records.last_report import last_report
 from flows.records.store import read_record
-from flows.running.estimating.machine_memory import machine_memory
 from flows.running.sizing import LAST_REPORT, NOTHING, seconds_per_pair_of
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
+from flows.text import bytes_in_words
 from flows.worker.devices import cpu_workers, lacks_drivers
+from flows.worker.memory_room import machine_memory
 from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.operations import work_of
+from stylize_core.demand.rungs import LADDER, WHOLE, Rung
 from stylize_core.settings.picture_size import SMALLEST_PX
 from stylize_core.settings.style import StyleSettings
 
@@ -83,20 +85,33 @@ class Machine:
         )
 
     def _judged(self, one: Expected) -> Expected:
-        """The same with why it cannot fit, if it cannot."""
+        """The same in a way that fits, or with why it cannot."""
         room = self.memory_bytes
         if room is None or one.memory_bytes <= room:
             return one
-        needed, there = bytes_in_words(one.memory_bytes), bytes_in_words(room)
-        trouble = f"it needs about {needed}, and there are {there}; {self._what_fits(one, room)}"
-        return replace(one, trouble=trouble)
+        as_a_whole = self._needs_of(one, WHOLE)
+        for rung in LADDER[1:]:
+            needed = round(one.memory_bytes * self._needs_of(one, rung) / as_a_whole)
+            if needed <= room:
+                return replace(one, memory_bytes=needed, rung=rung)
+        trouble = (
+            f"it needs about {bytes_in_words(needed)} even {rung.words()}, and there are "
+            f"{bytes_in_words(room)}; {self._what_fits(one, room)}"
+        )
+        return replace(one, memory_bytes=needed, rung=rung, trouble=trouble)
+
+    def _needs_of(self, one: Expected, rung: Rung) -> int:
+        return self._needs(
+            one.pair.style_settings, one.width, one.height, self._style_pixels(one.pair), rung=rung
+        )
 
     def _what_fits(self, one: Expected, room: int) -> str:
         """Which size of the same, and which network, would."""
         settings = one.pair.style_settings
 
         def needs(asked: StyleSettings, share: float) -> int:
-            return self._needs(asked, round(one.width * share), round(one.height * share), None)
+            sides = (round(one.width * share), round(one.height * share))
+            return self._needs(asked, *sides, None, rung=LADDER[-1])
 
         edge = max(one.width, one.height)
         fits = largest(lambda px: needs(settings, px / edge) <= room, most=edge)
@@ -110,24 +125,21 @@ class Machine:
         sizes = [measured_style_pixels(pair, *shape) for shape in self.shapes.styles(pair)]
         return max(sizes, default=None)
 
-    def _needs(self, settings: StyleSettings, width: int, height: int, style_pixels: int | None) -> int:
+    # Why so many: a picture, its style, and how it is made.
+    def _needs(
+        self,
+        settings: StyleSettings,
+        width: int,
+        height: int,
+        style_pixels: int | None,
+        *,
+        rung: Rung = WHOLE,
+    ) -> int:
         """Bytes of the device; of a CPU those of the worker's process."""
         size = {"width": max(1, width), "height": max(1, height), "style_pixels": style_pixels}
         if self.device == "cpu":
-            return peak_memory(settings, **size).process  # type: ignore[arg-type]
-        return peak_memory(settings, **size, on_cpu=False).device  # type: ignore[arg-type]
-
-
-def bytes_in_words(count: int) -> str:
-    """A number of bytes for people.
-
-    >>> [bytes_in_words(count) for count in (3_400_000_000, 52_000_000, 240_000)]
-    ['3.4 GB', '52 MB', '240 kB']
-    """
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}" if unit == "GB" else f"{count / size:.0f} {unit}"
-    return f"{count / 1e3:.0f} kB"
+            return peak_memory(settings, **size, rung=rung).process  # type: ignore[arg-type]
+        return peak_memory(settings, **size, rung=rung, on_cpu=False).device  # type: ignore[arg-type]
 
 
 def largest(fits: Callable[[int], bool], *, most: int) -> int | None:

@@ -15,6 +15,12 @@ def machine_memory() -> int:
     return min(int(psutil.virtual_memory().total), *_group_limits())
 
 
+def process_room() -> int:
+    """What this process may come to hold without anything else having to give way, bytes."""
+    held = int(psutil.Process().memory_info().rss)
+    return min(held + int(psutil.virtual_memory().available), *_group_limits())
+
+
 def _group_limits() -> list[int]:
     """What the control group allows, by either version of the interface; a huge number if nothing does."""
     found = [2**63]
