@@ -20,6 +20,7 @@ from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
 from benchmarks.gpu import command as gpu
+from benchmarks.large import large_table
 from benchmarks.lists import lists_table
 from benchmarks.looks.command import add_options as add_options_of_looks
 from benchmarks.looks.command import looks_table
@@ -49,6 +50,7 @@ NAMES = (
     "scaling",
     "waiting",
     "looks",
+    "large",
     "estimates",
     *FLEET_NAMES,
 )
@@ -71,6 +73,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
     parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
+    parser.add_argument("--megapixels", type=float, default=13, help="the largest picture for large")
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     add_options(parser)
     add_options_of_looks(parser)
@@ -111,6 +114,8 @@ def main() -> None:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
     if "looks" in wanted:
         console.print(looks_table(options))
+    if "large" in wanted:
+        console.print(large_table(file=options.weights, most_megapixels=options.megapixels))
     if "estimates" in wanted:
         console.print(estimates_table())
     print_tables(wanted, options, console)

@@ -87,6 +87,7 @@ class _Checker:
             html=self.read.boolean(top.get("html"), default=True),
             batch=self.read.batch(top.get("batch")),
             timeout_s=self.read.timeout(top.get("timeout")),
+            checkpoint_s=self.read.checkpoint(top.get("checkpoint")),
             exclude=tuple(map(self.read.exclude, self.listed(top.get("exclude")))),
             allow_empty=self.read.boolean(top.get("allow_empty"), default=False),
             replace_foreign=self.read.choice(top.get("foreign_files"), FOREIGN_FILES) == "replace",

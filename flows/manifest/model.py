@@ -14,6 +14,9 @@ from flows.model.blend import Blend
 from flows.model.regions import Regions
 from flows.storage.access import Access
 
+CHECKPOINT, NO_CHECKPOINT = "1m", "never"
+CHECKPOINT_S = 60.0
+
 TOP_KEYS: Mapping[str, str] = {
     "version": "the version of this format: always 1",
     "output": "folder or `s3://bucket/prefix` that the results go to",
@@ -26,6 +29,9 @@ TOP_KEYS: Mapping[str, str] = {
     "no limit if left out. Changing it makes no picture out of date",
     "batch": "how many pairs of equal settings and shape a device computes together: a whole number, or "
     "`auto`: one on a CPU, which keeps the bytes, and on a GPU what proves fastest and fits into its memory",
+    "checkpoint": "after how much time what a pair is at is kept in the output, for another run to go on: "
+    f"a length of time such as `30s` or `5m`, or `{NO_CHECKPOINT}`; `{CHECKPOINT}` if left out. Changing it "
+    "makes no picture out of date",
     "settings": "settings of every pair, unless its style or the pair itself says otherwise",
     "sweep": "settings with a list of values each; every pair is made with every combination",
     "sheet": "whether each swept pair gets a contact sheet of its variants: `true` unless it says `false`",
@@ -178,6 +184,7 @@ class Manifest:
         sheet: whether swept pairs get contact sheets.
         html: whether a run of the whole ends with a page to look at.
         batch: how many pairs are computed together; None for `auto`.
+        checkpoint_s: after how much time what a pair is at is kept, in seconds; 0 for never.
         timeout_s: the longest time for one pair, in seconds; infinite if there is no limit.
         exclude: patterns of what no folder, pattern or list takes; see `is_excluded`.
         allow_empty: whether folders, patterns and lists may be empty.
@@ -200,6 +207,7 @@ class Manifest:
     html: bool = True
     timeout_s: float = math.inf
     batch: int | None = None
+    checkpoint_s: float = CHECKPOINT_S
     exclude: tuple[str, ...] = ()
     allow_empty: bool = False
     replace_foreign: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.errors import Problem
-from flows.manifest.model import BATCH_EXPECTED, DEVICE, batch_of
+from flows.manifest.model import BATCH_EXPECTED, CHECKPOINT_S, DEVICE, NO_CHECKPOINT, batch_of
 from flows.manifest.paths import Kind, absolute
 from flows.manifest.settings import Setting
 from flows.manifest.values import did_you_mean, read_value
@@ -128,14 +128,23 @@ class ScalarReader:
 
     def timeout(self, node: Node | None) -> float:
         """The longest time for one pair, in seconds; infinite if there is no limit."""
+        return self._seconds(node, otherwise=math.inf)
+
+    def checkpoint(self, node: Node | None) -> float:
+        """After how much time what a pair is at is kept, in seconds; 0 for never."""
+        if isinstance(node, Text) and node.text == NO_CHECKPOINT:
+            return 0.0
+        return self._seconds(node, otherwise=CHECKPOINT_S, or_else=f"`{NO_CHECKPOINT}` or ")
+
+    def _seconds(self, node: Node | None, *, otherwise: float, or_else: str = "") -> float:
         if node is None:
-            return math.inf
-        given = self.text(node, durations.EXPECTED)
+            return otherwise
+        given = self.text(node, or_else + durations.EXPECTED)
         try:
-            return durations.seconds(given) if given else math.inf
+            return durations.seconds(given) if given else otherwise
         except ValueError as error:
-            self.problem(node, f"{shown(given)} is not accepted; it must be {error}")
-            return math.inf
+            self.problem(node, f"{shown(given)} is not accepted; it must be {or_else}{error}")
+            return otherwise
 
     def name(self, node: Node | None) -> str | None:
         """A name that a picture or a pair is given."""

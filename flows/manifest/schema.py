@@ -11,10 +11,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from flows.manifest.model import (
     BLEND_KEYS,
+    CHECKPOINT,
     CONTENT_KEYS,
     DEVICE,
     FOREIGN_FILES,
     LIST_FORMATS,
+    NO_CHECKPOINT,
     PAIR_KEYS,
     REGION_KEYS,
     REQUIRED,
@@ -57,6 +59,14 @@ def manifest_schema() -> dict[str, Any]:
         "device": {"type": "string", "pattern": f"^({DEVICE})$"},
         "batch": {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 9999}]},
         "timeout": {"anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": f"^{FORM}$"}]},
+        "checkpoint": {
+            "anyOf": [
+                {"const": NO_CHECKPOINT},
+                {"type": "number", "minimum": 1},
+                {"type": "string", "pattern": f"^{FORM}$"},
+            ],
+            "default": CHECKPOINT,
+        },
         "settings": settings,
         "sweep": sweep,
         "sheet": {"type": "boolean", "default": True},

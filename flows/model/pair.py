@@ -105,6 +105,7 @@ class Job:
         replace_foreign: whether it may replace files that are not of this program.
         force: whether it is made although its picture is there; that stays if the new try fails.
         manifest: what asks for it, for the record.
+        checkpoint_s: after how much time what the pair is at is kept for another run; 0 for never.
     """
 
     pair: Pair
@@ -115,6 +116,7 @@ class Job:
     replace_foreign: bool = False
     force: bool = False
     manifest: str = ""
+    checkpoint_s: float = 0.0
 
 
 OutcomeStatus = Literal["done", "skipped", "failed", "stopped"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from flows.planning.threads import LOCAL_THREADS, REMOTE_THREADS, in_threads
-from flows.records.ownership import SIDECAR, carries_facts, is_recorded, read_beginning
+from flows.records.ownership import HIDDEN, SIDECAR, carries_facts, is_recorded, read_beginning
 from flows.records.report import REPORT_NAME, page_shard
 from flows.records.trace import is_trace, trace_shard
 from flows.storage.location import is_remote
@@ -20,12 +20,17 @@ def made_by_us(uris: Collection[str], output: str, *, listed: frozenset[str]) ->
     Args:
         listed: what lies beside those of an object store, as far as it is known.
     """
-    sidecars = {uri for uri in uris if uri.endswith(SIDECAR)}
+    sidecars = {uri for uri in uris if uri.endswith(SIDECAR) or _is_hidden(uri)}
     sidecars |= {uri for uri in uris if _is_about_a_run(uri, output, listed)}
     pictures = [uri for uri in uris if uri not in sidecars]
     local = [uri for uri in pictures if not is_remote(uri)]
     remote = [uri for uri in pictures if is_remote(uri)]
     return sidecars | _local(local) | (_remote(remote, output, listed) if remote else set())
+
+
+def _is_hidden(uri: str) -> bool:
+    """Whether it is a lock or a checkpoint, which no picture is called like."""
+    return uri.rpartition("/")[2].startswith(HIDDEN)
 
 
 def _is_about_a_run(uri: str, output: str, listed: frozenset[str]) -> bool:

@@ -23,6 +23,8 @@ from stylize_core.image.facts import MAX_FACTS_BYTES, embedded_facts
 
 SIDECAR = ".json"
 """The suffix of records and reports, and of no picture."""
+HIDDEN = ".stylize"
+"""What the names of locks and checkpoints begin with."""
 
 _NUMBER = re.compile(r"\.[0-9]{4,}$")
 _PEEK_BYTES = 2 * MAX_FACTS_BYTES

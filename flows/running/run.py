@@ -26,6 +26,7 @@ from flows.model.pair import Outcome
 from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
+from flows.records.checkpoints import forget_checkpoints
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
 from flows.running.estimating.experience import remember
@@ -101,6 +102,8 @@ def run_shard(
         plan = without_failed(plan) if skip_failed else plan
         for warning in plan.warnings:
             listener.note(f"warning: {warning}")
+        with suppress(StorageError):  # for want of time, a run that was killed may not have come to it
+            forget_checkpoints(storage, (one.identity for one in plan.pairs if one.status == "done"))
         engine = engine or LocalEngine(on_progress=listener.pair_progress, note=listener.note)
         run = signals.run = Run(plan, engine, listener, began)
         so_far = partial(run.report, manifest, shard, began)

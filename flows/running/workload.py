@@ -42,4 +42,5 @@ def jobs(plan: Plan, manifest: Manifest) -> Iterator[Job]:
             plan.replace_foreign,
             p.forced,
             plan.source,
+            manifest.checkpoint_s,
         )

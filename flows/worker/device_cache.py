@@ -13,6 +13,7 @@ from torch import Tensor
 from flows.model.estimate import SMALL_PX
 from flows.model.identity import weights_digest
 from flows.model.pair import Input, Pair
+from flows.records.checkpoints import CheckpointShelf
 from flows.storage.opening import read_uri
 from flows.worker.device import Device
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
@@ -67,6 +68,7 @@ class DeviceCache:
         self._encoders: Recent[Encoder] = Recent(NETWORKS_KEPT)
         self._styles: Recent[Targets] = Recent(STYLES_KEPT)
         self._pictures: Recent[LoadedPicture] = Recent(PICTURE_BYTES_KEPT, size=_picture_bytes)
+        self.shelf = CheckpointShelf()
         self._masks: Recent[LoadedMask] = Recent(MASK_BYTES_KEPT, size=_mask_bytes)
 
     def weights(self, settings: StyleSettings) -> Weights:

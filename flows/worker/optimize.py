@@ -13,10 +13,17 @@ from flows.model.events import PairProgress
 from flows.records.record import Optimisation
 from flows.text import bytes_in_words
 from flows.worker import link
-from flows.worker.batch_sizer import BatchSizer
+from flows.worker.checkpoints import (
+    CheckpointKeeper,
+    found_checkpoint,
+    is_kept,
+    is_watched,
+    say_unused,
+)
 from flows.worker.device_cache import DeviceCache
 from flows.worker.errors import Stopped
-from flows.worker.ladder import expected_bytes
+from flows.worker.fitting.batch_sizer import BatchSizer
+from flows.worker.fitting.ladder import expected_bytes
 from flows.worker.publish import snapshot_writer
 from flows.worker.read import naming
 from flows.worker.regions import styled_regions
@@ -27,7 +34,8 @@ from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import is_out_of_memory
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.targets import Targets, mean_targets, stack_targets
-from stylize_core.optim.watching import Frames, StepProgress
+from stylize_core.optim.state import UnfitState
+from stylize_core.optim.watching import Checkpoints, Frames, StepProgress
 from stylize_core.pyramid.level import ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
@@ -71,8 +79,9 @@ def _kind(prepared: Prepared) -> Hashable:
 
 def _why_alone(prepared: Prepared) -> str:
     """Why a pair is not computed together with others; empty if it may be."""
-    pair = prepared.task.job.pair
-    if pair.snapshot_steps or pair.picture_settings.animation != "none":
+    if is_kept(prepared):
+        return "it goes on from a checkpoint"
+    if is_watched(prepared):
         return "its snapshots or its film show one picture at a time"
     return "its regions have shapes of their own" if prepared.regions else ""
 
@@ -82,12 +91,13 @@ def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
     if len(batch) == 1:
         ended = guarded(batch[0].task, lambda: _fitted(batch, cache, sizer))
         return ended if isinstance(ended, list) else [ended]
+    kind = _kind(batch[0])
     try:
         return _computed(batch, cache, sizer)
     except Stopped:
         return [Abandoned(prepared.task) for prepared in batch]
     except OutOfMemory:
-        sizer.too_many(_kind(batch[0]), len(batch))
+        sizer.too_many(kind, len(batch))
         size = -(-len(batch) // 2)
     except Exception:  # whose, and what, is seen when each is alone
         size = 1
@@ -130,14 +140,14 @@ def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
 
 def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer, rung: Rung = WHOLE) -> Ended:
     job, device = batch[0].task.job, cache.device
-    before = device.forget_peak()
+    before, kind = device.forget_peak(), _kind(batch[0])
     size_px = batch[0].pair.style_settings.picture_size.expected_px
     with device.threads(size_px) as name, link.timed(_called(batch), job.timeout_s * len(batch)) as watch:
         for prepared in batch:
             prepared.task.log.device = name
         began = time.monotonic()
         ended = _optimized(batch, cache, watch, rung)
-    seconds, kind = time.monotonic() - began, _kind(batch[0])
+    seconds = time.monotonic() - began
     if kind is None:  # nothing to learn for another one
         return ended
     logs = (prepared.task.log for prepared in batch)
@@ -184,7 +194,8 @@ def _stylized(
 ) -> Stylized:
     first, settings = batch[0], batch[0].pair.style_settings
     inits = [prepared.init.picture.rgb for prepared in batch if prepared.init]
-    return stylize(
+    made = partial(
+        stylize,
         cache.device.upload([prepared.content.picture.rgb for prepared in batch]),
         stack_targets(targets),
         settings=rung.settings(settings),
@@ -198,6 +209,13 @@ def _stylized(
         frames=frames,
         tile_px=rung.tile_px,
     )
+    keep = CheckpointKeeper(batch)
+    begin = found_checkpoint(first) if len(batch) == 1 else None
+    try:
+        return made(checkpoints=Checkpoints(keep, begin))
+    except UnfitState as error:
+        say_unused(first, error)
+    return made(checkpoints=Checkpoints(keep))
 
 
 def _row(

@@ -36,10 +36,12 @@ def _prepared(task: PairTask, cache: DeviceCache) -> Prepared | DoneBefore:
     storage, careful = open_storage(task.job.output), not task.job.replace_foreign
     record = own_record(storage, pair) if careful else read_record(storage, pair.record_name)
     if record and not task.job.force and makes_done(record, pair, identity(ingredients), storage):
+        if task.job.checkpoint_s:  # the run that made it may have been killed right after it
+            cache.shelf.forget(task.job.output, identity(ingredients))
         return DoneBefore(task, record)
     if careful:  # the plan has looked already, but some time ago
         refuse_foreign_files(storage, pair, record)
-    return Prepared(task, pair, content, styles, regions, init, ingredients, record)
+    return Prepared(task, pair, content, styles, regions, init, ingredients, record, cache.shelf)
 
 
 def _canvas(task: PairTask, cache: DeviceCache) -> LoadedPicture:

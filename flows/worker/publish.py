@@ -116,6 +116,8 @@ def _published(made: Optimized) -> Outcome:
                 content_type=CONTENT_TYPES[kind],
                 before=made.prepared.record,
             )
+    if task.job.checkpoint_s:
+        made.prepared.shelf.forget(task.job.output, made.prepared.identity)
     return replace(_outcome(task, "done"), observed=observed_in(done, pair)) if kept else _doubled(task)
 
 

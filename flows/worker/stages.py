@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from flows.model.identity import Ingredients
+from flows.model.identity import Ingredients, identity
 from flows.model.pair import Effort, Job, Pair
+from flows.records.checkpoints import CheckpointShelf
 from flows.records.record import Optimisation, Record, Source
 from flows.text import safe_text
 from flows.worker.errors import Stopped, described, without_frames
@@ -107,6 +108,7 @@ class Prepared:
         styles: the style, or all of a blend; none where the settings do without.
         init: the picture to start from, if it is one.
         record: what stood where the pair's record goes, before the pair was made; None if nothing of use did.
+        shelf: where checkpoints are kept until the picture is there.
     """
 
     task: PairTask
@@ -117,6 +119,12 @@ class Prepared:
     init: LoadedPicture | None
     ingredients: Ingredients
     record: Record | None
+    shelf: CheckpointShelf
+
+    @property
+    def identity(self) -> str:
+        """Of the picture that it becomes."""
+        return identity(self.ingredients)
 
 
 @dataclass(frozen=True, slots=True)

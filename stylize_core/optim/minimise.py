@@ -170,9 +170,10 @@ class _Course:
                     objective = objective.rows(left)
                     descent.keep(left)
                     steps = Steps(objective, descent)
-                self._tell(descent)
             if self.checkpoints is not None and descent.going and descent.step < self.last:
                 self.checkpoints.keep(descent)
+            if descent.untold == 0:
+                self._tell(descent)
 
     def rescue(self, descent: Descent, objective: Objective) -> None:
         """Give rows that L-BFGS lost the rest of their evaluations with a careful Adam, one by one."""

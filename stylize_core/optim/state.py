@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, cast
 
 import safetensors
@@ -19,7 +19,7 @@ from torch import Tensor
 
 MAGIC = b"stylize state 1\n"
 _DIGEST_BYTES = 32
-_FACTS = "facts"
+_FACTS, _LABELS = "facts", "labels"
 
 T = TypeVar("T")
 
@@ -35,14 +35,16 @@ class Saved:
     Attributes:
         tensors: by path, on the CPU or where the state is.
         facts: all other values by path, as JSON has them.
+        labels: what whoever keeps it says of it.
     """
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """A digest of all that follows, and a safetensors file with the facts in its header."""
-        texts = {_FACTS: json.dumps(dict(self.facts))}
+        """A digest of all that follows, and a safetensors file with all but tensors in its header."""
+        texts = {_FACTS: json.dumps(dict(self.facts)), _LABELS: json.dumps(dict(self.labels))}
         data = safetensors.torch.save(
             {path: value.contiguous() for path, value in self.tensors.items()}, texts
         )
@@ -61,8 +63,9 @@ class Saved:
             raise UnfitState("it is not whole, or of another version")
         try:
             size = int.from_bytes(body[:8], "little")
-            facts = json.loads(json.loads(body[8 : 8 + size])["__metadata__"][_FACTS])
-            return Saved(safetensors.torch.load(body), dict(facts))
+            texts = json.loads(body[8 : 8 + size])["__metadata__"]
+            facts, labels = (dict(json.loads(texts[name])) for name in (_FACTS, _LABELS))
+            return Saved(safetensors.torch.load(body), facts, labels)
         except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
             raise UnfitState(f"it cannot be read: {error}") from error
 

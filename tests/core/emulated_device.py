@@ -46,25 +46,25 @@ FREE = frozenset(
 
 
 class Elsewhere(Tensor):
-    """A tensor that claims to be on the device; what it holds is `inner`, on the CPU."""
+    """A tensor that claims to be on the device; what it holds is `held`, on the CPU."""
 
-    inner: Tensor
+    held: Tensor
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> Elsewhere:
+    def __new__(cls, held: Tensor) -> Elsewhere:
         made = torch.Tensor._make_wrapper_subclass(
             cls,
-            inner.shape,
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
+            held.shape,
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
             device=DEVICE,
             requires_grad=False,
         )
-        made.inner = inner
-        return made  # type: ignore[no-any-return]
+        made.held = held
+        return made
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"Elsewhere({tuple(self.shape)}, {self.dtype})"
 
     def tolist(self) -> Any:
@@ -72,7 +72,7 @@ class Elsewhere(Tensor):
         return self.cpu().tolist()
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         raise AssertionError(f"{func} outside an emulation")
 
 
@@ -80,7 +80,7 @@ class Waited(AssertionError):
     """The host would have waited for the device."""
 
 
-class Emulation(TorchDispatchMode):
+class Emulation(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Runs what is asked of tensors elsewhere, and counts it.
 
     Attributes:
@@ -90,7 +90,7 @@ class Emulation(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.waits: Counter[str] = Counter()
         self.launches: Counter[str] = Counter()
         self.patient = True
@@ -106,12 +106,12 @@ class Emulation(TorchDispatchMode):
 
     def __enter__(self) -> Emulation:
         self._make_tensor = torch.tensor
-        torch.tensor = self._tensor
-        super().__enter__()
+        torch.tensor = self._tensor  # type: ignore[assignment]
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         torch.tensor = self._make_tensor
 
     def _tensor(self, values: Any, *, device: Any = None, **options: Any) -> Tensor:
@@ -140,12 +140,14 @@ class Emulation(TorchDispatchMode):
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
         kwargs.pop("pin_memory", None)
-        plain_args, plain_kwargs = tree_map(_inner, args), tree_map(_inner, kwargs)
+        plain_args, plain_kwargs = tree_map(_held, args), tree_map(_held, kwargs)
         made = func(*plain_args, **plain_kwargs)
         if not there:
             return made.clone() if isinstance(made, Tensor) else made
         made = tree_map(lambda one: Elsewhere(one) if isinstance(one, Tensor) else one, made)
-        return return_and_correct_aliasing(func, args, kwargs, made) if ours else made
+        if not ours:
+            return made
+        return return_and_correct_aliasing(func, args, kwargs, made)  # type: ignore[no-untyped-call]
 
     def _judge(
         self, name: str, func: Any, given: list[Tensor], ours: list[Elsewhere], wanted: torch.device | None
@@ -166,8 +168,8 @@ class Emulation(TorchDispatchMode):
             self.launches[name] += 1
 
 
-def _inner(one: Any) -> Any:
-    return one.inner if isinstance(one, Elsewhere) else one
+def _held(one: Any) -> Any:
+    return one.held if isinstance(one, Elsewhere) else one
 
 
 def elsewhere(values: Tensor) -> Elsewhere:
@@ -177,4 +179,4 @@ def elsewhere(values: Tensor) -> Elsewhere:
 
 def here(values: Tensor) -> Tensor:
     """The values of a tensor, wherever it is."""
-    return _inner(values)  # type: ignore[no-any-return]
+    return _held(values)  # type: ignore[no-any-return]

@@ -26,7 +26,7 @@ from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from flows.text import bytes_in_words
 from flows.worker.devices import cpu_workers, lacks_drivers
-from flows.worker.memory_room import machine_memory
+from flows.worker.fitting.memory_room import machine_memory
 from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.operations import work_of
 from stylize_core.demand.rungs import LADDER, WHOLE, Rung

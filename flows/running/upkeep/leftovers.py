@@ -17,14 +17,14 @@ from flows.model.names import name_key
 from flows.model.sheet import DIGEST_FACT, MANIFEST_FACT, manifest_digest
 from flows.planning.plan import Plan, make_plan
 from flows.planning.threads import REMOTE_THREADS, in_threads
-from flows.records.ownership import SIDECAR, facts_of, records_beside
+from flows.records.ownership import HIDDEN, SIDECAR, facts_of, records_beside
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import report_shard
 from flows.records.store import load_record, own_files
 from flows.records.trace import trace_shard
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
-from flows.storage.lock import LOCK_NAME, hold_output
+from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 
 _T = TypeVar("_T")
@@ -95,7 +95,7 @@ def find_leftovers(manifest: Manifest, *, earlier: Collection[str] = ()) -> Left
     """
     plan, storage = make_plan(manifest), open_storage(manifest.output)
     ours = set(map(one_spelling, (manifest.source, *earlier)))
-    sizes = {item.name: item.stat.size for item in storage.list() if not item.name.startswith(LOCK_NAME)}
+    sizes = {item.name: item.stat.size for item in storage.list() if not item.name.startswith(HIDDEN)}
     search = _Search(storage, sizes, _Named(plan), ours | ({""} if UNKNOWN in ours else set()))
     return search.leftovers(_doubt(plan, manifest))
 

@@ -1,0 +1,92 @@
+"""What pairs are at, kept below the output until they are done: under which names, and until when.
+
+The names are hidden and in no folder, so that nothing takes them for inputs or results and nothing is left
+when they are gone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+
+from flows.errors import StorageError
+from flows.storage.base import Patience, Storage
+from flows.storage.opening import open_storage
+
+PREFIX = ".stylize-checkpoint-"
+# A store that does not answer must not hold up a device: the next checkpoint will do as well.
+_PATIENCE = Patience(attempts=2, rounds=1, connect_timeout_s=3.0, read_timeout_s=20.0)
+
+
+def checkpoint_name(identity: str) -> str:
+    """Where what a picture of that identity is at lies, below the output."""
+    return PREFIX + identity
+
+
+def identities_kept(storage: Storage) -> frozenset[str]:
+    """The identities of all pictures that a checkpoint is kept of, by one listing.
+
+    Raises:
+        StorageError: the output cannot be listed.
+    """
+    return frozenset(item.name.removeprefix(PREFIX) for item in storage.list(PREFIX))
+
+
+def forget_checkpoints(storage: Storage, done: Iterable[str]) -> None:
+    """Delete what is kept of pictures of these identities, which are done.
+
+    Raises:
+        StorageError: the output cannot be listed, or something could not be deleted.
+    """
+    if wanted := frozenset(done):
+        for identity in identities_kept(storage) & wanted:
+            storage.delete(checkpoint_name(identity))
+
+
+class CheckpointShelf:
+    """The checkpoints of outputs as one process knows them: listed once, then its own; for all threads."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, set[str]] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def holds(self, output: str, identity: str) -> bool:
+        """Whether there is one; where nobody can tell, there is none."""
+        return identity in self._of(output)
+
+    def read(self, output: str, identity: str) -> bytes:
+        """Its bytes.
+
+        Raises:
+            StorageError: it could not be read.
+        """
+        return _storage(output).read(checkpoint_name(identity))
+
+    def put(self, output: str, identity: str, data: bytes) -> None:
+        """Write it, in place of an older one.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        _storage(output).write(checkpoint_name(identity), data)
+        self._of(output).add(identity)
+
+    def forget(self, output: str, identity: str) -> None:
+        """Delete it if there is one; where that fails, a later run will."""
+        if self.holds(output, identity):
+            with suppress(StorageError):
+                _storage(output).delete(checkpoint_name(identity))
+                self._of(output).discard(identity)
+
+    def _of(self, output: str) -> set[str]:
+        with self._one_at_a_time:
+            if output not in self._kept:
+                self._kept[output] = set()
+                with suppress(StorageError):
+                    self._kept[output] |= identities_kept(_storage(output))
+            return self._kept[output]
+
+
+def _storage(output: str) -> Storage:
+    return open_storage(output, patience=_PATIENCE)

@@ -1,0 +1,130 @@
+"""Checkpoints of pairs in flight: written now and then and when the run is stopped, and gone on from.
+
+One belongs to a single picture, by its identity, whichever batch, worker or machine it was computed in. What
+cannot be used is left alone and said; what cannot be written costs the pair nothing but a line.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from flows.errors import NotFound, StorageError
+from flows.model.identity import ALGORITHM_VERSION
+from flows.text import safe_text
+from flows.worker import link
+from flows.worker.errors import Stopped
+from flows.worker.stages import Prepared
+from stylize_core.optim.descent import Descent
+from stylize_core.optim.state import Saved, UnfitState, saved
+
+log = logging.getLogger("stylize.worker")
+
+# What was computed within this share of the interval is not worth a checkpoint when the run is stopped.
+WORTHWHILE = 1 / 12
+# Writing takes at most about this share of the time; for large pictures that makes the interval longer.
+SHARE_OF_TIME = 0.1
+
+
+def is_kept(prepared: Prepared) -> bool:
+    """Whether a checkpoint of the pair may be gone on from.
+
+    Not where somebody watches it, who would miss what was shown before.
+    """
+    job = prepared.task.job
+    if not job.checkpoint_s or is_watched(prepared):
+        return False
+    return prepared.shelf.holds(job.output, prepared.identity)
+
+
+def is_watched(prepared: Prepared) -> bool:
+    """Whether the pair's snapshots or film are wanted."""
+    pair = prepared.task.job.pair
+    return bool(pair.snapshot_steps) or pair.picture_settings.animation != "none"
+
+
+def found_checkpoint(prepared: Prepared) -> Saved | None:
+    """What the pair was at when a run was ended; None where nothing of use is kept, which its log says."""
+    if not is_kept(prepared):
+        return None
+    try:
+        found = Saved.of_bytes(prepared.shelf.read(prepared.task.job.output, prepared.identity))
+        _refuse_others(found, _labels(prepared))
+    except NotFound:
+        return None
+    except (StorageError, UnfitState) as error:
+        say_unused(prepared, error)
+        return None
+    said = f"goes on from a checkpoint after {found.facts.get('step')} planned evaluations"
+    log.warning("pair=%s %s", safe_text(prepared.task.job.pair.name), said)
+    return found
+
+
+def say_unused(prepared: Prepared, error: Exception) -> None:
+    """Say that a checkpoint is not gone on from, and why."""
+    _decide(prepared, f"a checkpoint was not used: {safe_text(str(error))}")
+
+
+@dataclass(slots=True)
+class CheckpointKeeper:
+    """Keeps what the pairs of a batch are at, asked after every step; see `Checkpoints.keep`.
+
+    Args:
+        batch: whose rows the descents have.
+    """
+
+    batch: Sequence[Prepared]
+    _since: float = field(default_factory=time.monotonic)
+    _cost_s: float = 0.0
+
+    def __call__(self, descent: Descent) -> None:
+        """Write what is due.
+
+        Raises:
+            Stopped: the run ends; what the pairs are at is kept.
+        """
+        interval_s, passed_s = self.batch[0].task.job.checkpoint_s, time.monotonic() - self._since
+        stopped = link.should_stop()
+        due_s = interval_s * WORTHWHILE if stopped else max(interval_s, self._cost_s / SHARE_OF_TIME)
+        if interval_s and passed_s >= due_s and not is_watched(self.batch[0]):
+            self._write(descent)
+        if stopped:
+            raise Stopped
+
+    def _write(self, descent: Descent) -> None:
+        began = time.monotonic()
+        for at in descent.going:
+            self._write_row(self.batch[descent.rows[at]], descent.row(at))
+        self._since = time.monotonic()
+        self._cost_s = self._since - began
+
+    def _write_row(self, prepared: Prepared, row: Descent) -> None:
+        try:
+            state = replace(saved(row), labels=_labels(prepared))
+            prepared.shelf.put(prepared.task.job.output, prepared.identity, state.to_bytes())
+        except (StorageError, MemoryError) as error:
+            _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
+
+
+def _labels(prepared: Prepared) -> dict[str, str]:
+    """What a checkpoint says of what it belongs to."""
+    return {
+        "identity": prepared.identity,
+        "algorithm": str(ALGORITHM_VERSION),
+        "precision": prepared.task.log.precision or "",
+    }
+
+
+def _refuse_others(found: Saved, labels: Mapping[str, str]) -> None:
+    for key, value in labels.items():
+        if found.labels.get(key) != value:
+            raise UnfitState(f"its {key} is {safe_text(found.labels.get(key, 'not said'))}, not {value}")
+
+
+def _decide(prepared: Prepared, sentence: str) -> None:
+    task = prepared.task
+    if sentence not in task.log.decisions:
+        task.log.decisions += (sentence,)
+        log.warning("pair=%s %s", safe_text(task.job.pair.name), sentence)

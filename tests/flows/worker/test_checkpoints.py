@@ -1,0 +1,246 @@
+"""Pairs that are stopped on their way and gone on with: the same bytes, and nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import worker_here as worker
+from object_store import ObjectStore
+from small_batch import Audience, draw, manifest, record, run_inside, small_batch
+
+from flows.errors import StorageFatal
+from flows.manifest.load import load_manifest
+from flows.model.pair import Job
+from flows.model.shard import Shard
+from flows.planning.plan import make_plan
+from flows.records.checkpoints import PREFIX, CheckpointShelf
+from flows.records.record import Record
+from flows.storage.base import Storage
+from flows.storage.opening import open_storage
+from flows.worker import checkpoints, link
+
+SIXTY = "encoder: slim, size: 64, steps: 60"
+
+
+@pytest.fixture(autouse=True)
+def _every_stop_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(checkpoints, "WORTHWHILE", 0.0)
+    yield
+    link.connect(lambda _: None, lambda: False)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """One photo, one painting."""
+    small_batch(tmp_path, photos=1, paintings=1)
+    return tmp_path
+
+
+def jobs(path: Path, checkpoint_s: float = 60.0) -> list[Job]:
+    plan = make_plan(load_manifest(path))
+    return [Job(p.pair, plan.output, p.identity, checkpoint_s=checkpoint_s) for p in plan.todo]
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    """Somebody who wants the run to end at that step, and asks for nothing before."""
+    asked = iter(range(1_000_000))
+    return lambda: next(asked) + 1 >= steps
+
+
+def went_on_after(decision: str) -> int:
+    """After how many evaluations; progress is told every ten, and whoever tells it asks as well."""
+    words, _, rest = decision.partition("went on from a checkpoint after ")
+    assert words == ""
+    return int(rest.split()[0])
+
+
+def left_in(home: Path, output: str = "out") -> list[Path]:
+    return sorted((home / output).glob(PREFIX + "*"))
+
+
+def run(
+    todo: list[Job], *, stop: Callable[[], bool] = lambda: False, batch: int | None = None
+) -> dict[str, str]:
+    """The jobs in a fresh worker, which knows nothing of the one before."""
+    worker.start("cpu", batch=batch)
+    link.connect(lambda _: None, stop)
+    return {outcome.name: outcome.status for outcome in worker.run_pairs(todo)}
+
+
+def calm(home: Path, settings: str = SIXTY) -> bytes:
+    assert run(jobs(manifest(home, settings=settings, output="calm"))) == {"p0__s0": "done"}
+    return (home / "calm/p0__s0.png").read_bytes()
+
+
+@pytest.mark.parametrize("step", [1, 33])
+def test_a_pair_that_is_stopped_goes_on_where_it_was_and_says_so(
+    home: Path, step: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    undisturbed, path = calm(home), manifest(home, settings=SIXTY)
+    assert run(jobs(path), stop=stop_after(step)) == {"p0__s0": "stopped"}
+    assert len(left_in(home)) == 1
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    assert (home / "out/p0__s0.png").read_bytes() == undisturbed
+    (decision,) = record(home, "p0__s0").decisions
+    assert went_on_after(decision) in range(step - 4, step + 1)
+    assert "pair=p0__s0 goes on from a checkpoint" in caplog.text
+    assert left_in(home) == []
+
+
+def test_checkpoints_follow_one_another_and_the_last_one_counts(home: Path) -> None:
+    """Without a stop, as before a kill: the worker's end takes with it what came after the last one."""
+    undisturbed, path = calm(home), manifest(home, settings=SIXTY)
+
+    class Killed(BaseException):
+        pass
+
+    def killed() -> bool:
+        if len(left_in(home)) and next(asked) == 40:
+            raise Killed
+        return False
+
+    asked = iter(range(1000))
+    with pytest.raises(Killed):
+        run(jobs(path, checkpoint_s=1e-9), stop=killed)
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    assert (home / "out/p0__s0.png").read_bytes() == undisturbed
+    assert left_in(home) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda data: data[:-1], "it is not whole"),
+        (lambda data: data[:500] + b"?" + data[501:], "it is not whole"),
+        (lambda data: b"", "it is not whole"),
+    ],
+    ids=["cut", "altered", "empty"],
+)
+def test_a_broken_checkpoint_is_said_and_costs_nothing_else(
+    home: Path, spoil: Callable[[bytes], bytes], why: str
+) -> None:
+    undisturbed, path = calm(home), manifest(home, settings=SIXTY)
+    run(jobs(path), stop=stop_after(20))
+    (kept,) = left_in(home)
+    kept.write_bytes(spoil(kept.read_bytes()))
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    (decision,) = record(home, "p0__s0").decisions
+    assert decision.startswith(f"a checkpoint was not used: {why}")
+    assert (home / "out/p0__s0.png").read_bytes() == undisturbed
+    assert left_in(home) == []
+
+
+@pytest.mark.parametrize("label", ["algorithm", "precision", "identity"])
+def test_what_is_of_something_else_is_not_gone_on_from(
+    home: Path, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = manifest(home, settings=SIXTY)
+    with monkeypatch.context() as older:
+        labels = checkpoints._labels
+        older.setattr(checkpoints, "_labels", lambda prepared: labels(prepared) | {label: "0"})
+        run(jobs(path), stop=stop_after(20))
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    (decision,) = record(home, "p0__s0").decisions
+    assert decision.startswith(f"a checkpoint was not used: its {label} is 0, not ")
+    assert left_in(home) == []
+
+
+def test_what_cannot_be_written_costs_the_pair_a_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StorageFatal("the disk is full")
+
+    undisturbed = calm(home)
+    monkeypatch.setattr(CheckpointShelf, "put", full)
+    assert run(jobs(manifest(home, settings=SIXTY), checkpoint_s=1e-9)) == {"p0__s0": "done"}
+    assert record(home, "p0__s0").decisions == ("a checkpoint could not be written: the disk is full",)
+    assert (home / "out/p0__s0.png").read_bytes() == undisturbed
+
+
+def test_a_short_pair_and_one_that_wants_none_leave_and_ask_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = manifest(home, settings=SIXTY)
+    monkeypatch.setattr(checkpoints, "WORTHWHILE", 1 / 12)
+    assert run(jobs(path), stop=stop_after(20)) == {"p0__s0": "stopped"}
+    assert left_in(home) == []
+    monkeypatch.setattr(CheckpointShelf, "_of", lambda *_: pytest.fail("the output was listed"))
+    assert run(jobs(path, checkpoint_s=0.0)) == {"p0__s0": "done"}
+
+
+def test_each_row_of_a_batch_goes_on_alone(tmp_path: Path) -> None:
+    small_batch(tmp_path, photos=2, paintings=1)
+    path = manifest(tmp_path, settings=SIXTY)
+    assert set(run(jobs(path), stop=stop_after(25), batch=2).values()) == {"stopped"}
+    assert len(left_in(tmp_path)) == 2
+    assert set(run(jobs(path), batch=2).values()) == {"done"}
+    for name in ("p0__s0", "p1__s0"):
+        made = record(tmp_path, name)
+        assert made.batch == 1
+        alone, went_on = made.decisions
+        assert alone == "computed alone, not in a batch: it goes on from a checkpoint"
+        assert went_on_after(went_on) in range(21, 26)
+    assert left_in(tmp_path) == []
+
+
+def test_pairs_that_somebody_watches_begin_anew(home: Path) -> None:
+    path = manifest(home, settings=SIXTY + ", snapshot_every: 20")
+    assert run(jobs(path), stop=stop_after(30)) == {"p0__s0": "stopped"}
+    assert left_in(home) == []
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    assert len(record(home, "p0__s0").snapshots) == 3
+
+
+def test_a_checkpoint_of_a_pair_that_is_done_goes_with_the_next_run(home: Path) -> None:
+    """As if the run that made it had been killed between the record and the checkpoint's end."""
+    path = manifest(home, settings=SIXTY)
+    run(jobs(path), stop=stop_after(20))
+    (kept,) = left_in(home)
+    data = kept.read_bytes()
+    assert run_inside(path, Audience()).done == 1
+    kept.write_bytes(data)
+    other = kept.with_name(PREFIX + "0" * 64)
+    other.write_bytes(data)
+    assert run_inside(path, Audience()).exit_code == 0
+    assert left_in(home) == [other], "that of a pair of which nothing is known stays"
+
+
+def test_another_machine_goes_on_with_what_a_shard_was_at(tmp_path: Path, object_store: ObjectStore) -> None:
+    root = f"{object_store.root}/{tmp_path.name}"
+    for name in ("photo", "painting"):
+        object_store.put(
+            f"{tmp_path.name}/{name}.png", draw(tmp_path / f"{name}.png", len(name)).read_bytes()
+        )
+    entries = f"contents: [{root}/photo.png]\nstyles: [{root}/painting.png]"
+
+    def made(output: str) -> tuple[Storage, Path]:
+        path = tmp_path / f"{output}.yaml"
+        path.write_text(manifest(tmp_path, entries, settings=SIXTY, output=f"{root}/{output}").read_text())
+        return open_storage(f"{root}/{output}"), path
+
+    there, path = made("calm")
+    assert run_inside(path, Audience()).exit_code == 0
+    undisturbed = there.read("photo__painting.png")
+    there, path = made("out")
+    first = next(
+        shard for index in range(2) if make_plan(load_manifest(path), shard=(shard := Shard(index, 2))).todo
+    )
+    audience = Audience(on_progress=lambda progress: link.stop_here(stopped=progress.step >= 30))
+    assert run_inside(path, audience, shard=first).exit_code != 0
+    assert [item.name for item in there.list(PREFIX)] != []
+    assert run_inside(path, Audience(), shard=first).exit_code == 0
+    assert there.read("photo__painting.png") == undisturbed
+    written = Record.parse(there.read("photo__painting.json"))
+    assert written.decisions[0].startswith("went on from a checkpoint after ")
+    assert list(there.list(PREFIX)) == []
+
+
+def test_no_pattern_takes_a_checkpoint_for_a_picture(home: Path) -> None:
+    run(jobs(manifest(home, settings=SIXTY)), stop=stop_after(20))
+    assert len(left_in(home)) == 1
+    entries = "contents: ['out/.*', 'out/**', 'photos/*']\nstyles: ['paintings/*']\nallow_empty: true"
+    plan = make_plan(load_manifest(manifest(home, entries, settings=SIXTY)))
+    assert [one.pair.name for one in plan.pairs] == ["p0__s0"]
+    assert replace(plan, pairs=()).refused == ()
