@@ -20,6 +20,7 @@ from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
 from benchmarks.gpu import command as gpu
+from benchmarks.large import large_table
 from benchmarks.lists import lists_table
 from benchmarks.looks.command import add_options as add_options_of_looks
 from benchmarks.looks.command import looks_table
@@ -49,6 +50,7 @@ NAMES = (
     "scaling",
     "waiting",
     "looks",
+    "large",
     "estimates",
     *FLEET_NAMES,
 )
@@ -71,6 +73,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
     parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
+    parser.add_argument("--megapixels", type=float, default=13, help="the largest picture for large")
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     add_options(parser)
     add_options_of_looks(parser)
@@ -104,7 +107,7 @@ def main() -> None:
     if "pipeline" in wanted:
         for size, steps in ((256, 50), (64, 10)):
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
-    _print_plans_and_pages(wanted, options, console)
+    _print_bounds(wanted, options, console)
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
@@ -116,8 +119,10 @@ def main() -> None:
     print_tables(wanted, options, console)
 
 
-def _print_plans_and_pages(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
-    """What a great many pairs cost that are not made: planning them, listing them, looking at them."""
+def _print_bounds(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
+    """What very large pictures cost, and a great many pairs that are planned, listed and looked at."""
+    if "large" in wanted:
+        console.print(large_table(file=options.weights, most_megapixels=options.megapixels))
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
     if "report_page" in wanted:

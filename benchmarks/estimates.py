@@ -29,8 +29,8 @@ from flows.planning.plan import make_plan
 from flows.records.experience import FOLDER, experience_file
 from flows.records.store import read_record
 from flows.running.budget import Budget
-from flows.running.calibration import measure
-from flows.running.prospects import prospect_of
+from flows.running.estimating.calibration import measure
+from flows.running.estimating.prospects import prospect_of
 from flows.running.run import run_shard
 from flows.storage.opening import open_storage
 

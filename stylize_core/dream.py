@@ -21,10 +21,8 @@ from stylize_core.errors import SettingsError
 from stylize_core.loss.pixels import weighted_variation
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import CHECK_EVERY, Callback, Frames, RowReport, StepProgress
+from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of
 from stylize_core.settings.style import StyleSettings
-
-SMALLEST_OCTAVE = 32
-"""Shorter side, px, below which a network sees too little for an octave to be worth its steps."""
 
 # What a channel hardly shows anywhere counts with this share of its layer's mean square at least, or the
 # slightest trace of it would outweigh all other layers.
@@ -174,7 +172,10 @@ def dream(
     Raises:
         SettingsError: a channel that its layer does not have.
     """
-    sizes = octave_sizes(start_bchw.shape[-2:], settings, least=max(SMALLEST_OCTAVE, encoder.min_side))
+    height, width = start_bchw.shape[-2:]
+    least = max(SMALLEST_OCTAVE, encoder.min_side)
+    octaves = octaves_of(settings, width=width, height=height, least=least)
+    sizes = [(round(height * one.share), round(width * one.share)) for one in octaves]
     run = _Run(encoder, start_bchw, settings, callback, frames, tile_px)
     if len(sizes) < settings.octaves:
         decision = f"{len(sizes)} of {settings.octaves} octaves; smaller ones would show too little"
@@ -183,23 +184,11 @@ def dream(
     if frames is not None:
         frames.offer(0, start_bchw)
     detail = torch.zeros_like(start_bchw)
-    for number, size in enumerate(sizes):
+    for octave, size in zip(octaves, sizes, strict=True):
         base = _scaled(start_bchw, size)
-        steps = settings.steps // len(sizes) + (number < settings.steps % len(sizes))
-        image = run.octave(base, (base + _scaled(detail, size)).clamp(0, 1), steps)
+        image = run.octave(base, (base + _scaled(detail, size)).clamp(0, 1), octave.last - octave.first)
         detail = image - base
     return image, run.reports
-
-
-def octave_sizes(size: torch.Size, settings: StyleSettings, *, least: int) -> list[tuple[int, int]]:
-    """Height and width of every octave, the smallest first, the picture's own last.
-
-    Smaller ones whose shorter side is below `least` are left out.
-    """
-    height, width = size
-    scales = (settings.octave_scale**-number for number in range(settings.octaves))
-    sizes = [(round(height * scale), round(width * scale)) for scale in scales]
-    return [*reversed([one for one in sizes[1:] if min(one) >= least]), (height, width)]
 
 
 # Why so many: a run of dreams has all that its caller gives.

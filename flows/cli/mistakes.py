@@ -35,6 +35,12 @@ _IMPLIED = {
         "s": _IN_THE_MANIFEST,
     },
     "run": {"set": _IN_THE_MANIFEST, "s": _IN_THE_MANIFEST},
+    "status": {"failed": "it lists what failed anyway; leave it out"},
+    "clean": {
+        "dry_run": "nothing is removed without --delete; leave it out",
+        "force": "say --delete to remove what is listed",
+    },
+    "weights": {"download": "it is called --fetch here"},
     "one": {
         "content": "the photograph comes first, without an option",
         "style": "the painting comes second, without an option",
@@ -73,11 +79,13 @@ def explained(error: Exception, words: Sequence[str], commands: Any) -> str:
     """What is wrong with the words, and what was meant; empty where only the parser knows."""
     option = str(getattr(error, "option_name", ""))
     context: Any = getattr(error, "ctx", None)
-    command = str(context.info_name) if context else ""
+    command = str(context.info_name) if context and context.parent else ""
     if option and hasattr(error, "possibilities"):
         option = _whole(option, words)
         known = [name for one in context.command.params for name in one.opts] if context else []
         return safe_text(_unknown_option(option, command, words, known, error.possibilities or ()))
+    if "unexpected extra argument" in str(getattr(error, "message", "")):
+        return _too_many(command)
     first = words[0] if words else ""
     if meant := _COMMANDS.get(first):
         return f"stylize: there is no command {first!r}; `stylize {meant}` does that"
@@ -87,11 +95,22 @@ def explained(error: Exception, words: Sequence[str], commands: Any) -> str:
     return ""
 
 
+def _too_many(command: str) -> str:
+    """What is said of more paths than a command takes, as a shell makes them of a pattern without quotes."""
+    if command in ("one", "explore"):
+        many = "for more of them write a manifest: `stylize init FOLDER`"
+        return f"stylize {command}: it takes one photograph and one painting; {many}"
+    if command in ("plan", "run", "status", "clean", "shards", "doctor"):
+        return f"stylize {command}: it takes one manifest; its pictures stand in there"
+    return ""
+
+
 def _unknown_option(
     option: str, command: str, words: Sequence[str], known: Sequence[str], near: Sequence[str]
 ) -> str:
     key = option.lstrip("-").replace("-", "_").lower()
-    said = f"stylize {command}: there is no option {option}"
+    name = f"stylize {command}".rstrip()
+    said = f"{name}: there is no option {option}"
     takes_settings = "--set" in known
     meant = key if key in SETTINGS or key in TOP_KEYS else ""
     for accepted in (SETTINGS, TOP_KEYS):
@@ -109,7 +128,7 @@ def _unknown_option(
         return f"{said}; the manifest says it: `{meant}:`"
     if near:
         return f"{said}; did you mean {' or '.join(near)}?"
-    return f"{said}; `stylize {command} --help` lists those that there are"
+    return f"{said}; `{name} --help` lists those that there are"
 
 
 def _whole(option: str, words: Sequence[str]) -> str:

@@ -88,7 +88,8 @@ def run(
         loaded = with_batch(load_manifest(manifest), batch)
         loaded = preview_of(loaded) if preview else loaded
         if dry_run:
-            show_plan(loaded, options["shard"], options["selection"], as_json=as_json)
+            part, chosen = options["shard"], options["selection"]
+            show_plan(loaded, part, chosen, cost_per_hour=cost_per_hour, as_json=as_json)
             return
         report = run_here(loaded, options)
         if as_json:

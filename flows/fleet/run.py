@@ -114,7 +114,8 @@ def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
         machine_seconds=round(told["machine_seconds"], 3),
         double_work=told["double_work"],
     )
-    return write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
+    write_report(report, REPORT_NAME, storage, shown.note, replace_foreign=after.replace_foreign)
+    return report
 
 
 @dataclass(slots=True)

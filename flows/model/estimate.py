@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from flows.model.observed import Kind, Observed
 from flows.model.pair import Pair
 from stylize_core.demand.operations import Work
 from stylize_core.demand.rungs import WHOLE, Rung
@@ -24,49 +25,6 @@ SMALL_PX = 256
 neither on the machine's cores nor on the number of workers."""
 # Sizes whose pixels differ by less than this factor count as one.
 ALIKE = 1.2
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Kind:
-    """What has one speed: equal kinds differ by their work alone.
-
-    Attributes:
-        device: as `device_kind` has it.
-        encoder: the network's name.
-        precision: as it was asked for.
-        mode: `dream`, which has no solver, or `transfer` for all others.
-        small: whether one CPU thread computes it.
-    """
-
-    device: str
-    encoder: str
-    precision: str
-    mode: str
-    small: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What a pair took.
-
-    Attributes:
-        pixels: of the result.
-        work: of this pair alone, see `Work.total`.
-        device_s: of the device, for this pair's share of its batch.
-        beside_s: reading, encoding and writing, which go on beside the device.
-        look: how the result is written, see `look_of`.
-        output_bytes: of the result's file.
-        memory: what the device held at most over what was expected; None if it was not measured.
-    """
-
-    kind: Kind
-    pixels: int
-    work: float
-    device_s: float
-    beside_s: float
-    look: str
-    output_bytes: int
-    memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +118,7 @@ def kind_of(settings: StyleSettings, device: str) -> Kind:
         device=device,
         encoder=settings.encoder,
         precision=settings.precision,
-        mode="dream" if settings.mode == "dream" else "transfer",
+        solver="dream" if settings.mode == "dream" else settings.optimizer,
         small=device == "cpu" and settings.picture_size.expected_px <= SMALL_PX,
     )
 

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flows.model.estimate import Expected, Kind, Prospect
+from flows.model.estimate import Expected, Prospect
 from flows.model.events import PairProgress
+from flows.model.observed import Kind
 from flows.model.pair import Outcome
 
 # What was expected counts as much as this share of the work, so that a first step that is slow, as first

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flows.model.blend import Blend
+from flows.model.observed import Observed
 from flows.model.regions import Regions, roles
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
@@ -153,8 +154,9 @@ class Outcome:
         retries: how often storage had to be asked again since the worker's last outcome, for whichever pair.
         double_work: it was made here, and another run had recorded the same picture meanwhile; then it is
             `skipped`.
-        effort: what it took; None where its worker did not live to tell.
+        effort: what it took, for those who plot; None where its worker did not live to tell.
         worker: which worker of the engine had it; None where none had.
+        observed: what it took, for estimates, if it was made here.
     """
 
     name: str
@@ -167,3 +169,4 @@ class Outcome:
     double_work: bool = False
     effort: Effort | None = None
     worker: int | None = None
+    observed: Observed | None = None

@@ -83,7 +83,8 @@ def short_names(uris: Iterable[str]) -> dict[str, str]:
     >>> short_names(["/a/sea.jpg", "/b/sea.jpg", "/b/hill.jpg"])
     {'/a/sea.jpg': 'a/sea', '/b/sea.jpg': 'b/sea', '/b/hill.jpg': 'hill'}
     """
-    waiting, length = list(dict.fromkeys(uris)), 1
+    every = list(dict.fromkeys(uris))
+    waiting, length = every, 1
     found: dict[str, str] = {}
     while waiting:
         named = {uri: _ending(uri, length) for uri in waiting}
@@ -93,7 +94,7 @@ def short_names(uris: Iterable[str]) -> dict[str, str]:
         found |= done
         waiting = [uri for uri in waiting if uri not in done]
         length += 1
-    return found
+    return {uri: found[uri] for uri in every}
 
 
 def _ending(uri: str, length: int) -> str:
@@ -109,7 +110,7 @@ def length_of_time(seconds: float) -> str:
     """A length of time as people say it, to two units.
 
     >>> length_of_time(0.42), length_of_time(75), length_of_time(7265), length_of_time(200000)
-    ('0.42 s', '1 min 15 s', '2 h 1 min', '2 d 8 h')
+    ('0.42 s', '1 min 15 s', '2 h 1 min', '2 d 7 h')
     """
     if seconds < 10:
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"

@@ -20,7 +20,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flows.model.estimate import Kind, Knowledge, Observed, device_kind, kind_of, look_of
+from flows.model.estimate import Knowledge, device_kind, kind_of, look_of
+from flows.model.observed import Kind, Observed
 from flows.model.pair import Pair
 from flows.records.record import Record
 from stylize_core.demand.memory import peak_memory
@@ -47,7 +48,7 @@ class _Kind(_Strict):
     device: str
     encoder: str
     precision: str
-    mode: str
+    solver: str
     small: bool
 
 
@@ -99,7 +100,7 @@ class Experience(_Strict):
 
 def _plain(one: Observed) -> dict[str, object]:
     names = ("pixels", "work", "device_s", "beside_s", "look", "output_bytes", "memory")
-    kind = {name: getattr(one.kind, name) for name in ("device", "encoder", "precision", "mode", "small")}
+    kind = {name: getattr(one.kind, name) for name in ("device", "encoder", "precision", "solver", "small")}
     return {"kind": kind, **{name: getattr(one, name) for name in names}}
 
 

@@ -16,14 +16,17 @@ from flows.storage.base import Storage
 
 def write_report(
     report: Report, name: str, storage: Storage, note: Callable[[str], None], *, replace_foreign: bool
-) -> Report:
-    """Write the report beside the pictures, and return it; one that cannot be written is said.
+) -> bool:
+    """Write the report beside the pictures; one that cannot be written is said.
 
     A run that had nothing to do leaves the report of the last one that had.
 
     Args:
         name: where it belongs, below the output.
         replace_foreign: whether it may replace a file that is no report of stylize.
+
+    Returns:
+        Whether storage does what it is asked; if not, nothing further need be tried.
     """
     try:
         if not may_replace_report(storage, name) and not replace_foreign:
@@ -33,7 +36,8 @@ def write_report(
     except BatchError as error:
         known = error.fatal and report.end != "finished"
         note(f"the report could not be written{' either' if known else f': {error}'}")
-    return report
+        return False
+    return True
 
 
 class Tracing:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from flows.engines.local import LocalEngine
 from flows.errors import StorageError, WorkerStopped
 from flows.manifest.model import Manifest
 from flows.model.events import Listener
+from flows.model.observed import Observed
 from flows.model.pair import Outcome
 from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
@@ -27,12 +29,12 @@ from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.checkpoints import forget_checkpoints
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
-from flows.running.experience import remember
+from flows.running.estimating.experience import remember
+from flows.running.estimating.prospects import prospect_of
 from flows.running.listeners import Listeners
 from flows.running.looking.page import Night, draw_page
 from flows.running.metrics import published
 from flows.running.platforms import job_of_this_process
-from flows.running.prospects import prospect_of
 from flows.running.recorded import as_recorded
 from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets
@@ -44,6 +46,9 @@ from flows.storage.location import check_working_folder
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 from flows.storage.retry import retries_so_far
+
+OBSERVED_KEPT = 1000
+"""Of so many of a run's last pairs it is known what they took; what estimates rest on is a few of these."""
 
 
 # Why so many: the options of a run; each has a default that suits a program.
@@ -110,14 +115,14 @@ def run_shard(
                 run.make_pairs(manifest, device=device or manifest.device, workers=workers)
                 if not run.stopped:
                     make_sheets(plan, run.tally, engine, storage, listener.note)
-                remember(plan, run.tally, storage, start_s=run.start_s, devices=run.devices)
+                remember(run.observed, start_s=run.start_s, devices=run.devices)
                 report, name = so_far(), report_name(shard)
                 foreign = plan.replace_foreign
-                report = write_report(report, name, storage, listener.note, replace_foreign=foreign)
-                tracing.write(shard, storage, listener.note, replace_foreign=foreign)
-                if manifest.html and shard == WHOLE and report.planned > report.done_before:
-                    night = Night(manifest, plan, run.tally, began.at)
-                    draw_page(night, storage, run.goes_on, listener.note)
+                if write_report(report, name, storage, listener.note, replace_foreign=foreign):
+                    tracing.write(shard, storage, listener.note, replace_foreign=foreign)
+                    if manifest.html and shard == WHOLE and report.planned > report.done_before:
+                        night = Night(manifest, plan, run.tally, began.at)
+                        draw_page(night, storage, run.goes_on, listener.note)
                 return report
         finally:
             engine.close()
@@ -136,6 +141,7 @@ class Run:
         devices: of each worker, as records name them; empty before they are started.
         stopped: whether the run ends early.
         start_s: from the run's beginning to its first pair; None before.
+        observed: what the pairs made last took.
     """
 
     def __init__(
@@ -151,6 +157,7 @@ class Run:
         self._busy = self._stopping = False
         self._retries_of_workers = 0
         self._given_up: list[Outcome] = []
+        self.observed: deque[Observed] = deque(maxlen=OBSERVED_KEPT)
         self.start_s: float | None = None
 
     def make_pairs(self, manifest: Manifest, *, device: str, workers: int | None) -> None:
@@ -255,6 +262,8 @@ class Run:
                 self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
+        if outcome.observed is not None:
+            self.observed.append(outcome.observed)
         if outcome.status != "stopped":
             with self._counting:
                 self.tally.add(outcome)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from flows.model.estimate import SMALL_PX
-from flows.worker.memory_room import process_room
+from flows.worker.fitting.memory_room import process_room
 from stylize_core.device import choose_device, describe_device
 
 # What a process holds, as Linux counts it (proc(5)); elsewhere it cannot be counted anew.

@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from flows.model.estimate import SMALL_PX
+from flows.model.synonyms import meant_value
 from stylize_core.errors import DeviceUnavailable, SettingsError
 
 PAIRS_PER_CPU_WORKER = 4
@@ -94,7 +95,9 @@ def _devices(device: str) -> tuple[str, ...]:
         return ("cpu",)
     kind, _, index = device.partition(":")
     if not re.fullmatch(r"auto|mps|cuda(:\d+)?", device):
-        raise SettingsError("device", device, "it must be auto, cpu, mps, cuda or cuda:0, cuda:1, ...")
+        meant = meant_value(kind[:80], ("auto", "cpu", "mps", "cuda"))
+        near = f"; did you mean {meant}?" if meant else ""
+        raise SettingsError("device", device, f"it must be auto, cpu, mps, cuda or cuda:0, cuda:1, ...{near}")
     present = _probe()
     cuda = tuple(f"cuda:{number}" for number in range(present["cuda"]))
     mps = ("mps",) * present["mps"]

@@ -13,7 +13,6 @@ from flows.model.events import PairProgress
 from flows.records.record import Optimisation
 from flows.text import bytes_in_words
 from flows.worker import link
-from flows.worker.batch_sizer import BatchSizer
 from flows.worker.checkpoints import (
     CheckpointKeeper,
     found_checkpoint,
@@ -23,7 +22,8 @@ from flows.worker.checkpoints import (
 )
 from flows.worker.device_cache import DeviceCache
 from flows.worker.errors import Stopped
-from flows.worker.ladder import expected_bytes
+from flows.worker.fitting.batch_sizer import BatchSizer
+from flows.worker.fitting.ladder import expected_bytes
 from flows.worker.publish import snapshot_writer
 from flows.worker.read import naming
 from flows.worker.regions import styled_regions

@@ -17,8 +17,8 @@ from flows.errors import WorkerCrashed
 from flows.model.pair import Job, Outcome
 from flows.storage.retry import retries_so_far
 from flows.worker import link
-from flows.worker.batch_sizer import BatchSizer
 from flows.worker.device_cache import DeviceCache
+from flows.worker.fitting.batch_sizer import BatchSizer
 from flows.worker.optimize import optimize
 from flows.worker.prepare import prepare
 from flows.worker.publish import publish

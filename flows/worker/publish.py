@@ -12,6 +12,7 @@ from torch import Tensor
 from flows.errors import BatchError, ForeignFile
 from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
+from flows.records.experience import observed_in
 from flows.records.failed import failed_record, settings_facts
 from flows.records.record import Failure, Output, Record
 from flows.records.store import keep_picture, record_failure, replace_record, withdraw_unfinished
@@ -117,7 +118,7 @@ def _published(made: Optimized) -> Outcome:
             )
     if task.job.checkpoint_s:
         made.prepared.shelf.forget(task.job.output, made.prepared.identity)
-    return _outcome(task, "done") if kept else _doubled(task)
+    return replace(_outcome(task, "done"), observed=observed_in(done, pair)) if kept else _doubled(task)
 
 
 def _doubled(task: PairTask) -> Outcome:

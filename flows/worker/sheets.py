@@ -13,12 +13,16 @@ from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.worker import link
 from stylize_core.image.contact_sheet import contact_sheet, thumbnail_px
-from stylize_core.image.decode import Picture, decode_picture, encode_picture
+from stylize_core.image.decode import Picture, encode_picture
+from stylize_core.image.large.fitting import decode_fitting
 from stylize_core.image.resize import resize
+from stylize_core.settings.fields import WHOLE
 from stylize_core.settings.picture import PictureSettings
 
-READING = PictureSettings(max_megapixels=4000)
+IN_PARTS = PictureSettings()
 """Results are our own, and as large as somebody has wished."""
+AT_ONCE = PictureSettings(max_megapixels=4000)
+"""For WebP, which is decoded as a whole or not at all."""
 
 READABLE_PX = 160
 
@@ -54,8 +58,14 @@ def make_sheet(job: SheetJob) -> bool:
 
 
 def _thumbnail(storage: Storage, cell: Cell, px: int) -> Picture:
-    picture = decode_picture(storage.read(cell.picture), source=storage.uri(cell.picture), settings=READING)
-    return resize(picture, long_edge=px, enlarge=False)
+    shown = decode_fitting(
+        storage.read(cell.picture),
+        source=storage.uri(cell.picture),
+        settings=AT_ONCE if cell.picture.endswith(".webp") else IN_PARTS,
+        part=WHOLE,
+        long_edge=lambda *_: px,
+    )
+    return resize(shown.picture, long_edge=px, enlarge=False)
 
 
 def _of_one_size(pictures: Sequence[Picture | str], px: int) -> list[Tensor | str]:

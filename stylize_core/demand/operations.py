@@ -6,10 +6,11 @@ that is measured (`flows/model/estimate.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stylize_core.architecture import smallest_side
 from stylize_core.demand.features import layers_for
+from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of, stages_seen
 from stylize_core.settings.style import StyleSettings
 
 # What a number costs that only passes through memory, as in the solver's sums and a ReLU: so many products.
@@ -105,20 +106,9 @@ def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: i
 
 def _sizes(settings: StyleSettings, width: int, height: int) -> list[tuple[float, int, int]]:
     """Share of the long edge, first and last evaluation of each stage."""
-    if settings.mode == "dream":
-        return _octaves(settings, width, height)
     least = max((smallest_side(layer) for layer in settings.layers), default=1)
-    found = settings.stages(max(width, height))
-    while len(found) > 1 and min(width, height) * found[0].share < least:
-        found = replace(settings, scales=len(found) - 1).stages(max(width, height))
+    if settings.mode == "dream":
+        found = octaves_of(settings, width=width, height=height, least=max(SMALLEST_OCTAVE, least))
+    else:  # a picture that is too small itself is refused when it is made
+        found = stages_seen(settings, width=width, height=height, least=min(least, width, height))
     return [(stage.share, stage.first, stage.last) for stage in found]
-
-
-def _octaves(settings: StyleSettings, width: int, height: int) -> list[tuple[float, int, int]]:
-    least = max(32, *(smallest_side(layer) for layer in settings.layers))
-    shares = [settings.octave_scale**-number for number in range(settings.octaves)]
-    kept = [1.0, *(share for share in shares[1:] if min(width, height) * share >= least)][::-1]
-    ends = [0]
-    for number in range(len(kept)):
-        ends.append(ends[-1] + settings.steps // len(kept) + (number < settings.steps % len(kept)))
-    return list(zip(kept, ends, ends[1:], strict=False))

@@ -15,6 +15,7 @@ from stylize_core.optim.minimise import minimise
 from stylize_core.optim.state import UnfitState
 from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
 from stylize_core.pyramid.level import Level, ViewSpec, cut, resized, shrunk, widened
+from stylize_core.settings.resolved import stages_seen
 from stylize_core.settings.schedule import Stage
 
 # The statistics of the style, and those of the regions' styles, for pictures that are seen so.
@@ -77,10 +78,7 @@ class Pyramid:
         """The sizes that the settings ask for, without those in which the network sees nothing."""
         shape, settings = self.final.content_bchw.shape, self.final.settings
         planned = replace(settings, scales=1) if self.measured is None else settings
-        found = planned.stages(max(shape[-2:]))
-        while min(shape[-2:]) * found[0].share < encoder.min_side:
-            found = replace(settings, scales=len(found) - 1).stages(max(shape[-2:]))
-        return found
+        return stages_seen(planned, width=shape[-1], height=shape[-2], least=encoder.min_side)
 
     def _exact(self, encoder: Encoder) -> Callable[[], Objective] | None:
         """Makes the final objective for the last steps; None where it is the same.

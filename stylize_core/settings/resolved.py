@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from stylize_core.architecture import COARSEST_PX, DIAGONAL_GAIN, layer_names
@@ -9,6 +11,9 @@ from stylize_core.settings.schedule import Stage, automatic_stages, stages
 
 if TYPE_CHECKING:
     from stylize_core.settings.style import StyleSettings
+
+SMALLEST_OCTAVE = 32
+"""Shorter side, px, below which a network sees too little for an octave to be worth its steps."""
 
 
 def start_of(settings: StyleSettings) -> Literal["content", "noise", "style", "image"]:
@@ -26,6 +31,27 @@ def stages_of(settings: StyleSettings, long_edge: int) -> tuple[Stage, ...]:
         return stages(settings.scales or 1, settings.steps)
     own = COARSEST_PX[settings.encoder]
     return automatic_stages(long_edge, settings.steps, coarsest=settings.coarsest, own=own)
+
+
+def stages_seen(settings: StyleSettings, *, width: int, height: int, least: int) -> tuple[Stage, ...]:
+    """The same without the sizes whose shorter side is below `least` px, where the network sees nothing."""
+    found = stages_of(settings, max(width, height))
+    while min(width, height) * found[0].share < least:
+        found = stages_of(replace(settings, scales=len(found) - 1), max(width, height))
+    return found
+
+
+def octaves_of(settings: StyleSettings, *, width: int, height: int, least: int) -> tuple[Stage, ...]:
+    """The octaves of a dream, the smallest first, the picture's own last; the steps are shared evenly.
+
+    Smaller ones whose shorter side is below `least` px are left out.
+    """
+    shares = [settings.octave_scale**-number for number in range(settings.octaves)]
+    kept = [1.0, *(share for share in shares[1:] if round(min(width, height) * share) >= least)][::-1]
+    ends, steps = [0], settings.steps
+    for number in range(len(kept)):
+        ends.append(ends[-1] + steps // len(kept) + (number < steps % len(kept)))
+    return tuple(Stage(share, *bounds) for share, bounds in zip(kept, pairwise(ends), strict=True))
 
 
 def gain_of(settings: StyleSettings) -> float:

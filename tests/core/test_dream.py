@@ -9,11 +9,12 @@ import torch
 from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
-from stylize_core.dream import check_channels, dream, dream_objective, octave_sizes
+from stylize_core.dream import check_channels, dream, dream_objective
 from stylize_core.errors import Diverged, SettingsError
 from stylize_core.loss.pixels import total_variation
 from stylize_core.networks.encoder import Encoder, vgg_features
 from stylize_core.optim.watching import Frames, StepProgress
+from stylize_core.settings.resolved import octaves_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
@@ -148,10 +149,16 @@ def test_what_is_no_channel_of_a_layer_is_refused(name: str) -> None:
 
 
 def test_octaves_grow_to_the_picture_by_their_scale() -> None:
-    settings = settings_of(octaves=3, octave_scale=2.0)
-    assert octave_sizes(torch.Size((100, 200)), settings, least=1) == [(25, 50), (50, 100), (100, 200)]
-    assert octave_sizes(torch.Size((100, 200)), settings, least=50) == [(50, 100), (100, 200)]
-    assert octave_sizes(torch.Size((10, 200)), settings, least=50) == [(10, 200)]
+    settings = settings_of(octaves=3, octave_scale=2.0, steps=8)
+
+    def shares(width: int, height: int, least: int) -> list[float]:
+        return [one.share for one in octaves_of(settings, width=width, height=height, least=least)]
+
+    assert shares(200, 100, 1) == [0.25, 0.5, 1.0]
+    assert shares(200, 100, 50) == [0.5, 1.0]
+    assert shares(200, 10, 50) == [1.0]
+    found = octaves_of(settings, width=200, height=100, least=1)
+    assert [(one.first, one.last) for one in found] == [(0, 3), (3, 6), (6, 8)]
 
 
 def test_octaves_that_would_be_too_small_are_left_out_and_said() -> None:

@@ -8,6 +8,8 @@ IMAGE = "tests/core/image/test_image.py"
 COLOUR = "tests/core/image/test_image_colour.py"
 DEPTH = "tests/core/image/test_image_depth.py"
 BATCH = "tests/flows/worker/test_worker_batch.py"
+SIZED = "tests/flows/worker/test_pair_sizes.py"
+LARGE = "tests/core/image/test_image_large.py"
 POLICY = "tests/core/image/test_image_policy.py"
 SIZES = "tests/core/test_sizes.py"
 HATCH = "tests/core/test_crosshatch.py"
@@ -174,5 +176,26 @@ MUTANTS = (
         "return settings.diagonal_gain or DIAGONAL_GAIN[settings.encoder]",
         "return settings.diagonal_gain or 1.0",
         (f"{HATCH}::test_a_painting_leaves_no_crosshatch_on_flat_and_smooth_contents",),
+    ),
+    Mutant(
+        "pictures-large-read-in-parts-without-a-word",
+        "stylize_core/image/large/fitting.py",
+        "        _how(whole, new, share),",
+        '        "" if _how(whole, new, share) else "",',
+        (f"{SIZED}::test_pictures_beyond_what_is_decoded_at_once_are_read_in_parts_and_say_so",),
+    ),
+    Mutant(
+        "pictures-large-parts-of-any-size",
+        "stylize_core/image/large/parts.py",
+        "    if needed > budget:",
+        "    if needed > 1e6 * budget:",
+        (f"{LARGE}::test_what_cannot_be_read_in_bounded_memory_is_refused_with_the_reason",),
+    ),
+    Mutant(
+        "pictures-large-filters-of-png-begin-anew-with-each-strip",
+        "stylize_core/image/large/png_rows.py",
+        "        above = rows[-1]",
+        "        above = 0 * rows[-1]",
+        (f"{LARGE}::test_a_png_is_read_row_by_row_to_the_same_picture",),
     ),
 )

@@ -45,12 +45,12 @@ class Detail {
 }
 
 function stage(pair, before, after) {
-  const node = el('div', { class: 'stage' });
+  const node = el('div', { class: 'stage' }), sides = el('div', { class: 'sides' });
+  const pane = el('div', { class: 'pane' }, node, sides);
   const first = before && picture(before.key, before.alt), second = after && picture(after.key, after.alt);
-  shape(node, pair, second ?? first);
+  shape(node, pane, pair, second ?? first);
   if (first) { first.className = second ? 'before' : ''; node.append(first); }
   if (second) { second.className = first ? 'after' : ''; node.append(second); }
-  const sides = el('div', { class: 'sides' });
   if (first && second) {
     const slider = el('input', { type: 'range', min: 0, max: 100, step: 1, value: 50, 'aria-label': `How much of the picture shows ${before.name}, from the left; the rest shows ${after.name}` });
     slider.addEventListener('input', () => slide(node, slider));
@@ -61,7 +61,7 @@ function stage(pair, before, after) {
     if (!first && !second) node.append(el('div', { class: 'blank' }, 'No preview'));
     sides.append(el('span', {}, second ? after.name : first ? before.name : ''));
   }
-  return [node, sides];
+  return pane;
 }
 
 function slide(node, slider) {
@@ -70,10 +70,10 @@ function slide(node, slider) {
 }
 
 // The stage has the shape of the result, and is no higher than the window.
-function shape(node, pair, img) {
+function shape(node, pane, pair, img) {
   const set = (width, height) => {
     node.style.aspectRatio = `${width} / ${height}`;
-    node.style.maxWidth = `calc(72dvh * ${width / height})`;
+    pane.style.maxWidth = `calc(64dvh * ${width / height})`;
   };
   if (pair.size) set(...pair.size);
   else if (img) { set(4, 3); img.decode().then(() => set(img.naturalWidth, img.naturalHeight), () => {}); }

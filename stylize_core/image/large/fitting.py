@@ -34,7 +34,7 @@ from stylize_core.image.large.parts import (
 )
 from stylize_core.image.large.shrinking import Shrinker
 from stylize_core.image.large.stored import Stored, stored_picture
-from stylize_core.image.opening import Array, Samples, pillow_rules
+from stylize_core.image.opening import Array, Samples, open_image, pillow_rules
 from stylize_core.image.policy import complaints, upright
 from stylize_core.image.resize import fitted_size
 from stylize_core.settings.fields import WHOLE, Crop
@@ -102,12 +102,15 @@ def _in_parts(
 ) -> Fitted:
     kind = accepted_kind(data, source)
     with refusals(kind, source, settings), pillow_rules(LARGEST_SIDE_PX**2) as caught:
+        size = open_image(data, kind).size
+        if max(size) > LARGEST_SIDE_PX:
+            raise refusal
+        check_size(size, source)
+        check_complete(data, kind)  # before anything else relies on what the file says of its own layout
         try:
             stored = stored_picture(data, kind, source, settings)
-            if max(stored.size) > LARGEST_SIDE_PX:
-                raise refusal
-            check_size(stored.size, source)
-            check_complete(data, kind)
+            if sorted(stored.size) != sorted(size):
+                raise ValueError("it contradicts itself about its size")
             fitted = _shrunk(stored, source, part, long_edge, budget_bytes(settings.max_megapixels))
         except Unsplittable as why:
             raise ImageTooLarge(f"{refusal}; it is not read in parts: {why}") from why

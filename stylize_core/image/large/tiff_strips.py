@@ -85,7 +85,7 @@ def tiff_strips(data: bytes, *, budget: float) -> Iterator[Samples]:
     if page.number(_COMPRESSION, _NONE) == _OLD_JPEG:
         raise Unsplittable("its strips share one JPEG header of the old kind")
     planes = page.number(_CHANNELS, 1) if page.number(_PLANAR, 1) == 2 else 1
-    blocks = _blocks(page, width, height, planes)
+    blocks = _blocks(page, width, height, planes, most_bytes=len(data))
     bytes_a_pixel = page.number(_CHANNELS, 1) * -(-max(bits) // 8) * _BYTES_A_SAMPLE
     refuse_beyond(
         blocks.rows * width * bytes_a_pixel, budget, f"it is stored in blocks of {blocks.rows} rows"
@@ -98,9 +98,11 @@ def tiff_strips(data: bytes, *, budget: float) -> Iterator[Samples]:
         yield read_samples(part, "TIFF", open_image(part, "TIFF"))
 
 
-def _blocks(page: _Directory, width: int, height: int, planes: int) -> _Blocks:
+def _blocks(page: _Directory, width: int, height: int, planes: int, *, most_bytes: int) -> _Blocks:
     offsets, lengths = _TILES if _TILE_HEIGHT in page.entries else _STRIPS
     places = list(zip(page.numbers(offsets), page.numbers(lengths), strict=True))
+    if sum(length for _, length in places) > most_bytes:
+        raise ValueError("its strips or tiles lie over one another")
     if _TILE_HEIGHT in page.entries:
         across = -(-width // page.number(_TILE_WIDTH, width))
         return _Blocks(page.number(_TILE_HEIGHT, height), across, places)
@@ -133,6 +135,8 @@ def _part(data: bytes, page: _Directory, blocks: _Blocks, chosen: range, rows: i
             plane * a_plane + chosen.start * blocks.across : plane * a_plane + chosen.stop * blocks.across
         ]
     ]
+    if any(offset + length > len(data) for offset, length in found):
+        raise ValueError("image file is truncated: its strips or tiles reach beyond its end")
     bodies = [data[offset : offset + length] for offset, length in found]
     offsets, at = [], 8
     for body in bodies:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from flows.cli.display import LINE_EVERY_S, LineDisplay, LiveDisplay, choose_display
-from flows.model.estimate import Expected, Kind, Prospect
+from flows.model.estimate import Expected, Prospect
 from flows.model.events import PairProgress
+from flows.model.observed import Kind
 from flows.model.pair import Input, Outcome, Pair
 from stylize_core.demand.operations import work_of
 from stylize_core.settings.picture import PictureSettings
@@ -29,7 +30,7 @@ class Clock:
 def prospect(*names: str, seconds: float | None = 10.0, workers: int = 1) -> Prospect:
     settings, picture = StyleSettings(size=512, steps=100), Input("/in.png")
     kind, work = (
-        Kind("cpu", "slim", "auto", "transfer", small=False),
+        Kind("cpu", "slim", "auto", "lbfgs", small=False),
         work_of(settings, width=512, height=384),
     )
     one = Expected(

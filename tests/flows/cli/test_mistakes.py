@@ -101,6 +101,15 @@ ON_THE_COMMAND_LINE = {
     "run m.yaml --nonsense": (
         "stylize run: there is no option --nonsense; `stylize run --help` lists those that there are"
     ),
+    "clean m.yaml --dry-run": (
+        "stylize clean: there is no option --dry-run; nothing is removed without --delete; leave it out"
+    ),
+    "one a.png b.png c.png -o d.png": (
+        "stylize one: it takes one photograph and one painting; for more of them write a manifest: "
+        "`stylize init FOLDER`"
+    ),
+    "run m.yaml n.yaml": "stylize run: it takes one manifest; its pictures stand in there",
+    "--nonsense": "stylize: there is no option --nonsense; `stylize --help` lists those that there are",
     "resume m.yaml": "stylize: there is no command 'resume'; `stylize run` does that",
     "m.yaml": "stylize: 'm.yaml' is no command; say `stylize run m.yaml`",
     "photos/p0.png": "stylize: 'photos/p0.png' is no command; say `stylize one photos/p0.png`",

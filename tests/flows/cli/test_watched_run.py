@@ -55,7 +55,7 @@ def test_a_run_is_told_from_its_start_to_its_end_and_the_next_plan_knows_its_pac
     sentence, last = done.stdout.splitlines()
     assert sentence == "4 of 4 done (4 now, 0 before)"
     out = re.escape(str(tmp_path / "out"))
-    assert re.fullmatch(rf"took .+ \(\d+ pairs per hour\); pictures in {out}; report report.json there", last)
+    assert re.fullmatch(rf"took .+ \(\d+ pairs per hour\); pictures in {out}; report report.html there", last)
 
     draw(tmp_path / "photos/p2.png", 7)
     manifest(tmp_path, settings="encoder: slim, size: 64, steps: 400")

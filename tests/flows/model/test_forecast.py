@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from flows.model.estimate import Expected, Kind, Prospect
+from flows.model.estimate import Expected, Prospect
 from flows.model.events import PairProgress
 from flows.model.forecast import Forecast
+from flows.model.observed import Kind
 from flows.model.pair import Input, Outcome, Pair
 from stylize_core.demand.operations import work_of
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-SLIM = Kind("cpu", "slim", "auto", "transfer", small=False)
+SLIM = Kind("cpu", "slim", "auto", "lbfgs", small=False)
 VGG = replace(SLIM, encoder="vgg19")
 STEPS = 100
 

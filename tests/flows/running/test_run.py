@@ -85,18 +85,21 @@ def test_all_pairs_that_a_dead_worker_had_in_hand_are_named_and_tried_alone(home
     assert note.endswith("attempt 1 of 3; each goes on alone")
 
 
-def test_a_pair_is_computed_while_the_one_before_it_is_written(home: Path) -> None:
-    """It is in progress before the other one is known to have ended."""
+def test_a_pair_is_told_when_its_record_is_written_while_the_next_one_is_computed(home: Path) -> None:
     events: list[str] = []
 
     class Diary(Audience):
         def pair_ended(self, outcome: Outcome) -> None:
+            assert (home / f"out/{outcome.name}.json").exists()
             events.append(f"{outcome.name} ended")
 
     diary = Diary(lambda progress: events.append(f"{progress.pair} goes on"))
-    run_here(manifest(home, "pairs: [{content: photos/p0.png, style: paintings/s0.png, name: a},"
-             " {content: photos/p1.png, style: paintings/s0.png, name: b}]"), diary)  # fmt: skip
-    assert events == ["a goes on", "b goes on", "a ended", "b ended"]
+    first = "{content: photos/p0.png, style: paintings/s0.png, name: a}"
+    second = "{content: photos/p1.png, style: paintings/s0.png, name: b, settings: {steps: 400}}"
+    run_here(manifest(home, f"pairs: [{first}, {second}]"), diary)
+    assert events[0] == "a goes on"
+    assert events[-2:] == ["b goes on", "b ended"], "no pair is told twice"
+    assert events.count("a ended") == events.count("b ended") == 1
 
 
 def test_a_pair_that_kills_every_worker_is_given_up_and_the_others_are_done(home: Path) -> None:

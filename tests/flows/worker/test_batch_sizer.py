@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flows.worker.batch_sizer import BatchSizer
+from flows.worker.fitting.batch_sizer import BatchSizer
 
 MUCH = 1 << 40
 

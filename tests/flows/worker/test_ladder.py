@@ -15,9 +15,9 @@ from torch import Tensor
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
-from flows.worker import ladder
 from flows.worker.device import Device
-from flows.worker.ladder import SPARE, Ladder
+from flows.worker.fitting import ladder
+from flows.worker.fitting.ladder import SPARE, Ladder
 from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.rungs import LADDER, WHOLE, Rung
 from stylize_core.networks.encoder import Encoder

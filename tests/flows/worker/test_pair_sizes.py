@@ -118,3 +118,35 @@ def test_an_original_beyond_all_sizes_is_refused_by_name(home: Path) -> None:
     outcome = made(home, {"size": "original"}, "wall.png")
     assert (outcome.status, outcome.kind) == ("failed", "too_large")
     assert f"{home / 'wall.png'}: of 17000x16 px `size: original`" in outcome.message
+
+
+def test_pictures_beyond_what_is_decoded_at_once_are_read_in_parts_and_say_so(home: Path) -> None:
+    """Content, style and mask; the sizes in the record are those of the files."""
+    Image.fromarray(waves(0)).resize((3000, 2000)).save(home / "photo.png")
+    Image.fromarray(waves(3)).resize((2400, 2400)).save(home / "painting.tif")
+    Image.new("L", (3000, 2000), 255).save(home / "mask.jpg")
+    region = {"mask": "mask.jpg", "style": "painting.png"}
+    path = told(home, {"max_megapixels": 5.7, "size": 96}, "photo.png", "painting.tif")
+    manifest = json.loads(path.read_text())
+    manifest["pairs"][0]["regions"] = [region]
+    path.write_text(json.dumps(manifest))
+    plan = make_plan(load_manifest(path))
+    (planned,) = plan.todo
+    assert worker.run_pair(Job(planned.pair, plan.output, planned.identity, 0)).status == "done"
+    assert size_of(home) == (96, 64)
+    found = record(home)
+    assert (found["content"]["width"], found["content"]["height"]) == (3000, 2000)
+    said = (
+        "3000x2000 px are 6 megapixels, more than max_megapixels: read in parts, the part that is used shrunk"
+    )
+    assert found["content"]["decisions"] == [f"{said} to 96x64 px on the way"]
+    assert "shrunk to 96x96 px" in found["style"]["decisions"][0]
+    (mask,) = [one for role, one in found["others"].items() if "mask" in role]
+    assert "read in parts" in mask["decisions"][0]
+
+
+def test_a_picture_that_no_reading_holds_fails_as_too_large(home: Path) -> None:
+    Image.fromarray(waves(0)).resize((3000, 2000)).save(home / "photo.bmp")
+    outcome = made(home, {"max_megapixels": 5.7, "size": 96}, content="photo.bmp")
+    assert (outcome.status, outcome.kind) == ("failed", "too_large")
+    assert "announces 6000000 pixels, the limit is 5700000" in outcome.message

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from flows.errors import StorageError
 from flows.manifest.model import Manifest
-from flows.model.estimate import Expected, Knowledge, Observed, Prospect, device_kind, kind_of, look_of
+from flows.model.estimate import Expected, Knowledge, Prospect, device_kind, kind_of, look_of
+from flows.model.observed import Observed
 from flows.model.pair import Pair
 from flows.planning.plan import Plan, PlannedPair
 from flows.planning.shapes import Shapes
@@ -21,10 +22,11 @@ from flows.records.last_report import last_report
 from flows.records.store import read_record
 from flows.running.sizing import LAST_REPORT, NOTHING, seconds_per_pair_of
 from flows.storage.base import Storage
+from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from flows.text import bytes_in_words
 from flows.worker.devices import cpu_workers, lacks_drivers
-from flows.worker.memory_room import machine_memory
+from flows.worker.fitting.memory_room import machine_memory
 from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.operations import work_of
 from stylize_core.demand.rungs import LADDER, WHOLE, Rung
@@ -178,7 +180,7 @@ def machine_for(
         sizes = [planned.pair.style_settings.picture_size.expected_px for planned in plan.todo]
         found = ["cpu"] * (workers or cpu_workers(sizes))
     knowledge = experience.knowledge(device)
-    if device and not knowledge.observed:
+    if device and not knowledge.observed and not (devices and is_remote(plan.output)):  # a run asks no more
         knowledge = of_output(plan, device) or knowledge
     memory = machine_memory() if device == "cpu" else experience.memory_bytes.get(device)
     return Machine(device, workers or max(1, len(found)), knowledge, memory)

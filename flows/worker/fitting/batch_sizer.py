@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from flows.worker.ladder import Ladder
+from flows.worker.fitting.ladder import Ladder
 
 WORTHWHILE = 1.05  # twice the pairs must go faster by this factor each, or they only fill the memory
 SPARE = 0.8  # of the memory that is free; the rest is for what comes and goes
