@@ -159,7 +159,7 @@ def _experience_in(folder: Path) -> Iterator[None]:
 
 def _calibrate(cases: list[Case], folder: Path) -> None:
     """As `stylize plan --calibrate` does it, for every kind of pairs that the cases have."""
-    for case in (cases[0], cases[1], cases[3]):
+    for case in (cases[0], cases[1], cases[3], cases[4]):
         manifest = load_manifest(str(_home(case, folder) / "m.yaml"))
         measure(make_plan(manifest), manifest, Watching())
     shutil.copyfile(experience_file(), folder / "calibrated.json")
