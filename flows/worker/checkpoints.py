@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from flows.errors import NotFound, StorageError
 from flows.model.identity import ALGORITHM_VERSION
-from flows.text import bytes_in_words, safe_text
+from flows.storage.spool import spool
+from flows.text import safe_text
 from flows.worker import link
 from flows.worker.errors import Stopped
-from flows.worker.fitting.memory_room import free_memory
 from flows.worker.stages import Prepared
 from stylize_core.optim.descent import Descent
-from stylize_core.optim.state import Saved, UnfitState, buffers, saved
+from stylize_core.optim.state import Saved, UnfitState, saved
 
 log = logging.getLogger("stylize.worker")
 
@@ -27,8 +27,6 @@ log = logging.getLogger("stylize.worker")
 WORTHWHILE = 1 / 12
 # Writing takes at most about this share of the time; for large pictures that makes the interval longer.
 SHARE_OF_TIME = 0.1
-# The tensors once more as a file's bytes, and these once more with what goes before them.
-COPIES = 2
 
 
 def is_kept(prepared: Prepared) -> bool:
@@ -105,23 +103,12 @@ class CheckpointKeeper:
 
     def _write_row(self, prepared: Prepared, row: Descent) -> None:
         try:
-            _refuse_without_room(row)
             state = replace(saved(row), labels=_labels(prepared))
-            prepared.shelf.put(prepared.task.job.output, prepared.identity, state.to_bytes())
+            with spool(state.size_bytes) as file:
+                state.write_to(file)
+                prepared.shelf.put(prepared.task.job.output, prepared.identity, file)
         except (StorageError, MemoryError) as error:
             _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
-
-
-def _refuse_without_room(row: Descent) -> None:
-    """A checkpoint is made in memory, where a large picture may leave no room for it.
-
-    Raises:
-        MemoryError: it would not fit.
-    """
-    needed, free = COPIES * sum(value.nbytes for value in buffers(row).values()), free_memory()
-    if needed > free:
-        words = f"it takes {bytes_in_words(needed)} of memory, and {bytes_in_words(free)} are free"
-        raise MemoryError(words)
 
 
 def _labels(prepared: Prepared) -> dict[str, str]:
