@@ -13,8 +13,9 @@ PUBLIC = {
         "BatchError", "Listener", "Report", "Shard", "load_manifest", "make_plan", "run_shard",
     ],
     "stylize_core": [
-        "Encoder", "Picture", "PictureSettings", "SettingsError", "StyleSettings", "StylizeError", "Stylized",
-        "Weights", "builtin_weights", "decode_picture", "encode_picture", "published_weights", "stylize",
+        "Encoder", "Picture", "PictureSettings", "SettingsError", "StepProgress", "StyleSettings",
+        "StylizeError", "Stylized", "Weights", "builtin_weights", "decode_picture", "encode_picture",
+        "open_picture", "published_weights", "save_picture", "stylize", "stylize_tensors",
         "weights_from_bytes",
     ],
 }  # fmt: skip

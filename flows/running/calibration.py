@@ -12,7 +12,7 @@ from flows.engines.base import WorkerSpec
 from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
 from flows.manifest.model import Manifest
-from flows.model.estimate import SMALL_PX, kind_of
+from flows.model.estimate import kind_of
 from flows.model.events import Listener
 from flows.model.observed import Kind
 from flows.model.pair import Job, Pair
@@ -21,6 +21,7 @@ from flows.records.experience import load_experience, save_experience
 from flows.running.listeners import Listeners
 from flows.worker.devices import slots
 from stylize_core.demand.operations import work_of
+from stylize_core.settings.picture_size import SMALL_PX
 from stylize_core.settings.style import StyleSettings
 
 # Two sizes of each kind, which show how much slower small pictures are by the pixel.
@@ -72,7 +73,7 @@ def _examples(plan: Plan, device: str) -> list[Pair]:
 def _small(pair: Pair) -> Iterator[Pair]:
     """The pair in small, in the sizes that are measured."""
     own = pair.style_settings
-    small = own.picture_size.expected_px <= SMALL_PX
+    small = own.picture_size.is_small
     for size in SMALL_SIZES if small else SIZES:
         settings = replace(own, size=size, megapixels=0.0, scales=1, octaves=1, snapshot_every=0, plateau=0.0)
         name = f"{pair.name}-{size}-{own.encoder}"

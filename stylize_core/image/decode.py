@@ -57,7 +57,7 @@ class Picture:
     Attributes:
         rgb: [3, H, W] float32 0..1; transparent parts are flattened on white.
         alpha: [1, H, W] float32 0..1, or None where every pixel is opaque.
-        source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.
+        source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; empty if no file held it.
         source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.
         decisions: what was decided on the user's behalf, one sentence each.
         metadata: what the file says of its owner.
@@ -69,6 +69,10 @@ class Picture:
     source_mode: str
     decisions: tuple[str, ...] = ()
     metadata: Metadata = NOTHING
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows of it."""
+        return encode_picture(self.rgb, alpha=self.alpha, settings=PictureSettings(), facts={})
 
 
 def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Picture:
