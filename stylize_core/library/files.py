@@ -75,23 +75,23 @@ def save_picture(
     """
     place = Path(path)
     settings = replace(settings or PictureSettings(), format=format_of(str(path), key="path"))
-    part = tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False)  # noqa: SIM115
+    handle, part = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     try:
-        with part:
+        with os.fdopen(handle, "w+b") as file:
             write_picture(
-                part,
+                file,
                 picture.rgb,
                 alpha=picture.alpha,
                 settings=settings,
                 facts=facts or {},
                 metadata=picture.metadata,
             )
-            part.flush()
-            os.fsync(part.fileno())
-        Path(part.name).chmod(0o666 & ~_umask())
-        Path(part.name).replace(place)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(0o666 & ~_umask())
+        Path(part).replace(place)
     except BaseException:
-        Path(part.name).unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
         raise
 
 

@@ -220,9 +220,7 @@ def test_what_is_opened_is_what_the_file_shows(tmp_path: Path, photo: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.webp", "a.tiff"])
-def test_what_is_saved_is_what_its_name_says(
-    tmp_path: Path, photo: Path, name: str
-) -> None:
+def test_what_is_saved_is_what_its_name_says(tmp_path: Path, photo: Path, name: str) -> None:
     save_picture(open_picture(photo), tmp_path / name)
     again = open_picture(tmp_path / name)
     assert (again.source_format, again.rgb.shape) == (
