@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -75,9 +75,9 @@ def save_picture(
     """
     place = Path(path)
     settings = replace(settings or PictureSettings(), format=format_of(str(path), key="path"))
-    handle, part = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with part.open("x+b") as file:
             write_picture(
                 file,
                 picture.rgb,
@@ -88,19 +88,11 @@ def save_picture(
             )
             file.flush()
             os.fsync(file.fileno())
-        Path(part).chmod(0o666 & ~_umask())
-        Path(part).replace(place)
+        part.replace(place)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[str, bytes]:
     return os.fspath(path), Path(path).read_bytes()
-
-
-def _umask() -> int:
-    """What new files are kept from; only setting it tells."""
-    before = os.umask(0o077)
-    os.umask(before)
-    return before

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from flows.running.one import run_one
 from flows.worker.main import DeviceWorker
 from stylize_core import Picture, StepProgress, StyleSettings, open_picture, save_picture, stylize
 from stylize_core.errors import BadImage, BadWeights, DeviceUnavailable, ImageTooSmall, SettingsError
+from stylize_core.networks.weights import builtin_bytes
 from stylize_core.settings.weights_file import WeightsFile
 
 
@@ -42,7 +45,7 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_command(content: Path, style: Path | None, output: Path, *settings: str) -> object:
     made = run_one(
         str(content),
-        style and str(style),
+        None if style is None else str(style),
         output=output,
         settings=settings,
         device="cpu",
@@ -66,7 +69,7 @@ def by_command(content: Path, style: Path | None, output: Path, *settings: str) 
     ids=str,
 )
 def test_a_picture_is_the_one_that_the_command_makes(
-    tmp_path: Path, photo: Path, painting: Path, settings: dict[str, object]
+    tmp_path: Path, photo: Path, painting: Path, settings: dict[str, Any]
 ) -> None:
     settings = {"steps": 6, **settings}
     words = (f"{key}={list(v) if isinstance(v, tuple) else v}" for key, v in settings.items())
@@ -98,7 +101,7 @@ def test_settings_come_as_an_object_by_name_and_by_preset(photo: Path, painting:
     assert not torch.equal(first, stylize(*pictures, size=64, steps=4, device="cpu").rgb)
 
 
-def _named(settings: StyleSettings) -> dict[str, object]:
+def _named(settings: StyleSettings) -> dict[str, Any]:
     return {key: getattr(settings, key) for key in ("size", "steps", "style_weight", "coarsest")}
 
 
@@ -154,10 +157,10 @@ def test_tiles_change_nothing_but_the_memory(photo: Path, painting: Path) -> Non
         ({"preset": "bold", "settings": StyleSettings()}, "`settings` say everything already"),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name(photo: Path, changes: dict[str, object], said: str) -> None:
+def test_a_wrong_setting_is_refused_by_name(photo: Path, changes: dict[str, Any], said: str) -> None:
     picture = open_picture(photo)
     with pytest.raises(SettingsError) as refused:
-        stylize(picture, picture, device="cpu", **changes)  # type: ignore[arg-type]
+        stylize(picture, picture, device="cpu", **changes)
     assert said in str(refused.value)
 
 
@@ -185,10 +188,6 @@ def test_weights_and_devices_that_are_not_there_are_refused(tmp_path: Path, phot
 
 
 def test_a_staged_file_of_weights_is_used(tmp_path: Path, photo: Path, painting: Path) -> None:
-    import hashlib
-
-    from stylize_core.networks.weights import builtin_bytes
-
     path = tmp_path / "slim.safetensors"
     path.write_bytes(builtin_bytes())
     staged = WeightsFile(file=str(path), sha256=hashlib.sha256(builtin_bytes()).hexdigest())
