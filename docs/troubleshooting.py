@@ -6,15 +6,18 @@ What to do is what pages say; messages are read from the source, where they are 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from functools import cache
 from pathlib import Path
 
 import flows.errors
-import stylize_core.errors
 from flows.model.synonyms import KEYS, VALUES
 from flows.pages.remedies import REMEDIES
 
 ROOT = Path(__file__).parent.parent
+WORD = re.compile(r"[A-Za-z]{2,}")
+FEWEST_WORDS = 3
+"""What nobody would recognise a message by is left out."""
 _INTRODUCTION = """\
 # Troubleshooting, by message
 
@@ -64,28 +67,45 @@ def _words() -> str:
     return f"| here | elsewhere |\n| --- | --- |\n{rows}"
 
 
+@cache
 def messages() -> dict[str, list[str]]:
-    """What is said where errors are raised, by kind; what differs from time to time is `…`."""
-    kinds = {
-        **dict(_kinds(flows.errors.BatchError)),
-        **dict(_kinds(stylize_core.errors.StylizeError)),
-        "Problem": flows.errors.ManifestError.kind,
-    }
+    """What is said where errors are raised, by kind; what differs from time to time is `…`.
+
+    Errors of no kind of their own belong to single commands and say all there is to say.
+    """
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in _sources()]
+    kinds = _kinds(trees)
     found: dict[str, set[str]] = {}
-    for path in sorted([*(ROOT / "flows").rglob("*.py"), *(ROOT / "stylize_core").rglob("*.py")]):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds:
-                text = _said(node.func.id, node.args)
-                if len(text.replace("…", "").split()) > 2:
-                    found.setdefault(kinds[node.func.id], set()).add(text)
-    return {kind: sorted(texts, key=str.casefold) for kind, texts in found.items()}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds:
+            text = _said(node.func.id, node.args)
+            if len(WORD.findall(text)) >= FEWEST_WORDS:
+                found.setdefault(kinds[node.func.id], set()).add(text)
+    return {kind: sorted(texts, key=str.casefold) for kind, texts in found.items() if kind in REMEDIES}
 
 
-def _kinds(base: type[Exception]) -> Iterator[tuple[str, str]]:
-    yield base.__name__, vars(base).get("kind", "")
-    for child in base.__subclasses__():
-        for name, kind in _kinds(child):
-            yield name, kind or vars(base).get("kind", "")
+def _sources() -> list[Path]:
+    """The program's modules, those that define errors first."""
+    found = sorted(path for package in ("flows", "stylize_core") for path in (ROOT / package).rglob("*.py"))
+    return sorted(found, key=lambda path: path.name != "errors.py")
+
+
+def _kinds(trees: list[ast.Module]) -> dict[str, str]:
+    """The kind of each error that is defined, by its name; a child without one has its parent's."""
+    kinds = {"BatchError": "", "StylizeError": "", "Problem": flows.errors.ManifestError.kind}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.ClassDef):
+            own = [
+                str(line.value.value)
+                for line in node.body
+                if isinstance(line, ast.Assign)
+                and ast.unparse(line.targets[0]) == "kind"
+                and isinstance(line.value, ast.Constant)
+            ]
+            parents = [kinds[name] for base in node.bases if (name := ast.unparse(base)) in kinds]
+            if parents:
+                kinds[node.name] = (own or parents)[0]
+    return kinds
 
 
 def _said(name: str, arguments: list[ast.expr]) -> str:
