@@ -107,22 +107,22 @@ def main() -> None:
     if "pipeline" in wanted:
         for size, steps in ((256, 50), (64, 10)):
             console.print(pipeline_table(size=size, steps=steps, rounds=options.rounds))
-    _print_plans_and_pages(wanted, options, console)
+    _print_bounds(wanted, options, console)
     if "scaling" in wanted:
         console.print(scaling_table(size=256, steps=50, rounds=options.rounds))
     if "waiting" in wanted:
         console.print(waiting_table(size=256, rounds=10 * options.rounds))
     if "looks" in wanted:
         console.print(looks_table(options))
-    if "large" in wanted:
-        console.print(large_table(file=options.weights, most_megapixels=options.megapixels))
     if "estimates" in wanted:
         console.print(estimates_table())
     print_tables(wanted, options, console)
 
 
-def _print_plans_and_pages(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
-    """What a great many pairs cost that are not made: planning them, listing them, looking at them."""
+def _print_bounds(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
+    """What very large pictures cost, and a great many pairs that are planned, listed and looked at."""
+    if "large" in wanted:
+        console.print(large_table(file=options.weights, most_megapixels=options.megapixels))
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
     if "report_page" in wanted:

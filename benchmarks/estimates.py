@@ -29,8 +29,8 @@ from flows.planning.plan import make_plan
 from flows.records.experience import FOLDER, experience_file
 from flows.records.store import read_record
 from flows.running.budget import Budget
-from flows.running.calibration import measure
-from flows.running.prospects import prospect_of
+from flows.running.estimating.calibration import measure
+from flows.running.estimating.prospects import prospect_of
 from flows.running.run import run_shard
 from flows.storage.opening import open_storage
 
@@ -159,7 +159,7 @@ def _experience_in(folder: Path) -> Iterator[None]:
 
 def _calibrate(cases: list[Case], folder: Path) -> None:
     """As `stylize plan --calibrate` does it, for every kind of pairs that the cases have."""
-    for case in (cases[0], cases[1], cases[3]):
+    for case in (cases[0], cases[1], cases[3], cases[4]):
         manifest = load_manifest(str(_home(case, folder) / "m.yaml"))
         measure(make_plan(manifest), manifest, Watching())
     shutil.copyfile(experience_file(), folder / "calibrated.json")

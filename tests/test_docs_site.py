@@ -30,7 +30,7 @@ from flows.worker.main import DeviceWorker
 COOKBOOK = (FOLDER / "cookbook.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"(@import|url\()\s*[\"']?(https?:)?//")
-CRON = re.compile(r"^[\d*/, ]+  cd /data && (stylize .*) > last\.json$")
+CRON = re.compile(r"^[\d*/, ]+  cd /data && (stylize .*) > last\.json 2> last\.log \|\| cat last\.log$")
 
 
 class Recipe:

@@ -17,6 +17,7 @@ include_patterns = ["docs/*.md", "README.md", "CHANGELOG.md", "CONTRIBUTING.md",
 exclude_patterns = [".*", "build", "manifests", "node_modules", "tests", "benchmarks", "shared"]
 
 myst_heading_anchors = 3
+smartquotes = False  # it makes one dash of the two of an option
 html_theme = "furo"
 html_title = "stylize"
 html_copy_source = False

@@ -73,7 +73,7 @@ class Counts:
 
     def time_left(self) -> str:
         """How long the rest takes, in words; empty if nobody knows."""
-        found = self.forecast.seconds_left if self.forecast.prospect.pairs else None
+        found = self.forecast.seconds_left if self.forecast.prospect.pairs and self.left else None
         return "" if found is None else f"{rounded(found)} left"
 
     def rows(self) -> Iterator[tuple[str, InFlight]]:

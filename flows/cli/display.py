@@ -135,7 +135,7 @@ class LiveDisplay:
 
     def phase(self, text: str) -> None:
         """Show what the run is at."""
-        self._phase = text
+        self._phase = safe_text(text, 200)
         self._live.start()
         self._live.refresh()
 

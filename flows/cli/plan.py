@@ -19,9 +19,9 @@ from flows.manifest.preview import preview_of
 from flows.model.selection import Selection
 from flows.model.shard import Shard
 from flows.planning.plan import make_plan
+from flows.running.estimating.prospects import prospect_of
 from flows.running.options import selection_of
 from flows.running.platforms import shard_of
-from flows.running.prospects import prospect_of
 
 
 # Why so many: each is an option of the command line.
@@ -75,7 +75,7 @@ def show_plan(
     """
     planned = make_plan(manifest, shard=shard, selection=selection)
     if calibrate:
-        from flows.running.calibration import measure
+        from flows.running.estimating.calibration import measure
 
         with choose_display(Console(stderr=True)) as display:
             measure(planned, manifest, display)

@@ -17,7 +17,7 @@ from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.durations import in_words
 from flows.planning.plan import make_plan
-from flows.running.prospects import seconds_of_a_pair
+from flows.running.estimating.prospects import seconds_of_a_pair
 from flows.running.sizing import (
     MOST_SHARDS,
     SHARDS_PER_SLOT,

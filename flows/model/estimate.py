@@ -115,7 +115,7 @@ def kind_of(settings: StyleSettings, device: str) -> Kind:
         device=device,
         encoder=settings.encoder,
         precision=settings.precision,
-        mode="dream" if settings.mode == "dream" else "transfer",
+        solver="dream" if settings.mode == "dream" else settings.optimizer,
         small=device == "cpu" and settings.picture_size.is_small,
     )
 

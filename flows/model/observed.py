@@ -13,14 +13,14 @@ class Kind:
         device: as `device_kind` has it.
         encoder: the network's name.
         precision: as it was asked for.
-        mode: `dream`, which has no solver, or `transfer` for all others.
+        solver: the optimizer; `dream` for a dream, which has none.
         small: whether one CPU thread computes it.
     """
 
     device: str
     encoder: str
     precision: str
-    mode: str
+    solver: str
     small: bool
 
 

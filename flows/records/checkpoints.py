@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import BinaryIO
 
 from flows.errors import StorageError
 from flows.storage.base import Patience, Storage
@@ -63,13 +64,13 @@ class CheckpointShelf:
         """
         return _storage(output).read(checkpoint_name(identity))
 
-    def put(self, output: str, identity: str, data: bytes) -> None:
-        """Write it, in place of an older one.
+    def put(self, output: str, identity: str, file: BinaryIO) -> None:
+        """Write all that an open file holds, in place of an older one.
 
         Raises:
             StorageError: it could not be written.
         """
-        _storage(output).write(checkpoint_name(identity), data)
+        _storage(output).write_file(checkpoint_name(identity), file)
         self._of(output).add(identity)
 
     def forget(self, output: str, identity: str) -> None:

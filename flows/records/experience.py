@@ -48,7 +48,7 @@ class _Kind(_Strict):
     device: str
     encoder: str
     precision: str
-    mode: str
+    solver: str
     small: bool
 
 
@@ -100,7 +100,7 @@ class Experience(_Strict):
 
 def _plain(one: Observed) -> dict[str, object]:
     names = ("pixels", "work", "device_s", "beside_s", "look", "output_bytes", "memory")
-    kind = {name: getattr(one.kind, name) for name in ("device", "encoder", "precision", "mode", "small")}
+    kind = {name: getattr(one.kind, name) for name in ("device", "encoder", "precision", "solver", "small")}
     return {"kind": kind, **{name: getattr(one, name) for name in names}}
 
 

@@ -12,8 +12,8 @@ from flows.manifest.single import single_pair
 from flows.model.events import Listener, PairProgress, Told
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
+from flows.running.estimating.prospects import prospect_of
 from flows.running.listeners import Listeners
-from flows.running.prospects import prospect_of
 from flows.worker.devices import slots
 
 

@@ -29,12 +29,12 @@ from flows.planning.plan import Plan, make_plan, without_failed
 from flows.records.checkpoints import forget_checkpoints
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched
-from flows.running.experience import remember
+from flows.running.estimating.experience import remember
+from flows.running.estimating.prospects import prospect_of
 from flows.running.listeners import Listeners
 from flows.running.looking.page import Night, draw_page
 from flows.running.metrics import published
 from flows.running.platforms import job_of_this_process
-from flows.running.prospects import prospect_of
 from flows.running.recorded import as_recorded
 from flows.running.reporting import Tracing, write_report
 from flows.running.sheets import make_sheets

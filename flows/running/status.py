@@ -12,7 +12,7 @@ from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
 from flows.records.last_report import last_report
 from flows.records.report import Failed
-from flows.running.prospects import prospect_of
+from flows.running.estimating.prospects import prospect_of
 from flows.storage.lock import current_holders
 from flows.storage.lock_holder import Holder
 from flows.storage.opening import open_storage

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from flows.errors import NotFound, StorageError
 from flows.model.identity import ALGORITHM_VERSION
+from flows.storage.spool import spool
 from flows.text import safe_text
 from flows.worker import link
 from flows.worker.errors import Stopped
@@ -103,7 +104,9 @@ class CheckpointKeeper:
     def _write_row(self, prepared: Prepared, row: Descent) -> None:
         try:
             state = replace(saved(row), labels=_labels(prepared))
-            prepared.shelf.put(prepared.task.job.output, prepared.identity, state.to_bytes())
+            with spool(state.size_bytes) as file:
+                state.write_to(file)
+                prepared.shelf.put(prepared.task.job.output, prepared.identity, file)
         except (StorageError, MemoryError) as error:
             _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
 

@@ -14,10 +14,10 @@ from stylize_core.architecture import (
     inception_units,
 )
 
-# Of one evaluation with GoogLeNet, in numbers per unit of a layer's result: what its branches, normalisations
-# and poolings keep for the pass back, and the products of its convolutions; by hooks on torchvision's.
-_INCEPTION_KEPT = 3.4
-_INCEPTION_PRODUCTS = (147, 64, 576, 640, 700, 460, 560, 640, 720, 700, 560, 620)
+# Of GoogLeNet's layers, for each number of their results: the products of all convolutions in their branches,
+# and the numbers that are kept for the pass back, of normalisations and of the pooling behind them as well.
+_INCEPTION_PRODUCTS = (147, 64, 576, 606, 706, 710, 828, 947, 1083, 964, 1174, 1313)
+_INCEPTION_KEPT = (2.75, 2.0, 2.75, 6.1, 6.0, 6.2, 6.5, 6.6, 6.6, 6.1, 6.5, 5.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ def _inception(needed: tuple[str, ...], width: int, height: int) -> Iterator[Lay
 
 def kept_numbers(architecture: str, layers: tuple[Layer, ...]) -> float:
     """How many numbers of a pass forward are kept for the pass back: every result after its ReLU."""
-    kept = sum(layer.numbers for layer in layers if layer.products)
-    return kept * _INCEPTION_KEPT if architecture == "googlenet" else kept
+    if architecture == "googlenet":
+        return sum(_INCEPTION_KEPT[INCEPTION_LAYERS.index(layer.name)] * layer.numbers for layer in layers)
+    return sum(layer.numbers for layer in layers if layer.products)
 
 
 def parameter_numbers(layers: tuple[Layer, ...]) -> int:

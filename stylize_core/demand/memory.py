@@ -27,9 +27,9 @@ VECTORS = 20
 # Networks this wide keep one plane per channel on CPUs, which NNPACK wants; its kernels become tiles of 8x8.
 LEAST_FOR_NNPACK = 128
 TILE = 64
-# Where L-BFGS's pairs lie in between, the C library finds no room for planes in what was freed before, and
-# takes so much more of the features. Of networks with all channels side by side it wastes nothing.
-SCATTERED = 0.85
+# Where L-BFGS's state lies in between, the C library finds no room for features in what was freed before, and
+# takes so much more of them: in planes, and with all channels side by side.
+SCATTERED_PLANES, SCATTERED = 0.9, 1.2
 # A process with torch, its thread pools and the loaded code, on a CPU; GoogLeNet's comes from torchvision.
 PROCESS_BYTES = 610 * 10**6
 # Files that torchvision publishes; one is in memory twice while it is read.
@@ -127,7 +127,9 @@ def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int)
 
 def _scattered(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
     """The factor by which the CPU's allocator holds more features than there are."""
-    return 1 + SCATTERED * (on_cpu and _in_planes(layers, number) and _solver_vectors(settings) > 2)
+    if not on_cpu or _solver_vectors(settings) <= 2:
+        return 1.0
+    return 1 + (SCATTERED_PLANES if _in_planes(layers, number) else SCATTERED)
 
 
 def _tiles(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:

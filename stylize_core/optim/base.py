@@ -103,7 +103,7 @@ def put(rows: Tensor, values: Tensor, *, into: Tensor) -> None:
     if into.dim() == 1:
         torch.where(rows, values, into, out=into)
     elif not surely_none(rows):
-        if surely_none(~rows):
+        if surely_all(rows):
             into.copy_(values)
         else:
             torch.where(rows[:, None], values, into, out=into)
@@ -113,7 +113,7 @@ def choose_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """Whole rows of one or the other: [B] bool, [B, D], [B, D] to [B, D], which may be one of them itself."""
     if surely_none(rows):
         return no
-    return yes if surely_none(~rows) else torch.where(rows[:, None], yes, no)
+    return yes if surely_all(rows) else torch.where(rows[:, None], yes, no)
 
 
 def are_finite(loss: Tensor, totals: Tensor) -> Tensor:
@@ -128,6 +128,11 @@ def are_finite(loss: Tensor, totals: Tensor) -> Tensor:
 def surely_none(rows: Tensor) -> bool:
     """Whether no row is meant; on a GPU, which would have to be waited for, that is never known."""
     return on_host(rows) and not bool(rows.any())
+
+
+def surely_all(rows: Tensor) -> bool:
+    """Whether every row is meant; see `surely_none`."""
+    return on_host(rows) and bool(rows.all())
 
 
 def on_host(values: Tensor) -> bool:

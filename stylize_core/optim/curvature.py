@@ -51,6 +51,7 @@ class Pairs:
         self.products = torch.zeros(rows, 2 * history, history, dtype=fine, device=like.device)
         self.filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
         self.following = torch.zeros(rows, dtype=torch.int64, device=like.device)
+        self._numbers = torch.arange(rows, device=like.device)
 
     @property
     def some(self) -> Tensor:
@@ -106,7 +107,10 @@ class Pairs:
 
     @property
     def _rows(self) -> Tensor:
-        return torch.arange(len(self.following), device=self.following.device)
+        """[B], the rows' numbers; anew after some have left."""
+        if len(self._numbers) != len(self.following):
+            self._numbers = torch.arange(len(self.following), device=self.following.device)
+        return self._numbers
 
     def _replace(self, rows: Tensor, place: Tensor, vector: Tensor) -> None:
         """Put the rows' vectors [B, D] at their places [B] in the buffer, and leave the other rows alone."""

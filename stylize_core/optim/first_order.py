@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylize_core.optim.base import Rows, are_finite, choose_rows, put, surely_none
+from stylize_core.optim.base import Rows, are_finite, choose_rows, put, surely_all
 
 RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
 
@@ -56,9 +56,9 @@ class Adam(Rows):
         self.age.add_(1).masked_fill_(~finite, 0)
         torch.lerp(gradient, self.first, self.BETA_1, out=self.first)
         torch.lerp(gradient.square(), self.second, self.BETA_2, out=self.second)
-        for moment in (self.first, self.second):
-            if not surely_none(~finite):
-                moment.masked_fill_(~finite[:, None], 0)
+        if not surely_all(finite):
+            self.first.masked_fill_(~finite[:, None], 0)
+            self.second.masked_fill_(~finite[:, None], 0)
         self.trial.copy_(choose_rows(finite, self._stepped(), self.best))
 
     def _stepped(self) -> Tensor:

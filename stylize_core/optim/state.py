@@ -11,15 +11,25 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar, cast
+from itertools import chain
+from typing import Any, BinaryIO, TypeVar, cast
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 MAGIC = b"stylize state 1\n"
 _DIGEST_BYTES = 32
 _FACTS, _LABELS = "facts", "labels"
+
+_FORMATS = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.bool: "BOOL",
+}
 
 T = TypeVar("T")
 
@@ -33,7 +43,7 @@ class Saved:
     """A state apart from what it is the state of.
 
     Attributes:
-        tensors: by path, on the CPU or where the state is.
+        tensors: by path; those of a living state are its own.
         facts: all other values by path, as JSON has them.
         labels: what whoever keeps it says of it.
     """
@@ -42,17 +52,35 @@ class Saved:
     facts: Mapping[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def to_bytes(self) -> bytes:
-        """A digest of all that follows, and a safetensors file with all but tensors in its header."""
+    @property
+    def size_bytes(self) -> int:
+        """Of its tensors, which is nearly all of it."""
+        return sum(value.nbytes for value in self.tensors.values())
+
+    def write_to(self, file: BinaryIO) -> None:
+        """Write a digest of all that follows, and a safetensors file with all but tensors in its header.
+
+        One tensor at a time is copied to the CPU, since a state may fill the memory that there is.
+        """
         texts = {_FACTS: json.dumps(dict(self.facts)), _LABELS: json.dumps(dict(self.labels))}
-        data = safetensors.torch.save(
-            {path: value.contiguous() for path, value in self.tensors.items()}, texts
-        )
-        return b"".join((MAGIC, hashlib.sha256(data).digest(), data))
+        header: dict[str, object] = {"__metadata__": texts}
+        end = 0
+        for path, value in self.tensors.items():
+            place = [end, end := end + value.nbytes]
+            form = {"dtype": _FORMATS[value.dtype], "shape": list(value.shape), "data_offsets": place}
+            header[path] = form
+        text = json.dumps(header).encode()
+        file.write(MAGIC + bytes(_DIGEST_BYTES))
+        digest = hashlib.sha256()
+        for block in chain((len(text).to_bytes(8, "little"), text), map(_raw, self.tensors.values())):
+            digest.update(block)
+            file.write(block)
+        file.seek(len(MAGIC))
+        file.write(digest.digest())
 
     @staticmethod
     def of_bytes(data: bytes) -> Saved:
-        """What `to_bytes` made.
+        """What `write_to` wrote.
 
         Raises:
             UnfitState: it is something else, or was altered.
@@ -71,10 +99,9 @@ class Saved:
 
 
 def saved(state: object) -> Saved:
-    """All that a state holds; its tensors are the state's own where that lies on the CPU."""
-    found = dict(_places(state))
-    tensors = {path: value.detach().cpu() for path, value in found.items() if isinstance(value, Tensor)}
-    return Saved(tensors, {path: value for path, value in found.items() if path not in tensors})
+    """All that a state holds; its tensors are the state's own, and go on with it."""
+    tensors = buffers(state)
+    return Saved(tensors, {path: value for path, value in _places(state) if path not in tensors})
 
 
 def restore(state: object, found: Saved) -> None:
@@ -114,6 +141,12 @@ def one_row(state: T, row: int) -> T:
 def buffers(state: object) -> dict[str, Tensor]:
     """Every tensor of a state by its path."""
     return {path: value for path, value in _places(state) if isinstance(value, Tensor)}
+
+
+def _raw(value: Tensor) -> bytes | memoryview:
+    """A tensor's values as they lie in memory, without a copy where it is on the CPU."""
+    flat = value.detach().cpu().contiguous().flatten()
+    return flat.view(torch.uint8).numpy().data if flat.numel() else b""
 
 
 def _places(state: object, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,7 @@ class Steps:
         self._objective, self._descent = objective, descent
         device = descent.results.device
         self._at = torch.full((1,), descent.untold, device=device)
-        self._side = _stream(device) if device.type == "cuda" else None
+        self._side = _side_stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._taken = 0
 
@@ -94,8 +94,9 @@ def advance(objective: Objective, descent: Descent, at: Tensor, *, first: bool =
     walking.solver.tell(loss * walking.scale, flat * walking.scale[:, None])
 
 
-def _stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+def _side_stream(device: torch.device) -> torch.cuda.Stream | None:
+    """A stream to capture on; None where nothing can be captured."""
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
 
 def unit_scale(gradient: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from stylize_core.loss.objective import Objective
 from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
+from stylize_core.optim import steps
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
@@ -77,6 +78,18 @@ def test_bf16_ends_near_fp32() -> None:
     rough, exact = (made_on("cuda:0", dtype, steps=100) for dtype in (torch.bfloat16, torch.float32))
     for one, other in zip(rough.reports, exact.reports, strict=True):
         assert one.best_loss < 1.1 * other.best_loss
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "adam"}, {"plateau": 16.0, "steps": 200}], ids=str)
+def test_a_captured_step_is_the_step_itself(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured = made_on("cuda:0", **settings)
+    assert [report.decisions for report in captured.reports] == [[], []], "the capture failed"
+    monkeypatch.setattr(steps, "EAGER", 10_000)
+    for one, other in zip(captured.reports, made_on("cuda:0", **settings).reports, strict=True):
+        assert one.evaluations == other.evaluations
+        assert one.loss_curve[:20] == pytest.approx(other.loss_curve[:20], rel=1e-2)
 
 
 PINNED = """

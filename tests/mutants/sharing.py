@@ -120,7 +120,7 @@ MUTANTS = (
         "flows/planning/output.py",
         "    if asking_is_cheaper(len(names), expected, remote=is_remote(storage.root)):",
         "    if False:",
-        (f"{REQUESTS}::test_a_shard_lists_locks_alone_and_asks_for_its_own_pair_alone",),
+        (f"{REQUESTS}::test_a_shard_lists_locks_and_checkpoints_alone_and_asks_for_its_own_pair_alone",),
     ),
     Mutant(
         "sharing-a-picture-asked-for-and-not-found-taken-as-there",

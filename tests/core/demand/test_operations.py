@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_networks import torchvision_models
 from torch.overrides import TorchFunctionMode
 
-from stylize_core.architecture import CHANNELS_PER_BLOCK, Architecture, convolutions
+from stylize_core.architecture import CHANNELS_PER_BLOCK, INCEPTION_LAYERS, Architecture, convolutions
 from stylize_core.demand.features import layers_for
 from stylize_core.demand.operations import work_of
 from stylize_core.networks.encoder import vgg_features
@@ -80,3 +81,21 @@ def test_the_products_are_those_that_torch_counts(encoder: Architecture) -> None
         vgg_features(torch.zeros(1, 3, 64, 96), parameters, layers=layers, architecture=encoder)
     products = sum(one.products for one in layers_for(encoder, layers, width=96, height=64))
     assert counted.products == products
+
+
+def test_the_products_of_googlenet_are_those_of_torchvisions() -> None:
+    counted: dict[str, int] = dict.fromkeys(INCEPTION_LAYERS, 0)
+    with torch.device("meta"):
+        network = torchvision_models().GoogLeNet(num_classes=1, aux_logits=False, init_weights=False).eval()
+        picture = torch.empty(1, 3, 128, 96)
+    for name, stage in network.named_children():
+        for module in stage.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.register_forward_hook(
+                    lambda module, _, made, name=name: counted.__setitem__(
+                        name, counted[name] + made.numel() * module.weight[0].numel()
+                    )
+                )
+    network(picture)
+    layers = layers_for("googlenet", ("inception5b",), width=96, height=128)
+    assert {one.name: one.products for one in layers} == pytest.approx(counted, rel=0.01)

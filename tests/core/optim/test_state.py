@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,13 @@ class Ended(Exception):
     """The process ends here."""
 
 
+def written(state: Saved) -> bytes:
+    """What a file has of it."""
+    file = io.BytesIO()
+    state.write_to(file)
+    return file.getvalue()
+
+
 class Leaving:
     """Keeps the state after so many steps, as a file would have it, and ends the work."""
 
@@ -34,7 +42,7 @@ class Leaving:
     def __call__(self, descent: Descent) -> None:
         self.asked += 1
         if self.asked == self.after:
-            self.data = saved(descent.row(descent.rows.index(self.row))).to_bytes()
+            self.data = written(saved(descent.row(descent.rows.index(self.row))))
             raise Ended
 
 
@@ -143,7 +151,7 @@ def state() -> Descent:
 
 
 def test_what_is_not_whole_or_something_else_is_refused() -> None:
-    data = saved(state()).to_bytes()
+    data = written(saved(state()))
     assert Saved.of_bytes(data).facts["reports.0.loss_curve"][1] == 0.1
     for spoiled in (b"", data[:-1], data[:200] + b"x" + data[201:], b"PK" + data, b"\x80\x04N."):
         with pytest.raises(UnfitState, match="not whole"):
@@ -155,7 +163,7 @@ def test_what_is_not_whole_or_something_else_is_refused() -> None:
 )
 def test_a_state_of_another_form_changes_nothing(settings: dict[str, Any]) -> None:
     other = begun(waves(0.7), StyleSettings(**settings), [RowReport()], stage=0)
-    before = Saved.of_bytes(saved(other).to_bytes())
+    before = Saved.of_bytes(written(saved(other)))
     with pytest.raises(UnfitState):
         restore(other, saved(state()))
     now = saved(other)

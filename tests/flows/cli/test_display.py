@@ -30,7 +30,7 @@ class Clock:
 def prospect(*names: str, seconds: float | None = 10.0, workers: int = 1) -> Prospect:
     settings, picture = StyleSettings(size=512, steps=100), Input("/in.png")
     kind, work = (
-        Kind("cpu", "slim", "auto", "transfer", small=False),
+        Kind("cpu", "slim", "auto", "lbfgs", small=False),
         work_of(settings, width=512, height=384),
     )
     one = Expected(

@@ -13,7 +13,7 @@ from stylize_core.demand.operations import work_of
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-CPU = Kind("cpu", "slim", "auto", "transfer", small=False)
+CPU = Kind("cpu", "slim", "auto", "lbfgs", small=False)
 POINTS = st.lists(
     st.tuples(st.integers(1, 10**9), st.floats(1e-9, 1e9, allow_nan=False)), min_size=1, max_size=12
 )
@@ -63,6 +63,7 @@ def test_of_other_kinds_nothing_is_known() -> None:
         (StyleSettings(size=128), "cpu"),
         (StyleSettings(precision="fp32"), "cpu"),
         (StyleSettings(mode="dream"), "cpu"),
+        (StyleSettings(optimizer="adam"), "cpu"),
         (StyleSettings(), "cuda (NVIDIA H200)"),
     ):
         assert known.seconds(kind_of(settings, device), pixels=10_000, work=1e9) is None

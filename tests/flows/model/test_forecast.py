@@ -16,7 +16,7 @@ from stylize_core.demand.operations import work_of
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-SLIM = Kind("cpu", "slim", "auto", "transfer", small=False)
+SLIM = Kind("cpu", "slim", "auto", "lbfgs", small=False)
 VGG = replace(SLIM, encoder="vgg19")
 STEPS = 100
 

@@ -16,7 +16,7 @@ from flows.records.experience import (
     save_experience,
 )
 
-CPU = Kind("cpu", "slim", "auto", "transfer", small=True)
+CPU = Kind("cpu", "slim", "auto", "lbfgs", small=True)
 ONE = Observed(CPU, 4096, 1e9, 2.0, 0.5, "png 8", 9000, None)
 
 

@@ -12,12 +12,15 @@ from flows.cli.estimates import prospect_lines
 from flows.manifest.load import load_manifest
 from flows.model.estimate import Prospect
 from flows.planning.plan import Plan, make_plan
-from flows.running import prospects
-from flows.running.prospects import largest, prospect_of
+from flows.running.estimating import prospects
+from flows.running.estimating.prospects import largest, prospect_of
 from stylize_core.demand.memory import peak_memory
+from stylize_core.demand.rungs import LADDER
 from stylize_core.settings.style import StyleSettings
 
 NETWORK = "weights: {file: w.safetensors, sha256: " + "ab" * 32 + "}"
+
+ROOM = 2 * 10**9
 
 
 @pytest.fixture
@@ -41,28 +44,34 @@ def test_the_largest_size_that_fits_does_and_the_next_does_not(most: int, limit:
         assert found + 32 > min(limit, most)
 
 
-def test_a_pair_that_cannot_fit_is_marked_with_what_would(
+def test_a_pair_that_cannot_fit_even_in_the_smallest_tiles_is_marked_with_what_would(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prospects, "machine_memory", lambda: 4 * 10**9)
+    monkeypatch.setattr(prospects, "machine_memory", lambda: ROOM)
     plan, prospect = foreseen(home, f"encoder: vgg19, size: 4096, {NETWORK}")
     (trouble,) = prospect.troubles.values()
-    assert "and there are 4.0 GB; `size: " in trouble
-    assert trouble.endswith(" would fit")
+    assert "and there are 2.0 GB; `size: " in trouble
     size = int(trouble.partition("`size: ")[2].partition("`")[0])
     weights = plan.todo[0].pair.style_settings.weights
     settings = StyleSettings(encoder="vgg19", weights=weights)
     for edge, fits in ((size, True), (size + 64, False)):
-        needed = peak_memory(settings, width=edge, height=edge * 3 // 4).process
-        assert (needed <= 4 * 10**9) is fits
+        needed = peak_memory(settings, width=edge, height=edge * 3 // 4, rung=LADDER[-1]).process
+        assert (needed <= ROOM) is fits
     assert any("p0__s0 cannot fit: it needs about" in line for line in prospect_lines(plan, prospect, None))
     assert foreseen(home, "encoder: slim, size: 1024")[1].troubles == {}
 
 
 def test_a_smaller_network_is_named_where_it_would_fit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prospects, "machine_memory", lambda: 4 * 10**9)
+    monkeypatch.setattr(prospects, "machine_memory", lambda: ROOM)
     (trouble,) = foreseen(home, f"encoder: vgg19, size: 1536, {NETWORK}")[1].troubles.values()
     assert "or `encoder: slim` at this size would fit" in trouble
+
+
+def test_a_pair_that_fits_in_tiles_is_no_trouble(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prospects, "machine_memory", lambda: 10**10)
+    (one,) = foreseen(home, f"encoder: vgg19, size: 4096, {NETWORK}")[1].pairs
+    assert (one.trouble, one.rung in LADDER[1:]) == ("", True)
+    assert one.memory_bytes <= 10**10
 
 
 def test_results_have_the_shape_of_their_contents_as_these_are_looked_at(home: Path) -> None:

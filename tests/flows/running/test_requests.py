@@ -36,7 +36,7 @@ def run(path: Path, shard: Shard) -> Report:
     return run_shard(load_manifest(path), shard, device="cpu", workers=1, listener=audience, engine=engine)
 
 
-def test_a_shard_lists_locks_alone_and_asks_for_its_own_pair_alone(
+def test_a_shard_lists_locks_and_checkpoints_alone_and_asks_for_its_own_pair_alone(
     path: Path, object_store: ObjectStore
 ) -> None:
     planned = {at: make_plan(load_manifest(path), shard=Shard(at, SHARDS)).pairs for at in range(20)}
@@ -45,7 +45,8 @@ def test_a_shard_lists_locks_alone_and_asks_for_its_own_pair_alone(
     object_store.hits.clear()
     object_store.listed.clear()
     assert run(path, shard).done == 1
-    assert set(object_store.listed) == {"out/.stylize.lock"}
+    assert Counter(object_store.listed)["out/.stylize-checkpoint-"] == 1
+    assert set(object_store.listed) == {"out/.stylize.lock", "out/.stylize-checkpoint-"}
     asked = Counter(hit for hit in object_store.hits if pair.name in hit[1])
     assert asked == {
         ("GET", f"out/{pair.record_name}"): 2,  # by the plan, and by the worker just before

@@ -27,8 +27,10 @@ from stylize_core.settings.style import StyleSettings
 # Two sizes of each kind, which show how much slower small pictures are by the pixel.
 SMALL_SIZES, SIZES = (96, SMALL_PX), (SMALL_PX + 8, 448)
 # About a second's work for a core; heavy networks take a few steps all the same.
-PRODUCTS = 2e10
+PRODUCTS = 5e10
 FEWEST_STEPS, MOST_STEPS = 3, 60
+# The first pair of a network takes longer, as libraries make ready what later ones find; it does not count.
+WARMING = "-warming"
 
 
 def measure(plan: Plan, manifest: Manifest, listener: Listener) -> int:
@@ -54,8 +56,9 @@ def measure(plan: Plan, manifest: Manifest, listener: Listener) -> int:
             engine.check_weights(pair.style_settings)
         start_s = time.monotonic() - began
         jobs = [Job(small, folder) for pair in examples for small in _small(pair)]
-        listener.phase(f"measuring {len(jobs)} small pictures")
-        observed = [outcome.observed for outcome in engine.outcomes(jobs) if outcome.observed]
+        listener.phase(f"measuring by {len(jobs)} small pictures")
+        ended = [outcome for outcome in engine.outcomes(jobs) if not outcome.name.endswith(WARMING)]
+        observed = [outcome.observed for outcome in ended if outcome.observed]
         listener.phase("")
     save_experience(load_experience().with_more(observed, start_s=start_s, devices=devices))
     return len(observed)
@@ -71,15 +74,15 @@ def _examples(plan: Plan, device: str) -> list[Pair]:
 
 
 def _small(pair: Pair) -> Iterator[Pair]:
-    """The pair in small, in the sizes that are measured."""
+    """The pair in small, in the sizes that are measured; in the first of them once more before."""
     own = pair.style_settings
-    small = own.picture_size.is_small
-    for size in SMALL_SIZES if small else SIZES:
+    sizes = SMALL_SIZES if own.picture_size.is_small else SIZES
+    picture = replace(pair.picture_settings, animation="none")
+    for size, ending in ((sizes[0], WARMING), *((size, f"-{size}") for size in sizes)):
         settings = replace(own, size=size, megapixels=0.0, scales=1, octaves=1, snapshot_every=0, plateau=0.0)
-        name = f"{pair.name}-{size}-{own.encoder}"
-        picture = replace(pair.picture_settings, animation="none")
-        settings = replace(settings, steps=_steps(settings))
-        yield replace(pair, name=name, style_settings=settings, picture_settings=picture)
+        steps = FEWEST_STEPS if ending == WARMING else _steps(settings)
+        settings = replace(settings, steps=steps)
+        yield replace(pair, name=pair.name + ending, style_settings=settings, picture_settings=picture)
 
 
 def _steps(settings: StyleSettings) -> int:

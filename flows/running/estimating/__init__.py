@@ -1,0 +1,1 @@
+"""What is expected of a plan on this machine, and what that rests on."""
