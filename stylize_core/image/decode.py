@@ -76,7 +76,12 @@ class Picture:
 
 
 def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Picture:
-    """Decode a whole file; `source` is its name in every message.
+    """Decode a whole file.
+
+    Args:
+        data: all of its bytes.
+        source: its name in every message.
+        settings: `frames` and `max_megapixels` count.
 
     Raises:
         BadImage: not a complete picture of an accepted format, or an animation while `frames` is `refuse`.

@@ -128,7 +128,11 @@ def _settings(
         given["init"] = "image"
     elif given.get("init", settings and settings.init) == "image":
         raise SettingsError("init", "image", "give the picture itself to start from")
-    return replace(settings or StyleSettings(**PRESETS[preset]), **given)
+    meant = replace(settings or StyleSettings(**PRESETS[preset]), **given)
+    if meant.snapshot_every:
+        why = "snapshots are files of a batch; leave it out, or give `frames` to stylize_tensors"
+        raise SettingsError("snapshot_every", meant.snapshot_every, why)
+    return meant
 
 
 def _canvas(

@@ -111,7 +111,9 @@ def weights_by_name(name: Architecture) -> Weights:
 
 
 def published_weights(name: str) -> Weights:
-    """torchvision's pretrained VGG, downloaded once into torch's own cache and checked at every start.
+    """torchvision's pretrained network, downloaded once into torch's own cache and checked at every start.
+
+    `name` is `vgg19`, `vgg16` or `googlenet`.
 
     Raises:
         BadWeights: the download failed, or the bytes are not the published ones.

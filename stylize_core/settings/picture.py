@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from stylize_core.errors import SettingsError
-from stylize_core.settings.fields import check_fields, plain
+from stylize_core.settings.fields import check_fields, documented, plain
 from stylize_core.settings.fields import setting as _setting
 
 Format = Literal["png", "jpeg", "webp", "tiff"]
@@ -31,6 +31,7 @@ def format_of(name: str, *, key: str) -> Format:
     return FORMATS[suffix]
 
 
+@documented
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureSettings:
     """How pictures are read and how the result is written.

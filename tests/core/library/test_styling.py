@@ -154,6 +154,7 @@ def test_tiles_change_nothing_but_the_memory(photo: Path, painting: Path) -> Non
         ({"size": 0}, "size: 0 is not accepted"),
         ({"init": "image"}, "init: 'image' is not accepted; give the picture itself to start from"),
         ({"preset": "blod"}, "preset: 'blod' is not accepted; it must be one of none, subtle"),
+        ({"snapshot_every": 5}, "snapshots are files of a batch; leave it out"),
         ({"preset": "bold", "settings": StyleSettings()}, "`settings` say everything already"),
     ],
 )
