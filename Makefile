@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test coverage check format test-real-s3 faults gpu mutants fuzz audit clean
+.PHONY: help demo test coverage check format docs test-real-s3 faults gpu mutants fuzz audit clean
 
 help: ## say what can be made
 	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,11 @@ check: $(VENV)/.installed-test ## lint, format and types only
 format: $(VENV)/.installed-test ## put the code into the house's format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/.installed-test ## the documentation as a site, into build/site; no network, and any warning fails
+	$(BIN)/python -m docs.generated --check
+	$(BIN)/python -m sphinx -W -q -c docs/site -d build/doctrees . build/site
+	@echo build/site/index.html
 
 test-real-s3: $(VENV)/.installed-test ## the S3 tests against a real Ceph RADOS gateway (Debian, see CONTRIBUTING.md)
 	tests/real_s3.sh run $(BIN)/python -m pytest tests/flows/storage/test_real_s3.py

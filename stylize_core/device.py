@@ -94,6 +94,18 @@ def _multiplies_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+@contextmanager
+def threads_for(device: torch.device, *, small: bool) -> Iterator[None]:
+    """Compute with one CPU thread where a second gains a small picture nothing; elsewhere as torch is set."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and small:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def describe_device(device: torch.device, *, called: str = "") -> str:
     """The device as records name it, such as `cuda:0 (NVIDIA H100 80GB HBM3)`.
 

@@ -20,7 +20,7 @@ from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
-from stylize_core.pyramid.level import Level, ViewSpec, shrunk
+from stylize_core.pyramid.level import Level, ViewSpec, targets_seen
 from stylize_core.pyramid.pyramid import Measured, Pyramid
 from stylize_core.settings.style import StyleSettings
 
@@ -186,11 +186,7 @@ def _views_of(
     """What a style's picture shows at smaller sizes and in fp32."""
 
     def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
-        seen_bchw = shrunk(style_bchw, view.share, least=encoder.min_side)
-        network = encoder.exact() if view.exact else encoder
-        return style_targets(
-            network, seen_bchw, settings, content_bchw=content_bchw, tile_px=view.tile_px
-        ), ()
+        return targets_seen(view, encoder, style_bchw, settings, content_bchw=content_bchw), ()
 
     return measured
 

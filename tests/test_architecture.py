@@ -41,7 +41,7 @@ OWNERS = {
 ROOMS = {
     "stylize_core": [
         ("errors",), ("architecture", "device"), ("settings",), ("demand",), ("image",), ("networks",),
-        ("loss",), ("optim",), ("pyramid",), ("dream",), ("transfer",),
+        ("loss",), ("optim",), ("pyramid",), ("dream",), ("transfer",), ("library",),
     ],
     "flows": [
         ("errors",), ("text", "streams"), ("logs",), ("model",), ("storage",), ("manifest",), ("records",),

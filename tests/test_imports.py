@@ -137,7 +137,7 @@ def python_of_the_art(tmp_path: Path) -> str:
 
 TINY_USE = f"""
 import importlib.util, torch
-from stylize_core import Encoder, PictureSettings, StyleSettings, stylize
+from stylize_core import Encoder, PictureSettings, StyleSettings, stylize_tensors
 from stylize_core.architecture import convolutions
 from stylize_core.image.decode import decode_picture, encode_picture
 from stylize_core.networks.weights import Weights
@@ -152,7 +152,7 @@ weights = Weights("slim", "torchvision", parameters, sha256="0" * 64, source="ra
 settings = StyleSettings(encoder="slim", steps=2)
 encoder = Encoder(weights, layers=settings.layers)
 content, style = torch.rand(2, 1, 3, 32, 32)
-made = stylize(content, style, settings=settings, encoder=encoder)
+made = stylize_tensors(content, style, settings=settings, encoder=encoder)
 data = encode_picture(made.image_bchw[0], alpha=None, settings=PictureSettings(), facts={{}})
 print(*decode_picture(data, source="made", settings=PictureSettings()).rgb.shape)
 """

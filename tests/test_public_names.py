@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 
 import pytest
-from commands import run
+from commands import ROOT, run
+
+import stylize_core
 
 PUBLIC = {
     "flows": [
         "BatchError", "Listener", "Report", "Shard", "load_manifest", "make_plan", "run_shard",
     ],
     "stylize_core": [
-        "Encoder", "Picture", "PictureSettings", "SettingsError", "StyleSettings", "StylizeError", "Stylized",
-        "Weights", "builtin_weights", "decode_picture", "encode_picture", "published_weights", "stylize",
+        "Encoder", "Picture", "PictureSettings", "SettingsError", "StepProgress", "StyleSettings",
+        "StylizeError", "Stylized", "Weights", "builtin_weights", "decode_picture", "encode_picture",
+        "open_picture", "published_weights", "save_picture", "stylize", "stylize_tensors",
         "weights_from_bytes",
     ],
 }  # fmt: skip
@@ -31,6 +37,35 @@ def test_the_public_names_are_these_sorted_and_all_that_dir_shows(package: str) 
 )
 def test_a_public_name_is_there_and_described(package: str, name: str) -> None:
     assert getattr(import_module(package), name).__doc__
+
+
+@pytest.mark.parametrize("name", PUBLIC["stylize_core"])
+def test_a_name_of_the_library_says_what_goes_in_and_what_is_refused(name: str) -> None:
+    value = getattr(import_module("stylize_core"), name)
+    told = inspect.getdoc(value) or ""
+    if is_dataclass(value):
+        assert [field.name for field in fields(value) if f"{field.name}: " not in told] == UNTOLD.get(
+            name, []
+        )
+    elif inspect.isfunction(value) and name != "builtin_weights":  # nothing goes in, and it is always there
+        assert "Raises:" in told
+        assert [word for word in inspect.signature(value).parameters if word not in told] == []
+
+
+UNTOLD = {"Weights": ["architecture", "convention"]}
+"""Fields whose names and types say all there is to say."""
+
+
+def test_settings_say_their_ranges_and_what_they_are_unless_given() -> None:
+    said = inspect.getdoc(stylize_core.StyleSettings) or ""
+    assert "    steps: evaluations of the loss and its gradient; from 1 to 100000; 200 unless given." in said
+    assert "the solver; `gd`: plain gradient descent; one of lbfgs, adam, gd; 'lbfgs' unless given." in said
+
+
+def test_the_librarys_page_names_every_public_name() -> None:
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `(\w+)` \|", page.partition("## Every name")[2])
+    assert rows == PUBLIC["stylize_core"]
 
 
 @pytest.mark.parametrize("package", PUBLIC)

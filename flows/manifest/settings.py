@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from stylize_core.errors import SettingsError
-from stylize_core.settings.fields import Crop, setting_fields
+from stylize_core.settings.fields import Crop, range_in_words, setting_fields
 from stylize_core.settings.layers import Layers
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import Size
@@ -79,24 +79,16 @@ def accepted(setting: Setting) -> str:
         return "one of " + ", ".join(str(choice) for choice in get_args(setting.kind))
     if setting.kind in (int, float):
         noun = "a whole number" if setting.kind is int else "a number"
-        return noun + _range(setting.limits)
+        return noun + range_in_words(setting.limits)
     if setting.kind == Size:
-        return f"a whole number{_range(setting.limits)}, or original"
+        return f"a whole number{range_in_words(setting.limits)}, or original"
     if setting.kind == Layers:
         return "a list of layer names, or a mapping of layer names to weights above 0"
     if setting.kind == Crop:
-        return "a list `[left, top, right, bottom]` of numbers" + _range(setting.limits)
+        return "a list `[left, top, right, bottom]` of numbers" + range_in_words(setting.limits)
     if setting.kind == WeightsFile | None:
         return f"null, or a mapping with {', '.join(WEIGHTS_KEYS)}"
     return {bool: "true or false", str: "text"}[setting.kind]
-
-
-def _range(limits: Mapping[str, float]) -> str:
-    said = {name: f"{limit:g}" if isinstance(limit, float) else str(limit) for name, limit in limits.items()}
-    low = f" from {said['ge']}" if "ge" in said else f" above {said['gt']}" if "gt" in said else ""
-    if "le" not in said:
-        return low
-    return f"{low} to {said['le']}" if "ge" in said else f"{low} and at most {said['le']}"
 
 
 class BuiltSettings(NamedTuple):

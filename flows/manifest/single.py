@@ -12,10 +12,8 @@ from flows.manifest.paths import folder_of
 from flows.manifest.yaml_tree import Items, Node, Table, Text, read_yaml
 from flows.storage.location import absolute_path
 from stylize_core.errors import SettingsError
+from stylize_core.settings.picture import format_of
 
-FORMATS = {
-    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff",
-}  # fmt: skip
 NO_LINE = 0
 
 
@@ -33,12 +31,11 @@ def single_pair(content: str, style: str | None, *, output: Path, settings: Sequ
     """
     if output.parts[:1] == ("s3:",):
         raise SettingsError("output", str(output), "it must be a local file; `stylize run` writes to S3")
-    if (suffix := output.suffix.lower()) not in FORMATS:
-        raise SettingsError("output", str(output), "its name must end in " + ", ".join(FORMATS))
+    kind = format_of(str(output), key="output")
     alone = "style" if "mode=texture" in settings else "content"  # the only picture of a texture is its style
     pictures = {"content": content, "style": style} if style else {alone: content}
     problems: list[Problem] = []
-    given = _settings({"format": FORMATS[suffix]}, settings, problems)
+    given = _settings({"format": kind}, settings, problems)
     pair = _table("", {key: _text(key, text) for key, text in {**pictures, "name": output.stem}.items()})
     root = _table("", {
         "version": _text("version", "1"),

@@ -20,9 +20,6 @@ from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-SMALL_PX = 256
-"""Pictures up to this size are computed by one CPU thread, whatever else is there: so their bytes depend
-neither on the machine's cores nor on the number of workers."""
 # Sizes whose pixels differ by less than this factor count as one.
 ALIKE = 1.2
 
@@ -119,7 +116,7 @@ def kind_of(settings: StyleSettings, device: str) -> Kind:
         encoder=settings.encoder,
         precision=settings.precision,
         solver="dream" if settings.mode == "dream" else settings.optimizer,
-        small=device == "cpu" and settings.picture_size.expected_px <= SMALL_PX,
+        small=device == "cpu" and settings.picture_size.is_small,
     )
 
 

@@ -18,6 +18,22 @@ class Remedy:
 _AGAIN = "The next run tries these pairs again."
 
 REMEDIES: dict[str, Remedy] = {
+    "manifest": Remedy(
+        "A manifest that is not valid",
+        "Correct the lines that the message names, all at once; nothing was started. An editor that knows "
+        "`manifests/schema.json` marks them.",
+    ),
+    "arguments": Remedy(
+        "A command line that is not understood",
+        "Nothing was started. `--help` behind the command lists its options.",
+    ),
+    "already_running": Remedy(
+        "Another run writes to this output",
+        "Wait for it, with `--wait 10m` if you like, or stop it; `stylize status` says who it is and where.",
+    ),
+    "stopped": Remedy(
+        "A run that ended early", "Run it again to go on. What is done stays done, and no pair is to blame."
+    ),
     "bad_image": Remedy(
         "A picture that cannot be used",
         "Open the file that the message names, save it again or put a sound copy in its place, or keep it "

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from flows.errors import Problem
 from flows.manifest.model import Entry, Manifest, PairEntry
-from flows.manifest.needs import lacking
 from flows.manifest.paths import one_spelling
 from flows.manifest.preview import previewed
 from flows.manifest.settings import build, settings_key
@@ -21,6 +20,7 @@ from flows.planning.naming import named, told_apart
 from flows.records.report import Failed
 from flows.text import safe_text
 from stylize_core.errors import SettingsError
+from stylize_core.settings.needs import lacking
 
 NOTHING = Found("", "", Entry("", None, {}, 0))
 """Stands where a content or a style would, if there is none."""

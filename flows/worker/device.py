@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flows.model.estimate import SMALL_PX
 from flows.worker.fitting.memory_room import process_room
-from stylize_core.device import choose_device, describe_device
+from stylize_core.device import choose_device, describe_device, threads_for
+from stylize_core.settings.picture_size import PictureSize
 
 # What a process holds, as Linux counts it (proc(5)); elsewhere it cannot be counted anew.
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -47,13 +47,8 @@ class Device:
     @contextmanager
     def threads(self, size_px: int) -> Iterator[str]:
         """Compute with as many CPU threads as pay for that size; gives the device as records name it."""
-        before = torch.get_num_threads()
-        if self.kind == "cpu" and size_px <= SMALL_PX:
-            torch.set_num_threads(1)
-        try:
+        with threads_for(self.torch, small=PictureSize(size_px).is_small):
             yield self.describe()
-        finally:
-            torch.set_num_threads(before)
 
     def upload(self, pictures: Sequence[Tensor]) -> Tensor:
         """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""

@@ -7,10 +7,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-import torch
-from torch import Tensor
-
-from flows.model.estimate import SMALL_PX
 from flows.model.identity import weights_digest
 from flows.model.pair import Input, Pair
 from flows.records.checkpoints import CheckpointShelf
@@ -18,10 +14,10 @@ from flows.storage.opening import read_uri
 from flows.worker.device import Device
 from flows.worker.read import LoadedMask, LoadedPicture, Reading, decoding, load_mask, load_picture, naming
 from stylize_core.device import Precision, choose_precision
-from stylize_core.loss.targets import Targets, style_targets
-from stylize_core.networks.encoder import Encoder
-from stylize_core.networks.weights import Weights, builtin_weights, published_weights, weights_from_bytes
-from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, shrunk
+from stylize_core.loss.targets import Targets
+from stylize_core.networks.encoder import Encoder, encoder_for
+from stylize_core.networks.weights import Weights, weights_by_name, weights_from_bytes
+from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, targets_seen
 from stylize_core.settings.picture_size import PictureSize
 from stylize_core.settings.style import StyleSettings
 
@@ -85,13 +81,8 @@ class DeviceCache:
         precision = self.precision(settings)
 
         def build() -> Encoder:
-            return Encoder(
-                self.weights(settings),
-                layers=settings.layers,
-                pooling=settings.network_pooling,
-                device=self.device.torch,
-                dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
-                tf32=precision == "tf32",
+            return encoder_for(
+                settings, self.weights(settings), device=self.device.torch, precision=precision
             )
 
         return self._encoders.get(self._network(settings), build)
@@ -127,7 +118,8 @@ class DeviceCache:
         """
         settings = pair.style_settings
         reading = Reading(given, pair.picture_settings, settings.style_crop)
-        return self.picture(reading, size=_style_size(settings), enlarge=False)
+        size = settings.picture_size.of_style(settings.style_scale)
+        return self.picture(reading, size=size, enlarge=False)
 
     def style(
         self,
@@ -146,20 +138,15 @@ class DeviceCache:
         of_content = settings.colour != "style"
 
         def measure() -> Targets:
-            encoder = self.encoder(settings)
-
-            def sized(plane: Tensor) -> Tensor:
-                return shrunk(self.device.upload([plane]), view.share, least=encoder.min_side)
-
             with naming(loaded.source.uri):
-                return style_targets(
-                    encoder.exact() if view.exact else encoder,
-                    sized(picture.rgb),
+                return targets_seen(
+                    view,
+                    self.encoder(settings),
+                    self.device.upload([picture.rgb]),
                     settings,
-                    alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),
+                    alpha_b1hw=None if picture.alpha is None else self.device.upload([picture.alpha]),
                     content_bchw=self.device.upload([content.picture.rgb]) if of_content else None,
-                    mask_b1hw=None if mask is None else sized(mask.mask),
-                    tile_px=view.tile_px,
+                    mask_b1hw=None if mask is None else self.device.upload([mask.mask]),
                 )
 
         where = (loaded.source.sha256, *_style_view(pair), view)
@@ -175,15 +162,10 @@ class DeviceCache:
         return settings.encoder, digest, settings.layers, settings.network_pooling, precision
 
 
-def _style_size(settings: StyleSettings) -> PictureSize:
-    return PictureSize(round(settings.picture_size.expected_px * settings.style_scale))
-
-
 def _style_view(pair: Pair) -> tuple[Hashable, ...]:
     """How a style of the pair is decoded and scaled."""
-    settings = pair.style_settings
-    small = settings.picture_size.expected_px <= SMALL_PX
-    return decoding(pair.picture_settings), _style_size(settings), small
+    settings, size = pair.style_settings, pair.style_settings.picture_size
+    return decoding(pair.picture_settings), size.of_style(settings.style_scale), size.is_small
 
 
 def _statistics(settings: StyleSettings) -> Hashable:
@@ -201,7 +183,7 @@ def _load(settings: StyleSettings) -> Weights:
             convention=settings.weights.convention,
             source=settings.weights.file,
         )
-    return builtin_weights() if settings.encoder == "slim" else published_weights(settings.encoder)
+    return weights_by_name(settings.encoder)
 
 
 def _pinned(loaded: LoadedPicture) -> LoadedPicture:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from flows.model.estimate import SMALL_PX
 from flows.model.synonyms import meant_value
 from stylize_core.errors import DeviceUnavailable, SettingsError
+from stylize_core.settings.picture_size import SMALL_PX
 
 PAIRS_PER_CPU_WORKER = 4
 MOST_CPU_WORKERS = 8  # each has half a gigabyte of PyTorch

@@ -17,7 +17,7 @@ from stylize_core.errors import ImageTooLarge, ImageTooSmall
 from stylize_core.image.decode import Picture
 from stylize_core.image.large.fitting import Fitted, LongEdge, decode_fitting
 from stylize_core.image.mask import mask_from
-from stylize_core.image.resize import resize, slender
+from stylize_core.image.resize import brought_to
 from stylize_core.settings.fields import WHOLE, Crop
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import PictureSize
@@ -78,10 +78,10 @@ def load_picture(reading: Reading, *, size: PictureSize, enlarge: bool) -> Loade
 
     source, fitted = _read(reading, long_edge)
     width, height = fitted.used
-    picture = resize(fitted.picture, long_edge=long_edge(width, height), enlarge=enlarge)
-    if warning := slender(picture, width, height):
+    edge = long_edge(width, height)
+    picture, warning = brought_to(fitted.picture, edge, used=fitted.used, enlarge=enlarge)
+    if warning:
         _log.warning("%s: %s", source.uri, warning)
-        picture = replace(picture, decisions=(*picture.decisions, warning))
     source = source.model_copy(update={"decisions": tuple(picture.decisions)})
     return LoadedPicture(source, replace(picture, decisions=()))
 

@@ -57,7 +57,7 @@ class Picture:
     Attributes:
         rgb: [3, H, W] float32 0..1; transparent parts are flattened on white.
         alpha: [1, H, W] float32 0..1, or None where every pixel is opaque.
-        source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.
+        source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; empty if no file held it.
         source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.
         decisions: what was decided on the user's behalf, one sentence each.
         metadata: what the file says of its owner.
@@ -70,9 +70,18 @@ class Picture:
     decisions: tuple[str, ...] = ()
     metadata: Metadata = NOTHING
 
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows of it."""
+        return encode_picture(self.rgb, alpha=self.alpha, settings=PictureSettings(), facts={})
+
 
 def decode_picture(data: bytes, *, source: str, settings: PictureSettings) -> Picture:
-    """Decode a whole file; `source` is its name in every message.
+    """Decode a whole file.
+
+    Args:
+        data: all of its bytes.
+        source: its name in every message.
+        settings: `frames` and `max_megapixels` count.
 
     Raises:
         BadImage: not a complete picture of an accepted format, or an animation while `frames` is `refuse`.

@@ -36,7 +36,18 @@ def encode_picture(
     facts: Mapping[str, str],
     metadata: Metadata = NOTHING,
 ) -> bytes:
-    """A whole file in `settings.format`, in memory; see `write_picture`."""
+    """A whole file in `settings.format`, in memory; `write_picture` says more.
+
+    Args:
+        rgb: [3, H, W] floating point, finite; clamped to 0..1 and rounded to the nearest level.
+        alpha: [1, H, W] of the same size, or None. JPEG leaves it out.
+        settings: format, bit depth, quality, dots per inch, and what of `metadata` is kept.
+        facts: short texts about the making, which the file carries.
+        metadata: what the content says of its owner.
+
+    Raises:
+        ValueError: see `write_picture`.
+    """
     out = io.BytesIO()
     write_picture(out, rgb, alpha=alpha, settings=settings, facts=facts, metadata=metadata)
     return out.getvalue()

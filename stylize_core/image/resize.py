@@ -38,6 +38,18 @@ def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
     )
 
 
+def brought_to(
+    picture: Picture, long_edge: int, *, used: tuple[int, int], enlarge: bool
+) -> tuple[Picture, str]:
+    """The picture in the size that it is used in, and why that is no good size for it; empty if it is.
+
+    `used` are its width and height as its file has them, px; what was decided stands in the picture.
+    """
+    sized = resize(picture, long_edge=long_edge, enlarge=enlarge)
+    warning = slender(sized, *used)
+    return (replace(sized, decisions=(*sized.decisions, warning)) if warning else sized), warning
+
+
 def slender(picture: Picture, width: int, height: int) -> str:
     """Why a picture, once `width` x `height` px, has no room for strokes at its size; empty if it has."""
     made = picture.rgb.shape[2], picture.rgb.shape[1]

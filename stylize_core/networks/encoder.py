@@ -26,6 +26,7 @@ from stylize_core.networks.inception import Inception
 from stylize_core.networks.tiles import Tile, tiles
 from stylize_core.networks.vgg import AVERAGE_POOL_GAIN, Trace, VggChain
 from stylize_core.networks.weights import Weights
+from stylize_core.settings.style import StyleSettings
 
 
 # Why so many: a network with all that its users ask of its layers.
@@ -228,6 +229,24 @@ def _pooled(features_bchw: Tensor, pooling: str) -> Tensor:
     if pooling == "max":
         return functional.max_pool2d(features_bchw, 2)
     return functional.avg_pool2d(features_bchw, 2) * AVERAGE_POOL_GAIN
+
+
+def encoder_for(
+    settings: StyleSettings, weights: Weights, *, device: torch.device, precision: Precision
+) -> Encoder:
+    """The network that these settings ask for, cut after the deepest layer that they use.
+
+    Raises:
+        BadWeights: the weights end before that layer.
+    """
+    return Encoder(
+        weights,
+        layers=settings.layers,
+        pooling=settings.network_pooling,
+        device=device,
+        dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+        tf32=precision == "tf32",
+    )
 
 
 def _check_depth(weights: Weights, layers: Sequence[str]) -> None:

@@ -101,8 +101,19 @@ def builtin_weights() -> Weights:
     )
 
 
+def weights_by_name(name: Architecture) -> Weights:
+    """The weights of an encoder that nobody staged: `slim` is built in, the others are published.
+
+    Raises:
+        BadWeights: see `published_weights`.
+    """
+    return builtin_weights() if name == "slim" else published_weights(name)
+
+
 def published_weights(name: str) -> Weights:
-    """torchvision's pretrained VGG, downloaded once into torch's own cache and checked at every start.
+    """torchvision's pretrained network, downloaded once into torch's own cache and checked at every start.
+
+    `name` is `vgg19`, `vgg16` or `googlenet`.
 
     Raises:
         BadWeights: the download failed, or the bytes are not the published ones.

@@ -11,7 +11,7 @@ from torch.nn import functional
 from stylize_core.loss.colour import grey
 from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import Area, StyledRegion, areas
-from stylize_core.loss.targets import Targets, content_targets
+from stylize_core.loss.targets import Targets, content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.settings.style import StyleSettings
 
@@ -106,6 +106,33 @@ def shrunk(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:
         return image_bchw
     height, width = (max(min(side, least), round(side * share)) for side in image_bchw.shape[-2:])
     return resized(image_bchw, height, width).clamp(0, 1)
+
+
+# Why so many: all that decides which places of a style count, and how they are seen.
+def targets_seen(
+    view: ViewSpec,
+    encoder: Encoder,
+    style_bchw: Tensor,
+    settings: StyleSettings,
+    *,
+    alpha_b1hw: Tensor | None = None,
+    content_bchw: Tensor | None = None,
+    mask_b1hw: Tensor | None = None,
+) -> Targets:
+    """What style pictures show in that view; see `style_targets`; planes come in full size."""
+
+    def seen(plane: Tensor) -> Tensor:
+        return shrunk(plane, view.share, least=encoder.min_side)
+
+    return style_targets(
+        encoder.exact() if view.exact else encoder,
+        seen(style_bchw),
+        settings,
+        alpha_b1hw=None if alpha_b1hw is None else seen(alpha_b1hw),
+        content_bchw=content_bchw,
+        mask_b1hw=None if mask_b1hw is None else seen(mask_b1hw),
+        tile_px=view.tile_px,
+    )
 
 
 def resized(image_bchw: Tensor, height: int, width: int) -> Tensor:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, field, fields
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from stylize_core.errors import SettingsError
 from stylize_core.settings.picture_size import Size
+
+S = TypeVar("S")
 
 Crop = tuple[float, float, float, float]
 """Left, top, right and bottom, in shares of a picture's sides."""
@@ -37,6 +40,33 @@ def setting_fields(cls: type) -> Iterator[tuple[Field[Any], Any, Any]]:
 def _hints(cls: type) -> dict[str, Any]:
     """Resolving annotations takes a millisecond, and a manifest may build a hundred thousand settings."""
     return typing.get_type_hints(cls)
+
+
+def documented(settings: type[S]) -> type[S]:
+    """The settings class with every field in its docstring: meaning, range and default."""
+    lines = []
+    for f, hint, default in setting_fields(settings):
+        if typing.get_origin(hint) is Literal:
+            takes = "one of " + ", ".join(map(str, typing.get_args(hint)))
+        else:
+            takes = range_in_words(f.metadata).strip()
+        told = "; ".join(part for part in (f.metadata["about"], takes) if part)
+        lines.append(f"    {f.name}: {told}; {default!r} unless given.")
+    settings.__doc__ = "\n".join([inspect.cleandoc(settings.__doc__ or ""), "", "Attributes:", *lines])
+    return settings
+
+
+def range_in_words(limits: Mapping[str, Any]) -> str:
+    """What the limits ge, gt and le leave, in words that go on behind `a number`.
+
+    >>> range_in_words({"ge": 0, "le": 16})
+    ' from 0 to 16'
+    """
+    said = {name: f"{limit:g}" if isinstance(limit, float) else str(limit) for name, limit in limits.items()}
+    low = f" from {said['ge']}" if "ge" in said else f" above {said['gt']}" if "gt" in said else ""
+    if "le" not in said:
+        return low
+    return f"{low} to {said['le']}" if "ge" in said else f"{low} and at most {said['le']}"
 
 
 def check_fields(settings: Any) -> None:

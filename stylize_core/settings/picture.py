@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
 from stylize_core.errors import SettingsError
-from stylize_core.settings.fields import check_fields, plain
+from stylize_core.settings.fields import check_fields, documented, plain
 from stylize_core.settings.fields import setting as _setting
 
+Format = Literal["png", "jpeg", "webp", "tiff"]
 
+FORMATS: Mapping[str, Format] = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff",
+}  # fmt: skip
+"""What each ending of a file's name means."""
+
+
+def format_of(name: str, *, key: str) -> Format:
+    """The format that the ending of a file's name asks for, in either case.
+
+    Raises:
+        SettingsError: it is none that is written; names `key`.
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in FORMATS:
+        raise SettingsError(key, name, "its name must end in " + ", ".join(FORMATS))
+    return FORMATS[suffix]
+
+
+@documented
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureSettings:
     """How pictures are read and how the result is written.
@@ -18,7 +40,7 @@ class PictureSettings:
         SettingsError: naming the first key whose value is out of range.
     """
 
-    format: Literal["png", "jpeg", "webp", "tiff"] = _setting("png", "file format of the result")
+    format: Format = _setting("png", "file format of the result")
     bit_depth: Literal[8, 16] = _setting(8, "bits per channel; 16 for PNG and TIFF only")
     quality: int = _setting(92, "JPEG and WebP quality", ge=1, le=100)
     animation: Literal["none", "gif", "webp", "mp4"] = _setting(

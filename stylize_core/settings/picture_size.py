@@ -13,6 +13,9 @@ Size = int | Literal["original"]
 
 SMALLEST_PX = 32
 LARGEST_PX = 16383
+SMALL_PX = 256
+"""Pictures up to this size are computed by one CPU thread, whatever else is there: so their bytes depend
+neither on the machine's cores nor on the number of workers."""
 CAMERA_EDGE_PX = 4096
 """What `original` is taken for until a content has been read: a little more than most cameras give."""
 
@@ -40,6 +43,15 @@ class PictureSize:
         if self.megapixels:
             return max(SMALLEST_PX, math.ceil(math.sqrt(self.megapixels * 1e6)))
         return CAMERA_EDGE_PX if isinstance(self.size, str) else self.size
+
+    @property
+    def is_small(self) -> bool:
+        """Whether one CPU thread computes it; see `SMALL_PX`."""
+        return self.expected_px <= SMALL_PX
+
+    def of_style(self, style_scale: float) -> PictureSize:
+        """The size that a style is brought to beside a picture of this size."""
+        return PictureSize(round(self.expected_px * style_scale))
 
     def edge_for(self, width: int, height: int) -> int:
         """The long edge, px, of what is made of a content of `width` x `height` px, at least 32.

@@ -16,7 +16,7 @@ from stylize_core.architecture import (
     Architecture,
 )
 from stylize_core.settings.checks import check_style
-from stylize_core.settings.fields import WHOLE, Crop, check_fields
+from stylize_core.settings.fields import WHOLE, Crop, check_fields, documented
 from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
 from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
@@ -28,6 +28,7 @@ from stylize_core.settings.weights_file import WeightsFile
 
 
 # Why so many: a field for each setting, and what follows from several of them.
+@documented
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StyleSettings:
     """How one picture is optimised.

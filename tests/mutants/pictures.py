@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant(
         "pictures-a-styles-transparency-ignored-by-the-worker",
         "flows/worker/device_cache.py",
-        "alpha_b1hw=None if picture.alpha is None else sized(picture.alpha),",
+        "alpha_b1hw=None if picture.alpha is None else self.device.upload([picture.alpha]),",
         "alpha_b1hw=None,",
         ("tests/flows/worker/test_worker.py::test_the_transparent_part_of_a_painting_has_no_style",),
     ),

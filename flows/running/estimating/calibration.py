@@ -12,7 +12,7 @@ from flows.engines.base import WorkerSpec
 from flows.engines.local import LocalEngine
 from flows.errors import BadArguments
 from flows.manifest.model import Manifest
-from flows.model.estimate import SMALL_PX, kind_of
+from flows.model.estimate import kind_of
 from flows.model.events import Listener
 from flows.model.observed import Kind
 from flows.model.pair import Job, Pair
@@ -21,6 +21,7 @@ from flows.records.experience import load_experience, save_experience
 from flows.running.listeners import Listeners
 from flows.worker.devices import slots
 from stylize_core.demand.operations import work_of
+from stylize_core.settings.picture_size import SMALL_PX
 from stylize_core.settings.style import StyleSettings
 
 # Two sizes of each kind, which show how much slower small pictures are by the pixel.
@@ -75,7 +76,7 @@ def _examples(plan: Plan, device: str) -> list[Pair]:
 def _small(pair: Pair) -> Iterator[Pair]:
     """The pair in small, in the sizes that are measured; in the first of them once more before."""
     own = pair.style_settings
-    sizes = SMALL_SIZES if own.picture_size.expected_px <= SMALL_PX else SIZES
+    sizes = SMALL_SIZES if own.picture_size.is_small else SIZES
     picture = replace(pair.picture_settings, animation="none")
     for size, ending in ((sizes[0], WARMING), *((size, f"-{size}") for size in sizes)):
         settings = replace(own, size=size, megapixels=0.0, scales=1, octaves=1, snapshot_every=0, plateau=0.0)

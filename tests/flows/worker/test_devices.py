@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 
-from flows.model.estimate import SMALL_PX
 from flows.worker import devices
 from flows.worker.devices import MOST_CPU_WORKERS, cpu_workers, slots, usable_cores
 from stylize_core.errors import DeviceUnavailable, SettingsError
+from stylize_core.settings.picture_size import SMALL_PX
 
 TORCH = """
 class cuda:

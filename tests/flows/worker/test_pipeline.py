@@ -10,10 +10,10 @@ import worker_here as worker
 from small_batch import draw, manifest, record, small_batch, tree
 
 from flows.manifest.load import load_manifest
-from flows.model.estimate import SMALL_PX
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
 from flows.worker import link
+from stylize_core.settings.picture_size import SMALL_PX
 
 
 @pytest.fixture(autouse=True)

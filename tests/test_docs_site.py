@@ -1,0 +1,171 @@
+"""The site of the documentation: generated pages are current, recipes hold, and all is built in silence."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from commands import ROOT
+from object_store import ObjectStore
+from PIL import Image
+from small_batch import draw
+from typer.testing import CliRunner
+
+from docs import troubleshooting
+from docs.generated import FOLDER, main, outdated, pages
+from flows.cli.app import app
+from flows.manifest.load import load_manifest
+from flows.pages.remedies import REMEDIES
+from flows.planning.plan import make_plan
+from flows.running.upkeep import doctor
+from flows.running.upkeep.machine import TorchFacts
+from flows.worker.main import DeviceWorker
+
+COOKBOOK = (FOLDER / "cookbook.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"(@import|url\()\s*[\"']?(https?:)?//")
+CRON = re.compile(r"^[\d*/, ]+  cd /data && (stylize .*) > last\.json 2> last\.log \|\| cat last\.log$")
+
+
+class Recipe:
+    """What stands under a heading of the cookbook."""
+
+    def __init__(self, section: str) -> None:
+        self.title, _, text = section.partition("\n")
+        blocks = [(match[1], match[2]) for match in BLOCK.finditer(text)]
+        (self.manifest,) = [block for language, block in blocks if language == "yaml"]
+        self.file = self.manifest.partition("\n")[0].removeprefix("# ")
+        self.commands = [
+            line for language, block in blocks if language == "sh" for line in block.splitlines()
+        ]
+        for language, block in blocks:
+            if language == "text":
+                found = CRON.fullmatch(block.strip())
+                assert found, block
+                self.commands.append(found[1])
+        assert {language for language, _ in blocks} <= {"yaml", "sh", "text"}
+
+
+RECIPES = [Recipe(section) for section in re.split(r"(?m)^## ", COOKBOOK)[1:]]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object_store: ObjectStore) -> Path:
+    """Folders and buckets with the pictures that the recipes name, on a machine that lacks nothing."""
+    for number, name in enumerate(("photos/harbour.jpg", "photos/may/boat.jpg", "photos/boat_thumb.jpg")):
+        draw(tmp_path / name, number)
+    for number, name in enumerate(("paintings/wave.jpg", "paintings/mosaic.jpg")):
+        draw(tmp_path / name, 10 + number)
+    for name in ("photos/a.jpg", "paintings/b.jpg"):
+        draw(tmp_path / "mnt/shared" / name, 4)
+    for name in ("sky", "face"):
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.new("L", (64, 48), 200).save(tmp_path / f"masks/{name}.png")
+    picture = (tmp_path / "photos/harbour.jpg").read_bytes()
+    for bucket in ("my-bucket", "open-data"):
+        object_store.client.create_bucket(Bucket=bucket)
+        for key in ("photos/a.jpg", "paintings/wave.jpg"):
+            object_store.client.put_object(Bucket=bucket, Key=key, Body=picture)
+    listed = io.BytesIO(b"image\ns3://my-bucket/photos/a.jpg\n")
+    object_store.client.put_object(Bucket="my-bucket", Key="feed/tonight.csv", Body=listed)
+    monkeypatch.chdir(tmp_path)
+    facts = TorchFacts("2.15", "13.2", 8, (), str(tmp_path / "hub"), "")
+    monkeypatch.setattr(doctor, "torch_facts", lambda: facts)
+    monkeypatch.setattr(doctor, "why_no_prefect", lambda: "")
+    monkeypatch.setattr("flows.running.one.ProcessWorker", lambda slot, *_: DeviceWorker(slot, batch=1))
+    return tmp_path
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
+def test_a_recipe_is_planned_and_its_commands_are_understood(recipe: Recipe, place: Path) -> None:
+    """Whatever would compute is only planned here, but for a single picture, which is made small."""
+    text = recipe.manifest.replace("/mnt/shared", str(place / "mnt/shared"))
+    (place / recipe.file).write_text(text.replace("encoder: vgg19", "encoder: slim"))
+    plan = make_plan(load_manifest(recipe.file))
+    assert len(plan.pairs) >= 1
+    assert not plan.refused
+    assert recipe.commands
+    for command in recipe.commands:
+        words = shlex.split(command.replace("size=512", "size=48"))
+        assert words.pop(0) == "stylize", command
+        said = CliRunner().invoke(app, words + (["-n"] if words[0] == "run" else []))
+        assert said.exit_code == 0, f"{command}: {said.output}"
+
+
+def test_the_recipes_are_these() -> None:
+    """A section without a manifest, or of another form, would be tried by nobody."""
+    assert [recipe.file for recipe in RECIPES] == [
+        "night.yaml", "bucket.yaml", "print.yaml", "masks.yaml", "colours.yaml", "many.yaml",
+    ]  # fmt: skip
+
+
+def test_pages_that_are_made_of_the_program_are_up_to_date() -> None:
+    assert outdated() == [], "run: python -m docs.generated"
+    assert main(["--check"]) == 0
+
+
+def test_an_old_page_is_named_and_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("docs.generated.FOLDER", tmp_path)
+    (tmp_path / "cli.md").write_text("of yesterday")
+    assert main(["--check"]) == 1
+    assert capsys.readouterr().out.startswith("cli.md is not up to date; run: python -m docs.generated\n")
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+
+
+def test_the_command_lines_reference_has_every_command_and_option() -> None:
+    page = pages()[FOLDER / "cli.md"]
+    for words in (["--help"], ["run", "--help"], ["weights", "--help"]):
+        said = CliRunner().invoke(app, words, env={"COLUMNS": "300"}).output
+        for option in set(re.findall(r"--[a-z-]+", said)) - {"--help"}:
+            assert option in page, option
+    assert "| `--output PATH`, `-o` | Where the picture goes; .png, .jpg, .webp or .tif. Required. |" in page
+
+
+def test_troubleshooting_has_every_kind_and_messages_as_they_are_raised() -> None:
+    page, said = pages()[FOLDER / "troubleshooting.md"], troubleshooting.messages()
+    assert all(f"Kind `{kind}`. {remedy.what_to_do}" in page for kind, remedy in REMEDIES.items())
+    assert said.keys() <= REMEDIES.keys()
+    assert "… does not exist; correct the path or restore the file" in said["not_found"]
+    assert "bit_depth: … is not accepted; … holds 8 bits per channel; use png or tiff" in said["settings"]
+    assert "this value stands twice in the list" in said["manifest"]
+
+
+class Fetched(HTMLParser):
+    """What a browser would fetch from another host to show the page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for key, value in attrs:
+            fetches = key == "src" or (key == "href" and tag == "link")
+            if fetches and re.match(r"(https?:)?//", value or ""):
+                self.found.append(f"{tag} {value}")
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("furo", reason="the site needs Sphinx, MyST and furo: pip install -e '.[test]'")
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-c", "docs/site"]
+    command += ["-d", str(tmp_path / "trees"), ".", str(site)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    assert built >= {f"docs/{page.stem}.html" for page in FOLDER.glob("*.md")} | {"index.html", "README.html"}
+    for page in site.rglob("*.html"):
+        assert Fetched(page.read_text(encoding="utf-8")).found == [], page.name
+    for style in site.rglob("*.css"):
+        assert not ELSEWHERE.search(style.read_text(encoding="utf-8")), style.name
+    assert 'url=docs/index.html"' in (site / "index.html").read_text(encoding="utf-8")
