@@ -190,6 +190,7 @@ def test_a_working_folder_that_one_may_not_enter_is_one_clear_error(tmp_path: Pa
     shut = f"mkdir shut; cd shut; chmod 0 .; export -f S; {as_user}bash -c"
     done = shell(home, f"{shut} 'S {run}'; code=$?; chmod 755 {home}/shut; exit $code", **named)
     assert (done.returncode, done.stdout) == (1, "")
-    (said,) = done.stderr.splitlines()
+    assert done.stderr.splitlines()[0] == "checking inputs"
+    (said,) = done.stderr.splitlines()[1:]
     assert said == "no worker can start in this working folder (Permission denied); go to another one"
     assert not [path for path in (home / "out").rglob("*") if path.suffix in (".png", ".json")]
