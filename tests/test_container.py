@@ -142,7 +142,7 @@ def test_the_installed_command_runs_its_own_packages_whatever_has_their_names(
         str(installed / "bin/stylize"), "run", "m.yaml", "--device", "cpu",
         cwd=tmp_path, PYTHONPATH=f"{hostile}{os.pathsep}{installed}",
     )  # fmt: skip
-    assert told == "1 of 1 done (1 now, 0 before)\n"
+    assert told.partition("\n")[0] == "1 of 1 done (1 now, 0 before)"
 
 
 @pytest.mark.slow

@@ -30,9 +30,10 @@ def test_a_night_from_a_table_makes_what_its_good_lines_name_and_fails_for_the_b
     feed.write_text("id,image,name\n1,photos/p0.png,\n2,https://host/p.png,\n3,photos/p1.png,harbour\n")
     path = manifest(home, entries("feed/tonight.csv"))
     done = stylize("run", path, *CPU)
-    assert (done.returncode, done.stdout) == (3, "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)\n"), (
-        done.stderr
-    )
+    assert (done.returncode, done.stdout.partition("\n")[0]) == (
+        3,
+        "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)",
+    ), done.stderr
     assert {made.stem for made in (home / "out").glob("*.png")} == {
         "p0__s0", "p0__s1", "harbour__s0", "harbour__s1",
     }  # fmt: skip
@@ -40,7 +41,7 @@ def test_a_night_from_a_table_makes_what_its_good_lines_name_and_fails_for_the_b
     assert (failure["name"], failure["kind"]) == (f"{feed}:3", "bad_line")
     feed.write_text("id,image,name\n4,photos/p0.png,\n")
     again = stylize("run", path, *CPU)
-    assert (again.returncode, again.stdout) == (0, "2 of 2 done (0 now, 2 before)\n")
+    assert (again.returncode, again.stdout.partition("\n")[0]) == (0, "2 of 2 done (0 now, 2 before)")
 
 
 def test_a_night_from_lines_of_json_in_a_bucket(home: Path, object_store: ObjectStore) -> None:
@@ -55,9 +56,10 @@ def test_a_night_from_lines_of_json_in_a_bucket(home: Path, object_store: Object
     object_store.put("feed/tonight.jsonl", "\n".join(lines).encode())
     path = manifest(home, entries(f"{object_store.root}/feed/tonight.jsonl"))
     done = stylize("run", path, *CPU)
-    assert (done.returncode, done.stdout) == (3, "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)\n"), (
-        done.stderr
-    )
+    assert (done.returncode, done.stdout.partition("\n")[0]) == (
+        3,
+        "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)",
+    ), done.stderr
     (failure,) = report(home)["failures"]
     assert failure["name"] == f"{object_store.root}/feed/tonight.jsonl:3"
     assert "cannot name local files" in failure["message"]

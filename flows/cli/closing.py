@@ -15,12 +15,13 @@ def closing_line(report: Report, manifest: str, *, page: bool) -> str:
 
     Args:
         manifest: as the command was given it.
-        page: whether a run of the whole leaves a page, which is nicer to look at.
+        page: whether a run of the whole that makes something leaves a page, which is nicer to look at.
     """
     made = report.done > 0 and report.seconds > 0
     pace = f" ({report.done * 3600 / report.seconds:.0f} pairs per hour)" if made else ""
     shard = Shard.parse(report.shard)
-    name = page_name(shard) if page and shard == WHOLE else report_name(shard)
+    leaves_page = page and shard == WHOLE and report.planned > report.done_before
+    name = page_name(shard) if leaves_page else report_name(shard)
     parts = [f"took {in_words(report.seconds)}{pace}", f"pictures in {report.output}", f"report {name} there"]
     if report.left:
         parts.append(f"next: stylize run {_given(manifest)}")

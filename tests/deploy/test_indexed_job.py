@@ -99,9 +99,9 @@ def test_two_attempts_at_a_pod_make_its_shard_and_then_find_it_made(
     n = len(mine)
     words = [uri if word == EXAMPLE else word for word in CONTAINER["args"]]
     assert words != CONTAINER["args"]
-    for told in (f"{n} of {n} done ({n} now, 0 before)\n", f"{n} of {n} done (0 now, {n} before)\n"):
+    for told in (f"{n} of {n} done ({n} now, 0 before)", f"{n} of {n} done (0 now, {n} before)"):
         ended = run_words(words, **_environment(index=index))
-        assert (ended.exit_code, ended.stdout) == (0, told), ended.stderr
+        assert (ended.exit_code, ended.stdout.partition("\n")[0]) == (0, told), ended.stderr
     assert all(object_store.get(f"stylised/today/{name}.png") for name in mine)
 
 

@@ -95,7 +95,7 @@ def test_row_40_of_two_runs_on_a_folder_one_records_each_pair_and_the_other_coun
     require_each_pair_counted_once(ended)
     assert tree(home / "out") == tree(home / "calm")
     again = stylize("run", path, "--device", "cpu")
-    assert again.stdout == f"{PAIRS} of {PAIRS} done (0 now, {PAIRS} before)\n"
+    assert again.stdout.partition("\n")[0] == f"{PAIRS} of {PAIRS} done (0 now, {PAIRS} before)"
 
 
 def test_row_40_of_two_runs_on_a_store_one_creates_each_record_and_the_other_counts_double_work(
@@ -113,12 +113,15 @@ def test_row_40_of_two_runs_on_a_store_one_creates_each_record_and_the_other_cou
     for name in names:
         assert object_store.get(f"out/{name}.png") == (home / f"calm/{name}.png").read_bytes()
     again = stylize("run", path, "--device", "cpu")
-    assert again.stdout == f"{PAIRS} of {PAIRS} done (0 now, {PAIRS} before)\n", again.stderr
+    assert again.stdout.partition("\n")[0] == f"{PAIRS} of {PAIRS} done (0 now, {PAIRS} before)", again.stderr
 
 
 def test_a_store_that_knows_no_conditions_costs_a_run_one_line(home: Path, object_store: ObjectStore) -> None:
     object_store.fail("PUT", "*", "no_conditions")
     path = manifest(home, output=f"{object_store.root}/out")
     ended = stylize("run", path, "--device", "cpu", "--workers", "2")
-    assert (ended.returncode, ended.stdout) == (0, f"{PAIRS} of {PAIRS} done ({PAIRS} now, 0 before)\n")
+    assert (ended.returncode, ended.stdout.partition("\n")[0]) == (
+        0,
+        f"{PAIRS} of {PAIRS} done ({PAIRS} now, 0 before)",
+    )
     assert ended.stderr.count("does not know If-None-Match") == 1

@@ -25,9 +25,12 @@ FACTS = RunFacts(
 REPORT = summed_up(FACTS, Tally())
 
 
-@pytest.mark.parametrize(("shard", "page", "named"), [
-    ("0/1", True, "report.html"), ("0/1", False, "report.json"), ("1/4", True, "report-1-of-4.json"),
+@pytest.mark.parametrize(("shard", "page", "before", "named"), [
+    ("0/1", True, 3, "report.html"), ("0/1", False, 3, "report.json"), ("1/4", True, 3, "report-1-of-4.json"),
+    ("0/1", True, 4, "report.json"),
 ])  # fmt: skip
-def test_the_last_line_names_what_there_is_to_look_at(shard: str, page: bool, named: str) -> None:
-    line = closing_line(replace(REPORT, shard=shard), "m.yaml", page=page)
+def test_the_last_line_names_what_there_is_to_look_at(
+    shard: str, page: bool, before: int, named: str
+) -> None:
+    line = closing_line(replace(REPORT, shard=shard, done_before=before), "m.yaml", page=page)
     assert line == f"took 2s; pictures in /out; report {named} there"

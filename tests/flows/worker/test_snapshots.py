@@ -226,7 +226,7 @@ def test_a_pair_that_is_stopped_leaves_nothing_behind(home: Path) -> None:
     path = manifest(home, settings=WATCHED.replace("30", "3000"))
     run_here(path, audience)
     assert audience.statuses() == {"p0__s0": "stopped"}
-    assert {name for name in files(home) if not name.startswith("report")} <= {".stylize.lock"}
+    assert {name for name in files(home) if not name.startswith("report")} <= {".stylize.lock", "trace.csv"}
 
 
 class Failing(LocalStorage):
