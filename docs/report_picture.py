@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import FloatRect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "manifests" / "out" / "quickstart-preview" / "report.html"
@@ -26,7 +26,7 @@ def main() -> None:
         top = page.get_by_role("heading", name="Pictures").bounding_box()
         if top is None:
             raise SystemExit(f"{REPORT} shows no pictures")
-        clip = {"x": 0, "y": top["y"] - GAP, "width": 1100, "height": 640}
+        clip: FloatRect = {"x": 0, "y": top["y"] - GAP, "width": 1100, "height": 640}
         page.screenshot(path=PICTURE, type="jpeg", quality=80, clip=clip)
         browser.close()
 

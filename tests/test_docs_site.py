@@ -62,8 +62,8 @@ RECIPES = [*(recipe(section) for section in re.split(r"(?m)^## ", COOKBOOK)[1:])
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object_store: ObjectStore) -> Path:
     """Folders and buckets with the pictures that the pages name, on a machine that lacks nothing."""
-    names = ("photos/harbour.jpg", "photos/may/boat.jpg", "photos/boat_thumb.jpg", "mnt/shared/photos/a.jpg")
-    names += ("paintings/wave.jpg", "paintings/mosaic.jpg", "mnt/shared/paintings/b.jpg")
+    names = ["photos/harbour.jpg", "photos/may/boat.jpg", "photos/boat_thumb.jpg", "mnt/shared/photos/a.jpg"]
+    names += ["paintings/wave.jpg", "paintings/mosaic.jpg", "mnt/shared/paintings/b.jpg"]
     for number, name in enumerate(names):
         draw(tmp_path / name, number)
     (tmp_path / "masks").mkdir()
