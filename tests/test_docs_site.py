@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import pytest
 from commands import ROOT
 from object_store import ObjectStore
 from PIL import Image
-from small_batch import draw
+from small_batch import draw, worker_inside
 from typer.testing import CliRunner
 
 from docs import troubleshooting
 from docs.generated import FOLDER, main, outdated, pages
 from flows.cli.app import app
+from flows.engines.local import LocalEngine
 from flows.manifest.load import load_manifest
 from flows.pages.remedies import REMEDIES
 from flows.planning.plan import make_plan
@@ -27,45 +29,45 @@ from flows.running.upkeep import doctor
 from flows.running.upkeep.machine import TorchFacts
 from flows.worker.main import DeviceWorker
 
-COOKBOOK = (FOLDER / "cookbook.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ELSEWHERE = re.compile(r"(@import|url\()\s*[\"']?(https?:)?//")
 CRON = re.compile(r"^[\d*/, ]+  cd /data && (stylize .*) > last\.json 2> last\.log \|\| cat last\.log$")
+ELSEWHERE = re.compile(r"(@import|url\()\s*[\"']?(https?:)?//")
+QUICKLY = {
+    "run": ["-n"],
+    "one": ["-s", "steps=2"],
+    "explore": ["--size", "32", "-s", "steps=1", "-s", "style_weight=50", "--device", "cpu"],
+}
+"""What is said beside what stands there: a run is only planned, single pictures are made small."""
 
 
+@dataclass(frozen=True)
 class Recipe:
-    """What stands under a heading of the cookbook."""
+    """What stands below a heading of a page: language and text of each block."""
 
-    def __init__(self, section: str) -> None:
-        self.title, _, text = section.partition("\n")
-        blocks = [(match[1], match[2]) for match in BLOCK.finditer(text)]
-        (self.manifest,) = [block for language, block in blocks if language == "yaml"]
-        self.file = self.manifest.partition("\n")[0].removeprefix("# ")
-        self.commands = [
-            line for language, block in blocks if language == "sh" for line in block.splitlines()
-        ]
-        for language, block in blocks:
-            if language == "text":
-                found = CRON.fullmatch(block.strip())
-                assert found, block
-                self.commands.append(found[1])
-        assert {language for language, _ in blocks} <= {"yaml", "sh", "text"}
+    title: str
+    blocks: tuple[tuple[str, str], ...]
 
 
-RECIPES = [Recipe(section) for section in re.split(r"(?m)^## ", COOKBOOK)[1:]]
+def recipe(section: str) -> Recipe:
+    title, _, text = section.partition("\n")
+    return Recipe(title, tuple((match[1], match[2]) for match in BLOCK.finditer(text)))
+
+
+COOKBOOK, TUTORIAL = (
+    (FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in ("cookbook", "tutorial")
+)
+RECIPES = [*(recipe(section) for section in re.split(r"(?m)^## ", COOKBOOK)[1:]), recipe(TUTORIAL)]
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object_store: ObjectStore) -> Path:
-    """Folders and buckets with the pictures that the recipes name, on a machine that lacks nothing."""
-    for number, name in enumerate(("photos/harbour.jpg", "photos/may/boat.jpg", "photos/boat_thumb.jpg")):
+    """Folders and buckets with the pictures that the pages name, on a machine that lacks nothing."""
+    names = ["photos/harbour.jpg", "photos/may/boat.jpg", "photos/boat_thumb.jpg", "mnt/shared/photos/a.jpg"]
+    names += ["paintings/wave.jpg", "paintings/mosaic.jpg", "mnt/shared/paintings/b.jpg"]
+    for number, name in enumerate(names):
         draw(tmp_path / name, number)
-    for number, name in enumerate(("paintings/wave.jpg", "paintings/mosaic.jpg")):
-        draw(tmp_path / name, 10 + number)
-    for name in ("photos/a.jpg", "paintings/b.jpg"):
-        draw(tmp_path / "mnt/shared" / name, 4)
+    (tmp_path / "masks").mkdir()
     for name in ("sky", "face"):
-        (tmp_path / "masks").mkdir(exist_ok=True)
         Image.new("L", (64, 48), 200).save(tmp_path / f"masks/{name}.png")
     picture = (tmp_path / "photos/harbour.jpg").read_bytes()
     for bucket in ("my-bucket", "open-data"):
@@ -79,30 +81,44 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object_store: ObjectS
     monkeypatch.setattr(doctor, "torch_facts", lambda: facts)
     monkeypatch.setattr(doctor, "why_no_prefect", lambda: "")
     monkeypatch.setattr("flows.running.one.ProcessWorker", lambda slot, *_: DeviceWorker(slot, batch=1))
+    defaults = LocalEngine.__init__.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "make_worker", worker_inside)
     return tmp_path
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
-def test_a_recipe_is_planned_and_its_commands_are_understood(recipe: Recipe, place: Path) -> None:
-    """Whatever would compute is only planned here, but for a single picture, which is made small."""
-    text = recipe.manifest.replace("/mnt/shared", str(place / "mnt/shared"))
-    (place / recipe.file).write_text(text.replace("encoder: vgg19", "encoder: slim"))
-    plan = make_plan(load_manifest(recipe.file))
-    assert len(plan.pairs) >= 1
+@pytest.mark.parametrize("given", RECIPES, ids=lambda given: given.title)
+def test_manifests_are_planned_and_commands_go_well(given: Recipe, place: Path) -> None:
+    """From top to bottom: a manifest is written where its first line says, and used by what follows."""
+    for language, block in given.blocks:
+        if language == "yaml":
+            write_and_plan(block, place)
+        else:
+            for line in block.splitlines():
+                run_small(line)
+
+
+def write_and_plan(text: str, place: Path) -> None:
+    name = text.partition("\n")[0].removeprefix("# ")
+    text = text.replace("encoder: vgg19", "encoder: slim")  # would have to be downloaded
+    (place / name).write_text(text.replace("/mnt/shared", str(place / "mnt/shared")))
+    plan = make_plan(load_manifest(name))
+    assert plan.pairs
     assert not plan.refused
-    assert recipe.commands
-    for command in recipe.commands:
-        words = shlex.split(command.replace("size=512", "size=48"))
-        assert words.pop(0) == "stylize", command
-        said = CliRunner().invoke(app, words + (["-n"] if words[0] == "run" else []))
-        assert said.exit_code == 0, f"{command}: {said.output}"
 
 
-def test_the_recipes_are_these() -> None:
-    """A section without a manifest, or of another form, would be tried by nobody."""
-    assert [recipe.file for recipe in RECIPES] == [
-        "night.yaml", "bucket.yaml", "print.yaml", "masks.yaml", "colours.yaml", "many.yaml",
-    ]  # fmt: skip
+def run_small(line: str) -> None:
+    cron = CRON.fullmatch(line)
+    program, *words = shlex.split((cron[1] if cron else line).replace("size=512", "size=48"))
+    assert program == "stylize", line
+    said = CliRunner().invoke(app, words + QUICKLY.get(words[0], []))
+    assert said.exit_code == 0, f"{line}: {said.output}"
+
+
+def test_no_block_of_these_pages_is_left_out() -> None:
+    found = [language for given in RECIPES for language, _ in given.blocks]
+    assert {language: found.count(language) for language in found} == {"yaml": 8, "sh": 11, "text": 1}
+    assert len(found) == len(BLOCK.findall(COOKBOOK + TUTORIAL))
 
 
 def test_pages_that_are_made_of_the_program_are_up_to_date() -> None:
