@@ -31,21 +31,21 @@ def test_all_that_speak_of_a_run_agree_whenever_it_is_interrupted(tmp_path: Path
     small_batch(tmp_path, photos=3, paintings=3)
     (tmp_path / "photos/bad.png").write_text("no photo")
     path = manifest(tmp_path, settings="encoder: slim, size: 64, steps: 20")
-    last_line, log = interrupted(tmp_path, random.Random(seed))
+    sentence, log = interrupted(tmp_path, random.Random(seed))
     told, found = report(tmp_path), records(tmp_path)
     now = look(load_manifest(path)).facts()["counts"]
     assert (told["done"], told["failed"]) == (found["done"], found["failed"]), log
     assert told["left"] == PAIRS - found.total()
     assert (now["done"], now["failed"], now["planned"]) == (told["done"], told["failed"], PAIRS)
-    assert last_line.startswith(f"{told['done']} of {PAIRS} done ({told['done']} now, 0 before)")
-    assert (f"; {told['failed']} failed (" in last_line) == (told["failed"] > 0)
+    assert sentence.startswith(f"{told['done']} of {PAIRS} done ({told['done']} now, 0 before)")
+    assert (f"; {told['failed']} failed (" in sentence) == (told["failed"] > 0)
     counted = [line for line in log.splitlines() if line.startswith("[")]
     assert len(counted) == told["done"] + told["failed"]
     assert not counted or counted[-1].startswith(f"[{len(counted)}/{PAIRS}] ")
 
 
 def interrupted(home: Path, chance: random.Random) -> tuple[str, str]:
-    """A run that meets one random fault after a random number of its records; its last line, and its log."""
+    """A run that meets a random fault after a random number of its records; its answer, and its log."""
     at, fault = chance.randrange(PAIRS), chance.choice(("interrupt", "terminate", "kill a worker"))
     log = home / "log.txt"
     with log.open("wb") as written, subprocess.Popen(
@@ -62,7 +62,7 @@ def interrupted(home: Path, chance: random.Random) -> tuple[str, str]:
             assert eventually(lambda: (home / "out/.stylize.lock").exists() or program.poll() is not None)
             program.send_signal(signal.SIGINT if fault == "interrupt" else signal.SIGTERM)
         answer, _ = program.communicate(timeout=120)
-    return answer.decode().splitlines()[-1], log.read_text()
+    return answer.decode().splitlines()[0], log.read_text()
 
 
 def records(home: Path) -> Counter[str]:

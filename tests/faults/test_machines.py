@@ -21,6 +21,7 @@ from PIL import Image
 from processes import why_no_trace
 from small_batch import FAST, Audience, draw, manifest, record, run_inside, stylize, tree
 
+from stylize_core.architecture import convolutions
 from stylize_core.networks.weights import builtin_bytes
 
 pytestmark = pytest.mark.slow
@@ -218,7 +219,8 @@ class Canary:
 
 def _with_payload(path: Path) -> bytes:
     out = BytesIO()
-    torch.save({"features.0.weight": Canary(path)}, out)
+    names = (f"features.{place.index}.weight" for place in convolutions("slim"))
+    torch.save({name: Canary(path) for name in names}, out)  # a plan sees the names, and only those
     return out.getvalue()
 
 
