@@ -17,8 +17,8 @@ from stylize_core.settings.style import StyleSettings
 PASSING = 12
 # Passes over the solver's vectors for each pair that L-BFGS remembers, and beside them.
 PASSES_PER_PAIR, PASSES = 6, 40
-# What an evaluation costs however small the picture is: its some hundred calls of the library, 4 to 5 ms where
-# 512 px take 70 (slim in bf16 on two cores).
+# What an evaluation costs however small the picture is: its some hundred calls of the library, 4 to 5 ms
+# where 512 px take 70 (slim in bf16 on two cores).
 EACH = 400e6
 
 
