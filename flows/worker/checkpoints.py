@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from flows.errors import NotFound, StorageError
 from flows.model.identity import ALGORITHM_VERSION
 from flows.storage.spool import spool
-from flows.text import safe_text
+from flows.text import bytes_in_words, safe_text
 from flows.worker import link
 from flows.worker.errors import Stopped
+from flows.worker.fitting.memory_room import free_memory
 from flows.worker.stages import Prepared
 from stylize_core.optim.descent import Descent
-from stylize_core.optim.state import Saved, UnfitState, saved
+from stylize_core.optim.state import Saved, UnfitState, buffers, saved
 
 log = logging.getLogger("stylize.worker")
 
@@ -103,12 +104,25 @@ class CheckpointKeeper:
 
     def _write_row(self, prepared: Prepared, row: Descent) -> None:
         try:
+            _refuse_without_room(row)
             state = replace(saved(row), labels=_labels(prepared))
             with spool(state.size_bytes) as file:
                 state.write_to(file)
                 prepared.shelf.put(prepared.task.job.output, prepared.identity, file)
         except (StorageError, MemoryError) as error:
             _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
+
+
+def _refuse_without_room(row: Descent) -> None:
+    """A tensor at a time is copied for a checkpoint, for which a large picture may leave no room.
+
+    Raises:
+        MemoryError: it would not fit.
+    """
+    needed, free = max(value.nbytes for value in buffers(row).values()), free_memory()
+    if needed > free:
+        words = f"it takes {bytes_in_words(needed)} of memory, and {bytes_in_words(free)} are free"
+        raise MemoryError(words)
 
 
 def _labels(prepared: Prepared) -> dict[str, str]:

@@ -21,6 +21,11 @@ def process_room() -> int:
     return min(held + int(psutil.virtual_memory().available), *_group_limits())
 
 
+def free_memory() -> int:
+    """What this process may hold beyond what it holds now, bytes; 0 if nothing."""
+    return max(0, process_room() - int(psutil.Process().memory_info().rss))
+
+
 def _group_limits() -> list[int]:
     """What the control group allows, by either version of the interface; a huge number if nothing does."""
     found = [2**63]

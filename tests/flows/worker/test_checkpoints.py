@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,16 @@ def test_a_broken_checkpoint_is_said_and_costs_nothing_else(
     (decision,) = record(home, "p0__s0").decisions
     assert decision.startswith(f"a checkpoint was not used: {why}")
     assert (home / "out/p0__s0.png").read_bytes() == undisturbed
+    assert left_in(home) == []
+
+
+def test_without_memory_for_a_checkpoint_the_pair_is_made_without(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "free_memory", lambda: 1000)
+    assert run(jobs(manifest(home, settings=SIXTY), checkpoint_s=1e-9)) == {"p0__s0": "done"}
+    said = r"a checkpoint could not be written: it takes \d+ [kM]B of memory, and 1 kB are free"
+    assert all(re.fullmatch(said, decision) for decision in record(home, "p0__s0").decisions)
     assert left_in(home) == []
 
 
