@@ -98,6 +98,36 @@ class Rows:
         self.broken |= self.nonfinite >= NONFINITE_TRIALS
 
 
+class Around:
+    """A solver that changes what another one shows, and takes its word for how the rows are.
+
+    Attributes:
+        walker: the other one.
+    """
+
+    walker: Rows
+
+    @property
+    def best_loss(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.best_loss
+
+    @property
+    def accepted(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.accepted
+
+    @property
+    def stalled(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.stalled
+
+    @property
+    def broken(self) -> Tensor:
+        """See `Solver`."""
+        return self.walker.broken
+
+
 def put(rows: Tensor, values: Tensor, *, into: Tensor) -> None:
     """Replace whole rows of a buffer [B] or [B, D], where `rows`, [B] bool, says so, by those of `values`."""
     if into.dim() == 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylize_core.optim.base import Rows, are_finite, choose_rows, put, surely_all
+from stylize_core.optim.base import Around, Rows, are_finite, choose_rows, put, surely_all
 
 RUNAWAY = 10  # a loss so many times the first one is on its way to infinity
 
@@ -110,7 +110,7 @@ class GradientDescent(Rows):
 
 # Why so many: it shows all that a solver shows.
 @dataclass(init=False, eq=False)
-class Averaged:
+class Averaged(Around):
     """A solver whose `best` is the exponential average of its accepted trials.
 
     The average is that of Polyak and Juditsky 1992 (SIAM Journal on Control and Optimization 30) with weights
@@ -140,26 +140,6 @@ class Averaged:
     def best(self) -> Tensor:
         """The average."""
         return self.average
-
-    @property
-    def best_loss(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.best_loss
-
-    @property
-    def accepted(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.accepted
-
-    @property
-    def stalled(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.stalled
-
-    @property
-    def broken(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.broken
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, and mix it into the average where it was accepted."""

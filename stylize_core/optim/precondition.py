@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stylize_core.optim.base import Around
 from stylize_core.optim.lbfgs import LBFGS
 
 # What differences across two pixels, along rows and again along columns, make of waves of four pixels.
@@ -50,7 +51,7 @@ def lbfgs(start_bchw: Tensor, *, history: int, gain: float) -> LBFGS | Precondit
 
 # Why so many: it shows all that a solver shows.
 @dataclass(init=False, eq=False)
-class Preconditioned:
+class Preconditioned(Around):
     """L-BFGS that walks among w, where a picture is `start + slanted(w - start)`.
 
     That is L-BFGS with the square of that matrix as the first guess at the inverse Hessian. Seen from outside
@@ -80,26 +81,6 @@ class Preconditioned:
     def best(self) -> Tensor:
         """[B, D], the best accepted pictures so far."""
         return self._picture(self.walker.best)
-
-    @property
-    def best_loss(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.best_loss
-
-    @property
-    def accepted(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.accepted
-
-    @property
-    def stalled(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.stalled
-
-    @property
-    def broken(self) -> Tensor:
-        """See `Solver`."""
-        return self.walker.broken
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, given the loss [B] and the gradient [B, D] by the picture."""
