@@ -104,13 +104,13 @@ def estimates_table() -> Table:
 def _cases(vgg: str) -> list[Case]:
     slim, large = "encoder: slim", f"encoder: vgg19, weights: {vgg}, coarsest: 96"
     return [
-        Case("slim, 128 px", f"{slim}, size: 128, steps: 100", contents=3, styles=4),
-        Case("slim, 512 px", f"{slim}, size: 512, steps: 100", contents=2),
-        Case("slim, 896 px, noise", f"{slim}, size: 896, steps: 60, init: noise", contents=1),
-        Case("vgg19, 288 px", f"{large}, size: 288, steps: 20", contents=1),
-        Case("vgg19, 512 px, Adam", f"{large}, size: 512, steps: 20, optimizer: adam", contents=1),
-        Case("slim, 320 px, 1 of 8 fails", f"{slim}, size: 320, steps: 100", contents=8, broken=1),
-        Case("slim, 320 px, broken off", f"{slim}, size: 320, steps: 200", contents=6, broken_off=True),
+        Case("slim, 128 px", f"{slim}, size: 128, steps: 200", contents=4, styles=4),
+        Case("slim, 512 px", f"{slim}, size: 512, steps: 200", contents=3),
+        Case("slim, 896 px, noise", f"{slim}, size: 896, steps: 100, init: noise", contents=1),
+        Case("vgg19, 288 px", f"{large}, size: 288, steps: 60", contents=1),
+        Case("vgg19, 512 px, Adam", f"{large}, size: 512, steps: 50, optimizer: adam", contents=1),
+        Case("slim, 320 px, 1 of 8 fails", f"{slim}, size: 320, steps: 200", contents=8, broken=1),
+        Case("slim, 320 px, broken off", f"{slim}, size: 320, steps: 200", contents=8, broken_off=True),
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stylize_core.architecture import smallest_side
-from stylize_core.demand.features import layers_for
+from stylize_core.demand.features import layers_for, parameter_numbers
 from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of, stages_seen
 from stylize_core.settings.style import StyleSettings
 
@@ -17,9 +17,9 @@ from stylize_core.settings.style import StyleSettings
 PASSING = 12
 # Passes over the solver's vectors for each pair that L-BFGS remembers, and beside them.
 PASSES_PER_PAIR, PASSES = 6, 40
-# What an evaluation costs however small the picture is: its some hundred calls of the library, 4 to 5 ms
-# where 512 px take 70 (slim in bf16 on two cores).
-EACH = 400e6
+# What an evaluation costs however small the picture is: its some hundred calls of the library, and for every
+# weight that it is read and brought into the form that a convolution wants (`python -m benchmarks estimates`).
+EACH, EACH_PARAMETER = 400e6, 1500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _evaluation(settings: StyleSettings, width: int, height: int) -> float:
     passing = 4 * sum(layer.numbers for layer in layers)
     history = settings.history if settings.optimizer == "lbfgs" and settings.mode != "dream" else 0
     passing += 3 * width * height * (PASSES + PASSES_PER_PAIR * history)
-    return EACH + products + PASSING * passing
+    return EACH + EACH_PARAMETER * parameter_numbers(layers) + products + PASSING * passing
 
 
 def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: int | None = None) -> Work:
