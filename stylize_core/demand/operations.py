@@ -18,7 +18,7 @@ PASSING = 12
 # Passes over the solver's vectors for each pair that L-BFGS remembers, and beside them.
 PASSES_PER_PAIR, PASSES = 6, 40
 # What an evaluation costs however small the picture is: its some hundred calls of the library, and for every
-# weight that it is read and brought into the form that a convolution wants (`python -m benchmarks estimates`).
+# weight that it is read and brought into the form that convolutions want (`python -m benchmarks estimates`).
 EACH, EACH_PARAMETER = 400e6, 1500.0
 
 
