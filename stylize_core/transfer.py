@@ -27,6 +27,8 @@ from stylize_core.settings.style import StyleSettings
 # How strong the noise is that a content is reconstructed from: what a layer does not see stays as it was.
 FAINT_NOISE = 0.1
 
+HELD_IN_RANGE = "`range_weight` adds a penalty for pixels outside 0..1, which is ours, to the formulas of"
+
 
 @dataclass(frozen=True, slots=True)
 class Stylized:
@@ -148,6 +150,9 @@ def _stylize(
     pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
     best, reports = pyramid.descend(encoder, callback=callback, frames=frames, checkpoints=checkpoints)
+    if settings.range_weight and settings.loss != "relative":
+        for report in reports:
+            report.decisions.append(f"{HELD_IN_RANGE} `loss: {settings.loss}`")
     return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
 
 

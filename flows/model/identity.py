@@ -23,8 +23,13 @@ from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-ALGORITHM_VERSION = 1
-"""Raised whenever the same inputs and settings would give another picture."""
+ALGORITHM_VERSION = 2
+"""Raised whenever the same inputs would give another picture under some settings; see `algorithm_of`."""
+
+CHANGES: Mapping[int, str] = {
+    2: "the penalty for pixels outside 0..1 counts in units of the loss",
+}
+"""What a version has changed."""
 
 _ABSENT = object()
 
@@ -40,7 +45,7 @@ class Ingredients:
         init: sha256 of the picture to start from; empty if there is none.
         weights: what `weights_digest` says.
         settings: what `canonical_settings` says.
-        algorithm: `ALGORITHM_VERSION` of the program that made the picture.
+        algorithm: what `algorithm_of` says.
         regions: masks and styles of the content's regions, as `spelled_regions` puts them; empty if there are
             none, and then no part of the identity.
     """
@@ -50,7 +55,7 @@ class Ingredients:
     init: str
     weights: str
     settings: dict[str, Any]
-    algorithm: int = ALGORITHM_VERSION
+    algorithm: int = 1
     regions: str = ""
 
 
@@ -82,6 +87,12 @@ def effective_settings(style: StyleSettings, picture: PictureSettings) -> dict[s
     return every | canonical_settings(style, picture) | {"weights": weights}
 
 
+def algorithm_of(settings: StyleSettings) -> int:
+    """The oldest algorithm that makes the same pictures under these settings as `ALGORITHM_VERSION`."""
+    compares = settings.uses_content or settings.uses_style
+    return 2 if compares and settings.range_weight and settings.loss != "relative" else 1
+
+
 def ingredients_of(
     pair: Pair,
     content_sha256: str,
@@ -101,6 +112,7 @@ def ingredients_of(
         init=init_sha256,
         weights=weights_digest(pair.style_settings),
         settings=canonical_settings(pair.style_settings, pair.picture_settings),
+        algorithm=algorithm_of(pair.style_settings),
         regions=regions,
     )
 
@@ -160,7 +172,8 @@ def _differences(old: Ingredients, new: Ingredients) -> Iterator[str]:
     if settings := list(_changed_settings(old.settings, new.settings, others)):
         yield "settings: " + ", ".join(settings)
     if old.algorithm != new.algorithm:
-        yield f"algorithm {old.algorithm} -> {new.algorithm}"
+        since = [what for version, what in CHANGES.items() if old.algorithm < version <= new.algorithm]
+        yield f"algorithm {old.algorithm} -> {new.algorithm}" + "".join(f" ({what})" for what in since)
 
 
 def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.manifest.settings import BuiltSettings
 from flows.model.blend import Blend
-from flows.model.identity import canonical_settings, weights_digest
+from flows.model.identity import algorithm_of, canonical_settings, weights_digest
 from flows.model.regions import Regions, roles
 from flows.model.sweep import Axes, Variant
 from flows.text import safe_text
@@ -29,6 +29,7 @@ class ResolvedSettings:
     init: str | None
     canonical: dict[str, Any]
     weights: str
+    algorithm: int = 1
 
 
 def resolved_settings(built: BuiltSettings) -> ResolvedSettings:
@@ -38,7 +39,7 @@ def resolved_settings(built: BuiltSettings) -> ResolvedSettings:
         BadWeights: the installation lacks the built-in weights.
     """
     canonical = canonical_settings(built.style, built.picture)
-    return ResolvedSettings(*built, canonical, weights_digest(built.style))
+    return ResolvedSettings(*built, canonical, weights_digest(built.style), algorithm_of(built.style))
 
 
 # Why so many: one value for all that is known of a pair before its pictures are looked at.

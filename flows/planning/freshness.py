@@ -107,7 +107,9 @@ def _wanted(pair: Pair, settings: ResolvedSettings, record: Record | None) -> tu
     known_before = record.others if record else {}
     others = {role: _digest(given, known_before.get(role)) for role, given in pair.others.items()}
     style, regions = spelled_styles(pair, style, others)
-    ingredients = Ingredients(content, style, init, settings.weights, settings.canonical, regions=regions)
+    ingredients = Ingredients(
+        content, style, init, settings.weights, settings.canonical, settings.algorithm, regions
+    )
     given = ((pair.content, content), (pair.style, style), (pair.init, init), (pair.regions, regions))
     known = all(digest for wanted, digest in given if wanted)
     return ingredients, identity(ingredients) if known else ""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flows.errors import NotFound, StorageError
-from flows.model.identity import ALGORITHM_VERSION
+from flows.model.identity import algorithm_of
 from flows.storage.spool import spool
 from flows.text import bytes_in_words, safe_text
 from flows.worker import link
@@ -129,7 +129,7 @@ def _labels(prepared: Prepared) -> dict[str, str]:
     """What a checkpoint says of what it belongs to."""
     return {
         "identity": prepared.identity,
-        "algorithm": str(ALGORITHM_VERSION),
+        "algorithm": str(algorithm_of(prepared.task.job.pair.style_settings)),
         "precision": prepared.task.log.precision or "",
     }
 

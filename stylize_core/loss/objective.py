@@ -13,7 +13,7 @@ from stylize_core.device import wide
 from stylize_core.loss.pixels import penalised_excess, weighted_variation
 from stylize_core.loss.regions import Area
 from stylize_core.loss.targets import Targets
-from stylize_core.loss.terms import ContentTerm, StyleTerm
+from stylize_core.loss.terms import ContentTerm, StyleTerm, range_weight
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.tiles import Tile
 from stylize_core.networks.vgg import Trace
@@ -62,6 +62,7 @@ class Objective:
     tile_px: int = 0
     contents: Sequence[ContentTerm] = field(init=False, repr=False)
     styles: Sequence[Sequence[StyleTerm]] = field(init=False, repr=False)
+    range_weight: float | Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Take what every evaluation needs of the targets once."""
@@ -69,7 +70,10 @@ class Objective:
             object.__setattr__(self, "areas", (Area(self.style),))
         contents = [ContentTerm.of(layer, target, self.settings) for layer, target in self.content.items()]
         object.__setattr__(self, "contents", contents)
-        object.__setattr__(self, "styles", [self._terms_of(area) for area in self.areas])
+        styles = [self._terms_of(area) for area in self.areas]
+        object.__setattr__(self, "styles", styles)
+        weight = range_weight(self.settings, contents, [term for terms in styles for term in terms])
+        object.__setattr__(self, "range_weight", weight)
 
     def _terms_of(self, area: Area) -> list[StyleTerm]:
         return [
@@ -98,7 +102,7 @@ class Objective:
             view = None
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
             gradient = gradient.mean(1, keepdim=True).expand(gradient.shape).contiguous()
-        penalty = penalised_excess(image_bchw, self.settings.range_weight, gradient)
+        penalty = penalised_excess(image_bchw, self.range_weight, gradient)
         return _total(terms) + penalty, gradient
 
     @torch.no_grad()

@@ -116,20 +116,23 @@ def _part(
     return loss_b.detach()
 
 
-def penalised_excess(image_bchw: Tensor, weight: float, gradient_bchw: Tensor) -> Tensor:
+def penalised_excess(image_bchw: Tensor, weight: float | Tensor, gradient_bchw: Tensor) -> Tensor:
     """The mean squared excess over 0..1 times its weight, [B]; its gradient is added to the one given.
+
+    The weight is a number or one per picture, [B].
 
     A file cannot hold what lies outside, and cutting it off at the end alone would undo much of the
     optimisation. The square is smooth, so unlike clamping on the way it leaves a quasi-Newton method its
     curvature.
     """
-    if not weight:
+    if not isinstance(weight, Tensor) and not weight:
         return torch.zeros_like(image_bchw[:, 0, 0, 0])
+    steep = weight[:, None, None, None] if isinstance(weight, Tensor) else weight
     size, squares = image_bchw[0].numel(), []
     for first, end in _strips(image_bchw):
         outside = excess(image_bchw[:, :, first:end])
         squares.append(outside.square().sum((1, 2, 3)))
-        gradient_bchw[:, :, first:end].add_(weight * (outside * (2 / size)))
+        gradient_bchw[:, :, first:end].add_(steep * (outside * (2 / size)))
     return weight * (torch.stack(squares).sum(0) / size)
 
 

@@ -7,13 +7,14 @@ slopes, is known once all are there; each part's units then get their gradient f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from stylize_core.device import wide
-from stylize_core.loss.functional import content_unit, style_unit
+from stylize_core.loss.functional import Form, content_unit, style_unit
 from stylize_core.loss.moments import covariance_root, wasserstein, wasserstein_unit
 from stylize_core.loss.products import products, sent_back
 from stylize_core.loss.regions import Guide
@@ -44,6 +45,16 @@ class ContentTerm:
         unit_b, weight = content_unit(target_bchw, settings.loss), settings.content_layer_weights[layer]
         slope_b = torch.ones_like(unit_b) * settings.content_weight * weight / unit_b
         return ContentTerm(layer, target_bchw, unit_b, weight, slope_b)
+
+    @property
+    def steep_b(self) -> Tensor:
+        """The whole loss by the layer's, [B]."""
+        return self.slope_b * self.unit_b
+
+    @property
+    def silent_b(self) -> Tensor:
+        """The layer's loss for a picture without any features, [B]."""
+        return content_unit(self.target_bchw, "relative") / self.unit_b
 
     def difference(self, own_bchw: Tensor, tile: Tile) -> Tensor:
         """How far a tile's own units are from the target, float32 or better."""
@@ -86,13 +97,18 @@ class StyleTerm:
     ) -> StyleTerm:
         """The term of a layer, in an area that counts so much, [B]; None: fully."""
         by_moments = settings.statistics == "moments"
-        unit_b = (wasserstein_unit if by_moments else style_unit)(target_bdd, settings.loss)
+        unit_b = _style_unit(target_bdd, settings.loss, by_moments)
         root_bcc = covariance_root(target_bdd) if by_moments else None
         weight = settings.style_layer_weights[layer]
         steep_b = torch.ones_like(unit_b) * settings.style_weight
         steep_b = (steep_b if area_b is None else steep_b * area_b) * weight
         guide = None if guide is None else guide.roots(target_bdd.shape[-1])
         return StyleTerm(layer, target_bdd, root_bcc, unit_b, weight, steep_b, guide)
+
+    @property
+    def silent_b(self) -> Tensor:
+        """The layer's loss for a picture without any features, [B]."""
+        return _style_unit(self.target_bdd, "relative", self.root_bcc is not None) / self.unit_b
 
     def sums(self, own_bchw: Tensor, tile: Tile) -> Tensor:
         """What a tile adds to the sums of products of features, [B, D, D]."""
@@ -143,3 +159,23 @@ class StyleTerm:
         if self.root_bcc is None:
             return features_bchw
         return torch.cat([features_bchw, torch.ones_like(features_bchw[:, :1])], 1)
+
+
+def _style_unit(target_bdd: Tensor, form: Form, by_moments: bool) -> Tensor:
+    return (wasserstein_unit if by_moments else style_unit)(target_bdd, form)
+
+
+def range_weight(
+    settings: StyleSettings, contents: Sequence[ContentTerm], styles: Sequence[StyleTerm]
+) -> float | Tensor:
+    """What the mean squared excess of pixels over 0..1 is multiplied by, a number or [B].
+
+    `settings.range_weight`, in units of the style loss: what it is for a silent picture, by weight; without a
+    style, of the content loss. That is 1 for `loss: relative`. So a range weight as large as the style's
+    holds the pixels as firmly in any form of the loss, with any network's features.
+    """
+    terms = styles or contents
+    if settings.loss == "relative" or not settings.range_weight or not terms:
+        return settings.range_weight
+    silent_b = torch.stack([term.steep_b * term.silent_b for term in terms]).sum(0)
+    return settings.range_weight * silent_b / torch.stack([term.steep_b for term in terms]).sum(0)

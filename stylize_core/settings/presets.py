@@ -29,13 +29,15 @@ PresetName = Literal[
 # Presets stay what they are when our defaults change.
 _GROUND = RECIPES[1]
 
+# These programs cut pixels off at black and white, on the way or when they save. Instead `range_weight` holds
+# them, which is no part of their formulas; it is as large as their style weight, as in our own recipes.
+
 # VGG-16 as published with `convention: features` is its authors' own network, which sees pictures in 0..255:
 # numbers that were chosen for their VGG-19 keep their meaning with it.
 _CAFFE: Mapping[str, Any] = {
     **_GROUND,
     "encoder": "vgg16",
     "init": "noise",
-    "range_weight": 0.0,
     "margin": 0,
     "scales": 1,
 }
@@ -49,6 +51,7 @@ _NEURAL_STYLE: Mapping[str, Any] = {
     "loss": "mean",
     "content_weight": 5.0,
     "style_weight": 500.0,  # 100 for each of five layers, whose weights sum to 1 here
+    "range_weight": 500.0,
     "pooling": "max",
 }
 
@@ -61,6 +64,7 @@ PROGRAMS: Mapping[str, Mapping[str, Any]] = {
         "loss": "gatys",
         "content_weight": 1.0,
         "style_weight": 1000.0,
+        "range_weight": 1000.0,
         "pooling": "average",
     },
     "neural-style": {
@@ -86,6 +90,7 @@ PROGRAMS: Mapping[str, Mapping[str, Any]] = {
         "statistics": "moments",
         "content_weight": 0.015,
         "style_weight": 1.0,
+        "range_weight": 1.0,
         "style_layers": {
             "relu1_1": 256.0,
             "relu2_1": 64.0,
@@ -109,6 +114,7 @@ PROGRAMS: Mapping[str, Mapping[str, Any]] = {
         "loss": "mean",
         "content_weight": 1.0,
         "style_weight": 5e6,  # a million for each of five layers
+        "range_weight": 5e6,
         "content_layers": ("relu2_2",),
         "style_layers": ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1"),
         "scales": 1,

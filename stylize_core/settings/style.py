@@ -193,7 +193,8 @@ class StyleSettings:
     )
     range_weight: float = _setting(
         DEFAULTS["range_weight"],
-        "weight of the mean squared excess of pixels over 0..1; 0: cut off at the end only",
+        "weight of the mean squared excess of pixels over 0..1, in units of the style loss with any `loss`; "
+        "0: cut off at the end only",
         ge=0,
         le=1e15,
     )

@@ -9,13 +9,23 @@ from typing import Any
 
 import pytest
 
-from flows.model.identity import Ingredients, canonical_settings, differences, identity, weights_digest
+from flows.model.identity import (
+    ALGORITHM_VERSION,
+    CHANGES,
+    Ingredients,
+    algorithm_of,
+    canonical_settings,
+    differences,
+    identity,
+    weights_digest,
+)
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.recipes import RECIPES
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
 CONTENT, STYLE, INIT, WEIGHTS = "a" * 64, "b" * 64, "c" * 64, "d" * 64
+HELD = "algorithm 1 -> 2 (the penalty for pixels outside 0..1 counts in units of the loss)"
 
 
 def ingredients(style: StyleSettings | None = None, picture: PictureSettings | None = None) -> Ingredients:
@@ -57,8 +67,9 @@ def test_ingredients_that_come_back_from_json_keep_their_identity() -> None:
         ({"style": "e"}, "style changed"),
         ({"init": INIT}, "init changed"),
         ({"weights": "e"}, "weights changed"),
-        ({"algorithm": 2}, "algorithm 1 -> 2"),
-        ({"content": "e", "algorithm": 2}, "content changed; algorithm 1 -> 2"),
+        ({"algorithm": 2}, HELD),
+        ({"content": "e", "algorithm": 2}, f"content changed; {HELD}"),
+        ({"algorithm": 0}, "algorithm 1 -> 0"),
     ],
 )
 def test_every_ingredient_changes_the_identity_and_is_named(change: dict[str, object], reason: str) -> None:
@@ -66,6 +77,25 @@ def test_every_ingredient_changes_the_identity_and_is_named(change: dict[str, ob
     new = replace(old, **change)  # type: ignore[arg-type]
     assert identity(new) != identity(old)
     assert differences(old, new) == reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "algorithm"),
+    [
+        ({}, 1),
+        ({"loss": "mean"}, 2),
+        ({"loss": "gatys", "mode": "content"}, 2),
+        ({"loss": "gatys", "range_weight": 0}, 1),
+        ({"loss": "mean", "mode": "dream"}, 1),
+        ({"loss": "mean", "content_weight": 0, "style_weight": 0, "tv_weight": 1}, 1),
+    ],
+    ids=str,
+)
+def test_only_where_the_algorithm_has_changed_does_an_identity_say_so(
+    settings: dict[str, Any], algorithm: int
+) -> None:
+    assert algorithm_of(StyleSettings(**settings)) == algorithm <= ALGORITHM_VERSION
+    assert max(CHANGES) == ALGORITHM_VERSION
 
 
 def test_equal_ingredients_have_no_differences() -> None:

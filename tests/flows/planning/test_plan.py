@@ -125,6 +125,22 @@ def test_results_of_older_defaults_are_to_do_with_the_reason_and_stay_done_under
     assert reason.startswith("default recipe changed (`recipe: 1` keeps the old one): ")
 
 
+def test_results_of_an_older_algorithm_are_to_do_with_the_reason_where_it_makes_a_difference(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, free = "settings: {loss: mean}", "settings: {preset: neural-style-pt, range_weight: 0}"
+    with monkeypatch.context() as older:
+        for module in ("flows.model.identity", "flows.planning.candidates"):
+            older.setattr(f"{module}.algorithm_of", lambda _: 1)
+        do_all(plan_of(home, settings=held))
+    (reason,) = plan_of(home, settings=held).reasons
+    assert reason == "algorithm 1 -> 2 (the penalty for pixels outside 0..1 counts in units of the loss)"
+    do_all(plan_of(home, settings=free))
+    assert plan_of(home, settings=free).counts["done"] == 4
+    (reason,) = plan_of(home, settings="settings: {preset: neural-style-pt}").reasons
+    assert reason.startswith("settings: range_weight 0.0 -> 500.0; algorithm 1 -> 2 (the penalty ")
+
+
 def test_changed_settings_are_named_with_both_values(home: Path) -> None:
     do_all(plan_of(home))
     changed = "settings: {encoder: vgg19, steps: 200, style_weight: 2}"
