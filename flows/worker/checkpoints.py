@@ -19,8 +19,8 @@ from flows.worker import link
 from flows.worker.errors import Stopped
 from flows.worker.fitting.memory_room import free_memory
 from flows.worker.stages import Prepared
-from stylize_core.optim.descent import Descent
 from stylize_core.optim.state import Saved, UnfitState, buffers, saved
+from stylize_core.optim.watching import Underway
 
 log = logging.getLogger("stylize.worker")
 
@@ -81,7 +81,7 @@ class CheckpointKeeper:
     _since: float = field(default_factory=time.monotonic)
     _cost_s: float = 0.0
 
-    def __call__(self, descent: Descent) -> None:
+    def __call__(self, state: Underway) -> None:
         """Write what is due.
 
         Raises:
@@ -91,18 +91,18 @@ class CheckpointKeeper:
         stopped = link.should_stop()
         due_s = interval_s * WORTHWHILE if stopped else max(interval_s, self._cost_s / SHARE_OF_TIME)
         if interval_s and passed_s >= due_s and not is_watched(self.batch[0]):
-            self._write(descent)
+            self._write(state)
         if stopped:
             raise Stopped
 
-    def _write(self, descent: Descent) -> None:
+    def _write(self, state: Underway) -> None:
         began = time.monotonic()
-        for at in descent.going:
-            self._write_row(self.batch[descent.rows[at]], descent.row(at))
+        for at in state.going:
+            self._write_row(self.batch[state.rows[at]], state.row(at))
         self._since = time.monotonic()
         self._cost_s = self._since - began
 
-    def _write_row(self, prepared: Prepared, row: Descent) -> None:
+    def _write_row(self, prepared: Prepared, row: Underway) -> None:
         try:
             _refuse_without_room(row)
             state = replace(saved(row), labels=_labels(prepared))
@@ -113,7 +113,7 @@ class CheckpointKeeper:
             _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
 
 
-def _refuse_without_room(row: Descent) -> None:
+def _refuse_without_room(row: Underway) -> None:
     """A tensor at a time is copied for a checkpoint, for which a large picture may leave no room.
 
     Raises:
