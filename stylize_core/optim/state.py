@@ -28,6 +28,7 @@ _FORMATS = {
     torch.float32: "F32",
     torch.bfloat16: "BF16",
     torch.int64: "I64",
+    torch.uint8: "U8",
     torch.bool: "BOOL",
 }
 
