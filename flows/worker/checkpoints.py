@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from flows.errors import NotFound, StorageError
 from flows.model.identity import ALGORITHM_VERSION
+from flows.records.checkpoints import RECORD
+from flows.records.failed import failed_record
+from flows.records.record import Failure
 from flows.storage.spool import spool
 from flows.text import bytes_in_words, safe_text
 from flows.worker import link
@@ -108,7 +111,7 @@ class CheckpointKeeper:
         shown = writer.shown() if writer.wanted else None
         try:
             _refuse_without_room(row)
-            state = replace(saved(row), labels=_labels(prepared))
+            state = replace(saved(row), labels=_labels(prepared) | {RECORD: _told(prepared)})
             state = with_shown(state, shown) if shown else state
             with spool(state.size_bytes) as file:
                 state.write_to(file)
@@ -144,6 +147,14 @@ def _step_of(found: Saved) -> int:
     if not isinstance(step, int):
         raise UnfitState("it does not say at which step it is")
     return step
+
+
+def _told(prepared: Prepared) -> str:
+    """The record that the pair would have if it ended now, which says of which inputs it is made."""
+    task = prepared.task
+    failure = Failure(kind="unfinished", message="", attempts=task.job.attempts, phase=task.log.phase)
+    known = {**task.log.sources, "others": task.log.others, "identity": prepared.identity}
+    return failed_record(task.job, failure).model_copy(update=known).to_bytes().decode()
 
 
 def _refuse_others(found: Saved, labels: Mapping[str, str]) -> None:

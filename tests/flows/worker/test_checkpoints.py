@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,14 +12,18 @@ import pytest
 import worker_here as worker
 from object_store import ObjectStore
 from small_batch import Audience, draw, manifest, record, run_inside, small_batch
+from typer.testing import CliRunner
 
+from flows.cli.app import app
 from flows.errors import StorageFatal
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.model.shard import Shard
 from flows.planning.plan import make_plan
+from flows.planning.under_way import steps_kept
 from flows.records.checkpoints import PREFIX, CheckpointShelf
 from flows.records.record import Record
+from flows.running.upkeep.leftovers import Leftover, find_leftovers
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.worker import checkpoints, link
@@ -44,7 +49,10 @@ def home(tmp_path: Path) -> Path:
 
 def jobs(path: Path, checkpoint_s: float = 60.0) -> list[Job]:
     plan = make_plan(load_manifest(path))
-    return [Job(p.pair, plan.output, p.identity, checkpoint_s=checkpoint_s) for p in plan.todo]
+    return [
+        Job(p.pair, plan.output, p.identity, manifest=plan.source, checkpoint_s=checkpoint_s)
+        for p in plan.todo
+    ]
 
 
 def stop_after(steps: int) -> Callable[[], bool]:
@@ -310,12 +318,52 @@ def test_another_machine_goes_on_with_what_a_shard_was_at(tmp_path: Path, object
     )
     audience = Audience(on_progress=lambda progress: link.stop_here(stopped=progress.step >= 30))
     assert run_inside(path, audience, shard=first).exit_code != 0
-    assert [item.name for item in there.list(PREFIX)] != []
+    (kept,) = (item.name for item in there.list(PREFIX))
+    again = load_manifest(path)
+    assert list(steps_kept(make_plan(again), again)) == ["photo__painting"], "by what was read for it"
+    assert find_leftovers(again).found == []
+    object_store.put(f"{tmp_path.name}/photo.png", draw(tmp_path / "photo.png", 9).read_bytes())
+    assert steps_kept(make_plan(again), again) == {}
+    assert find_leftovers(again).found == [], "nobody knows yet what the photograph is"
+    object_store.put(f"{tmp_path.name}/photo.png", draw(tmp_path / "photo.png", len("photo")).read_bytes())
     assert run_inside(path, Audience(), shard=first).exit_code == 0
     assert there.read("photo__painting.png") == undisturbed
     written = Record.parse(there.read("photo__painting.json"))
     assert written.decisions[0].startswith("went on from a checkpoint after ")
-    assert list(there.list(PREFIX)) == []
+    assert kept not in {item.name for item in there.list()}
+
+
+def told(command: str, path: Path, *options: str) -> str:
+    """What the command prints."""
+    made = CliRunner().invoke(app, [command, str(path), *options], env={"COLUMNS": "200"})
+    assert made.exit_code == 0, made.stderr
+    return made.stdout
+
+
+def test_plan_and_status_say_where_a_pair_will_go_on_and_clean_removes_what_nobody_will(home: Path) -> None:
+    path = manifest(home, settings=SIXTY)
+    run(jobs(path), stop=stop_after(20))
+    (kept,) = left_in(home)
+    assert "new; goes on from a checkpoint after 20 evaluations" in told("plan", path)
+    assert json.loads(told("plan", path, "--json"))["todo"][0]["checkpoint"] == 20
+    assert "with a checkpoint to go on from: p0__s0 after 20 evaluations" in told("status", path)
+    assert json.loads(told("status", path, "--json"))["checkpoints"] == {"p0__s0": 20}
+    assert find_leftovers(load_manifest(path)).found == []
+    draw(home / "photos/p0.png", 77)
+    assert json.loads(told("plan", path, "--json"))["todo"][0]["checkpoint"] is None
+    size = kept.stat().st_size
+    nobody_s = [Leftover("p0__s0", "checkpoint", (kept.name,), size)]
+    assert find_leftovers(load_manifest(path)).found == nobody_s, "the photograph is another one"
+    draw(home / "photos/p0.png", 0)
+    other = home / "other.yaml"
+    other.write_text(manifest(home, settings=SIXTY.replace("60", "61")).read_text())
+    assert find_leftovers(load_manifest(other)).found == [], "it is another manifest's"
+    broken = kept.with_name(PREFIX + "1" * 64)
+    broken.write_bytes(kept.read_bytes()[:300])
+    manifest(home, settings=SIXTY, entries="contents: ['photos/*']\nstyles: [photos/p0.png]")
+    assert find_leftovers(load_manifest(path)).found == nobody_s, "another pair is named"
+    told("clean", path, "--delete")
+    assert left_in(home) == [broken], "what does not say whose it is stays"
 
 
 def test_no_pattern_takes_a_checkpoint_for_a_picture(home: Path) -> None:
