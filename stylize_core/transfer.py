@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.device import is_out_of_memory
-from stylize_core.dream import DreamObjective, dream, dream_objective
+from stylize_core.dream.dream import dream
+from stylize_core.dream.objective import DreamObjective, dream_objective
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
 from stylize_core.loss.colour import finished, grey, recoloured
 from stylize_core.loss.objective import Objective
@@ -79,8 +80,7 @@ def stylize(
             without it they, and regions, are optimised at the final size and in one precision alone.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
-        checkpoints: shown the state after every step, and where to go on from, if it is one picture; a dream
-            has none.
+        checkpoints: shown the state after every step, and where to go on from, if it is one picture.
         tile_px: longest side of the tiles in which the network sees large pictures, which takes the memory of
             one tile, with the same result within rounding; 0: all of a picture at once.
 
@@ -134,7 +134,7 @@ def _stylize(
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
     encoder.check_size(content_bchw)
     if settings.mode == "dream":
-        return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames, tile_px)
+        return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames, checkpoints, tile_px)
     regions = [
         replace(region, mask_b1hw=_canvas(region.mask_b1hw.to(content_bchw), settings)) for region in regions
     ]
@@ -164,12 +164,19 @@ def _dreamt(
     init_bchw: Tensor | None,
     callback: Callback | None,
     frames: Frames | None,
+    checkpoints: Checkpoints | None,
     tile_px: int,
 ) -> Stylized:
     start = starting_picture(content_bchw, settings, init_bchw=init_bchw)
     frames = _finished_frames(frames, content_bchw, settings)
     image, reports = dream(
-        encoder, start, settings=settings, callback=callback, frames=frames, tile_px=tile_px
+        encoder,
+        start,
+        settings=settings,
+        callback=callback,
+        frames=frames,
+        checkpoints=checkpoints,
+        tile_px=tile_px,
     )
     return _completed(
         image, reports, dream_objective(encoder, start, settings, tile_px=tile_px), content_bchw

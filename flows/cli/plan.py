@@ -19,6 +19,7 @@ from flows.manifest.preview import preview_of
 from flows.model.selection import Selection
 from flows.model.shard import Shard
 from flows.planning.plan import make_plan
+from flows.planning.under_way import steps_kept
 from flows.running.estimating.prospects import prospect_of
 from flows.running.options import selection_of
 from flows.running.platforms import shard_of
@@ -79,8 +80,8 @@ def show_plan(
 
         with choose_display(Console(stderr=True)) as display:
             measure(planned, manifest, display)
-    prospect = prospect_of(planned, manifest)
+    prospect, kept = prospect_of(planned, manifest), steps_kept(planned, manifest)
     if as_json:
-        print_json(plan_facts(planned, prospect, cost_per_hour))
+        print_json(plan_facts(planned, prospect, kept, cost_per_hour))
     else:
-        print_plan(planned, prospect, cost_per_hour)
+        print_plan(planned, prospect, kept, cost_per_hour)

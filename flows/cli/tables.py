@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,10 +22,13 @@ from flows.text import safe_text
 ROWS_SHOWN = 20
 
 
-def plan_facts(planned: Plan, prospect: Prospect, per_hour: float | None = None) -> dict[str, Any]:
+def plan_facts(
+    planned: Plan, prospect: Prospect, kept: Mapping[str, int], per_hour: float | None = None
+) -> dict[str, Any]:
     """A plan as `stylize plan --json` prints it, with what it will take.
 
     Args:
+        kept: after how many planned evaluations the pairs were that have a checkpoint, by name.
         per_hour: the price of this machine with all its devices; None if nobody asks for a cost.
     """
     return {
@@ -38,14 +41,17 @@ def plan_facts(planned: Plan, prospect: Prospect, per_hour: float | None = None)
         "refused": [asdict(one) for one in planned.refused],
         "left_out": [{"file": safe_text(one.uri), "why": one.why} for one in planned.left_out],
         "todo": [
-            {"name": p.pair.name, "reason": p.reason} | pair_facts(one, prospect, per_hour)
+            {"name": p.pair.name, "reason": p.reason, "checkpoint": kept.get(p.pair.name)}
+            | pair_facts(one, prospect, per_hour)
             for p, one in zip(planned.todo, prospect.pairs, strict=True)
         ],
         "estimate": prospect_facts(prospect, per_hour),
     }
 
 
-def print_plan(planned: Plan, prospect: Prospect, per_hour: float | None = None) -> None:
+def print_plan(
+    planned: Plan, prospect: Prospect, kept: Mapping[str, int], per_hour: float | None = None
+) -> None:
     """A plan for people: warnings, counts, and the first of the pairs to do, each with its reason."""
     console = Console(soft_wrap=True)
     for warning in planned.warnings:
@@ -61,7 +67,7 @@ def print_plan(planned: Plan, prospect: Prospect, per_hour: float | None = None)
         console.print(safe_text(sheet_line(planned)), markup=False, highlight=False)
     if planned.todo:
         # without soft wrapping, for which a table would be cut off at the console's width
-        console.print(_todo_table(planned, prospect), markup=False, highlight=False, soft_wrap=False)
+        console.print(_todo_table(planned, prospect, kept), markup=False, highlight=False, soft_wrap=False)
     if (left := len(planned.todo) - ROWS_SHOWN) > 0:
         console.print(f"and {left} more; --json lists all", highlight=False)
     for line in prospect_lines(planned, prospect, per_hour):
@@ -81,12 +87,15 @@ def _print_failures(failures: Sequence[Failed], header: str, console: Console) -
         console.print(f"and {left} more; --json lists all", highlight=False)
 
 
-def _todo_table(planned: Plan, prospect: Prospect) -> Table:
+def _todo_table(planned: Plan, prospect: Prospect, kept: Mapping[str, int]) -> Table:
     columns = [Column(header, overflow="fold") for header in ("pair", "why")]
     columns += [Column(header, justify="right", no_wrap=True) for header in ("time", "memory", "file")]
     table = Table(*columns, box=None, pad_edge=False)
     for item, one in list(zip(planned.todo, prospect.pairs, strict=True))[:ROWS_SHOWN]:
-        table.add_row(safe_text(item.pair.name), safe_text(item.reason), *columns_of(one))
+        why = item.reason
+        if (step := kept.get(item.pair.name)) is not None:
+            why += f"; goes on from a checkpoint after {step} evaluations"
+        table.add_row(safe_text(item.pair.name), safe_text(why), *columns_of(one))
     return table
 
 
@@ -105,6 +114,10 @@ def print_status(found: Status, console: Console) -> None:
     if isinstance(twice := found.last_report.get("double_work"), int) and twice > 0:
         line = f"another run meanwhile made {twice} of the last run's pairs as well"
         console.print(line, markup=False, highlight=False)
+    if names := list(found.kept):
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        line = f"with a checkpoint to go on from: {names[0]} after {found.kept[names[0]]} evaluations{others}"
+        console.print(safe_text(line), markup=False, highlight=False, soft_wrap=True)
     for holder in found.holders:
         part = "" if holder.shard == str(WHOLE) else f"shard {holder.shard} "
         since = f"{holder.started:%Y-%m-%d %H:%M:%S %Z}"

@@ -57,7 +57,9 @@ def assess(
             if replace_foreign or error.damaged
             else str(foreign_record(output.storage, pair.record_name, error))
         )
-        return Assessment("todo", reason, _wanted(pair, settings, None)[1], unreadable=True, refused=refused)
+        return Assessment(
+            "todo", reason, ingredients_wanted(pair, settings, None)[1], unreadable=True, refused=refused
+        )
     found = _judged(pair, settings, output, record)
     if found.status == "done" or replace_foreign:
         return found
@@ -77,7 +79,7 @@ def _foreign_files(pair: Pair, output: OutputView, record: Record | None) -> str
 
 
 def _judged(pair: Pair, settings: ResolvedSettings, output: OutputView, record: Record | None) -> Assessment:
-    ingredients, wanted = _wanted(pair, settings, record)
+    ingredients, wanted = ingredients_wanted(pair, settings, record)
     if record is None:
         return Assessment("todo", "picture without a record" if pair.output_name in output else "new", wanted)
     size = output.size(pair.output_name) if record.status == "done" else None
@@ -99,7 +101,9 @@ def _read(pair: Pair, output: OutputView) -> Record | None:
         raise UnreadableRecord(safe_text(str(error), 200), damaged=True) from error
 
 
-def _wanted(pair: Pair, settings: ResolvedSettings, record: Record | None) -> tuple[Ingredients, str]:
+def ingredients_wanted(
+    pair: Pair, settings: ResolvedSettings, record: Record | None
+) -> tuple[Ingredients, str]:
     """What the pair is to be made of, and its identity; unknown digests are empty, and then so is that."""
     content = _digest(pair.content, record.content if record else None)
     style = _digest(pair.style, record.style if record else None)

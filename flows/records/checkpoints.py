@@ -7,15 +7,20 @@ when they are gone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from flows.errors import StorageError
+from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Patience, Storage
 from flows.storage.opening import open_storage
+from stylize_core.optim.header import read_header
 
 PREFIX = ".stylize-checkpoint-"
+RECORD = "record"
+"""The label with the record that the pair would have if it ended there."""
 # A store that does not answer must not hold up a device: the next checkpoint will do as well.
 _PATIENCE = Patience(attempts=2, rounds=1, connect_timeout_s=3.0, read_timeout_s=20.0)
 
@@ -43,6 +48,45 @@ def forget_checkpoints(storage: Storage, done: Iterable[str]) -> None:
     if wanted := frozenset(done):
         for identity in identities_kept(storage) & wanted:
             storage.delete(checkpoint_name(identity))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint in an output.
+
+    Attributes:
+        name: of the file, below the output.
+        identity: of the picture.
+        record: of its pair, if it had ended there; None if the file does not tell.
+        step: after how many planned evaluations.
+    """
+
+    name: str
+    size_bytes: int
+    identity: str
+    record: Record | None
+    step: int
+
+
+def kept_in(storage: Storage) -> Iterator[Kept]:
+    """All checkpoints of an output, by one listing and the beginning of each file.
+
+    Raises:
+        StorageError: the output cannot be listed.
+    """
+    for item in storage.list(PREFIX):
+        identity = item.name.removeprefix(PREFIX)
+        record, step = _told_by(storage, item.name)
+        yield Kept(item.name, item.stat.size, identity, record, step)
+
+
+def _told_by(storage: Storage, name: str) -> tuple[Record | None, int]:
+    """The pair's record and the step; neither of a file that cannot be read, or was altered."""
+    try:
+        header = read_header(storage.blocks(name))
+        return Record.parse(header.labels[RECORD].encode()), int(header.facts["step"])
+    except (StorageError, UnreadableRecord, ValueError, KeyError, TypeError, AttributeError):
+        return None, 0
 
 
 class CheckpointShelf:

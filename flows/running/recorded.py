@@ -44,6 +44,8 @@ def _recorded_end(planned: PlannedPair, storage: Storage) -> Outcome | None:
     found = assess(pair, settings, output, replace_foreign=True)  # whatever is there, it has ended
     if found.status == "done":
         return Outcome(pair.name, "done")
-    if found.failure is not None and found.attempts > planned.attempts:
+    # The announcement of snapshots is no end: a checkpoint goes on with them.
+    begun = found.failure is not None and found.failure.kind == "unfinished"
+    if found.failure is not None and not begun and found.attempts > planned.attempts:
         return Outcome(pair.name, "failed", found.failure.kind, found.failure.message)
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flows.manifest.model import Manifest
@@ -10,6 +11,7 @@ from flows.model.estimate import Prospect
 from flows.model.selection import EVERYTHING, Selection
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
+from flows.planning.under_way import steps_kept
 from flows.records.last_report import last_report
 from flows.records.report import Failed
 from flows.running.estimating.prospects import prospect_of
@@ -27,6 +29,7 @@ class Status:
         holders: the runs that hold the output, or shards of it, now.
         last_report: what the last run wrote about itself; empty if there is none.
         prospect: what the rest will take.
+        kept: after how many planned evaluations the pairs were that have a checkpoint, by name.
     """
 
     plan: Plan
@@ -34,6 +37,7 @@ class Status:
     holders: tuple[Holder, ...]
     last_report: dict[str, Any]
     prospect: Prospect
+    kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float | None:
@@ -59,6 +63,7 @@ class Status:
             "sheets": sheet_facts(self.plan),
             "failed": [asdict(failure) for failure in self.failed],
             "running": running,
+            "checkpoints": dict(self.kept),
             "last_report": self.last_report,
             "seconds_left": self.seconds_left,
         }
@@ -80,4 +85,5 @@ def look(manifest: Manifest, selection: Selection = EVERYTHING) -> Status:
         if planned.failure
     )
     report, prospect = last_report(storage), prospect_of(plan, manifest)
-    return Status(plan, (*plan.refused, *failed), current_holders(storage), report, prospect)
+    holders, kept = current_holders(storage), steps_kept(plan, manifest)
+    return Status(plan, (*plan.refused, *failed), holders, report, prospect, kept)

@@ -13,14 +13,19 @@ from dataclasses import dataclass, field, replace
 
 from flows.errors import NotFound, StorageError
 from flows.model.identity import algorithm_of
+from flows.records.checkpoints import RECORD
+from flows.records.failed import failed_record
+from flows.records.record import Failure
 from flows.storage.spool import spool
 from flows.text import bytes_in_words, safe_text
 from flows.worker import link
 from flows.worker.errors import Stopped
 from flows.worker.fitting.memory_room import free_memory
+from flows.worker.shown import parted, with_shown
+from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Prepared
-from stylize_core.optim.descent import Descent
 from stylize_core.optim.state import Saved, UnfitState, buffers, saved
+from stylize_core.optim.watching import Underway
 
 log = logging.getLogger("stylize.worker")
 
@@ -31,41 +36,38 @@ SHARE_OF_TIME = 0.1
 
 
 def is_kept(prepared: Prepared) -> bool:
-    """Whether a checkpoint of the pair may be gone on from.
-
-    Not where somebody watches it, who would miss what was shown before.
-    """
+    """Whether there is a checkpoint of the pair that may be gone on from."""
     job = prepared.task.job
-    if not job.checkpoint_s or is_watched(prepared):
-        return False
-    return prepared.shelf.holds(job.output, prepared.identity)
+    return bool(job.checkpoint_s) and prepared.shelf.holds(job.output, prepared.identity)
 
 
-def is_watched(prepared: Prepared) -> bool:
-    """Whether the pair's snapshots or film are wanted."""
-    pair = prepared.task.job.pair
-    return bool(pair.snapshot_steps) or pair.picture_settings.animation != "none"
+def found_checkpoint(prepared: Prepared, writer: SnapshotWriter) -> Saved | None:
+    """What the pair was at when a run was ended; None where nothing of use is kept, which its log says.
 
-
-def found_checkpoint(prepared: Prepared) -> Saved | None:
-    """What the pair was at when a run was ended; None where nothing of use is kept, which its log says."""
+    Whoever watches the pair is then as it was at that step.
+    """
     if not is_kept(prepared):
         return None
     try:
         found = Saved.of_bytes(prepared.shelf.read(prepared.task.job.output, prepared.identity))
         _refuse_others(found, _labels(prepared))
+        found, shown = parted(found)
+        step = _step_of(found)
+        writer.go_on(shown, step=step)
     except NotFound:
         return None
     except (StorageError, UnfitState) as error:
         say_unused(prepared, error)
         return None
-    said = f"goes on from a checkpoint after {found.facts.get('step')} planned evaluations"
+    prepared.task.log.kept = True
+    said = f"goes on from a checkpoint after {step} planned evaluations"
     log.warning("pair=%s %s", safe_text(prepared.task.job.pair.name), said)
     return found
 
 
 def say_unused(prepared: Prepared, error: Exception) -> None:
     """Say that a checkpoint is not gone on from, and why."""
+    prepared.task.log.kept = False
     _decide(prepared, f"a checkpoint was not used: {safe_text(str(error))}")
 
 
@@ -74,14 +76,16 @@ class CheckpointKeeper:
     """Keeps what the pairs of a batch are at, asked after every step; see `Checkpoints.keep`.
 
     Args:
-        batch: whose rows the descents have.
+        batch: whose rows the states have.
+        writers: those who watch each of them.
     """
 
     batch: Sequence[Prepared]
+    writers: Sequence[SnapshotWriter]
     _since: float = field(default_factory=time.monotonic)
     _cost_s: float = 0.0
 
-    def __call__(self, descent: Descent) -> None:
+    def __call__(self, state: Underway) -> None:
         """Write what is due.
 
         Raises:
@@ -90,30 +94,34 @@ class CheckpointKeeper:
         interval_s, passed_s = self.batch[0].task.job.checkpoint_s, time.monotonic() - self._since
         stopped = link.should_stop()
         due_s = interval_s * WORTHWHILE if stopped else max(interval_s, self._cost_s / SHARE_OF_TIME)
-        if interval_s and passed_s >= due_s and not is_watched(self.batch[0]):
-            self._write(descent)
+        if interval_s and passed_s >= due_s:
+            self._write(state)
         if stopped:
             raise Stopped
 
-    def _write(self, descent: Descent) -> None:
+    def _write(self, state: Underway) -> None:
         began = time.monotonic()
-        for at in descent.going:
-            self._write_row(self.batch[descent.rows[at]], descent.row(at))
+        for at in state.going:
+            row = state.rows[at]
+            self._write_row(self.batch[row], state.row(at), self.writers[row])
         self._since = time.monotonic()
         self._cost_s = self._since - began
 
-    def _write_row(self, prepared: Prepared, row: Descent) -> None:
+    def _write_row(self, prepared: Prepared, row: Underway, writer: SnapshotWriter) -> None:
+        shown = writer.shown() if writer.wanted else None
         try:
             _refuse_without_room(row)
-            state = replace(saved(row), labels=_labels(prepared))
+            state = replace(saved(row), labels=_labels(prepared) | {RECORD: _told(prepared)})
+            state = with_shown(state, shown) if shown else state
             with spool(state.size_bytes) as file:
                 state.write_to(file)
                 prepared.shelf.put(prepared.task.job.output, prepared.identity, file)
+            prepared.task.log.kept = True
         except (StorageError, MemoryError) as error:
             _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
 
 
-def _refuse_without_room(row: Descent) -> None:
+def _refuse_without_room(row: Underway) -> None:
     """A tensor at a time is copied for a checkpoint, for which a large picture may leave no room.
 
     Raises:
@@ -132,6 +140,21 @@ def _labels(prepared: Prepared) -> dict[str, str]:
         "algorithm": str(algorithm_of(prepared.task.job.pair.style_settings)),
         "precision": prepared.task.log.precision or "",
     }
+
+
+def _step_of(found: Saved) -> int:
+    step = found.facts.get("step")
+    if not isinstance(step, int):
+        raise UnfitState("it does not say at which step it is")
+    return step
+
+
+def _told(prepared: Prepared) -> str:
+    """The record that the pair would have if it ended now, which says of which inputs it is made."""
+    task = prepared.task
+    failure = Failure(kind="unfinished", message="", attempts=task.job.attempts, phase=task.log.phase)
+    known = {**task.log.sources, "others": task.log.others, "identity": prepared.identity}
+    return failed_record(task.job, failure).model_copy(update=known).to_bytes().decode()
 
 
 def _refuse_others(found: Saved, labels: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from flows.worker.device import Device
 from flows.worker.device_cache import DeviceCache
 from flows.worker.pipeline import Pipeline
 from flows.worker.sheets import make_sheet
-from stylize_core.dream import check_channels
+from stylize_core.dream.objective import check_channels
 from stylize_core.settings.style import StyleSettings
 
 

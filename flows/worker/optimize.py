@@ -17,7 +17,6 @@ from flows.worker.checkpoints import (
     CheckpointKeeper,
     found_checkpoint,
     is_kept,
-    is_watched,
     say_unused,
 )
 from flows.worker.device_cache import DeviceCache
@@ -27,7 +26,7 @@ from flows.worker.fitting.ladder import expected_bytes
 from flows.worker.publish import snapshot_writer
 from flows.worker.read import naming
 from flows.worker.regions import styled_regions
-from flows.worker.snapshots import SnapshotWriter
+from flows.worker.snapshots import SnapshotWriter, watches
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
 from stylize_core.demand.rungs import WHOLE, Rung
@@ -35,7 +34,7 @@ from stylize_core.device import is_out_of_memory
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.targets import Targets, mean_targets, stack_targets
 from stylize_core.optim.state import UnfitState
-from stylize_core.optim.watching import Checkpoints, Frames, StepProgress
+from stylize_core.optim.watching import Checkpoints, StepProgress
 from stylize_core.pyramid.level import ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
@@ -81,7 +80,7 @@ def _why_alone(prepared: Prepared) -> str:
     """Why a pair is not computed together with others; empty if it may be."""
     if is_kept(prepared):
         return "it goes on from a checkpoint"
-    if is_watched(prepared):
+    if watches(prepared.task.job.pair):
         return "its snapshots or its film show one picture at a time"
     return "its regions have shapes of their own" if prepared.regions else ""
 
@@ -172,11 +171,10 @@ def _optimized(batch: Batch, cache: DeviceCache, watch: link.Stopwatch, rung: Ru
             targets.append(_style(prepared, cache, ViewSpec(tile_px=rung.tile_px)))
     with ExitStack() as writers:
         snapshots = [writers.enter_context(snapshot_writer(prepared)) for prepared in batch]
-        frames = snapshots[0].frames if len(batch) == 1 else None
         with ExitStack() as phases, naming(batch[0].content.source.uri):
             for prepared in batch:
                 phases.enter_context(prepared.task.log.timed("optimise"))
-            made = _stylized(batch, cache, targets, frames, watch, rung)
+            made = _stylized(batch, cache, targets, snapshots, watch, rung)
             images = made.image_bchw.cpu()
         writers.pop_all()  # from here on each is ended with its own pair
     peak = cache.device.peak_memory_bytes()
@@ -188,7 +186,7 @@ def _stylized(
     batch: Batch,
     cache: DeviceCache,
     targets: Sequence[Targets],
-    frames: Frames | None,
+    writers: Sequence[SnapshotWriter],
     watch: link.Stopwatch,
     rung: Rung,
 ) -> Stylized:
@@ -206,15 +204,16 @@ def _stylized(
         measured=lambda view: _measured(batch, cache, view),
         init_bchw=cache.device.upload(inits) if inits else None,
         callback=lambda progress: _report(batch, progress, watch),
-        frames=frames,
+        frames=writers[0].frames if len(batch) == 1 else None,
         tile_px=rung.tile_px,
     )
-    keep = CheckpointKeeper(batch)
-    begin = found_checkpoint(first) if len(batch) == 1 else None
+    keep = CheckpointKeeper(batch, writers)
+    begin = found_checkpoint(first, writers[0]) if len(batch) == 1 else None
     try:
         return made(checkpoints=Checkpoints(keep, begin))
     except UnfitState as error:
         say_unused(first, error)
+        writers[0].begin_anew()
     return made(checkpoints=Checkpoints(keep))
 
 
@@ -260,8 +259,6 @@ def _style(prepared: Prepared, cache: DeviceCache, view: ViewSpec) -> Targets:
 
 
 def _report(batch: Batch, progress: StepProgress, watch: link.Stopwatch) -> None:
-    if link.should_stop():
-        raise Stopped
     # Each has a part of the time of all; where that is not enough each is tried alone, with all of its own.
     refuse_if_late(batch[0].task.job, spent_s=watch.spent_s / len(batch), step=progress.step)
     for prepared, loss in zip(batch, progress.loss, strict=True):

@@ -46,6 +46,7 @@ def snapshot_writer(prepared: Prepared) -> SnapshotWriter:
         facts=_facts(task, prepared.ingredients),
         metadata=_metadata(prepared),
         announce=lambda names: _announce(task, names),
+        keep=bool(task.job.checkpoint_s),
     )
 
 
@@ -164,7 +165,12 @@ def _announce(task: PairTask, names: tuple[str, ...]) -> None:
 
 
 def _withdraw(task: PairTask) -> None:
-    """Leave nothing of a pair that was stopped; where storage does not let us, its record stays."""
+    """Leave nothing of a pair that was stopped but what its checkpoint needs.
+
+    Where storage does not let us, its record stays.
+    """
+    if task.log.kept:
+        return
     with suppress(BatchError):
         withdraw_unfinished(_storage(task), task.job.pair.record_name)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -19,10 +19,18 @@ from torch import Tensor
 from flows.model.pair import Pair
 from flows.records.record import Extra
 from flows.storage.base import Storage
-from stylize_core.image.animation import MOST_FRAMES, AnimationWriter, animation_frame
+from flows.worker.shown import Shown
+from stylize_core.image.animation import (
+    MOST_FRAMES,
+    AnimationWriter,
+    animation_frame,
+    packed_frame,
+    unpacked_frame,
+)
 from stylize_core.image.encode import encode_picture
 from stylize_core.image.metadata.reading import Metadata
 from stylize_core.image.mp4 import Mp4Writer
+from stylize_core.optim.state import UnfitState
 from stylize_core.optim.watching import Frames
 
 CONTENT_TYPES = {
@@ -50,6 +58,7 @@ class SnapshotWriter:
         facts: put into every snapshot, with its step.
         metadata: what belongs to the content's owner, kept in snapshots as in the result.
         announce: called, before the first file is written, with the names of all that may be.
+        keep: whether `shown` will be asked for, so that the frames of the film are kept for it.
     """
 
     def __init__(
@@ -61,16 +70,14 @@ class SnapshotWriter:
         facts: Mapping[str, str],
         metadata: Metadata,
         announce: Callable[[tuple[str, ...]], None],
+        keep: bool = False,
     ) -> None:
         self._pair, self._storage, self._alpha, self._facts = pair, storage, alpha, facts
         self._announce, self._metadata = announce, metadata
         self._announced = False
-        kind = pair.picture_settings.animation
-        own = {key: value for key, value in facts.items() if key in FILM_FACTS}
-        self._film = (
-            None if kind == "none" else Mp4Writer(own) if kind == "mp4" else AnimationWriter(kind, own)
-        )
+        self._film = self._begun_film()
         self._film_steps = frozenset(film_steps(pair)) if self._film else frozenset()
+        self._keep, self._frames = keep, list[bytes]()
         self._snapshots: list[Extra] = []
         self._waiting: queue.Queue[tuple[int, Tensor] | None] = queue.Queue(FRAMES_WAITING)
         self._error: Exception | None = None
@@ -80,7 +87,7 @@ class SnapshotWriter:
     @property
     def wanted(self) -> bool:
         """Whether the pair asks for anything of this."""
-        return self._film is not None or bool(self._pair.snapshot_steps)
+        return watches(self._pair)
 
     @property
     def frames(self) -> Frames | None:
@@ -118,6 +125,59 @@ class SnapshotWriter:
             film = self._write(self._pair.animation_name, self._film.to_bytes(), kind)
         return tuple(self._snapshots), film
 
+    def shown(self) -> Shown:
+        """Everything that was shown so far, once it is written.
+
+        Raises:
+            StorageError: something could not be written.
+        """
+        self._waiting.join()
+        self._raise()
+        return Shown(tuple(self._frames), tuple(self._snapshots))
+
+    def go_on(self, shown: Shown, *, step: int) -> None:
+        """Be as after that step, at which all this had been shown; nothing has been shown yet.
+
+        Raises:
+            UnfitState: it is not what the pair shows, or a snapshot is not there any more.
+            StorageError: nobody can tell.
+        """
+        snapshots = {self._pair.snapshot_name(at) for at in self._pair.snapshot_steps if at <= step}
+        if len(shown.frames) > sum(at <= step for at in self._film_steps):
+            raise UnfitState("its film has other frames")
+        for one in shown.snapshots:
+            if one.name not in snapshots or not self._is_there(one):
+                raise UnfitState(f"the snapshot {one.name} is not there any more")
+        try:
+            self._replay(shown.frames)
+        except ValueError as error:
+            self._film = self._begun_film()
+            raise UnfitState(f"its film cannot be gone on with: {error}") from error
+        self._frames, self._snapshots = list(shown.frames), list(shown.snapshots)
+
+    def begin_anew(self) -> None:
+        """Forget what was gone on with."""
+        self._film, self._frames, self._snapshots = self._begun_film(), [], []
+
+    def _begun_film(self) -> AnimationWriter | Mp4Writer | None:
+        kind = self._pair.picture_settings.animation
+        own = {key: value for key, value in self._facts.items() if key in FILM_FACTS}
+        return None if kind == "none" else Mp4Writer(own) if kind == "mp4" else AnimationWriter(kind, own)
+
+    def _replay(self, frames: Sequence[bytes]) -> None:
+        if self._film is not None:
+            for data in frames:
+                self._film.add(unpacked_frame(data))
+
+    def _is_there(self, snapshot: Extra) -> bool:
+        stat = self._storage.stat(snapshot.name)
+        if stat is None or stat.size != snapshot.size_bytes:
+            return False
+        digest = hashlib.sha256()
+        for block in self._storage.blocks(snapshot.name):
+            digest.update(block)
+        return digest.hexdigest() == snapshot.sha256
+
     def _show(self, step: int, image_bchw: Tensor) -> None:
         self._raise()
         self._waiting.put((step, image_bchw[0].cpu()))
@@ -139,10 +199,14 @@ class SnapshotWriter:
                     self._take(*shown)
                 except Exception as error:  # raised again in the optimiser's thread
                     self._error = error
+            self._waiting.task_done()
 
     def _take(self, step: int, image: Tensor) -> None:
         if self._film is not None and step in self._film_steps:
-            self._film.add(animation_frame(image, alpha=self._alpha))
+            frame = animation_frame(image, alpha=self._alpha)
+            self._film.add(frame)
+            if self._keep:
+                self._frames.append(packed_frame(frame))
         if step in self._pair.snapshot_steps:
             settings = replace(self._pair.picture_settings, bit_depth=8)
             facts = {**self._facts, "stylize:step": str(step)}
@@ -158,6 +222,11 @@ class SnapshotWriter:
             self._announced = True
         self._storage.write(name, data, content_type=kind)
         return Extra(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def watches(pair: Pair) -> bool:
+    """Whether anything is to be made of the pair on its way."""
+    return bool(pair.snapshot_steps) or pair.picture_settings.animation != "none"
 
 
 def film_steps(pair: Pair) -> range:

@@ -45,6 +45,7 @@ class PairLog:
         optimisation: how the picture came about, in a batch of so many pairs.
         decisions: what the optimisation decided for the user.
         began_at: when each phase began, in seconds since 1970.
+        kept: whether there is a checkpoint that the next run can go on from.
     """
 
     phase: str = "prepare"
@@ -59,6 +60,7 @@ class PairLog:
     batch: int = 1
     decisions: tuple[str, ...] = ()
     began_at: dict[str, float] = field(default_factory=dict)
+    kept: bool = False
 
     @property
     def effort(self) -> Effort | None:
@@ -164,7 +166,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The run ends before the pair is done; nothing of it is kept."""
+    """The run ends before the pair is done; nothing of it is kept but its checkpoint."""
 
     task: PairTask
 

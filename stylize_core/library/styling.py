@@ -13,7 +13,7 @@ import torch
 
 from stylize_core.architecture import Architecture
 from stylize_core.device import choose_device, choose_precision, threads_for
-from stylize_core.dream import check_channels
+from stylize_core.dream.objective import check_channels
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image.crop import crop
 from stylize_core.image.decode import Picture

@@ -19,15 +19,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-MAGIC = b"stylize state 1\n"
-_DIGEST_BYTES = 32
-_FACTS, _LABELS = "facts", "labels"
+from stylize_core.optim.header import DIGEST_BYTES, FACTS, LABELS, MAGIC, parsed_header
 
 _FORMATS = {
     torch.float64: "F64",
     torch.float32: "F32",
     torch.bfloat16: "BF16",
     torch.int64: "I64",
+    torch.uint8: "U8",
     torch.bool: "BOOL",
 }
 
@@ -62,7 +61,7 @@ class Saved:
 
         One tensor at a time is copied to the CPU, since a state may fill the memory that there is.
         """
-        texts = {_FACTS: json.dumps(dict(self.facts)), _LABELS: json.dumps(dict(self.labels))}
+        texts = {FACTS: json.dumps(dict(self.facts)), LABELS: json.dumps(dict(self.labels))}
         header: dict[str, object] = {"__metadata__": texts}
         end = 0
         for path, value in self.tensors.items():
@@ -70,7 +69,7 @@ class Saved:
             form = {"dtype": _FORMATS[value.dtype], "shape": list(value.shape), "data_offsets": place}
             header[path] = form
         text = json.dumps(header).encode()
-        file.write(MAGIC + bytes(_DIGEST_BYTES))
+        file.write(MAGIC + bytes(DIGEST_BYTES))
         digest = hashlib.sha256()
         for block in chain((len(text).to_bytes(8, "little"), text), map(_raw, self.tensors.values())):
             digest.update(block)
@@ -85,15 +84,13 @@ class Saved:
         Raises:
             UnfitState: it is something else, or was altered.
         """
-        start = len(MAGIC) + _DIGEST_BYTES
+        start = len(MAGIC) + DIGEST_BYTES
         digest, body = data[len(MAGIC) : start], data[start:]
         if not data.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
             raise UnfitState("it is not whole, or of another version")
         try:
-            size = int.from_bytes(body[:8], "little")
-            texts = json.loads(body[8 : 8 + size])["__metadata__"]
-            facts, labels = (dict(json.loads(texts[name])) for name in (_FACTS, _LABELS))
-            return Saved(safetensors.torch.load(body), facts, labels)
+            header = parsed_header(body)
+            return Saved(safetensors.torch.load(body), header.facts, header.labels)
         except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
             raise UnfitState(f"it cannot be read: {error}") from error
 

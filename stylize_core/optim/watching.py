@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from stylize_core.optim.descent import Descent
     from stylize_core.optim.state import Saved
 
 # How often the host looks at the device's numbers. In between, nothing waits.
@@ -53,6 +52,23 @@ class Frames:
             self.show(step, best_bchw.detach().clamp(0, 1))
 
 
+class Underway(Protocol):
+    """What pictures are at between two steps: a dataclass, which `optim.state` can save."""
+
+    step: int
+
+    @property
+    def rows(self) -> list[int]:
+        """Which picture each row is."""
+
+    @property
+    def going(self) -> list[int]:
+        """The places of the rows that have not ended."""
+
+    def row(self, at: int, /) -> Underway:
+        """One of the rows as if it had been alone from the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
     """Somebody who keeps what an optimisation is at, so that another process can go on with it.
@@ -60,10 +76,10 @@ class Checkpoints:
     Attributes:
         keep: asked after every step; what it does with the state it has done when it returns, and an
             exception ends the work.
-        begin: the state of one row to go on from, as `Descent.row` gave it; None to begin at the beginning.
+        begin: the state of one row to go on from, as `Underway.row` gave it; None to begin at the beginning.
     """
 
-    keep: Callable[[Descent], None]
+    keep: Callable[[Underway], None]
     begin: Saved | None = None
 
 

@@ -9,7 +9,8 @@ import torch
 from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
-from stylize_core.dream import check_channels, dream, dream_objective
+from stylize_core.dream.dream import dream
+from stylize_core.dream.objective import check_channels, dream_objective
 from stylize_core.errors import Diverged, SettingsError
 from stylize_core.loss.pixels import total_variation
 from stylize_core.networks.encoder import Encoder, vgg_features

@@ -6,7 +6,7 @@ one, what does not say for which, and what is not of this program stays where it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -17,6 +17,9 @@ from flows.model.names import name_key
 from flows.model.sheet import DIGEST_FACT, MANIFEST_FACT, manifest_digest
 from flows.planning.plan import Plan, make_plan
 from flows.planning.threads import REMOTE_THREADS, in_threads
+from flows.planning.under_way import identity_of
+from flows.records.checkpoints import Kept as KeptState
+from flows.records.checkpoints import kept_in
 from flows.records.ownership import HIDDEN, SIDECAR, facts_of, records_beside
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import report_shard
@@ -28,7 +31,7 @@ from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 
 _T = TypeVar("_T")
-Kind = Literal["result", "failure", "sheet", "stray"]
+Kind = Literal["result", "failure", "sheet", "stray", "checkpoint"]
 UNKNOWN = "unknown"
 """Stands for results of versions that did not note their manifest."""
 MADE = (".png", ".jpg", ".webp", ".tif", ".gif", ".mp4")
@@ -96,8 +99,10 @@ def find_leftovers(manifest: Manifest, *, earlier: Collection[str] = ()) -> Left
     plan, storage = make_plan(manifest), open_storage(manifest.output)
     ours = set(map(one_spelling, (manifest.source, *earlier)))
     sizes = {item.name: item.stat.size for item in storage.list() if not item.name.startswith(HIDDEN)}
-    search = _Search(storage, sizes, _Named(plan), ours | ({""} if UNKNOWN in ours else set()))
-    return search.leftovers(_doubt(plan, manifest))
+    ours |= {""} if UNKNOWN in ours else set()
+    leftovers = _Search(storage, sizes, _Named(plan), ours).leftovers(_doubt(plan, manifest))
+    leftovers.found += _checkpoints(plan, tuple(kept_in(storage)), ours)
+    return leftovers
 
 
 def remove_leftovers(
@@ -146,6 +151,22 @@ def _doubt(plan: Plan, manifest: Manifest) -> str:
     if manifest.source.startswith("<"):
         return "results are known by their manifest's path; give the manifest as a file"
     return ""
+
+
+def _checkpoints(plan: Plan, kept: Sequence[KeptState], ours: Collection[str]) -> Iterator[Leftover]:
+    """Those of this manifest's pairs that are done, that it no longer names, or that it wants otherwise.
+
+    One whose pair rests on pictures that nobody has read since may still be gone on from, and stays.
+    """
+    todo = {one.pair.name: one for one in plan.todo}
+    refused = {one.name for one in plan.refused}
+    for one in kept:
+        if one.record is None or one.record.manifest not in ours or one.record.name in refused:
+            continue
+        planned = todo.get(one.record.name)
+        wanted = identity_of(planned, kept) if planned else None
+        if wanted is None or wanted not in ("", one.identity):
+            yield Leftover(one.record.name, "checkpoint", (one.name,), one.size_bytes)
 
 
 def _tells_of_a_run(name: str) -> bool:

@@ -11,7 +11,7 @@ from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
 from stylize_core.architecture import layer_names, reach, stride
-from stylize_core.dream import dream_objective
+from stylize_core.dream.objective import dream_objective
 from stylize_core.loss.objective import Objective
 from stylize_core.loss.pixels import VARIATIONS
 from stylize_core.loss.regions import StyledRegion, areas

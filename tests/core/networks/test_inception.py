@@ -14,7 +14,7 @@ from small_networks import speckles, tiny_weights, torchvision_models, waves
 from torch import Tensor
 
 from stylize_core.architecture import INCEPTION_LAYERS, PUBLISHED, channel_count, reach, smallest_side
-from stylize_core.dream import dream_objective
+from stylize_core.dream.objective import dream_objective
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.loss.regions import StyledRegion, guidance
 from stylize_core.loss.targets import style_targets

@@ -17,7 +17,7 @@ from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.descent import Descent, begun
 from stylize_core.optim.minimise import minimise
 from stylize_core.optim.state import Saved, UnfitState, restore, saved
-from stylize_core.optim.watching import Checkpoints, RowReport
+from stylize_core.optim.watching import Checkpoints, RowReport, Underway
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
@@ -39,14 +39,14 @@ class Leaving:
     def __init__(self, after: int, row: int = 0) -> None:
         self.after, self.row, self.asked, self.data = after, row, 0, b""
 
-    def __call__(self, descent: Descent) -> None:
+    def __call__(self, state: Underway) -> None:
         self.asked += 1
         if self.asked == self.after:
-            self.data = written(saved(descent.row(descent.rows.index(self.row))))
+            self.data = written(saved(state.row(state.rows.index(self.row))))
             raise Ended
 
 
-def nothing(_: Descent) -> None:
+def nothing(_: Underway) -> None:
     pass
 
 
@@ -76,7 +76,12 @@ def assert_same(resumed: Stylized, calm: Stylized) -> None:
     assert replace(one, decisions=kept) == other
 
 
-@pytest.mark.parametrize("after", [1, 9, 10, 27, 41])
+DREAM: dict[str, Any] = {
+    "mode": "dream", "dream_layers": ["relu2_1", "relu1_1:3"], "octaves": 3, "octave_scale": 1.2, "seed": 3
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [1, 9, 10, 22, 27, 41])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -84,6 +89,7 @@ def assert_same(resumed: Stylized, calm: Stylized) -> None:
         {"scales": 1, "diagonal_gain": 1.0, "history": 3},
         {"scales": 2, "optimizer": "adam", "average": 0.9, "init": "noise"},
         {"scales": 1, "optimizer": "gd", "colour": "luminance"},
+        DREAM,
     ],
     ids=str,
 )
@@ -169,6 +175,18 @@ def test_a_state_of_another_form_changes_nothing(settings: dict[str, Any]) -> No
     now = saved(other)
     assert now.facts == before.facts
     assert all(torch.equal(value, before.tensors[path]) for path, value in now.tensors.items())
+
+
+@pytest.mark.parametrize(("key", "value"), [("octave", 3), ("octave", True), ("octave", 0), ("step", 44)])
+def test_a_dream_in_an_octave_that_cannot_be_is_refused(key: str, value: object) -> None:
+    settings, leaving = StyleSettings(steps=44, **DREAM), Leaving(30)
+    with pytest.raises(Ended):
+        made(settings, Checkpoints(leaving))
+    whole = Saved.of_bytes(leaving.data)
+    with pytest.raises(UnfitState):
+        made(settings, Checkpoints(nothing, Saved(whole.tensors, {**whole.facts, key: value})))
+    with pytest.raises(UnfitState):
+        made(StyleSettings(steps=44), Checkpoints(nothing, whole))
 
 
 @pytest.mark.parametrize(("key", "value"), [("stage", 7), ("phase", "sleep"), ("rows", [1]), ("step", "x")])

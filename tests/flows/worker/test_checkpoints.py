@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,17 +12,23 @@ import pytest
 import worker_here as worker
 from object_store import ObjectStore
 from small_batch import Audience, draw, manifest, record, run_inside, small_batch
+from typer.testing import CliRunner
 
+from flows.cli.app import app
 from flows.errors import StorageFatal
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.model.shard import Shard
 from flows.planning.plan import make_plan
+from flows.planning.under_way import steps_kept
 from flows.records.checkpoints import PREFIX, CheckpointShelf
 from flows.records.record import Record
+from flows.running.upkeep.leftovers import Leftover, find_leftovers
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.worker import checkpoints, link
+from flows.worker.shown import Shown, with_shown
+from stylize_core.optim.state import Saved
 
 SIXTY = "encoder: slim, size: 64, steps: 60"
 
@@ -42,7 +49,10 @@ def home(tmp_path: Path) -> Path:
 
 def jobs(path: Path, checkpoint_s: float = 60.0) -> list[Job]:
     plan = make_plan(load_manifest(path))
-    return [Job(p.pair, plan.output, p.identity, checkpoint_s=checkpoint_s) for p in plan.todo]
+    return [
+        Job(p.pair, plan.output, p.identity, manifest=plan.source, checkpoint_s=checkpoint_s)
+        for p in plan.todo
+    ]
 
 
 def stop_after(steps: int) -> Callable[[], bool]:
@@ -52,7 +62,7 @@ def stop_after(steps: int) -> Callable[[], bool]:
 
 
 def went_on_after(decision: str) -> int:
-    """After how many evaluations; progress is told every ten, and whoever tells it asks as well."""
+    """After how many evaluations; after the last one of a size nobody asks."""
     words, _, rest = decision.partition("went on from a checkpoint after ")
     assert words == ""
     return int(rest.split()[0])
@@ -86,7 +96,7 @@ def test_a_pair_that_is_stopped_goes_on_where_it_was_and_says_so(
     assert run(jobs(path)) == {"p0__s0": "done"}
     assert (home / "out/p0__s0.png").read_bytes() == undisturbed
     (decision,) = record(home, "p0__s0").decisions
-    assert went_on_after(decision) in range(step - 4, step + 1)
+    assert went_on_after(decision) in (step, step + 1)
     assert "pair=p0__s0 goes on from a checkpoint" in caplog.text
     assert left_in(home) == []
 
@@ -192,16 +202,84 @@ def test_each_row_of_a_batch_goes_on_alone(tmp_path: Path) -> None:
         assert made.batch == 1
         alone, went_on = made.decisions
         assert alone == "computed alone, not in a batch: it goes on from a checkpoint"
-        assert went_on_after(went_on) in range(21, 26)
+        assert went_on_after(went_on) == 25
     assert left_in(tmp_path) == []
 
 
-def test_pairs_that_somebody_watches_begin_anew(home: Path) -> None:
-    path = manifest(home, settings=SIXTY + ", snapshot_every: 20")
-    assert run(jobs(path), stop=stop_after(30)) == {"p0__s0": "stopped"}
-    assert left_in(home) == []
+def files_in(folder: Path) -> dict[str, bytes]:
+    """All but the record, which says that the pair was gone on with."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".json"}
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "mp4", "none"])
+def test_snapshots_and_films_go_on_as_if_nothing_had_happened(home: Path, kind: str) -> None:
+    watched = f"{SIXTY}, snapshot_every: 7, animation: {kind}"
+    calm(home, watched)
+    path = manifest(home, settings=watched)
+    for step in (20, 33):
+        assert run(jobs(path), stop=stop_after(step)) == {"p0__s0": "stopped"}
+        assert len(left_in(home)) == 1
+        assert (home / "out/p0__s0.0014.png").exists(), "its checkpoint needs it"
     assert run(jobs(path)) == {"p0__s0": "done"}
-    assert len(record(home, "p0__s0").snapshots) == 3
+    assert files_in(home / "out") == files_in(home / "calm")
+    made, undisturbed = record(home, "p0__s0"), Record.parse((home / "calm/p0__s0.json").read_bytes())
+    assert (made.snapshots, made.animation) == (undisturbed.snapshots, undisturbed.animation)
+    assert [went_on_after(one) for one in made.decisions] == [20, 54]
+    assert left_in(home) == []
+
+
+def _altered(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, _altered], ids=["gone", "altered"])
+def test_without_the_snapshots_that_were_there_a_pair_begins_anew(
+    home: Path, spoil: Callable[[Path], object]
+) -> None:
+    watched = SIXTY + ", snapshot_every: 7, animation: gif"
+    calm(home, watched)
+    path = manifest(home, settings=watched)
+    run(jobs(path), stop=stop_after(33))
+    spoil(home / "out/p0__s0.0014.png")
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    (decision,) = record(home, "p0__s0").decisions
+    assert decision == "a checkpoint was not used: the snapshot p0__s0.0014.png is not there any more"
+    assert files_in(home / "out") == files_in(home / "calm")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("shown.ends", [9]), ("shown.snapshots", [[1]]), ("step", None), ("step", 0)]
+)
+def test_a_film_that_cannot_have_been_shown_costs_the_restart_alone(
+    home: Path, key: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = SIXTY + ", snapshot_every: 30, animation: webp"
+    calm(home, watched)
+    path = manifest(home, settings=watched)
+    with monkeypatch.context() as other:
+
+        def spoilt(state: Saved, shown: Shown) -> Saved:
+            made = with_shown(state, shown)
+            return replace(made, facts={**made.facts, key: value})
+
+        other.setattr(checkpoints, "with_shown", spoilt)
+        run(jobs(path), stop=stop_after(33))
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    assert record(home, "p0__s0").decisions[0].startswith("a checkpoint was not used: ")
+    assert files_in(home / "out") == files_in(home / "calm")
+
+
+def test_a_dream_goes_on_and_its_film_as_well(home: Path) -> None:
+    dream = "encoder: slim, mode: dream, size: 64, steps: 30, octaves: 2, animation: gif"
+    calm(home, dream)
+    path = manifest(home, settings=dream)
+    for step in (9, 12):
+        assert run(jobs(path), stop=stop_after(step)) == {"p0__s0": "stopped"}
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    assert files_in(home / "out") == files_in(home / "calm")
+    assert [went_on_after(one) for one in record(home, "p0__s0").decisions] == [9, 21]
 
 
 def test_a_checkpoint_of_a_pair_that_is_done_goes_with_the_next_run(home: Path) -> None:
@@ -240,12 +318,52 @@ def test_another_machine_goes_on_with_what_a_shard_was_at(tmp_path: Path, object
     )
     audience = Audience(on_progress=lambda progress: link.stop_here(stopped=progress.step >= 30))
     assert run_inside(path, audience, shard=first).exit_code != 0
-    assert [item.name for item in there.list(PREFIX)] != []
+    (kept,) = (item.name for item in there.list(PREFIX))
+    again = load_manifest(path)
+    assert list(steps_kept(make_plan(again), again)) == ["photo__painting"], "by what was read for it"
+    assert find_leftovers(again).found == []
+    object_store.put(f"{tmp_path.name}/photo.png", draw(tmp_path / "photo.png", 9).read_bytes())
+    assert steps_kept(make_plan(again), again) == {}
+    assert find_leftovers(again).found == [], "nobody knows yet what the photograph is"
+    object_store.put(f"{tmp_path.name}/photo.png", draw(tmp_path / "photo.png", len("photo")).read_bytes())
     assert run_inside(path, Audience(), shard=first).exit_code == 0
     assert there.read("photo__painting.png") == undisturbed
     written = Record.parse(there.read("photo__painting.json"))
     assert written.decisions[0].startswith("went on from a checkpoint after ")
-    assert list(there.list(PREFIX)) == []
+    assert kept not in {item.name for item in there.list()}
+
+
+def told(command: str, path: Path, *options: str) -> str:
+    """What the command prints."""
+    made = CliRunner().invoke(app, [command, str(path), *options], env={"COLUMNS": "200"})
+    assert made.exit_code == 0, made.stderr
+    return made.stdout
+
+
+def test_plan_and_status_say_where_a_pair_will_go_on_and_clean_removes_what_nobody_will(home: Path) -> None:
+    path = manifest(home, settings=SIXTY)
+    run(jobs(path), stop=stop_after(20))
+    (kept,) = left_in(home)
+    assert "new; goes on from a checkpoint after 20 evaluations" in told("plan", path)
+    assert json.loads(told("plan", path, "--json"))["todo"][0]["checkpoint"] == 20
+    assert "with a checkpoint to go on from: p0__s0 after 20 evaluations" in told("status", path)
+    assert json.loads(told("status", path, "--json"))["checkpoints"] == {"p0__s0": 20}
+    assert find_leftovers(load_manifest(path)).found == []
+    draw(home / "photos/p0.png", 77)
+    assert json.loads(told("plan", path, "--json"))["todo"][0]["checkpoint"] is None
+    size = kept.stat().st_size
+    nobody_s = [Leftover("p0__s0", "checkpoint", (kept.name,), size)]
+    assert find_leftovers(load_manifest(path)).found == nobody_s, "the photograph is another one"
+    draw(home / "photos/p0.png", 0)
+    other = home / "other.yaml"
+    other.write_text(manifest(home, settings=SIXTY.replace("60", "61")).read_text())
+    assert find_leftovers(load_manifest(other)).found == [], "it is another manifest's"
+    broken = kept.with_name(PREFIX + "1" * 64)
+    broken.write_bytes(kept.read_bytes()[:300])
+    manifest(home, settings=SIXTY, entries="contents: ['photos/*']\nstyles: [photos/p0.png]")
+    assert find_leftovers(load_manifest(path)).found == nobody_s, "another pair is named"
+    told("clean", path, "--delete")
+    assert left_in(home) == [broken], "what does not say whose it is stays"
 
 
 def test_no_pattern_takes_a_checkpoint_for_a_picture(home: Path) -> None:
