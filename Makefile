@@ -8,6 +8,9 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+# What is compiled once is not compiled again by each of the hundreds of programs that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test coverage check format docs test-real-s3 faults gpu mutants fuzz audit clean

@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before torch is imported: on a loaded machine, threads that spin while they wait slow torch tens of times,
 # and processes of tests side by side have to share the cores. What they start inherits both.
@@ -19,10 +20,12 @@ if (processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
 
 import pytest
 from hypothesis import HealthCheck, settings
-from object_store import ObjectStore, running_object_store
 
 from flows.records.experience import FOLDER
 from flows.storage.access import use_access
+
+if TYPE_CHECKING:
+    from object_store import ObjectStore
 
 pytest_plugins = ["small_teachers"]
 SLOW_S = 5
@@ -75,6 +78,8 @@ def _worker_of_this_process_is_gone() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _object_store() -> Iterator[ObjectStore]:
+    from object_store import running_object_store  # and boto3, moto: not for every pytest that a test starts
+
     with running_object_store() as store:
         yield store
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import safetensors.torch
-import torch
-from torch import Tensor
 
 from stylize_core.architecture import convolutions
-from stylize_core.image.encode import encode_picture
 from stylize_core.settings.picture import PictureSettings
+
+# torch is imported where it is used: every pytest that a test starts reads this module, and few need that.
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TeacherFile = Callable[[int], Path]
 
 
 def stripes(angle: float, *, height: int = 90, width: int = 130) -> Tensor:
     """A picture of coloured waves, [3, height, width], RGB 0..1."""
+    import torch
+
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     phase = (x * torch.cos(torch.tensor(angle)) + y * torch.sin(torch.tensor(angle))) / 5
     return torch.stack([(phase * k + k).sin() * 0.5 + 0.5 for k in (0.7, 1.0, 1.9)])
@@ -27,6 +30,8 @@ def stripes(angle: float, *, height: int = 90, width: int = 130) -> Tensor:
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder with four pictures of coloured waves."""
+    from stylize_core.image.encode import encode_picture
+
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(4):
@@ -38,6 +43,8 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def teacher_file(tmp_path: Path) -> TeacherFile:
     """Writes a random narrow VGG-19 that ends after so many blocks."""
+    import safetensors.torch
+    import torch
 
     def write(blocks: int) -> Path:
         generator, state, channels = torch.Generator().manual_seed(blocks), {}, 3

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from drawn_images import Array, chunk, decoded, deep_landscape, landscape, png, saved, tiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile
+from PIL import EpsImagePlugin, Image, ImageFile
 
 from stylize_core.errors import BadImage
 from stylize_core.image.formats.kinds import ACCEPTED, sniff
@@ -77,34 +77,22 @@ def test_what_is_no_picture_is_refused_by_what_it_is(kind: str) -> None:
     assert f"this is {kind};" in str(refused.value)
 
 
-def test_postscript_named_jpg_starts_no_program(tmp_path: Path) -> None:
+def test_postscript_named_jpg_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     canary, folder = tmp_path / "canary", tmp_path / "bin"
     folder.mkdir()
     ghostscript = folder / "gs"
     ghostscript.write_text(f"#!/bin/sh\ntouch {canary}\n")
     ghostscript.chmod(0o755)
-    eps = tmp_path / "a.jpg"
-    header = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
-    eps.write_text(header)
-    environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
-
-    def run(code: str) -> str:
-        command = [sys.executable, "-c", code, str(eps)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
-
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # Pillow looks for it once in a process
     # Pillow on its own would start it: the canary is alive.
-    run("import sys; from PIL import Image; Image.open(sys.argv[1]).load()")
+    with Image.open(io.BytesIO(eps)) as image, contextlib.suppress(OSError):
+        image.load()
     assert canary.exists()
     canary.unlink()
-    said = run(
-        "import sys, pathlib\n"
-        "from stylize_core.image.decode import decode_picture\n"
-        "from stylize_core.settings.picture import PictureSettings\n"
-        "data = pathlib.Path(sys.argv[1]).read_bytes()\n"
-        "try: decode_picture(data, source='a.jpg', settings=PictureSettings())\n"
-        "except Exception as error: print(type(error).__name__, error)\n"
-    )
-    assert said.startswith("BadImage a.jpg: this is an EPS or PostScript file")
+    with pytest.raises(BadImage, match="this is an EPS or PostScript file"):
+        decoded(eps)
     assert not canary.exists()
 
 
