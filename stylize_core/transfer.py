@@ -148,7 +148,7 @@ def _stylize(
     pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
     best, reports = pyramid.descend(encoder, callback=callback, frames=frames, checkpoints=checkpoints)
-    return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
+    return _completed(best.clamp_(0, 1), reports, final.objective(encoder), content_bchw)
 
 
 # Why so many: what `stylize` was given for a dream.
