@@ -153,7 +153,7 @@ def _stylize(
     if settings.range_weight and settings.loss != "relative":
         for report in reports:
             report.decisions.append(f"{HELD_IN_RANGE} `loss: {settings.loss}`")
-    return _completed(best.clamp(0, 1), reports, final.objective(encoder), content_bchw)
+    return _completed(best.clamp_(0, 1), reports, final.objective(encoder), content_bchw)
 
 
 # Why so many: what `stylize` was given for a dream.

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from stylize_core.chunks import total
 from stylize_core.device import wide
 from stylize_core.loss.products import products, sent_back
 
@@ -79,12 +80,19 @@ def style_loss(gram_bcc: Tensor, target_bcc: Tensor, form: Form = "relative") ->
     return (gram_bcc - target_bcc).square().sum((1, 2)) / style_unit(target_bcc, form)
 
 
-def content_unit(target_bchw: Tensor, form: Form) -> Tensor:
-    """What the squared distance from a content's features is divided by, [B]."""
-    one_b = torch.ones_like(target_bchw[:, 0, 0, 0])
+def content_unit(target_bchw: Tensor, form: Form, *, rows: int = 0) -> Tensor:
+    """What the squared distance from a content's features is divided by, [B].
+
+    Args:
+        rows: so many of the features are looked at together; 0 for all.
+    """
+    one_b = torch.ones_like(wide(target_bchw[:, 0, 0, 0]))
     if form == "gatys":
         return one_b * 2
-    return energy(target_bchw, SILENT_FEATURES) if form == "relative" else one_b * target_bchw[0].numel()
+    if form == "mean":
+        return one_b * target_bchw[0].numel()
+    strips = torch.split(target_bchw, rows or target_bchw.shape[2], 2)
+    return total([energy(strip, SILENT_FEATURES) for strip in strips])
 
 
 def style_unit(target_bcc: Tensor, form: Form) -> Tensor:
@@ -97,4 +105,4 @@ def style_unit(target_bcc: Tensor, form: Form) -> Tensor:
 
 def energy(target: Tensor, least: float) -> Tensor:
     """`‖target‖²` of every row, [B], at least as if each of its numbers had the square `least`."""
-    return target.square().sum(tuple(range(1, target.dim()))).clamp_min(least * target[0].numel())
+    return wide(target).square().sum(tuple(range(1, target.dim()))).clamp_min(least * target[0].numel())

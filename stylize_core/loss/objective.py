@@ -101,7 +101,7 @@ class Objective:
             self._send_back(view or self._view(tile, image_bchw), slopes, gradient)
             view = None
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
-            gradient = gradient.mean(1, keepdim=True).expand(gradient.shape).contiguous()
+            gradient.copy_(gradient.mean(1, keepdim=True))
         penalty = penalised_excess(image_bchw, self.range_weight, gradient)
         return _total(terms) + penalty, gradient
 

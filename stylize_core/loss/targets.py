@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import units
+from stylize_core.chunks import coarse
 from stylize_core.device import wide
 from stylize_core.loss.colour import recoloured
 from stylize_core.loss.products import products
@@ -26,24 +27,26 @@ def content_targets(
 ) -> Targets:
     """The features of content pictures [B, 3, H, W] at the content layers; none if content has no weight.
 
-    In tiles of `tile_px`, see `Encoder.tiles`; nothing but the memory depends on them.
+    In tiles of `tile_px`, see `Encoder.tiles`; nothing but the memory depends on them. They are in the
+    network's number format, and coarse for large pictures.
     """
     layers = tuple(settings.content_layer_weights if settings.uses_content else ())
+    dtype = coarse(encoder.dtype, content_bchw[0].numel())
     found: dict[str, Tensor] = {}
     for tile in encoder.tiles(content_bchw, tile_px) if layers else ():
-        seen = encoder(tile.seen(content_bchw))
+        seen = encoder.taps(encoder.trace(tile.seen(content_bchw)))
         if tile.is_whole:
-            return {layer: seen[layer] for layer in layers}
+            return {layer: seen[layer].to(dtype) for layer in layers}
         for layer in layers:
-            whole = found.setdefault(layer, _room(seen[layer], layer, content_bchw))
+            whole = found.setdefault(layer, _room(seen[layer], layer, content_bchw, dtype))
             tile.among_all(whole, layer).copy_(tile.own(seen[layer], layer))
     return found
 
 
-def _room(features_bchw: Tensor, layer: str, image_bchw: Tensor) -> Tensor:
+def _room(features_bchw: Tensor, layer: str, image_bchw: Tensor, dtype: torch.dtype) -> Tensor:
     """Room for a layer's features of the whole picture, given those of a part."""
     height, width = (units(layer, side) for side in image_bchw.shape[-2:])
-    return features_bchw.new_empty(*features_bchw.shape[:2], height, width)
+    return features_bchw.new_empty(*features_bchw.shape[:2], height, width, dtype=dtype)
 
 
 # Why so many: all that decides which places of a style count.

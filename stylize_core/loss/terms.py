@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stylize_core.architecture import stride
+from stylize_core.chunks import CHUNK, is_large
 from stylize_core.device import wide
 from stylize_core.loss.functional import Form, content_unit, style_unit
 from stylize_core.loss.moments import covariance_root, wasserstein, wasserstein_unit
@@ -42,7 +44,11 @@ class ContentTerm:
     @staticmethod
     def of(layer: str, target_bchw: Tensor, settings: StyleSettings) -> ContentTerm:
         """The term of a layer."""
-        unit_b, weight = content_unit(target_bchw, settings.loss), settings.content_layer_weights[layer]
+        _, channels, height, width = target_bchw.shape
+        large = is_large(3 * height * width * stride(layer) ** 2)
+        rows = max(1, CHUNK // (channels * width)) if large else height
+        unit_b = content_unit(target_bchw, settings.loss, rows=rows)
+        weight = settings.content_layer_weights[layer]
         slope_b = torch.ones_like(unit_b) * settings.content_weight * weight / unit_b
         return ContentTerm(layer, target_bchw, unit_b, weight, slope_b)
 

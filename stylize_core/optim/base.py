@@ -60,7 +60,10 @@ class Solver(Protocol):
         ...
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
-        """Take in the loss [B] and gradient [B, D] at `trial`, and choose the next `trial`."""
+        """Take in the loss [B] and gradient [B, D] at `trial`, and choose the next `trial`.
+
+        The gradient may be used up.
+        """
         ...
 
 
@@ -129,14 +132,17 @@ class Around:
 
 
 def put(rows: Tensor, values: Tensor, *, into: Tensor) -> None:
-    """Replace whole rows of a buffer [B] or [B, D], where `rows`, [B] bool, says so, by those of `values`."""
+    """Replace whole rows of a buffer [B] or [B, D], where `rows`, [B] bool, says so, by those of `values`.
+
+    They are rounded to the buffer's format.
+    """
     if into.dim() == 1:
         torch.where(rows, values, into, out=into)
     elif not surely_none(rows):
         if surely_all(rows):
             into.copy_(values)
         else:
-            torch.where(rows[:, None], values, into, out=into)
+            torch.where(rows[:, None], values.to(into.dtype), into, out=into)
 
 
 def choose_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:

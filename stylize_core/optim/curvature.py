@@ -9,20 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.chunks import Vector, coarse, made_once, parts, total
 from stylize_core.device import finest, wide
 from stylize_core.optim.base import choose_rows, on_host, put, surely_none
 
 CURVATURE = 1e-8  # a pair is kept if s·y exceeds this share of |s| |y|
 
-COARSE_FROM = 2**25
-"""So many numbers, a picture of 11 megapixels, have their pairs in bfloat16, for half of the memory."""
-
 # Rows begin at multiples of 64 bytes, lest a processor's library adds up the rows of a batch in another order
 # than one alone.
 _ALIGNED = 16
-
-_CHUNK = 2**20
-"""So many numbers of coarse pairs are made fine at a time."""
 
 
 # Why so many: the buffers of the compact form are one state.
@@ -31,7 +26,8 @@ class Pairs:
     """The curvature pairs (s, y) of every row, with the inner products that the directions need.
 
     Attributes:
-        buffer: [B, 2m, D'], s in the first half, y in the second; D' is D rounded up, the rest zeros.
+        buffer: [B, 2m, D'], s in the first half, y in the second; D' is D rounded up, the rest zeros. Coarse
+            for large pictures, for half of the memory.
         products: [B, 2m, m], of each y with every y and with each s that is not newer, as fine as the device
             can.
         filled: [B, m] bool, the places that hold a pair.
@@ -44,9 +40,9 @@ class Pairs:
     following: Tensor
 
     def __init__(self, like: Tensor, history: int) -> None:
-        rows, size = like.shape
-        coarse = torch.bfloat16 if size >= COARSE_FROM else like.dtype
-        self.buffer = like.new_zeros(rows, 2 * history, size + -size % _ALIGNED, dtype=coarse)
+        rows, self._size = like.shape
+        long, dtype = self._size + -self._size % _ALIGNED, coarse(like.dtype, self._size)
+        self.buffer = like.new_zeros(rows, 2 * history, long, dtype=dtype)
         fine = finest(like.device)
         self.products = torch.zeros(rows, 2 * history, history, dtype=fine, device=like.device)
         self.filled = torch.zeros(rows, history, dtype=torch.bool, device=like.device)
@@ -58,18 +54,16 @@ class Pairs:
         """[B] bool: rows with a pair at least."""
         return self.filled.any(1)
 
-    def add(self, s: Tensor, y: Tensor, accept: Tensor) -> None:
+    def add(self, s: Vector, y: Vector, accept: Tensor) -> None:
         """Keep the pair in the rows that accepted a step of proper curvature, in place of the oldest."""
-        if self.buffer.dtype != s.dtype:  # what is known of a pair is to be that of the pair that is kept
-            s, y = (wide(vector.to(self.buffer.dtype)) for vector in (s, y))
-        bent = (s * y).sum(1) > CURVATURE * s.norm(dim=1) * y.norm(dim=1)
-        keep = accept & bent
+        s, y = made_once(s, self._size), made_once(y, self._size)
+        keep = accept & self._is_bent(s, y)
         if surely_none(keep):
             return
         rows, slot, half = self._rows, self.following, self.filled.shape[1]
         for place, vector in ((slot, s), (slot + half, y)):
             self._replace(keep, place, vector)
-        column = torch.where(keep[:, None], self._inner(y), self.products[rows, :, slot])
+        column = torch.where(keep[:, None], self._inner_of(slot + half), self.products[rows, :, slot])
         self.products[rows, :, slot] = column
         self.products[rows, slot + half] = torch.where(
             keep[:, None], column[:, half:], self.products[rows, slot + half]
@@ -90,8 +84,8 @@ class Pairs:
         known = self.filled[rows, newest] & (y_y > 0) & (s_y > 0)
         return torch.where(known, (s_y / y_y).to(otherwise.dtype), otherwise)
 
-    def direction(self, gradient: Tensor, scale: Tensor) -> Tensor:
-        """Minus the inverse Hessian's estimate times the gradient, [B, D]."""
+    def turn(self, rows: Tensor, gradient: Tensor, scale: Tensor, *, into: Tensor) -> None:
+        """Let directions, [B, D], of the rows be minus the inverse Hessian's estimate times the gradient."""
         half, fine = self.filled.shape[1], self.products.dtype
         order = (self.following[:, None] + torch.arange(half, device=gradient.device)) % half
         filled = self.filled.gather(1, order)
@@ -103,7 +97,10 @@ class Pairs:
         slopes = self._inner(gradient).gather(1, both) * known
         weights = _compact_coefficients(inner, slopes, scale.to(fine), filled)
         placed = torch.zeros_like(weights).scatter_(1, both, weights).to(gradient.dtype)
-        return self._combined(-placed, gradient.shape[1]).sub_(scale[:, None] * gradient)
+        for part, pairs in self._parts():
+            made = _summed(-placed, pairs)[:, : self._size - part.start]
+            given = gradient[:, part]
+            put(rows, made.sub_(scale[:, None] * given), into=into[:, part])
 
     @property
     def _rows(self) -> Tensor:
@@ -112,14 +109,24 @@ class Pairs:
             self._numbers = torch.arange(len(self.following), device=self.following.device)
         return self._numbers
 
-    def _replace(self, rows: Tensor, place: Tensor, vector: Tensor) -> None:
-        """Put the rows' vectors [B, D] at their places [B] in the buffer, and leave the other rows alone."""
-        into = self.buffer[..., : vector.shape[1]]
-        if len(vector) == 1 and on_host(rows):  # a copy instead of three
-            into[0, int(place)] = vector[0]
-            return
-        kept = choose_rows(rows, vector.to(into.dtype), into[self._rows, place])
-        into[self._rows, place] = kept
+    def _is_bent(self, s: Vector, y: Vector) -> Tensor:
+        """Which rows, [B], have proper curvature along a pair, rounded as it would be kept."""
+        found = []
+        for part in parts(self._size):
+            a, b = (wide(vector(part).to(self.buffer.dtype)) for vector in (s, y))
+            found.append(torch.stack([(a * b).sum(1), a.square().sum(1), b.square().sum(1)]))
+        s_y, s_s, y_y = total(found)
+        return torch.gt(s_y, CURVATURE * s_s.sqrt() * y_y.sqrt())
+
+    def _replace(self, rows: Tensor, place: Tensor, vector: Vector) -> None:
+        """Put the rows' vectors at their places [B] in the buffer, and leave the other rows alone."""
+        for part in parts(self._size):
+            into = self.buffer[..., part]
+            if len(rows) == 1 and on_host(rows):  # a copy instead of three
+                into[0, int(place)] = vector(part)[0]
+            else:
+                kept = choose_rows(rows, vector(part).to(into.dtype), into[self._rows, place])
+                into[self._rows, place] = kept
 
     def _inner(self, vector: Tensor) -> Tensor:
         """Products of the rows' vectors [B, D] with all their pairs, [B, 2m], as fine as the device can.
@@ -127,26 +134,23 @@ class Pairs:
         On a CPU row by row, because a matrix-vector product runs at the memory's speed and a batched one far
         below it; on a GPU at once, because each row would be a launch.
         """
-        if lacking := self.buffer.shape[2] - vector.shape[1]:
-            vector = functional.pad(vector, (0, lacking))
-        parts = zip(self._parts(), torch.split(vector, self._part, 1), strict=True)
-        found = [_times(pairs, part).to(self.products.dtype) for pairs, part in parts]
-        return found[0] if len(found) == 1 else torch.stack(found).sum(0)
+        found = []
+        for part, pairs in self._parts():
+            given = vector[:, part]
+            if lacking := pairs.shape[2] - given.shape[1]:
+                given = functional.pad(given, (0, lacking))
+            found.append(_times(pairs, given).to(self.products.dtype))
+        return total(found)
 
-    def _combined(self, weights: Tensor, size: int) -> Tensor:
-        """The sums of the rows' pairs with these weights [B, 2m], [B, D]; see `_inner`."""
-        found = [_summed(weights, pairs) for pairs in self._parts()]
-        return (found[0] if len(found) == 1 else torch.cat(found, 1))[:, :size]
+    def _inner_of(self, place: Tensor) -> Tensor:
+        """The same of the vectors at places [B] of the buffer."""
+        found = [_times(pairs, pairs[self._rows, place]) for _, pairs in self._parts()]
+        return total([one.to(self.products.dtype) for one in found])
 
-    @property
-    def _part(self) -> int:
-        """How many numbers of the pairs are worked with at a time: all, unless they have to be made fine."""
-        return _CHUNK if self.buffer.dtype == torch.bfloat16 else self.buffer.shape[2]
-
-    def _parts(self) -> Iterator[Tensor]:
+    def _parts(self) -> Iterator[tuple[slice, Tensor]]:
         """The buffer part by part, [B, 2m, d], in the number format of pictures."""
-        for part in torch.split(self.buffer, self._part, 2):
-            yield wide(part)
+        for part in parts(self.buffer.shape[2], of=self._size):
+            yield part, wide(self.buffer[..., part])
 
 
 def _times(pairs_bmd: Tensor, vector_bd: Tensor) -> Tensor:

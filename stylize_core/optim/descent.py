@@ -50,7 +50,7 @@ class Descent:
         walking: the rows that are computed.
         rows: which picture each of them is.
         ended: whether it is computed for the sake of the others only.
-        results: [B, D], of the pictures that have ended.
+        results: [B, D], of the pictures that have ended; [B, 0] as long as none has.
         reports: of all pictures.
         evaluated: how many evaluations each had before this size.
         accepted: how many accepted steps each had before this solver.
@@ -89,7 +89,11 @@ class Descent:
 
     def settle(self, places: Sequence[int]) -> None:
         """Take over the best pictures of these walking rows."""
+        if not places:
+            return
         best = self.walking.solver.best
+        if not self.results.shape[1]:
+            self.results = best.new_zeros(len(self.results), best.shape[1])
         for at in places:
             self.results[self.rows[at]].copy_(best[at])
 
@@ -119,7 +123,7 @@ class Descent:
             one_row(self.walking, at),
             [0],
             [False],
-            self.results[row : row + 1],
+            self.results.new_empty(1, 0),
             [self.reports[row]],
             [self.evaluated[row]],
             [self.accepted[row]],
@@ -154,7 +158,7 @@ def begun(
         walking=Walking(solver, scale, losses, Plateau(settings.plateau, solver.best)),
         rows=list(range(rows)),
         ended=[False] * rows,
-        results=start.clone(),
+        results=start.new_empty(rows, 0),
         reports=reports,
         evaluated=[report.evaluations for report in reports],
         accepted=[report.accepted_steps for report in reports],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stylize_core.chunks import coarse, dot, parts
 from stylize_core.optim.base import NONFINITE_TRIALS, Rows, are_finite, put, surely_none
 from stylize_core.optim.curvature import Pairs
 
@@ -30,7 +31,7 @@ class LBFGS(Rows):
 
     Attributes:
         gradient: [B, D], at the best point.
-        direction: [B, D], in which the trial lies from it.
+        direction: [B, D], in which the trial lies from it; coarse for large pictures.
         slope: [B], their product.
         step: [B], the share of the direction that the trial is away.
         scale: [B], the first guess at the inverse Hessian.
@@ -57,7 +58,7 @@ class LBFGS(Rows):
     def __init__(self, start: Tensor, *, history: int = 10) -> None:
         super().__init__(start)
         self.gradient = torch.zeros_like(start)
-        self.direction = torch.zeros_like(start)
+        self.direction = torch.zeros_like(start, dtype=coarse(start.dtype, start.shape[1]))
         self.slope = torch.zeros_like(self.best_loss)
         self.step = torch.ones_like(self.best_loss)
         self.scale = torch.full_like(self.best_loss, FIRST_MOVE)
@@ -129,19 +130,23 @@ class LBFGS(Rows):
     def _accept(self, loss: Tensor, gradient: Tensor, accept: Tensor) -> None:
         if surely_none(accept):
             return
-        self.pairs.add(self.trial - self.best, gradient - self.gradient, accept)
+        self.pairs.add(self._moved, lambda part: gradient[:, part] - self.gradient[:, part], accept)
         put(accept, self.trial, into=self.best)
         put(accept, loss, into=self.best_loss)
         put(accept, gradient, into=self.gradient)
         self.accepted += accept
+
+    def _moved(self, part: slice) -> Tensor:
+        """How far the trial is from the best point."""
+        return self.trial[:, part] - self.best[:, part]
 
     def _turn(self, accept: Tensor, fallback: Tensor) -> None:
         """New directions for rows that moved or start anew; the others keep theirs."""
         self.pairs.clear(fallback)
         if not surely_none(accept):
             put(accept, self.pairs.scale(self.scale), into=self.scale)
-            put(accept, self.pairs.direction(self.gradient, self.scale), into=self.direction)
-            torch.sum(self.gradient * self.direction, 1, out=self.slope)
+            self.pairs.turn(accept, self.gradient, self.scale, into=self.direction)
+            self.slope.copy_(dot(self.gradient, self.direction))
         uphill = accept & ~(self.slope < 0)
         self.pairs.clear(uphill)
         self._descend(fallback | uphill)
@@ -150,13 +155,19 @@ class LBFGS(Rows):
         """Point straight downhill in the given rows."""
         if surely_none(rows):
             return
-        put(rows, -self.scale[:, None] * self.gradient, into=self.direction)
-        torch.sum(self.gradient * self.direction, 1, out=self.slope)
+        for part in parts(self.gradient.shape[1]):
+            put(rows, -self.scale[:, None] * self.gradient[:, part], into=self.direction[:, part])
+        self.slope.copy_(dot(self.gradient, self.direction))
         self.step.masked_fill_(rows, 1)
         self.trials.masked_fill_(rows, 0)
         # A flat place offers no way down at all.
         self.stalled |= rows & ~((self.slope < 0) | self.broken)
 
     def _aim(self) -> None:
-        torch.mul(self.step[:, None], self.direction, out=self.trial)
+        self._stride_out()
         self.trial += self.best
+
+    def _stride_out(self) -> None:
+        """Let `trial` be how far the next one lies from the best point."""
+        for part in parts(self.trial.shape[1]):
+            torch.mul(self.step[:, None], self.direction[:, part], out=self.trial[:, part])

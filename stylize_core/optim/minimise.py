@@ -87,6 +87,7 @@ def minimise(
         for report in reports:
             report.best_loss = math.inf  # losses of other sizes are no bound for this one's
         descent = begun(start_bchw, settings, reports, stage=stage.first)
+    del start_bchw  # as large as every vector of the solver
     course = _Course(settings, stage.last, descent.reports, callback, frames, checkpoints)
     finish = None
     if exact is not None and objective.encoder.rounds_coarsely and descent.phase != "rescue":
@@ -94,7 +95,8 @@ def minimise(
     course.follow(descent, objective, finish)
     if descent.phase != "rescue":
         course.rescue(descent, objective)
-    return descent.results.view(start_bchw.shape), descent.reports
+    descent.settle(descent.going)  # where no step was left to take
+    return descent.results.view(-1, *descent.shape), descent.reports
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stylize_core.chunks import is_large
 from stylize_core.optim.base import Around
 from stylize_core.optim.lbfgs import LBFGS
 
 # What differences across two pixels, along rows and again along columns, make of waves of four pixels.
-PEAK = 16
+PEAK, REACH = 16, 2
+# So many numbers of a picture at most are slanted at a time.
+STRIP = 2**22
 
 
 def slanted(planes_bchw: Tensor, gain: float) -> Tensor:
@@ -31,12 +34,26 @@ def slanted(planes_bchw: Tensor, gain: float) -> Tensor:
     >>> slanted(torch.outer(wave, wave)[None, None], 2.0)[0, 0, 4:8, 4:8].tolist()[1]
     [0.0, 2.0, 0.0, -2.0]
     """
-    return planes_bchw + _bent(_bent(planes_bchw, -1), -2) * ((gain - 1) / PEAK)
+    return slant_(planes_bchw.clone(), gain)
+
+
+def slant_(planes_bchw: Tensor, gain: float) -> Tensor:
+    """The same in place, in strips of rows, so that it needs little memory beside the planes."""
+    channels, height, width = planes_bchw.shape[1:]
+    step = max(REACH, STRIP // (channels * width))
+    before = planes_bchw[:, :, :0]
+    for first in range(0, height, step):
+        rows = planes_bchw[:, :, first : first + step]
+        seen = torch.cat([before, planes_bchw[:, :, first : first + step + REACH]], 2)
+        before, above = rows[:, :, -REACH:].clone(), before.shape[2]
+        bent = _bent(_bent(seen, -1), -2)[:, :, above : above + rows.shape[2]]
+        rows.add_(bent * ((gain - 1) / PEAK))
+    return planes_bchw
 
 
 def _bent(planes_bchw: Tensor, dim: int) -> Tensor:
     """Twice the values without those two places before and behind; beyond the edge is 0."""
-    bent, reach = 2 * planes_bchw, max(0, planes_bchw.shape[dim] - 2)
+    bent, reach = 2 * planes_bchw, max(0, planes_bchw.shape[dim] - REACH)
     bent.narrow(dim, bent.shape[dim] - reach, reach).sub_(planes_bchw.narrow(dim, 0, reach))
     bent.narrow(dim, 0, reach).sub_(planes_bchw.narrow(dim, bent.shape[dim] - reach, reach))
     return bent
@@ -46,7 +63,8 @@ def lbfgs(start_bchw: Tensor, *, history: int, gain: float) -> LBFGS | Precondit
     """L-BFGS from these pictures; see `Preconditioned`, which a gain of 1 does not need."""
     if gain == 1:
         return LBFGS(start_bchw.flatten(1), history=history)
-    return Preconditioned(start_bchw, history=history, gain=gain)
+    walking = Moving if is_large(start_bchw[0].numel()) else Preconditioned
+    return walking(start_bchw, history=history, gain=gain)
 
 
 # Why so many: it shows all that a solver shows.
@@ -80,23 +98,63 @@ class Preconditioned(Around):
     @property
     def best(self) -> Tensor:
         """[B, D], the best accepted pictures so far."""
-        return self._picture(self.walker.best)
+        return self._show(self.walker.best, torch.empty_like(self.start))
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, given the loss [B] and the gradient [B, D] by the picture."""
-        self.walker.tell(loss, self._slanted(gradient))
-        self._show_trial()
+        self.walker.tell(loss, self._slant(gradient))
+        self._show(self.walker.trial, self.trial)
 
     def revalue(self) -> None:
         """Ask for the best pictures again, as another objective tells of them from now on."""
         self.walker.revalue()
-        self._show_trial()
+        self._show(self.walker.trial, self.trial)
 
-    def _show_trial(self) -> None:
-        torch.add(self.start, self._slanted(self.walker.trial - self.start), out=self.trial)
+    def _show(self, walked: Tensor, picture: Tensor) -> Tensor:
+        """Write the pictures of some w."""
+        torch.sub(walked, self.start, out=picture)
+        return self._slant(picture).add_(self.start)
 
-    def _picture(self, walked: Tensor) -> Tensor:
-        return self.start + self._slanted(walked - self.start)
+    def _slant(self, rows: Tensor) -> Tensor:
+        slant_(rows.view(-1, *self.shape), self.gain)
+        return rows
 
-    def _slanted(self, rows: Tensor) -> Tensor:
-        return slanted(rows.view(-1, *self.shape), self.gain).flatten(1)
+
+# Why so many: the buffers of L-BFGS are its own as well.
+@dataclass(init=False, eq=False)
+class Moving(LBFGS):
+    """The same walk for pictures so large that every vector counts, within rounding.
+
+    Where a picture starts and where w is plays no part, only how w changes: by a share of the direction, and
+    the picture by that slanted. So neither is kept.
+
+    Attributes:
+        taken: [B], the share of the direction that made the trial.
+
+    Args:
+        start_bchw: where every row starts.
+        history: curvature pairs to remember.
+        gain: see `slanted`.
+    """
+
+    taken: Tensor
+    shape: list[int]
+    gain: float
+
+    def __init__(self, start_bchw: Tensor, *, history: int, gain: float) -> None:
+        super().__init__(start_bchw.flatten(1), history=history)
+        self.gain, self.shape = gain, list(start_bchw.shape[1:])
+        self.taken = self.step.clone()
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        """See `LBFGS`; loss and gradient are those by the picture."""
+        slant_(gradient.view(-1, *self.shape), self.gain)
+        super().tell(loss, gradient)
+
+    def _moved(self, part: slice) -> Tensor:
+        return self.taken[:, None] * self.direction[:, part]
+
+    def _stride_out(self) -> None:
+        self.taken.copy_(self.step)
+        super()._stride_out()
+        slant_(self.trial.view(-1, *self.shape), self.gain)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from stylize_core.chunks import parts
 from stylize_core.loss.objective import Objective
 from stylize_core.optim.descent import Descent
 
@@ -91,7 +92,7 @@ def advance(objective: Objective, descent: Descent, at: Tensor, *, first: bool =
     flat = gradient.reshape(len(loss), -1)
     if first:
         walking.scale.copy_(unit_scale(flat))
-    walking.solver.tell(loss * walking.scale, flat * walking.scale[:, None])
+    walking.solver.tell(loss * walking.scale, flat.mul_(walking.scale[:, None]))
 
 
 def _side_stream(device: torch.device) -> torch.cuda.Stream | None:
@@ -101,7 +102,10 @@ def _side_stream(device: torch.device) -> torch.cuda.Stream | None:
 
 def unit_scale(gradient: Tensor) -> Tensor:
     """[B] factors that bring the gradient's root mean square to 1, computed without overflow."""
-    largest = gradient.abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)
-    mean = (gradient / largest[:, None]).square().mean(1).sqrt()
+    pieces = [gradient[:, part] for part in parts(gradient.shape[1])]
+    largest = torch.stack([one.abs().amax(1) for one in pieces]).amax(0)
+    largest = largest.clamp_min(torch.finfo(gradient.dtype).tiny)
+    means = [(one / largest[:, None]).square().mean(1) for one in pieces]
+    mean = torch.stack(means).mean(0).sqrt()
     scale = 1 / (largest * mean.clamp_min(1e-12))
     return torch.where(torch.isfinite(scale), scale, 1.0)

@@ -97,7 +97,7 @@ class Level:
         height, width = here_bchw.shape[-2:]
         if self.settings.start == "noise":
             return resized(best_bchw, height, width)
-        return here_bchw + resized(best_bchw - start_bchw, height, width)
+        return resized(best_bchw - start_bchw, height, width).add_(here_bchw)
 
 
 def shrunk(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:

@@ -23,6 +23,14 @@ Measured = Callable[[ViewSpec], tuple[Targets, Sequence[Targets]]]
 
 
 @dataclass(frozen=True, slots=True)
+class _Before:
+    """What a smaller level came to, and its content."""
+
+    best_bchw: Tensor
+    content_bchw: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Pyramid:
     """A level and how else it is seen.
 
@@ -50,16 +58,13 @@ class Pyramid:
             UnfitState: the state to go on from is one of something else.
         """
         reports: list[RowReport] | None = None
-        best_bchw = began_bchw = None
+        before: _Before | None = None
         for stage in _left(self.stages(encoder), checkpoints):
             level = self.final if stage.share == 1 else self._seen(self._view(stage.share), encoder)
-            here_bchw = first_bchw = self.start(level.content_bchw)
-            if best_bchw is not None and began_bchw is not None:
-                first_bchw = level.carried(best_bchw, began_bchw, here_bchw)
             margin = level.margin
             best, reports = minimise(
                 level.objective(encoder, margin=margin),
-                widened(first_bchw, margin),
+                widened(self._begin(level, before), margin),
                 settings=level.settings,
                 callback=callback,
                 frames=self._seen_in_full(frames, margin),
@@ -68,11 +73,19 @@ class Pyramid:
                 reports=reports,
                 checkpoints=checkpoints,
             )
-            best_bchw, began_bchw = cut(best, margin), here_bchw
+            before = _Before(cut(best, margin), level.content_bchw)
+            del best
             checkpoints = checkpoints and replace(checkpoints, begin=None)
-        if best_bchw is None or reports is None:
+        if before is None or reports is None:
             raise RuntimeError("there is no stage at all")
-        return best_bchw, reports
+        return before.best_bchw, reports
+
+    def _begin(self, level: Level, before: _Before | None) -> Tensor:
+        """The picture that a level starts from, which nobody else holds."""
+        here_bchw = self.start(level.content_bchw)
+        if before is None:
+            return here_bchw
+        return level.carried(before.best_bchw, self.start(before.content_bchw), here_bchw)
 
     def stages(self, encoder: Encoder) -> tuple[Stage, ...]:
         """The sizes that the settings ask for, without those in which the network sees nothing."""
