@@ -138,8 +138,9 @@ class _RootTrace(torch.autograd.Function):
             torch.finfo(torch.float32).tiny
         )
         root, inverse = matrix_bcc / size_b11, identity.expand_as(matrix_bcc)
+        start = (1.5 * identity).expand_as(matrix_bcc)
         for _ in range(ROUNDS):
-            turn = 1.5 * identity - 0.5 * (inverse @ root)
+            turn = torch.baddbmm(start, inverse, root, alpha=-0.5)
             root, inverse = root @ turn, turn @ inverse
         ctx.save_for_backward(inverse / size_b11.sqrt())
         return _trace(root * size_b11.sqrt())

@@ -13,7 +13,7 @@ from stylize_core.device import wide
 from stylize_core.loss.pixels import penalised_excess, weighted_variation
 from stylize_core.loss.regions import Area
 from stylize_core.loss.targets import Targets
-from stylize_core.loss.terms import ContentTerm, StyleTerm, range_weight
+from stylize_core.loss.terms import ContentTerm, StyleTerm, judged, range_weight
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.tiles import Tile
 from stylize_core.networks.vgg import Trace
@@ -63,6 +63,8 @@ class Objective:
     contents: Sequence[ContentTerm] = field(init=False, repr=False)
     styles: Sequence[Sequence[StyleTerm]] = field(init=False, repr=False)
     range_weight: float | Tensor = field(init=False, repr=False)
+    units_lb: Tensor = field(init=False, repr=False)
+    shares_lb: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Take what every evaluation needs of the targets once."""
@@ -72,8 +74,14 @@ class Objective:
         object.__setattr__(self, "contents", contents)
         styles = [self._terms_of(area) for area in self.areas]
         object.__setattr__(self, "styles", styles)
-        weight = range_weight(self.settings, contents, [term for terms in styles for term in terms])
-        object.__setattr__(self, "range_weight", weight)
+        of_style = [term for terms in styles for term in terms]
+        object.__setattr__(self, "range_weight", range_weight(self.settings, contents, of_style))
+        every: list[ContentTerm | StyleTerm] = [*contents, *of_style]
+        if every:
+            units_lb = torch.stack([term.unit_b for term in every])
+            shares_lb = torch.stack([torch.full_like(term.unit_b, term.weight) for term in every])
+            object.__setattr__(self, "units_lb", units_lb)
+            object.__setattr__(self, "shares_lb", shares_lb)
 
     def _terms_of(self, area: Area) -> list[StyleTerm]:
         return [
@@ -94,16 +102,11 @@ class Objective:
             view = self._view(tile, image_bchw)
             self._add(sums, view)
         terms, slopes = self._judged(sums, image_bchw)
-        gradient = torch.zeros_like(image_bchw)
-        if self.settings.tv_weight:
-            terms["tv"] = weighted_variation(image_bchw, self.settings, gradient)
-        for tile in reversed(tiles):  # what is left of the first pass is the last tile's
-            self._send_back(view or self._view(tile, image_bchw), slopes, gradient)
-            view = None
+        gradient = self._gradient(image_bchw, terms, slopes, tiles, view)
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
             gradient.copy_(gradient.mean(1, keepdim=True))
         penalty = penalised_excess(image_bchw, self.range_weight, gradient)
-        return _total(terms) + penalty, gradient
+        return _total(list(terms.values())) + penalty, gradient
 
     @torch.no_grad()
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
@@ -150,24 +153,57 @@ class Objective:
 
     def _judged(self, sums: Sums, image_bchw: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted parts of the loss by name, each [B], and its slopes by the sums of products."""
-        terms, slopes, styles = {}, {}, {}
-        if self.contents:
-            losses = {term.layer: term.loss(sums[term.layer]) for term in self.contents}
-            terms["content"] = self.settings.content_weight * _total(losses)
+        distances, slopes = [sums[term.layer] for term in self.contents], dict[str, Tensor]()
         for area, of_area in enumerate(self.styles):
-            losses = {}
-            for term in of_area:
-                key, (height, width) = f"{term.layer} {area}", image_bchw.shape[-2:]
-                places = units(term.layer, height) * units(term.layer, width)
-                losses[term.layer], slopes[key] = term.judged(sums[key], places)
-            weight_b = self.areas[area].weight_b
-            styles[str(area)] = _total(losses) if weight_b is None else weight_b * _total(losses)
+            keys, (height, width) = [f"{term.layer} {area}" for term in of_area], image_bchw.shape[-2:]
+            places = [units(term.layer, height) * units(term.layer, width) for term in of_area]
+            found, of_sums = judged(of_area, [sums[key] for key in keys], places)
+            distances += found
+            slopes |= zip(keys, of_sums, strict=True)
+        return self._weighed(distances), slopes
+
+    def _weighed(self, distances: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The parts of the loss by name, each [B], given how far every term is from its target."""
+        if not distances:
+            return {}
+        losses_lb = self.shares_lb * (torch.stack(list(distances)) / self.units_lb)
+        terms, styles, first = {}, [], len(self.contents)
+        if self.contents:
+            terms["content"] = self.settings.content_weight * losses_lb[:first].sum(0)
+        for area, of_area in zip(self.areas, self.styles, strict=True):
+            loss_b = losses_lb[first : first + len(of_area)].sum(0)
+            styles.append(loss_b if area.weight_b is None else area.weight_b * loss_b)
+            first += len(of_area)
         if styles:
             terms["style"] = self.settings.style_weight * _total(styles)
-        return terms, slopes
+        return terms
 
-    def _send_back(self, view: _View, slopes: Mapping[str, Tensor], gradient_bchw: Tensor) -> None:
-        """Add what a tile's own units ask of the pixels that they see."""
+    def _gradient(
+        self,
+        image_bchw: Tensor,
+        terms: dict[str, Tensor],
+        slopes: Mapping[str, Tensor],
+        tiles: Sequence[Tile],
+        view: _View | None,
+    ) -> Tensor:
+        """The gradient of all terms but the penalty's; roughness, which has its own, is added to the terms.
+
+        Args:
+            view: what is left of the first pass, the last tile's.
+        """
+        if view is not None and len(tiles) == 1 and not self.settings.tv_weight:
+            return self._sent_back(view, slopes)
+        gradient = torch.zeros_like(image_bchw)
+        if self.settings.tv_weight:
+            terms["tv"] = weighted_variation(image_bchw, self.settings, gradient)
+        for tile in reversed(tiles):
+            view = view or self._view(tile, image_bchw)
+            tile.seen(gradient).add_(self._sent_back(view, slopes))
+            view = None  # the memory of one tile, not of two
+        return gradient
+
+    def _sent_back(self, view: _View, slopes: Mapping[str, Tensor]) -> Tensor:
+        """What a tile's own units ask of the pixels that they see, [B, 3, h, w]."""
         seeds: dict[str, Tensor] = {}
         for area, terms in reversed(list(enumerate(self.styles))):
             for term in terms:
@@ -180,7 +216,7 @@ class Objective:
             layer: view.tile.with_rim(seed, view.trace.features[layer], layer)
             for layer, seed in seeds.items()
         }
-        view.tile.seen(gradient_bchw).add_(self.encoder.pull_back(view.trace, placed))
+        return self.encoder.pull_back(view.trace, placed)
 
 
 def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
@@ -191,5 +227,5 @@ def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
         sums[name] = value
 
 
-def _total(terms: Mapping[str, Tensor]) -> Tensor:
-    return torch.stack(list(terms.values())).sum(0)
+def _total(terms: Sequence[Tensor]) -> Tensor:
+    return sum(terms[1:], terms[0]) if len(terms) < 3 else torch.stack(list(terms)).sum(0)

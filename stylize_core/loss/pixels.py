@@ -98,7 +98,7 @@ def weighted_variation(
         losses.append(_part(form, settings.tv_weight, image_bchw, gradient_bchw, first, min(end + 1, height)))
         if end < height:
             losses.append(_part(form, -settings.tv_weight, image_bchw, gradient_bchw, end, end + 1))
-    return torch.stack(losses).sum(0)
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum(0)
 
 
 # Why so many: a form with its weight, on some rows of a picture and of its gradient.
@@ -133,7 +133,8 @@ def penalised_excess(image_bchw: Tensor, weight: float | Tensor, gradient_bchw: 
         outside = excess(image_bchw[:, :, first:end])
         squares.append(outside.square().sum((1, 2, 3)))
         gradient_bchw[:, :, first:end].add_(steep * (outside * (2 / size)))
-    return weight * (torch.stack(squares).sum(0) / size)
+    total = squares[0] if len(squares) == 1 else torch.stack(squares).sum(0)
+    return weight * (total / size)
 
 
 def excess(image_bchw: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class ContentTerm:
         target_bchw: features of the contents.
         unit_b: what their squared distance is divided by.
         weight: of the layer within the content loss.
-        slope_b: of the whole loss by that squared distance.
+        slope_b: the gradient of the whole loss by the layer's features, as a share of their difference.
     """
 
     layer: str
@@ -49,13 +49,13 @@ class ContentTerm:
         rows = max(1, CHUNK // (channels * width)) if large else height
         unit_b = content_unit(target_bchw, settings.loss, rows=rows)
         weight = settings.content_layer_weights[layer]
-        slope_b = torch.ones_like(unit_b) * settings.content_weight * weight / unit_b
+        slope_b = 2 * (torch.ones_like(unit_b) * settings.content_weight * weight / unit_b)
         return ContentTerm(layer, target_bchw, unit_b, weight, slope_b)
 
     @property
     def steep_b(self) -> Tensor:
         """The whole loss by the layer's, [B]."""
-        return self.slope_b * self.unit_b
+        return self.slope_b * self.unit_b / 2
 
     @property
     def silent_b(self) -> Tensor:
@@ -66,13 +66,9 @@ class ContentTerm:
         """How far a tile's own units are from the target, float32 or better."""
         return wide(own_bchw) - tile.among_all(self.target_bchw, self.layer)
 
-    def loss(self, squares_b: Tensor) -> Tensor:
-        """The weighted loss within the content loss, [B]."""
-        return self.weight * (squares_b / self.unit_b)
-
     def seed(self, difference_bchw: Tensor) -> Tensor:
         """The gradient of the whole loss by a tile's own units."""
-        return self.slope_b[:, None, None, None] * (2 * difference_bchw)
+        return self.slope_b[:, None, None, None] * difference_bchw
 
 
 # Why so many: what every evaluation needs of a target is taken once.
@@ -86,6 +82,8 @@ class StyleTerm:
         unit_b: what the distance is divided by.
         weight: of the layer within the area's style loss.
         steep_b: the whole loss by the layer's.
+        slope_bdd: its gradient by Gram matrices, as a share of how far they are apart, for each of their
+            elements; none for moments.
         guide: the units that count for the area, with the roots of their shares; None for all.
     """
 
@@ -95,6 +93,7 @@ class StyleTerm:
     unit_b: Tensor
     weight: float
     steep_b: Tensor
+    slope_bdd: Tensor | None
     guide: Guide | None
 
     @staticmethod
@@ -108,8 +107,11 @@ class StyleTerm:
         weight = settings.style_layer_weights[layer]
         steep_b = torch.ones_like(unit_b) * settings.style_weight
         steep_b = (steep_b if area_b is None else steep_b * area_b) * weight
+        slope_bdd = None
+        if not by_moments:
+            slope_bdd = (2 * (steep_b / unit_b))[:, None, None].expand_as(target_bdd).contiguous()
         guide = None if guide is None else guide.roots(target_bdd.shape[-1])
-        return StyleTerm(layer, target_bdd, root_bcc, unit_b, weight, steep_b, guide)
+        return StyleTerm(layer, target_bdd, root_bcc, unit_b, weight, steep_b, slope_bdd, guide)
 
     @property
     def silent_b(self) -> Tensor:
@@ -120,29 +122,18 @@ class StyleTerm:
         """What a tile adds to the sums of products of features, [B, D, D]."""
         return products(self._counted(own_bchw, tile))
 
-    def judged(self, sums_bdd: Tensor, places: int) -> tuple[Tensor, Tensor]:
-        """The weighted loss within the area's, [B], and the slope of the whole loss by the sums, [B, D, D].
+    def count(self, places: int) -> int:
+        """What sums of products are divided by, given the units of the layer in the whole picture."""
+        return 1 if self.guide else self.target_bdd.shape[-1] * places
 
-        Args:
-            sums_bdd: of all tiles.
-            places: units of the layer in the whole picture.
-        """
-        count = 1 if self.guide else sums_bdd.shape[-1] * places
-        loss_b, slope_bdd = self._distance(sums_bdd / count)
-        return self.weight * loss_b, slope_bdd / count
-
-    def _distance(self, statistics_bdd: Tensor) -> tuple[Tensor, Tensor]:
-        """How far statistics are from the target's, [B], and the slope of the whole loss by them."""
-        if self.root_bcc is None:
-            apart_bdd = statistics_bdd - self.target_bdd
-            slope_bdd = (self.steep_b / self.unit_b)[:, None, None] * (2 * apart_bdd)
-            return apart_bdd.square().sum((1, 2)) / self.unit_b, slope_bdd
+    def by_moments(self, statistics_bdd: Tensor, root_bcc: Tensor) -> tuple[Tensor, Tensor]:
+        """How far moments are from the target's, [B], and the slope of the whole loss by them, [B, D, D]."""
         with torch.enable_grad():
             live_bdd = statistics_bdd.detach().requires_grad_()
             raw_bdd = live_bdd * live_bdd.shape[-1]
-            loss_b = wasserstein(raw_bdd, self.target_bdd, root_bcc=self.root_bcc) / self.unit_b
-            (slope_bdd,) = torch.autograd.grad(loss_b, live_bdd, self.steep_b)
-        return loss_b.detach(), slope_bdd
+            apart_b = wasserstein(raw_bdd, self.target_bdd, root_bcc=root_bcc)
+            (slope_bdd,) = torch.autograd.grad(apart_b / self.unit_b, live_bdd, self.steep_b)
+        return apart_b.detach(), slope_bdd
 
     def seed(self, own_bchw: Tensor, tile: Tile, slope_bdd: Tensor) -> Tensor:
         """The gradient of the whole loss by a tile's own units."""
@@ -165,6 +156,34 @@ class StyleTerm:
         if self.root_bcc is None:
             return features_bchw
         return torch.cat([features_bchw, torch.ones_like(features_bchw[:, :1])], 1)
+
+
+def judged(
+    terms: Sequence[StyleTerm], sums: list[Tensor], places: Sequence[int]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """How far each term is from its target, [B], and the slope of the whole loss by its sums, [B, D, D].
+
+    All layers go through each operation together, which a GPU is told once.
+
+    Args:
+        sums: of products of features, over all tiles.
+        places: units of each layer in the whole picture.
+    """
+    counts = [float(term.count(units)) for term, units in zip(terms, places, strict=True)]
+    statistics = torch._foreach_div(sums, counts)
+    factors = [term.slope_bdd for term in terms if term.slope_bdd is not None]
+    if factors:
+        apart = torch._foreach_sub(statistics, [term.target_bdd for term in terms])
+        distances = [squares.sum((1, 2)) for squares in torch._foreach_mul(apart, apart)]
+        slopes = torch._foreach_mul(factors, apart)
+        return distances, list(torch._foreach_div(slopes, counts))
+    found = [
+        term.by_moments(one, term.root_bcc)
+        for term, one in zip(terms, statistics, strict=True)
+        if term.root_bcc is not None
+    ]
+    slopes = torch._foreach_div([slope for _, slope in found], counts)
+    return [distance for distance, _ in found], list(slopes)
 
 
 def _style_unit(target_bdd: Tensor, form: Form, by_moments: bool) -> Tensor:

@@ -167,12 +167,16 @@ class Encoder:
 
     @torch.no_grad()
     def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
-        """The gradient [B, 3, H, W] by the picture, given that by some features; float32 or better."""
+        """The gradient by the picture, given that by some features; float32 or better.
+
+        It lies plane by plane, [B, 3, H, W], as pictures do.
+        """
         with convolutions_in(self.precision):
             gradient = wide(self._chain.backward(trace, seeds))
         if self._channels != [0, 1, 2]:
             gradient = gradient[:, self._channels]  # the conventions' reorderings are their own inverses
-        return gradient / self._std
+        planes = torch.empty(gradient.shape, dtype=gradient.dtype, device=gradient.device)
+        return torch.div(gradient, self._std, out=planes)
 
     def prepare(self, image_bchw: Tensor) -> Tensor:
         """RGB in 0..1 to what these weights were trained on; same shape."""

@@ -192,8 +192,9 @@ def _spread(gradient: Tensor, features: Tensor) -> Tensor:
         return _masked(back, features)
     rows, columns = gradient.shape[2:]
     spread = torch.empty_like(features)
-    spread[:, :, 2 * rows :] = 0
-    spread[..., 2 * columns :] = 0
+    for rest in (spread[:, :, 2 * rows :], spread[..., 2 * columns :]):
+        if rest.numel():
+            rest.zero_()
     quarter_bhwc = gradient.mul_(0.25).permute(0, 2, 3, 1)
     wide_bhwc = torch.cat((quarter_bhwc, quarter_bhwc), -1).view(len(features), rows, 1, 2 * columns, -1)
     made, seen = (_in_pairs_of_rows(whole, rows, columns) for whole in (spread, features))
@@ -219,8 +220,8 @@ def _opens_block(place: Convolution) -> bool:
 
 def _unpad(gradient: Tensor) -> Tensor:
     """Undo the repeated edge: what its copies received belongs to the edge."""
-    gradient[..., 1, :] += gradient[..., 0, :]
-    gradient[..., -2, :] += gradient[..., -1, :]
-    gradient[..., 1] += gradient[..., 0]
-    gradient[..., -2] += gradient[..., -1]
+    gradient[..., 1, :].add_(gradient[..., 0, :])
+    gradient[..., -2, :].add_(gradient[..., -1, :])
+    gradient[..., 1].add_(gradient[..., 0])
+    gradient[..., -2].add_(gradient[..., -1])
     return gradient[..., 1:-1, 1:-1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant
 
-STEPS = "tests/core/optim/test_no_waiting.py::test_a_step_waits_for_nothing_and_moves_no_buffer"
+NO_WAITING = "tests/core/optim/test_no_waiting.py"
+STEPS = f"{NO_WAITING}::test_a_step_waits_for_nothing_and_moves_no_buffer"
+MOMENTS = f"{NO_WAITING}::test_nor_with_moments_and_regions"
 KEPT = "tests/flows/worker/test_checkpoints.py"
 
 MUTANTS = (
@@ -35,6 +37,41 @@ MUTANTS = (
         "    at += 1\n",
         "    at += torch.tensor([1], device=at.device)\n",
         (STEPS,),
+    ),
+    Mutant(
+        "descending-with-eigenvalues-that-are-waited-for",
+        "stylize_core/loss/moments.py",
+        'if matrix_bcc.device.type == "cpu":',
+        "if matrix_bcc.device.type:",
+        (MOMENTS,),
+    ),
+    Mutant(
+        "descending-with-a-ridge-on-the-cpu",
+        "stylize_core/loss/moments.py",
+        "identity = torch.eye(channels, dtype=covariance_bcc.dtype, device=covariance_bcc.device)",
+        "identity = torch.eye(channels, dtype=covariance_bcc.dtype)",
+        (MOMENTS,),
+    ),
+    Mutant(
+        "descending-with-the-places-of-a-region-asked-for",
+        "stylize_core/loss/regions.py",
+        "units_bnc.index_select(1, self.places_n).mT",
+        "units_bnc[:, torch.ones_like(self.places_n) > 0][:, : len(self.places_n)].mT",
+        (MOMENTS,),
+    ),
+    Mutant(
+        "descending-with-a-weight-that-is-looked-at",
+        "stylize_core/loss/pixels.py",
+        "if not isinstance(weight, Tensor) and not weight:",
+        "if not bool((torch.as_tensor(weight) != 0).any()):",
+        (MOMENTS,),
+    ),
+    Mutant(
+        "descending-with-every-layer-launched-alone",
+        "stylize_core/loss/terms.py",
+        "    statistics = torch._foreach_div(sums, counts)\n",
+        "    statistics = [one / 1 / count for one, count in zip(sums, counts, strict=True)]\n",
+        (f"{NO_WAITING}::test_an_evaluation_is_launched_in_few_pieces_however_many_pictures_there_are",),
     ),
     Mutant(
         "descending-from-a-checkpoint-of-an-older-algorithm",

@@ -12,6 +12,8 @@ from small_networks import tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.loss.objective import Objective
+from stylize_core.loss.regions import StyledRegion
+from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim import steps
 from stylize_core.optim.descent import Descent
@@ -55,12 +57,19 @@ def pictures(rows: int) -> tuple[Tensor, Tensor]:
     return contents, torch.cat([waves(2.0 - row, finer=3) for row in range(rows)])
 
 
-def made_there(settings: StyleSettings, rows: int = 1, dtype: torch.dtype = torch.float32) -> Stylized:
+def made_there(
+    settings: StyleSettings, rows: int = 1, dtype: torch.dtype = torch.float32, *, masked: bool = False
+) -> Stylized:
     contents, styles = (elsewhere(one) for one in pictures(rows))
     encoder = Encoder(
         tiny_weights(), layers=settings.layers, pooling=settings.pooling, dtype=dtype, device=DEVICE
     )
-    return stylize(contents, styles, settings=settings, encoder=encoder)
+    regions = []
+    if masked:
+        mask_b1hw = torch.linspace(0, 1, 32).round(decimals=1).expand(rows, 1, 24, 32).clone()
+        style = style_targets(encoder, styles.flip(3), settings)
+        regions = [StyledRegion(elsewhere(mask_b1hw), style, 2.0)]
+    return stylize(contents, styles, settings=settings, encoder=encoder, regions=regions)
 
 
 SOLVERS: list[dict[str, Any]] = [
@@ -96,6 +105,49 @@ def test_a_step_waits_for_nothing_and_moves_no_buffer(
 def test_nor_does_it_in_other_modes(watched: Watched, mode: dict[str, Any]) -> None:
     made_there(StyleSettings(steps=STEPS, scales=1, **mode))
     assert watched.steps == STEPS
+
+
+ONE_LAYER: dict[str, Any] = {"style_layers": ["relu2_1"], "content_layers": ["relu2_1"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "masked"),
+    [
+        ({"statistics": "moments"}, False),
+        ({}, True),
+        ({"statistics": "moments", "loss": "mean"}, True),
+    ],
+    ids=str,
+)
+def test_nor_with_moments_and_regions(watched: Watched, mode: dict[str, Any], masked: bool) -> None:
+    """The root of a matrix is many small steps, so there are few of the solver's."""
+    settings = StyleSettings(steps=3, scales=1, **ONE_LAYER, **mode)
+    made = made_there(settings, 2 if masked else 1, masked=masked)
+    assert watched.steps == 3
+    assert all(report.best_loss < report.loss_curve[0] for report in made.reports)
+
+
+MOST_LAUNCHES = 120
+
+
+@pytest.mark.parametrize("settings", [{}, {"pooling": "max"}, {"loss": "mean"}], ids=str)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_an_evaluation_is_launched_in_few_pieces_however_many_pictures_there_are(
+    settings: dict[str, Any], rows: int
+) -> None:
+    chosen = StyleSettings(**settings)
+    with Emulation() as device:
+        contents, styles = (elsewhere(one) for one in pictures(rows))
+        encoder = Encoder(tiny_weights(), layers=chosen.layers, pooling=chosen.pooling, device=DEVICE)
+        objective = Objective(
+            encoder,
+            content_targets(encoder, contents, chosen),
+            style_targets(encoder, styles, chosen),
+            chosen,
+        )
+        device.launches.clear()
+        objective(contents)
+        assert 0 < device.launches.total() <= MOST_LAUNCHES
 
 
 @pytest.mark.parametrize("solver", SOLVERS[:3], ids=str)
