@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.pictures import picture, weights_for
+from flows.worker.torch_environment import keep_memory
 from stylize_core.architecture import Architecture
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import choose_precision
@@ -85,6 +86,7 @@ def _made(case: Case, file: str | None, precision: str) -> tuple[str, int, float
     """The precision, the most that this process has held by the end, bytes, and the picture's seconds."""
     asked = StyleSettings(encoder=case.encoder, size=case.width, steps=case.evaluations, scales=1)
     settings = case.rung.settings(asked)
+    keep_memory(in_tiles=bool(case.rung.tile_px))  # as the workers do
     if precision == "auto":
         precision = choose_precision("auto", torch.device("cpu"), size=case.width)
     encoder = Encoder(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -164,19 +164,45 @@ class Objective:
 
     def _send_back(self, view: _View, slopes: Mapping[str, Tensor], gradient_bchw: Tensor) -> None:
         """Add what a tile's own units ask of the pixels that they see."""
+        seeds = _Seeds(self, view, slopes)
+        view.tile.seen(gradient_bchw).add_(self.encoder.pull_back(view.trace, seeds))
+
+    def seed(self, layer: str, view: _View, slopes: Mapping[str, Tensor]) -> Tensor | None:
+        """The gradient by a tile's own units of one layer, if any part of the loss looks at it."""
         seeds: dict[str, Tensor] = {}
         for area, terms in reversed(list(enumerate(self.styles))):
             for term in terms:
-                own = view.own[term.layer]
-                _increase(seeds, term.layer, term.seed(own, view.tile, slopes[f"{term.layer} {area}"]))
+                if term.layer == layer:
+                    own = view.own[layer]
+                    _increase(seeds, layer, term.seed(own, view.tile, slopes[f"{layer} {area}"]))
         for content in self.contents:
-            seed = content.seed(view.apart[content.layer])
-            _increase(seeds, content.layer, seed.to(view.own[content.layer].dtype))
-        placed = {
-            layer: view.tile.with_rim(seed, view.trace.features[layer], layer)
-            for layer, seed in seeds.items()
-        }
-        view.tile.seen(gradient_bchw).add_(self.encoder.pull_back(view.trace, placed))
+            if content.layer == layer:
+                _increase(seeds, layer, content.seed(view.apart[layer]).to(view.own[layer].dtype))
+        return seeds.get(layer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeds(Mapping[str, Tensor]):
+    """The gradients by what a tile shows of each layer, each made when the way back comes to it."""
+
+    objective: Objective
+    view: _View
+    slopes: Mapping[str, Tensor]
+
+    def __getitem__(self, layer: str) -> Tensor:
+        """That by all that the tile sees, 0 in the rim."""
+        seed = self.objective.seed(layer, self.view, self.slopes)
+        if seed is None:
+            raise KeyError(layer)
+        return self.view.tile.with_rim(seed, self.view.trace.features[layer], layer)
+
+    def __iter__(self) -> Iterator[str]:
+        """The layers that are looked at."""
+        return iter(self.view.own)
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.view.own)
 
 
 def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
