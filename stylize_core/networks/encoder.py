@@ -167,7 +167,10 @@ class Encoder:
 
     @torch.no_grad()
     def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
-        """The gradient [B, 3, H, W] by the picture, given that by some features; float32 or better."""
+        """The gradient [B, 3, H, W] by the picture, given that by some features; float32 or better.
+
+        The trace may be used up.
+        """
         with convolutions_in(self.precision):
             gradient = wide(self._chain.backward(trace, seeds))
         if self._channels != [0, 1, 2]:

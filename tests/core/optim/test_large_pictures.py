@@ -85,11 +85,11 @@ def test_a_checkpoint_of_a_large_picture_is_gone_on_from(after: int) -> None:
     assert_same(gone_on(settings, after), made(settings))
 
 
-class Watching(TorchDispatchMode):
+class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes how large what is made inside is, in numbers; what lies in given buffers is not made."""
 
     def __init__(self, given: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.given, self.largest = {one.untyped_storage().data_ptr() for one in given}, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
