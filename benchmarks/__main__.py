@@ -20,7 +20,8 @@ from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
 from benchmarks.fleet.command import add_options, print_tables
 from benchmarks.gpu import command as gpu
-from benchmarks.large import large_table
+from benchmarks.large import add_options as add_options_of_large
+from benchmarks.large import large_rows
 from benchmarks.lists import lists_table
 from benchmarks.looks.command import add_options as add_options_of_looks
 from benchmarks.looks.command import looks_table
@@ -73,10 +74,10 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
     parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
-    parser.add_argument("--megapixels", type=float, default=13, help="the largest picture for large")
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     add_options(parser)
     add_options_of_looks(parser)
+    add_options_of_large(parser)
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
@@ -122,7 +123,8 @@ def main() -> None:
 def _print_bounds(wanted: Collection[str], options: argparse.Namespace, console: Console) -> None:
     """What very large pictures cost, and a great many pairs that are planned, listed and looked at."""
     if "large" in wanted:
-        console.print(large_table(file=options.weights, most_megapixels=options.megapixels))
+        for row in large_rows(options):  # each as soon as it is there: the last ones take long
+            print(row, flush=True)
     if "records" in wanted:
         console.print(records_table(pairs=options.pairs, rounds=options.rounds, against=options.against))
     if "report_page" in wanted:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.table import Table
 from torch import Tensor
 
 from benchmarks.pictures import picture, weights_for
+from flows.worker.torch_environment import keep_memory
 from stylize_core.architecture import Architecture
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import choose_precision
@@ -21,18 +23,23 @@ from stylize_core.pyramid.level import resized
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
-EVALUATIONS = 8
 _PEAK = re.compile(r"VmHWM:\s*([0-9]+) kB")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture, px, and the way in which it is made."""
+    """One picture, px, and the way in which it is made, with so many evaluations at the full size."""
 
     encoder: Architecture
     width: int
     height: int
     rung: Rung = WHOLE
+    evaluations: int = 8
+
+    @property
+    def words(self) -> str:
+        """What `--case` is compared with."""
+        return f"{self.encoder} {self.width}x{self.height} {self.rung.words()}"
 
 
 CASES = (
@@ -41,44 +48,60 @@ CASES = (
     Case("vgg19", 1024, 768),
     Case("vgg19", 1024, 768, Rung(512)),
     Case("vgg19", 2048, 1536, Rung(512)),
+    Case("vgg19", 2048, 1536, Rung(256, history=2)),
     Case("slim", 4096, 3072, Rung(512, history=4)),
-    Case("slim", 8192, 6144, Rung(512, history=2)),
+    Case("slim", 8192, 6144, Rung(512, history=1)),
+    Case("slim", 16000, 12000, Rung(256, history=1), evaluations=3),
 )
 
+HEADING = """\
+| network | picture, px | made | precision | peak, GB | s for an evaluation of 1 megapixel |
+| --- | --- | --- | --- | --- | --- |"""
 
-def large_table(*, file: str | None, most_megapixels: float) -> Table:
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be asked of `large`."""
+    parser.add_argument("--megapixels", type=float, default=13, help="the largest picture for large")
+    parser.add_argument("--case", help="for large: only rows with these words, such as 'slim 8192x6144'")
+    parser.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of the network, for large"
+    )
+
+
+def large_rows(options: argparse.Namespace) -> Iterator[str]:
     """Each case in a process of its own: its peak, and seconds for an evaluation of a megapixel."""
-    table = Table(title=f"Large pictures, {EVALUATIONS} evaluations at the full size")
-    for heading in ("network", "picture", "made", "peak, GB", "s for an evaluation of 1 megapixel"):
-        table.add_column(heading, justify="left" if heading in ("network", "made") else "right")
+    yield HEADING
     spawn = multiprocessing.get_context("spawn")
     for case in CASES:
-        if case.width * case.height > most_megapixels * 1e6:
+        megapixels = case.width * case.height / 1e6
+        if options.case not in case.words if options.case else megapixels > options.megapixels:
             continue
         with spawn.Pool(1) as pool:
-            peak, seconds = pool.apply(_made, (case, file))
-        pace = seconds / EVALUATIONS / (case.width * case.height / 1e6)
-        size = f"{case.width}x{case.height}"
-        table.add_row(case.encoder, size, case.rung.words(), f"{peak / 1e9:.2f}", f"{pace:.3f}")
-    return table
+            precision, peak, seconds = pool.apply(_made, (case, options.weights, options.precision))
+        pace = seconds / case.evaluations / megapixels
+        size, made = f"{case.width}x{case.height}", case.rung.words()
+        yield f"| {case.encoder} | {size} | {made} | {precision} | {peak / 1e9:.2f} | {pace:.3f} |"
 
 
-def _made(case: Case, file: str | None) -> tuple[int, float]:
-    """The most that this process has held by the end, bytes, and the seconds that the picture took."""
-    asked = StyleSettings(encoder=case.encoder, size=case.width, steps=EVALUATIONS, scales=1)
+def _made(case: Case, file: str | None, precision: str) -> tuple[str, int, float]:
+    """The precision, the most that this process has held by the end, bytes, and the picture's seconds."""
+    asked = StyleSettings(encoder=case.encoder, size=case.width, steps=case.evaluations, scales=1)
     settings = case.rung.settings(asked)
-    precision = choose_precision("auto", torch.device("cpu"), size=case.width)
+    keep_memory(in_tiles=bool(case.rung.tile_px))  # as the workers do
+    if precision == "auto":
+        precision = choose_precision("auto", torch.device("cpu"), size=case.width)
     encoder = Encoder(
         weights_for(case.encoder, file),
         layers=settings.layers,
         dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
     )
-    content, style = _enlarged(case), picture("styles/flow", 512)
+    content, style = _enlarged(case.width, case.height), picture("styles/flow", 512)
     began = time.monotonic()
     stylize(content, style, settings=settings, encoder=encoder, tile_px=case.rung.tile_px)
+    seconds = time.monotonic() - began
     found = _PEAK.search(Path("/proc/self/status").read_text())
-    return int(found[1]) * 1024 if found else 0, time.monotonic() - began
+    return precision, int(found[1]) * 1024 if found else 0, seconds
 
 
-def _enlarged(case: Case) -> Tensor:
-    return resized(picture("contents/town", 1024), case.height, case.width).clamp(0, 1)
+def _enlarged(width: int, height: int) -> Tensor:
+    return resized(picture("contents/town", 1024), height, width).clamp_(0, 1)

@@ -51,8 +51,9 @@ class Device:
             yield self.describe()
 
     def upload(self, pictures: Sequence[Tensor]) -> Tensor:
-        """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device."""
-        return torch.stack([picture.to(self.torch, non_blocking=True) for picture in pictures])
+        """Pictures [3, H, W] of one shape as a batch [B, 3, H, W] on the device; one alone is not copied."""
+        there = [picture.to(self.torch, non_blocking=True) for picture in pictures]
+        return there[0][None] if len(there) == 1 else torch.stack(there)
 
     def peak_memory_bytes(self) -> int | None:
         """Most memory that the device held since `forget_peak`; on a CPU that of this process.

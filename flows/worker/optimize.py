@@ -29,6 +29,7 @@ from flows.worker.regions import styled_regions
 from flows.worker.snapshots import SnapshotWriter, watches
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
+from flows.worker.torch_environment import keep_memory
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import is_out_of_memory
 from stylize_core.errors import Diverged, OutOfMemory
@@ -139,6 +140,7 @@ def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
 
 def _computed(batch: Batch, cache: DeviceCache, sizer: BatchSizer, rung: Rung = WHOLE) -> Ended:
     job, device = batch[0].task.job, cache.device
+    keep_memory(in_tiles=bool(rung.tile_px))
     before, kind = device.forget_peak(), _kind(batch[0])
     size_px = batch[0].pair.style_settings.picture_size.expected_px
     with device.threads(size_px) as name, link.timed(_called(batch), job.timeout_s * len(batch)) as watch:

@@ -19,13 +19,15 @@ WANTED = {
 # many bytes have pages of their own, which go back at once.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEEP_BYTES = 2**30
+# Where memory is short: vectors of large pictures are beyond this, features of tiles below it.
+KEEP_IN_TILES_BYTES = 2**26
 
 
 def prepare_for_torch() -> None:
     """Set what the user has not set; call it before torch is imported."""
     for name, value in _wanted().items():
         os.environ.setdefault(name, value)
-    _keep_memory()
+    keep_memory()
 
 
 def _wanted() -> dict[str, str]:
@@ -34,9 +36,13 @@ def _wanted() -> dict[str, str]:
     return {name: value for name, value in WANTED.items() if not (waits and name == "GOMP_SPINCOUNT")}
 
 
-def _keep_memory() -> None:
-    """Have glibc keep what is freed for the next step, which needs as much."""
+def keep_memory(*, in_tiles: bool = False) -> None:
+    """Have glibc keep what is freed for the next step, which needs as much.
+
+    Not the large blocks of pictures that are made in tiles: tiles would take the places of vectors.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None and not any(name.startswith("MALLOC_") for name in os.environ):
-        mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
-        mallopt(M_MMAP_THRESHOLD, KEEP_BYTES)
+        size = KEEP_IN_TILES_BYTES if in_tiles else KEEP_BYTES
+        mallopt(M_TRIM_THRESHOLD, size)
+        mallopt(M_MMAP_THRESHOLD, size)

@@ -19,11 +19,15 @@ Precision = Literal["fp32", "tf32", "bf16"]
 
 FLOAT = 4
 PLANES = 3
-# So many numbers have their curvature pairs in bfloat16 (`stylize_core/optim/curvature.py`).
+# So many numbers are walked in parts by L-BFGS, with coarse pairs and targets (`stylize_core/chunks.py`).
 COARSE_FROM = 2**25
-# Vectors of a picture's size beside the pairs of L-BFGS: trial, best, gradient, direction and what a turn of
-# the solver makes for a moment; results, content, start, the picture padded and prepared; the loss's own.
-VECTORS = 20
+# Vectors of a picture's size beside the pairs of L-BFGS: content and start, trial, best, gradient, direction,
+# where the walker is; the loss's gradient, and what a turn of the solver makes for a moment. First-order
+# solvers, which are not walked in parts, come to about as many.
+VECTORS = 14
+# Of large pictures: content, trial, best, gradient, that of the loss; the direction in bfloat16.
+LARGE_VECTORS = 5.5
+HALF = 2
 # Networks this wide keep one plane per channel on CPUs, which NNPACK wants; its kernels become tiles of 8x8.
 LEAST_FOR_NNPACK = 128
 TILE = 64
@@ -84,10 +88,11 @@ def peak_memory(
     number = 2 if precision == "bf16" and not finished else FLOAT
     evaluated = batch * _evaluation(settings, layers, number)
     evaluated *= _scattered(settings, layers, number, on_cpu=on_cpu)
+    large = PLANES * wide * high >= COARSE_FROM and settings.optimizer == "lbfgs"
     if seen != (wide, high):
-        evaluated += batch * _content_targets(settings, wide, high)
-    coarse = 0.5 if PLANES * wide * high >= COARSE_FROM else 1.0
-    solver = pictures * (coarse * _solver_vectors(rung.settings(settings)) + VECTORS)
+        evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, wide, high)
+    pairs = _solver_vectors(rung.settings(settings))
+    solver = pictures * (pairs / 2 + LARGE_VECTORS if large else pairs + VECTORS)
     styled = 0.0
     if settings.uses_style:
         at_once = min(style_pixels, seen[0] * seen[1]) if rung.tile_px else style_pixels
@@ -109,10 +114,10 @@ def _seen(settings: StyleSettings, side: int, rung: Rung) -> int:
 
 
 def _content_targets(settings: StyleSettings, width: int, height: int) -> float:
-    """Bytes of the content's features, which are kept of all of the picture."""
+    """How many numbers the content's features have, which are kept of all of the picture."""
     layers = layers_for(settings.encoder, settings.layers, width=width, height=height)
     wanted = settings.content_layer_weights if settings.uses_content else {}
-    return FLOAT * sum(layer.numbers for layer in layers if layer.name in wanted)
+    return sum(layer.numbers for layer in layers if layer.name in wanted)
 
 
 def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int) -> float:

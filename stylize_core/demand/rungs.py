@@ -35,5 +35,5 @@ class Rung:
 
 WHOLE = Rung()
 
-LADDER = (WHOLE, Rung(1024), Rung(512), Rung(512, history=4), Rung(256, history=2))
+LADDER = (WHOLE, Rung(1024), Rung(512), Rung(512, history=4), Rung(256, history=2), Rung(256, history=1))
 """From the fastest to the one that takes least."""

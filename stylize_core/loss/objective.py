@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -96,13 +96,13 @@ class Objective:
         The loss is the sum of the terms and of the penalty for pixels outside 0..1, which is 0 for any
         finished picture and therefore not among the terms.
         """
-        tiles, sums, view = self._tiles(image_bchw), Sums(), None
+        tiles, sums, views = self._tiles(image_bchw), Sums(), list[_View]()
         for tile in tiles:
-            view = None  # the memory of one tile, not of two
-            view = self._view(tile, image_bchw)
-            self._add(sums, view)
+            views.clear()  # the memory of one tile, not of two
+            views.append(self._view(tile, image_bchw))
+            self._add(sums, views[0])
         terms, slopes = self._judged(sums, image_bchw)
-        gradient = self._gradient(image_bchw, terms, slopes, tiles, view)
+        gradient = self._gradient(image_bchw, terms, slopes, tiles, views)
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
             gradient.copy_(gradient.mean(1, keepdim=True))
         penalty = penalised_excess(image_bchw, self.range_weight, gradient)
@@ -184,39 +184,64 @@ class Objective:
         terms: dict[str, Tensor],
         slopes: Mapping[str, Tensor],
         tiles: Sequence[Tile],
-        view: _View | None,
+        views: list[_View],
     ) -> Tensor:
         """The gradient of all terms but the penalty's; roughness, which has its own, is added to the terms.
 
         Args:
-            view: what is left of the first pass, the last tile's.
+            views: what is left of the first pass, the last tile's; it is taken out.
         """
-        if view is not None and len(tiles) == 1 and not self.settings.tv_weight:
-            return self._sent_back(view, slopes)
+        if len(tiles) == 1 and not self.settings.tv_weight:
+            return self._sent_back(views.pop(), slopes)
         gradient = torch.zeros_like(image_bchw)
         if self.settings.tv_weight:
             terms["tv"] = weighted_variation(image_bchw, self.settings, gradient)
         for tile in reversed(tiles):
-            view = view or self._view(tile, image_bchw)
+            view = views.pop() if views else self._view(tile, image_bchw)
             tile.seen(gradient).add_(self._sent_back(view, slopes))
-            view = None  # the memory of one tile, not of two
+            del view  # before there is the next one
         return gradient
 
     def _sent_back(self, view: _View, slopes: Mapping[str, Tensor]) -> Tensor:
         """What a tile's own units ask of the pixels that they see, [B, 3, h, w]."""
+        return self.encoder.pull_back(view.trace, _Seeds(self, view, slopes))
+
+    def seed(self, layer: str, view: _View, slopes: Mapping[str, Tensor]) -> Tensor | None:
+        """The gradient by a tile's own units of one layer, if any part of the loss looks at it."""
         seeds: dict[str, Tensor] = {}
         for area, terms in reversed(list(enumerate(self.styles))):
             for term in terms:
-                own = view.own[term.layer]
-                _increase(seeds, term.layer, term.seed(own, view.tile, slopes[f"{term.layer} {area}"]))
+                if term.layer == layer:
+                    own = view.own[layer]
+                    _increase(seeds, layer, term.seed(own, view.tile, slopes[f"{layer} {area}"]))
         for content in self.contents:
-            seed = content.seed(view.apart[content.layer])
-            _increase(seeds, content.layer, seed.to(view.own[content.layer].dtype))
-        placed = {
-            layer: view.tile.with_rim(seed, view.trace.features[layer], layer)
-            for layer, seed in seeds.items()
-        }
-        return self.encoder.pull_back(view.trace, placed)
+            if content.layer == layer:
+                _increase(seeds, layer, content.seed(view.apart[layer]).to(view.own[layer].dtype))
+        return seeds.get(layer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeds(Mapping[str, Tensor]):
+    """The gradients by what a tile shows of each layer, each made when the way back comes to it."""
+
+    objective: Objective
+    view: _View
+    slopes: Mapping[str, Tensor]
+
+    def __getitem__(self, layer: str) -> Tensor:
+        """That by all that the tile sees, 0 in the rim."""
+        seed = self.objective.seed(layer, self.view, self.slopes)
+        if seed is None:
+            raise KeyError(layer)
+        return self.view.tile.with_rim(seed, self.view.trace.features[layer], layer)
+
+    def __iter__(self) -> Iterator[str]:
+        """The layers that are looked at."""
+        return iter(self.view.own)
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.view.own)
 
 
 def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:

@@ -169,7 +169,7 @@ class Encoder:
     def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
         """The gradient by the picture, given that by some features; float32 or better.
 
-        It lies plane by plane, [B, 3, H, W], as pictures do.
+        It lies plane by plane, [B, 3, H, W], as pictures do. The trace may be used up.
         """
         with convolutions_in(self.precision):
             gradient = wide(self._chain.backward(trace, seeds))

@@ -89,13 +89,16 @@ class VggChain:
         return trace
 
     def backward(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
-        """The gradient [B, 3, H, W] by the prepared pictures, given that by some layers' features."""
+        """The gradient [B, 3, H, W] by the prepared pictures, given that by some layers' features.
+
+        The trace is used up: what lies behind is let go on the way.
+        """
         gradient: Tensor | None = None
         if self._ends_in_pool:
             gradient = self._unpool(None, self._steps[-1].place.block, trace, seeds)
         for step in reversed(self._steps):
             name = step.place.relu
-            gradient = _through_relu(gradient, seeds.get(name), trace.features[name])
+            gradient = _through_relu(gradient, seeds.get(name), trace.features.pop(name))
             if gradient is not None:
                 gradient = step.backward(gradient)
             if _opens_block(step.place):

@@ -10,6 +10,7 @@ import torch
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
+from stylize_core import chunks
 from stylize_core.architecture import layer_names, reach, stride
 from stylize_core.dream.objective import dream_objective
 from stylize_core.loss.objective import Objective
@@ -139,6 +140,24 @@ def test_tiles_own_every_place_once_and_see_as_far_as_the_network(architecture: 
             assert span.seen[0] == 0 or span.owned[0] - span.seen[0] >= reach(architecture, layer)
             assert span.seen[1] == length or span.seen[1] - span.owned[1] >= reach(architecture, layer)
     assert bool((owned == 1).all())
+
+
+def test_a_large_content_is_kept_coarsely_and_hardly_changes_the_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = StyleSettings(content_weight=5.0)
+    encoder = tiny_encoder(settings)
+    content, image = waves(0.3, height=130, width=99), speckles(1, height=130, width=99)
+    style = style_targets(encoder, content.flip(2), settings)
+    found = []
+    for numbers in (2**25, 1000):
+        monkeypatch.setattr(chunks, "COARSE_FROM", numbers)
+        at = content_targets(encoder, content, settings, tile_px=64)
+        found.append((*at.values(), *Objective(encoder, at, style, settings, tile_px=64)(image)))
+    (fine, loss, gradient), (coarse, coarse_loss, coarse_gradient) = found
+    assert (fine.dtype, coarse.dtype) == (torch.float32, torch.bfloat16)
+    torch.testing.assert_close(coarse_loss, loss, rtol=1e-3, atol=0)
+    assert _apart(coarse_gradient, gradient) < 5e-3
 
 
 def test_a_narrower_rim_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

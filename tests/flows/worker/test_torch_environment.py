@@ -11,7 +11,7 @@ import pytest
 
 from flows.engines.process import WorkerProcess
 from flows.worker import calls as worker_calls
-from flows.worker.torch_environment import WANTED
+from flows.worker.torch_environment import WANTED, keep_memory
 
 NAMES = (*WANTED, "OMP_WAIT_POLICY")
 
@@ -33,6 +33,15 @@ def pages_for_features_made_anew() -> int:
         torch.ones(25_000_000)
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     return min(faults[1:])
+
+
+def pages_while_tiles_are_computed() -> int:
+    """The same where large blocks are not kept."""
+    keep_memory(in_tiles=True)
+    try:
+        return pages_for_features_made_anew()
+    finally:
+        keep_memory()
 
 
 @pytest.fixture
@@ -64,3 +73,11 @@ def test_features_made_anew_need_no_new_pages(bare: pytest.MonkeyPatch) -> None:
     bare.setenv("THP_MEM_ALLOC_ENABLE", "0")
     with worker() as child:
         assert child.call(pages_for_features_made_anew) < 1000  # 24,000 pages of 4 KiB otherwise
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc is asked on Linux only")
+def test_large_blocks_go_back_to_the_system_while_tiles_are_computed(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("THP_MEM_ALLOC_ENABLE", "0")
+    with worker() as child:
+        assert child.call(pages_while_tiles_are_computed) > 20_000
+        assert child.call(pages_for_features_made_anew) < 1000
