@@ -6,6 +6,7 @@ when they are gone.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -14,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flows.errors import NotFound, StorageError, StorageFatal
+from flows.errors import NotFound, StorageError
 from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Patience, Storage
 from flows.storage.opening import open_storage
@@ -127,6 +128,7 @@ class CheckpointShelf:
 
         Raises:
             StorageError: it could not be written.
+            OSError: it would take too much of the disk.
         """
         storage = _storage(output)
         _refuse_without_room(storage.root, file.seek(0, os.SEEK_END))
@@ -153,13 +155,15 @@ def _refuse_without_room(folder: str, size_bytes: int) -> None:
     """A checkpoint takes half of the free disk at most: the results of all pairs come first.
 
     Raises:
-        StorageFatal: it would take more.
+        OSError: it would take more.
     """
-    with suppress(OSError):  # a store, or a folder that is not there yet
+    try:
         free = shutil.disk_usage(folder).free
-        if 2 * size_bytes > free:
-            wanted, there = bytes_in_words(size_bytes), bytes_in_words(free)
-            raise StorageFatal(f"it takes {wanted} of the disk at {folder}, and {there} are free")
+    except OSError:  # a store, or a folder that is not there yet
+        return
+    if 2 * size_bytes > free:
+        wanted, there = bytes_in_words(size_bytes), bytes_in_words(free)
+        raise OSError(errno.ENOSPC, f"it takes {wanted} of the disk at {folder}, and {there} are free")
 
 
 def _storage(output: str) -> Storage:

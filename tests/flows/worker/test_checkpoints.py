@@ -194,7 +194,7 @@ def a_folder_there(home: Path, patch: pytest.MonkeyPatch) -> None:
     ("trouble", "why"),
     [
         (full, "the disk is full"),
-        (no_room, r"it takes \d+ [kM]B of the disk at \S*/out, and 1 kB are free"),
+        (no_room, r".*it takes \d+ [kM]B of the disk at \S*/out, and 1 kB are free"),
         (a_folder_there, r".*: is a directory; check .*"),
     ],
 )

@@ -25,7 +25,6 @@ from stylize_core.demand.rungs import LADDER, WHOLE, Rung
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.curvature import Pairs
 from stylize_core.settings.style import StyleSettings
-from stylize_core.transfer import stylize
 
 SMALL = (WHOLE, Rung(64), Rung(24), Rung(24, history=2))
 LITTLE_BYTES = 100_000
@@ -117,15 +116,15 @@ def test_what_did_not_fit_is_gone_before_the_next_rung_is_tried(
     for file in (path.parent / "out").iterdir():
         file.unlink()
     memory_for(monkeypatch, places=5600, pairs=2)
-    alive: list[int] = []
+    alive, computed = list[int](), optimize._computed
 
     def watched(*given: Any, **named: Any) -> Any:
         gc.collect()
         tensors = [one for one in gc.get_objects() if type(one) is Tensor]
         alive.append(sum({one.data_ptr(): one.untyped_storage().nbytes() for one in tensors}.values()))
-        return stylize(*given, **named)
+        return computed(*given, **named)
 
-    monkeypatch.setattr(optimize, "stylize", watched)
+    monkeypatch.setattr(optimize, "_computed", watched)
     assert made(path) == "done"
     assert len(alive) == len(SMALL)
     assert max(alive[1:]) <= alive[0] + LITTLE_BYTES, alive
