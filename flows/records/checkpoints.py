@@ -6,16 +6,20 @@ when they are gone.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flows.errors import StorageError
+from flows.errors import NotFound, StorageError
 from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Patience, Storage
 from flows.storage.opening import open_storage
+from flows.text import bytes_in_words
 from stylize_core.optim.header import read_header
 
 PREFIX = ".stylize-checkpoint-"
@@ -100,21 +104,35 @@ class CheckpointShelf:
         """Whether there is one; where nobody can tell, there is none."""
         return identity in self._of(output)
 
-    def read(self, output: str, identity: str) -> bytes:
-        """Its bytes.
+    def size(self, output: str, identity: str) -> int:
+        """How many bytes it has.
+
+        Raises:
+            StorageError: it could not be asked for, or is gone.
+        """
+        name = checkpoint_name(identity)
+        if (stat := _storage(output).stat(name)) is None:
+            raise NotFound(f"{name} is gone")
+        return stat.size
+
+    def read(self, output: str, identity: str, into: BinaryIO) -> None:
+        """Write its bytes into an open file, a block at a time.
 
         Raises:
             StorageError: it could not be read.
         """
-        return _storage(output).read(checkpoint_name(identity))
+        into.writelines(_storage(output).blocks(checkpoint_name(identity)))
 
     def put(self, output: str, identity: str, file: BinaryIO) -> None:
         """Write all that an open file holds, in place of an older one.
 
         Raises:
             StorageError: it could not be written.
+            OSError: it would take too much of the disk.
         """
-        _storage(output).write_file(checkpoint_name(identity), file)
+        storage = _storage(output)
+        _refuse_without_room(storage.root, file.seek(0, os.SEEK_END))
+        storage.write_file(checkpoint_name(identity), file)
         self._of(output).add(identity)
 
     def forget(self, output: str, identity: str) -> None:
@@ -131,6 +149,21 @@ class CheckpointShelf:
                 with suppress(StorageError):
                     self._kept[output] |= identities_kept(_storage(output))
             return self._kept[output]
+
+
+def _refuse_without_room(folder: str, size_bytes: int) -> None:
+    """A checkpoint takes half of the free disk at most: the results of all pairs come first.
+
+    Raises:
+        OSError: it would take more.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:  # a store, or a folder that is not there yet
+        return
+    if 2 * size_bytes > free:
+        wanted, there = bytes_in_words(size_bytes), bytes_in_words(free)
+        raise OSError(errno.ENOSPC, f"it takes {wanted} of the disk at {folder}, and {there} are free")
 
 
 def _storage(output: str) -> Storage:

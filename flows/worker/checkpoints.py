@@ -49,14 +49,14 @@ def found_checkpoint(prepared: Prepared, writer: SnapshotWriter) -> Saved | None
     if not is_kept(prepared):
         return None
     try:
-        found = Saved.of_bytes(prepared.shelf.read(prepared.task.job.output, prepared.identity))
+        found = _read(prepared)
         _refuse_others(found, _labels(prepared))
         found, shown = parted(found)
         step = _step_of(found)
         writer.go_on(shown, step=step)
     except NotFound:
         return None
-    except (StorageError, UnfitState) as error:
+    except (StorageError, OSError, MemoryError, UnfitState) as error:
         say_unused(prepared, error)
         return None
     prepared.task.log.kept = True
@@ -82,7 +82,7 @@ class CheckpointKeeper:
 
     batch: Sequence[Prepared]
     writers: Sequence[SnapshotWriter]
-    _since: float = field(default_factory=time.monotonic)
+    _since: float = field(default_factory=lambda: time.monotonic())
     _cost_s: float = 0.0
 
     def __call__(self, state: Underway) -> None:
@@ -117,7 +117,7 @@ class CheckpointKeeper:
                 state.write_to(file)
                 prepared.shelf.put(prepared.task.job.output, prepared.identity, file)
             prepared.task.log.kept = True
-        except (StorageError, MemoryError) as error:
+        except (StorageError, OSError, MemoryError) as error:
             _decide(prepared, f"a checkpoint could not be written: {safe_text(str(error))}")
 
 
@@ -140,6 +140,15 @@ def _labels(prepared: Prepared) -> dict[str, str]:
         "algorithm": str(algorithm_of(prepared.task.job.pair.style_settings)),
         "precision": prepared.task.log.precision or "",
     }
+
+
+def _read(prepared: Prepared) -> Saved:
+    """A large one lies in a file without a name for as long as its tensors are used."""
+    where = prepared.task.job.output, prepared.identity
+    with spool(prepared.shelf.size(*where)) as file:
+        prepared.shelf.read(*where, into=file)
+        file.flush()
+        return Saved.read_from(file)
 
 
 def _step_of(found: Saved) -> int:

@@ -100,6 +100,8 @@ def resumed(saved: Saved, form: Dreaming, octave: Stage) -> Dreaming:
         raise UnfitState("it is of one picture")
     form.image = form.image.clone()
     restore(form, saved)
+    if not form.reports[0].is_sound:
+        raise UnfitState("it is of another picture")
     told = len(form.reports[0].loss_curve)
     if not octave.first <= form.step <= octave.last or told != (
         octave.last if form.step == octave.last else octave.first

@@ -197,8 +197,13 @@ def resumed(saved: Saved, start_bchw: Tensor, settings: StyleSettings, *, stage:
         raise UnfitState("it is of another way to a picture")
     descent = begun(start_bchw.clone(), settings, [RowReport()], stage=stage, phase=phase)
     restore(descent, saved)
-    if descent.rows != [0] or descent.ended != [False] or not 0 <= descent.untold <= CHECK_EVERY:
+    counts = [*map(type, descent.evaluated), *map(type, descent.accepted)]
+    if descent.rows != [0] or descent.ended != [False] or counts != [int, int]:
         raise UnfitState("its rows are not those of one picture")
+    if descent.shape != list(start_bchw.shape[1:]) or not descent.reports[0].is_sound:
+        raise UnfitState("it is of another picture")
+    if not 0 <= descent.untold <= CHECK_EVERY:
+        raise UnfitState("it has more losses than fit")
     return descent
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 MAGIC = b"stylize state 1\n"
 DIGEST_BYTES = 32
+LENGTH_BYTES = 8
+START = len(MAGIC) + DIGEST_BYTES
+"""Where that begins which the digest is of: a safetensors file, led by the length of its header."""
 FACTS, LABELS = "facts", "labels"
 LARGEST_HEADER_BYTES = 64 * 2**20
 """A loss for each of a million steps takes a third of it."""
-
-_START = len(MAGIC) + DIGEST_BYTES
-_LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +24,39 @@ class Header:
     Attributes:
         facts: by path, as JSON has them.
         labels: what whoever keeps the state says of it.
+        forms: of the tensors, by path, as safetensors has them.
+        end: where their bytes begin in the file.
     """
 
     facts: Mapping[str, Any]
     labels: Mapping[str, str]
+    forms: Mapping[str, Mapping[str, Any]]
+    end: int
 
 
-def read_header(blocks: Iterable[bytes]) -> Header:
-    """What the file says, which may be altered: nothing is compared with its digest; reads no further.
+def read_header(blocks: Iterable[bytes | memoryview]) -> Header:
+    """What the file says at its beginning; no more is read than that takes, nor compared with the digest.
 
     Raises:
         ValueError: it is something else, or not whole.
     """
-    data, end = bytearray(), _START + _LENGTH_BYTES
+    data, end = bytearray(), START + LENGTH_BYTES
     for block in blocks:
-        data += block
-        if not data.startswith(MAGIC[: len(data)]):
+        data += block[: LARGEST_HEADER_BYTES + end]
+        if not data.startswith(MAGIC[: len(data)]) or end > LARGEST_HEADER_BYTES:
             break
-        if len(data) >= _START + _LENGTH_BYTES:
-            end = _START + _LENGTH_BYTES + int.from_bytes(data[_START : _START + _LENGTH_BYTES], "little")
-        if end > LARGEST_HEADER_BYTES:
-            break
-        if len(data) >= end > _START + _LENGTH_BYTES:
-            return parsed_header(bytes(data[_START:end]))
+        if len(data) >= START + LENGTH_BYTES:
+            end = START + LENGTH_BYTES + int.from_bytes(data[START : START + LENGTH_BYTES], "little")
+        if START + LENGTH_BYTES < end <= len(data):
+            return _parsed(bytes(data[START + LENGTH_BYTES : end]), end)
     raise ValueError("it is not whole, or of another version")
 
 
-def parsed_header(body: bytes) -> Header:
-    """The header of a safetensors file, which begins with its length.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
-    size = int.from_bytes(body[:_LENGTH_BYTES], "little")
+def _parsed(text: bytes, end: int) -> Header:
     try:
-        texts = json.loads(body[_LENGTH_BYTES : _LENGTH_BYTES + size])["__metadata__"]
-        return Header(*(dict(json.loads(texts[name])) for name in (FACTS, LABELS)))
+        forms = dict(json.loads(text))
+        texts = forms.pop("__metadata__")
+        facts, labels = (dict(json.loads(texts[name])) for name in (FACTS, LABELS))
+        return Header(facts, labels, forms, end)
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error

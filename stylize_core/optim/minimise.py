@@ -13,6 +13,7 @@ from stylize_core.loss.objective import Objective
 from stylize_core.optim.base import on_host
 from stylize_core.optim.descent import Descent, begun, resumed
 from stylize_core.optim.looks import Seen, look
+from stylize_core.optim.state import UnfitState
 from stylize_core.optim.steps import Steps
 from stylize_core.optim.watching import (
     CHECK_EVERY,
@@ -77,6 +78,8 @@ def minimise(
     reports = [RowReport() for _ in range(len(start_bchw))] if reports is None else reports
     if checkpoints is not None and checkpoints.begin is not None:
         descent = resumed(checkpoints.begin, start_bchw, settings, stage=stage.first)
+        if not stage.first <= descent.step < stage.last:
+            raise UnfitState("its step is not one at its size")
         report = descent.reports[0]
         report.decisions.append(
             f"went on from a checkpoint after {len(report.loss_curve) + descent.untold} evaluations"

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
+import mmap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import chain
+from math import prod
 from typing import Any, BinaryIO, TypeVar, cast
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from stylize_core.optim.header import DIGEST_BYTES, FACTS, LABELS, MAGIC, parsed_header
+from stylize_core.optim.header import (
+    DIGEST_BYTES,
+    FACTS,
+    LABELS,
+    LENGTH_BYTES,
+    MAGIC,
+    START,
+    read_header,
+)
 
 _FORMATS = {
     torch.float64: "F64",
@@ -29,6 +38,8 @@ _FORMATS = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+
+_DTYPES = {name: dtype for dtype, name in _FORMATS.items()}
 
 T = TypeVar("T")
 
@@ -63,36 +74,66 @@ class Saved:
         """
         texts = {FACTS: json.dumps(dict(self.facts)), LABELS: json.dumps(dict(self.labels))}
         header: dict[str, object] = {"__metadata__": texts}
+        # The widest numbers first and the header filled up, so that each lies where its format wants it.
+        tensors = dict(sorted(self.tensors.items(), key=lambda item: -item[1].itemsize))
         end = 0
-        for path, value in self.tensors.items():
+        for path, value in tensors.items():
             place = [end, end := end + value.nbytes]
             form = {"dtype": _FORMATS[value.dtype], "shape": list(value.shape), "data_offsets": place}
             header[path] = form
         text = json.dumps(header).encode()
+        text += b" " * (-(START + LENGTH_BYTES + len(text)) % 8)
         file.write(MAGIC + bytes(DIGEST_BYTES))
         digest = hashlib.sha256()
-        for block in chain((len(text).to_bytes(8, "little"), text), map(_raw, self.tensors.values())):
+        for block in chain((len(text).to_bytes(LENGTH_BYTES, "little"), text), map(_raw, tensors.values())):
             digest.update(block)
             file.write(block)
         file.seek(len(MAGIC))
         file.write(digest.digest())
 
     @staticmethod
-    def of_bytes(data: bytes) -> Saved:
-        """What `write_to` wrote.
+    def read_from(file: BinaryIO) -> Saved:
+        """What `write_to` wrote; its tensors are the file's own bytes, of which none is copied.
+
+        Args:
+            file: a file on disk, whose pages come into memory as they are asked for, or one in memory.
 
         Raises:
             UnfitState: it is something else, or was altered.
         """
-        start = len(MAGIC) + DIGEST_BYTES
-        digest, body = data[len(MAGIC) : start], data[start:]
-        if not data.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
+        data = _mapped(file)
+        if not data or hashlib.sha256(data[START:]).digest() != data[len(MAGIC) : START]:
             raise UnfitState("it is not whole, or of another version")
         try:
-            header = parsed_header(body)
-            return Saved(safetensors.torch.load(body), header.facts, header.labels)
-        except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            header = read_header([data])
+            tensors = {path: _tensor(data, form, header.end) for path, form in header.forms.items()}
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UnfitState(f"it cannot be read: {error}") from error
+        return Saved(tensors, header.facts, header.labels)
+
+
+def _mapped(file: BinaryIO) -> memoryview:
+    """All bytes of a file; changes of them reach nobody."""
+    if isinstance(file, io.BytesIO):
+        return memoryview(bytearray(file.getbuffer()))
+    size = file.seek(0, io.SEEK_END)
+    return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY) if size else b"")
+
+
+def _tensor(data: memoryview, form: Mapping[str, Any], start: int) -> Tensor:
+    """A tensor in place, checked against the bytes that there are."""
+    shape, dtype = list(map(int, form["shape"])), _DTYPES[form["dtype"]]
+    begin, end = (start + int(offset) for offset in form["data_offsets"])
+    count = prod(shape)
+    if (
+        min([0, *shape]) < 0
+        or not start <= begin <= end <= len(data)
+        or count * dtype.itemsize != end - begin
+    ):
+        raise ValueError("a tensor does not lie where it is said to")
+    if count == 0:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(data, dtype=dtype, count=count, offset=begin).view(shape)
 
 
 def saved(state: object) -> Saved:

@@ -103,3 +103,9 @@ class RowReport:
     loss_curve: list[float] = field(default_factory=list)
     best_loss: float = float("inf")
     decisions: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its lists hold what they are to, which is asked of one that was read."""
+        numbers = all(isinstance(one, int | float) for one in self.loss_curve)
+        return numbers and all(isinstance(one, str) for one in self.decisions)

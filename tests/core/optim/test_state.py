@@ -33,6 +33,11 @@ def written(state: Saved) -> bytes:
     return file.getvalue()
 
 
+def read(data: bytes) -> Saved:
+    """What such a file holds."""
+    return Saved.read_from(io.BytesIO(data))
+
+
 class Leaving:
     """Keeps the state after so many steps, as a file would have it, and ends the work."""
 
@@ -64,7 +69,7 @@ def gone_on(settings: StyleSettings, after: int, dtype: torch.dtype = torch.floa
     leaving = Leaving(after)
     with pytest.raises(Ended):
         made(settings, Checkpoints(leaving), dtype)
-    return made(settings, Checkpoints(nothing, Saved.of_bytes(leaving.data)), dtype)
+    return made(settings, Checkpoints(nothing, read(leaving.data)), dtype)
 
 
 def assert_same(resumed: Stylized, calm: Stylized) -> None:
@@ -122,7 +127,7 @@ def test_so_it_is_while_adam_rescues_what_l_bfgs_has_lost() -> None:
     leaving = Leaving(35)
     with pytest.raises(Ended):
         minimise(objective(), content, settings=settings, checkpoints=Checkpoints(leaving))
-    begin = Saved.of_bytes(leaving.data)
+    begin = read(leaving.data)
     assert begin.facts["phase"] == "rescue"
     sound = objective_of(content, style, settings)
     resumed, (again,) = minimise(sound, content, settings=settings, checkpoints=Checkpoints(nothing, begin))
@@ -145,7 +150,7 @@ def test_a_row_of_a_batch_goes_on_alone() -> None:
             checkpoints=Checkpoints(leaving),
         )
     one = (contents[1:2].double(), styles[1:2].double())
-    going = Checkpoints(nothing, Saved.of_bytes(leaving.data))
+    going = Checkpoints(nothing, read(leaving.data))
     resumed = stylize(*one, settings=settings, encoder=exact, checkpoints=going)
     calm = stylize(*one, settings=settings, encoder=exact)
     assert float((resumed.image_bchw - calm.image_bchw).abs().max()) < 1e-7
@@ -158,10 +163,10 @@ def state() -> Descent:
 
 def test_what_is_not_whole_or_something_else_is_refused() -> None:
     data = written(saved(state()))
-    assert Saved.of_bytes(data).facts["reports.0.loss_curve"][1] == 0.1
+    assert read(data).facts["reports.0.loss_curve"][1] == 0.1
     for spoiled in (b"", data[:-1], data[:200] + b"x" + data[201:], b"PK" + data, b"\x80\x04N."):
         with pytest.raises(UnfitState, match="not whole"):
-            Saved.of_bytes(spoiled)
+            read(spoiled)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +174,7 @@ def test_what_is_not_whole_or_something_else_is_refused() -> None:
 )
 def test_a_state_of_another_form_changes_nothing(settings: dict[str, Any]) -> None:
     other = begun(waves(0.7), StyleSettings(**settings), [RowReport()], stage=0)
-    before = Saved.of_bytes(written(saved(other)))
+    before = read(written(saved(other)))
     with pytest.raises(UnfitState):
         restore(other, saved(state()))
     now = saved(other)
@@ -182,14 +187,28 @@ def test_a_dream_in_an_octave_that_cannot_be_is_refused(key: str, value: object)
     settings, leaving = StyleSettings(steps=44, **DREAM), Leaving(30)
     with pytest.raises(Ended):
         made(settings, Checkpoints(leaving))
-    whole = Saved.of_bytes(leaving.data)
+    whole = read(leaving.data)
     with pytest.raises(UnfitState):
         made(settings, Checkpoints(nothing, Saved(whole.tensors, {**whole.facts, key: value})))
     with pytest.raises(UnfitState):
         made(StyleSettings(steps=44), Checkpoints(nothing, whole))
 
 
-@pytest.mark.parametrize(("key", "value"), [("stage", 7), ("phase", "sleep"), ("rows", [1]), ("step", "x")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("stage", 7),
+        ("phase", "sleep"),
+        ("rows", [1]),
+        ("step", "x"),
+        ("step", 20),
+        ("shape", [3, 1, 1]),
+        ("untold", 11),
+        ("accepted", []),
+        ("reports.0.loss_curve", ["x"]),
+        ("reports.0.decisions", [1]),
+    ],
+)
 def test_facts_that_cannot_be_are_refused(key: str, value: object) -> None:
     settings = StyleSettings(steps=20)
     whole = saved(state())

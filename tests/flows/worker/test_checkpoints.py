@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import worker_here as worker
@@ -31,6 +33,11 @@ from flows.worker.shown import Shown, with_shown
 from stylize_core.optim.state import Saved
 
 SIXTY = "encoder: slim, size: 64, steps: 60"
+Trouble = Callable[[Path, pytest.MonkeyPatch], None]
+
+
+class Killed(BaseException):
+    """The worker ends without a chance to do anything."""
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +112,6 @@ def test_checkpoints_follow_one_another_and_the_last_one_counts(home: Path) -> N
     """Without a stop, as before a kill: the worker's end takes with it what came after the last one."""
     undisturbed, path = calm(home), manifest(home, settings=SIXTY)
 
-    class Killed(BaseException):
-        pass
-
     def killed() -> bool:
         if len(left_in(home)) and next(asked) == 40:
             raise Killed
@@ -169,15 +173,69 @@ def test_what_is_of_something_else_is_not_gone_on_from(
     assert left_in(home) == []
 
 
-def test_what_cannot_be_written_costs_the_pair_a_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+def no_room(home: Path, patch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(home)._replace(free=1000)
+    patch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+def full(home: Path, patch: pytest.MonkeyPatch) -> None:
+    def put(*_: object) -> None:
         raise StorageFatal("the disk is full")
 
+    patch.setattr(CheckpointShelf, "put", put)
+
+
+def a_folder_there(home: Path, patch: pytest.MonkeyPatch) -> None:
+    (planned,) = make_plan(load_manifest(home / "m.yaml")).pairs
+    (home / "out" / (PREFIX + planned.identity)).mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        (full, "the disk is full"),
+        (no_room, r".*it takes \d+ [kM]B of the disk at \S*/out, and 1 kB are free"),
+        (a_folder_there, r".*: is a directory; check .*"),
+    ],
+)
+def test_what_cannot_be_written_costs_the_pair_a_line(
+    home: Path, trouble: Trouble, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     undisturbed = calm(home)
-    monkeypatch.setattr(CheckpointShelf, "put", full)
-    assert run(jobs(manifest(home, settings=SIXTY), checkpoint_s=1e-9)) == {"p0__s0": "done"}
-    assert record(home, "p0__s0").decisions == ("a checkpoint could not be written: the disk is full",)
+    path = manifest(home, settings=SIXTY)
+    trouble(home, monkeypatch)
+    assert run(jobs(path, checkpoint_s=1e-9)) == {"p0__s0": "done"}
+    for decision in record(home, "p0__s0").decisions:
+        assert re.fullmatch(f"a checkpoint could not be written: {why}", decision)
+    assert record(home, "p0__s0").decisions != ()
     assert (home / "out/p0__s0.png").read_bytes() == undisturbed
+
+
+def test_a_store_that_takes_none_costs_the_pair_a_line(home: Path, object_store: ObjectStore) -> None:
+    object_store.fail("PUT", "*.stylize-checkpoint-*", "access_denied")
+    root = f"{object_store.root}/out"
+    assert run(jobs(manifest(home, settings=SIXTY, output=root), checkpoint_s=1e-9)) == {"p0__s0": "done"}
+    decisions = Record.parse(open_storage(root).read("p0__s0.json")).decisions
+    assert {one.partition(":")[0] for one in decisions} == {"a checkpoint could not be written"}
+
+
+def test_what_a_kill_costs_is_an_interval_at_most(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by a second with every step: a checkpoint every ten seconds."""
+    path = manifest(home, settings=SIXTY)
+    seconds = [0.0]
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+
+    def killed() -> bool:
+        seconds[0] += 1
+        if seconds[0] == 48:
+            raise Killed
+        return False
+
+    with pytest.raises(Killed):
+        run(jobs(path, checkpoint_s=10.0), stop=killed)
+    assert run(jobs(path)) == {"p0__s0": "done"}
+    (decision,) = record(home, "p0__s0").decisions
+    assert 48 - 10 <= went_on_after(decision) < 48
 
 
 def test_a_short_pair_and_one_that_wants_none_leave_and_ask_nothing(

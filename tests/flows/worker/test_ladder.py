@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.planning.plan import make_plan
+from flows.worker import optimize
 from flows.worker.device import Device
 from flows.worker.fitting import ladder
 from flows.worker.fitting.ladder import SPARE, Ladder
@@ -25,6 +27,8 @@ from stylize_core.optim.curvature import Pairs
 from stylize_core.settings.style import StyleSettings
 
 SMALL = (WHOLE, Rung(64), Rung(24), Rung(24, history=2))
+LITTLE_BYTES = 100_000
+"""Less than one picture of the tests, for the statistics that each rung measures anew."""
 SETTINGS = "encoder: slim, size: 128, steps: 12, scales: 1, history: 5, margin: 0"
 
 
@@ -102,6 +106,28 @@ def test_below_the_last_rung_a_pair_fails_with_what_it_needs_and_the_next_one_is
     assert "in tiles of 24 px, with a history of 2, of which" in failure.message
     worker.start("cpu")
     assert made(path) == "done"
+
+
+def test_what_did_not_fit_is_gone_before_the_next_rung_is_tried(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the tensors that live when a try begins: a later one finds no more of them than the first one."""
+    assert made(path) == "done"  # what is kept warm is kept from here on
+    for file in (path.parent / "out").iterdir():
+        file.unlink()
+    memory_for(monkeypatch, places=5600, pairs=2)
+    alive, computed = list[int](), optimize._computed
+
+    def watched(*given: Any, **named: Any) -> Any:
+        gc.collect()
+        tensors = [one for one in gc.get_objects() if type(one) is Tensor]
+        alive.append(sum({one.data_ptr(): one.untyped_storage().nbytes() for one in tensors}.values()))
+        return computed(*given, **named)
+
+    monkeypatch.setattr(optimize, "_computed", watched)
+    assert made(path) == "done"
+    assert len(alive) == len(SMALL)
+    assert max(alive[1:]) <= alive[0] + LITTLE_BYTES, alive
 
 
 def test_what_is_known_not_to_fit_is_not_tried(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
