@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ def made(
     return stylize(content, style, settings=settings, encoder=encoder, checkpoints=checkpoints)
 
 
+@cache
+def calm(settings: StyleSettings, dtype: torch.dtype = torch.float32) -> Stylized:
+    """What nobody has broken off."""
+    return made(settings, dtype=dtype)
+
+
 def gone_on(settings: StyleSettings, after: int, dtype: torch.dtype = torch.float32) -> Stylized:
     leaving = Leaving(after)
     with pytest.raises(Ended):
@@ -72,10 +79,10 @@ def gone_on(settings: StyleSettings, after: int, dtype: torch.dtype = torch.floa
     return made(settings, Checkpoints(nothing, read(leaving.data)), dtype)
 
 
-def assert_same(resumed: Stylized, calm: Stylized) -> None:
-    assert torch.equal(resumed.image_bchw, calm.image_bchw)
-    assert resumed.terms == calm.terms
-    (one,), (other,) = resumed.reports, calm.reports
+def assert_same(resumed: Stylized, undisturbed: Stylized) -> None:
+    assert torch.equal(resumed.image_bchw, undisturbed.image_bchw)
+    assert resumed.terms == undisturbed.terms
+    (one,), (other,) = resumed.reports, undisturbed.reports
     assert any(said.startswith("went on from a checkpoint after ") for said in one.decisions)
     kept = [said for said in one.decisions if not said.startswith("went on from a checkpoint")]
     assert replace(one, decisions=kept) == other
@@ -100,15 +107,15 @@ DREAM: dict[str, Any] = {
 )
 def test_a_picture_gone_on_with_is_the_undisturbed_one(settings: dict[str, Any], after: int) -> None:
     asked = StyleSettings(steps=44, **settings)
-    assert_same(gone_on(asked, after), made(asked))
+    assert_same(gone_on(asked, after), calm(asked))
 
 
 @pytest.mark.parametrize("after", [25, 45])
 def test_so_it_is_where_nothing_changes_any_more_or_fp32_has_taken_over(after: int) -> None:
     still = StyleSettings(steps=60, scales=1, plateau=16.0)
-    assert_same(gone_on(still, after), made(still))
+    assert_same(gone_on(still, after), calm(still))
     coarse = StyleSettings(steps=60, scales=1)
-    assert_same(gone_on(coarse, after, torch.bfloat16), made(coarse, dtype=torch.bfloat16))
+    assert_same(gone_on(coarse, after, torch.bfloat16), calm(coarse, torch.bfloat16))
 
 
 def test_so_it_is_while_adam_rescues_what_l_bfgs_has_lost() -> None:
@@ -123,7 +130,7 @@ def test_so_it_is_while_adam_rescues_what_l_bfgs_has_lost() -> None:
 
         return changed(objective_of(content, style, settings), factor)
 
-    calm, (report,) = minimise(objective(), content, settings=settings)
+    undisturbed, (report,) = minimise(objective(), content, settings=settings)
     leaving = Leaving(35)
     with pytest.raises(Ended):
         minimise(objective(), content, settings=settings, checkpoints=Checkpoints(leaving))
@@ -131,7 +138,7 @@ def test_so_it_is_while_adam_rescues_what_l_bfgs_has_lost() -> None:
     assert begin.facts["phase"] == "rescue"
     sound = objective_of(content, style, settings)
     resumed, (again,) = minimise(sound, content, settings=settings, checkpoints=Checkpoints(nothing, begin))
-    assert torch.equal(resumed, calm)
+    assert torch.equal(resumed, undisturbed)
     assert again.loss_curve[10:] == report.loss_curve[10:]
     assert (again.evaluations, again.stop_reason) == (60, "steps")
 
@@ -152,8 +159,8 @@ def test_a_row_of_a_batch_goes_on_alone() -> None:
     one = (contents[1:2].double(), styles[1:2].double())
     going = Checkpoints(nothing, read(leaving.data))
     resumed = stylize(*one, settings=settings, encoder=exact, checkpoints=going)
-    calm = stylize(*one, settings=settings, encoder=exact)
-    assert float((resumed.image_bchw - calm.image_bchw).abs().max()) < 1e-7
+    alone = stylize(*one, settings=settings, encoder=exact)
+    assert float((resumed.image_bchw - alone.image_bchw).abs().max()) < 1e-7
     assert resumed.reports[0].evaluations == 30
 
 
