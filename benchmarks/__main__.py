@@ -56,11 +56,8 @@ NAMES = (
 )
 
 
-def main() -> None:
-    """Print the tables that were asked for."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so the servers end as well
-    if sys.argv[1:2] and (alone := ALONE.get(sys.argv[1])):
-        sys.exit(alone(sys.argv[2:]))
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of all tables; those of `ALONE` have their own."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
@@ -77,6 +74,15 @@ def main() -> None:
     parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
     add_options(parser)
     add_options_of_looks(parser)
+    return parser
+
+
+def main() -> None:
+    """Print the tables that were asked for."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so the servers end as well
+    if sys.argv[1:2] and (alone := ALONE.get(sys.argv[1])):
+        sys.exit(alone(sys.argv[2:]))
+    parser = argument_parser()
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
