@@ -1,8 +1,8 @@
 """The pages that are made of the program itself: `python -m docs.generated`.
 
 With `--check` nothing is written, and the exit code is 1 if a page is not up to date, or a picture that
-`docs/setting_pictures.py` makes: by what it was made of, for to make one takes seconds. The manifest's reference
-is made by `docs/manifest_reference.py`.
+`docs/setting_pictures.py` makes: by what it was made of, as to make one takes seconds. The manifest's
+reference is made by `docs/manifest_reference.py`.
 """
 
 from __future__ import annotations

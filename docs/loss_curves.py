@@ -47,8 +47,9 @@ def loss_curves(curves: Mapping[str, Sequence[float]]) -> str:
     """The losses of each evaluation by what the curve is called, as SVG on white; the same text each time."""
     frame = Frame.around(list(curves.values()))
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    look = 'font-family="sans-serif" font-size="12" fill="#222"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12" fill="#222">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {look}>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         *_axes(frame),
     ]

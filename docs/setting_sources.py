@@ -42,7 +42,7 @@ def plan() -> Plan:
 
 
 def cells(key: str, note: Drawn) -> dict[str, str]:
-    """The files side by side, by what stands under them: results, or pictures beside the manifest."""
+    """The files side by side by their captions: results, or pictures beside the manifest."""
     if isinstance(note, Strip) and note.cells:
         return dict(note.cells)
     (entry,) = (entry for entry in load_manifest(MANIFEST).pairs if entry.name == key)
