@@ -137,7 +137,7 @@ OPTIMISATION: Mapping[str, Note] = {
     "diagonal_gain": Strip(
         "In the style of `impasto`, enlarged: without a gain there is a fine weave of upright and level "
         "lines; too much of it hatches along the diagonals.",
-        zoom=(0.3, 0.1, 0.7, 0.45),
+        zoom=(0.55, 0.02, 0.9, 0.3),
     ),
     "init": Strip(
         "With `style_weight: 100`. From the content its edges stay; from noise all is painted anew; from the "
@@ -177,8 +177,9 @@ OPTIMISATION: Mapping[str, Note] = {
         zoom=(0.1, 0.1, 0.7, 0.5),
     ),
     "range_weight": Strip(
-        "In the style of `ink_waves`: without it pixels leave black to white, and what is cut off at the end "
-        "leaves spots."
+        "In the style of `ink_waves`, the lower left corner enlarged: without it bright places are cut off "
+        "at white and lose their strokes.",
+        zoom=(0.0, 0.72, 0.45, 1.0),
     ),
     "precision": Words(
         "No picture: the formats look alike, and their losses in fp32 are about equal at the end. They "
