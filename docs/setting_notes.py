@@ -127,7 +127,7 @@ OPTIMISATION: Mapping[str, Note] = {
         "noise."
     ),
     "average": Strip(
-        "With `optimizer: adam`, `learning_rate: 0.05` and `scales: 1`: the average takes away the grain "
+        "With `optimizer: adam`, `learning_rate: 0.1` and `scales: 1`: the average takes away the grain "
         "that such a rate leaves."
     ),
     "history": Curves(

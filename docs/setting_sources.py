@@ -11,6 +11,7 @@ from typing import Any
 
 from docs.setting_notes import NOTES, Curves, Note, Strip
 from flows.manifest.load import load_manifest
+from flows.manifest.model import Manifest
 from flows.manifest.settings import SETTINGS
 from flows.planning.plan import Plan, make_plan
 
@@ -36,16 +37,22 @@ def picture_name(key: str, note: Note) -> str:
 
 
 @cache
+def manifest() -> Manifest:
+    """`manifests/settings.yaml` as it is read."""
+    return load_manifest(MANIFEST)
+
+
+@cache
 def plan() -> Plan:
-    """What `manifests/settings.yaml` asks for."""
-    return make_plan(load_manifest(MANIFEST))
+    """What it asks for."""
+    return make_plan(manifest())
 
 
 def cells(key: str, note: Drawn) -> dict[str, str]:
     """The files side by side by their captions: results, or pictures beside the manifest."""
     if isinstance(note, Strip) and note.cells:
         return dict(note.cells)
-    (entry,) = (entry for entry in load_manifest(MANIFEST).pairs if entry.name == key)
+    (entry,) = (entry for entry in manifest().pairs if entry.name == key)
     (sheet,) = (sheet for sheet in plan().sheets if sheet.name == f"{key}__sheet.png")
     outputs = {one.pair.name: one.pair.output_name for one in plan().pairs}
     captions = (_caption(key, value) for value in entry.sweep[key])

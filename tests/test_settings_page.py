@@ -60,9 +60,7 @@ def test_every_picture_is_there_and_none_beside_them() -> None:
     files = {(ROOT / "docs" / path).resolve() for _, path in SHOWN}
     assert all(path.is_file() for path in files)
     drawn = {FOLDER / picture_name(key, note) for key, note in drawn_notes().items()}
-    others = {
-        ROOT / "docs/images" / note.picture for note in NOTES.values() if isinstance(note, Elsewhere)
-    }
+    others = {ROOT / "docs/images" / note.picture for note in NOTES.values() if isinstance(note, Elsewhere)}
     assert files == drawn | others
     assert {path for path in FOLDER.iterdir() if path.name != MADE} == drawn
     assert all(len(alt) > 20 for alt, _ in SHOWN)
@@ -108,9 +106,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         assert report.done == len(only)
 
     monkeypatch.setattr(setting_pictures, "_run", run)
-    plan.cache_clear()
+    made_of_the_manifest = (setting_sources.manifest, plan, setting_sources.identities)
+    for made in made_of_the_manifest:
+        made.cache_clear()
     yield pictures
-    plan.cache_clear()
+    for made in made_of_the_manifest:
+        made.cache_clear()
 
 
 def work(key: str) -> float:
