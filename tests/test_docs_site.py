@@ -116,6 +116,7 @@ def run_small(line: str) -> None:
     assert said.exit_code == 0, f"{line}: {said.output}"
 
 
+@pytest.mark.slow
 def test_the_readmes_manifest_is_planned_and_its_commands_go_well(place: Path) -> None:
     """`init` comes first, as it writes a manifest where there is none."""
     make, manifest, commands, _python = (match[2] for match in BLOCK.finditer(README))

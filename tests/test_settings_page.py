@@ -146,6 +146,7 @@ def test_a_strip_of_pictures_in_the_repository_needs_no_run(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And one that was made of something else counts as none."""
+    monkeypatch.setattr(generated, "pages", dict)
     monkeypatch.setattr(setting_pictures, "_run", lambda only: pytest.fail(f"runs {only}"))
     made = elsewhere / MADE
     made.write_text(re.sub('"pair.jpg": "[0-9a-f]+"', '"pair.jpg": "of yesterday"', made.read_text()))
