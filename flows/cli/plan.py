@@ -19,10 +19,10 @@ from flows.manifest.preview import preview_of
 from flows.model.selection import Selection
 from flows.model.shard import Shard
 from flows.planning.plan import make_plan
-from flows.planning.under_way import steps_kept
 from flows.running.estimating.prospects import prospect_of
 from flows.running.options import selection_of
 from flows.running.platforms import shard_of
+from flows.running.under_way import steps_kept
 
 
 # Why so many: each is an option of the command line.

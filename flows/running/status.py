@@ -11,10 +11,10 @@ from flows.model.estimate import Prospect
 from flows.model.selection import EVERYTHING, Selection
 from flows.planning.plan import Plan, make_plan
 from flows.planning.sheets_due import sheet_facts
-from flows.planning.under_way import steps_kept
 from flows.records.last_report import last_report
 from flows.records.report import Failed
 from flows.running.estimating.prospects import prospect_of
+from flows.running.under_way import steps_kept
 from flows.storage.lock import current_holders
 from flows.storage.lock_holder import Holder
 from flows.storage.opening import open_storage

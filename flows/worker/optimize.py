@@ -13,16 +13,16 @@ from flows.model.events import PairProgress
 from flows.records.record import Optimisation
 from flows.text import bytes_in_words
 from flows.worker import link
-from flows.worker.checkpoints import (
+from flows.worker.device_cache import DeviceCache
+from flows.worker.errors import Stopped
+from flows.worker.fitting.batch_sizer import BatchSizer
+from flows.worker.fitting.ladder import expected_bytes
+from flows.worker.keeping.checkpoints import (
     CheckpointKeeper,
     found_checkpoint,
     is_kept,
     say_unused,
 )
-from flows.worker.device_cache import DeviceCache
-from flows.worker.errors import Stopped
-from flows.worker.fitting.batch_sizer import BatchSizer
-from flows.worker.fitting.ladder import expected_bytes
 from flows.worker.publish import snapshot_writer
 from flows.worker.read import naming
 from flows.worker.regions import styled_regions

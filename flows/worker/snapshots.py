@@ -19,7 +19,7 @@ from torch import Tensor
 from flows.model.pair import Pair
 from flows.records.record import Extra
 from flows.storage.base import Storage
-from flows.worker.shown import Shown
+from flows.worker.keeping.shown import Shown
 from stylize_core.image.animation import (
     MOST_FRAMES,
     AnimationWriter,
@@ -61,6 +61,7 @@ class SnapshotWriter:
         keep: whether `shown` will be asked for, so that the frames of the film are kept for it.
     """
 
+    # Why so many: all that is written into a film or a snapshot, and who is told of it.
     def __init__(
         self,
         pair: Pair,

@@ -59,6 +59,7 @@ def dream(
 class _Run:
     """The steps of all octaves, counted together."""
 
+    # Why so many: a run of dreams has all that its caller gives.
     def __init__(
         self,
         encoder: Encoder,

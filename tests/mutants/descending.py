@@ -75,7 +75,7 @@ MUTANTS = (
     ),
     Mutant(
         "descending-from-a-checkpoint-of-an-older-algorithm",
-        "flows/worker/checkpoints.py",
+        "flows/worker/keeping/checkpoints.py",
         "if found.labels.get(key) != value:",
         'if key == "identity" and found.labels.get(key) != value:',
         (f"{KEPT}::test_what_is_of_something_else_is_not_gone_on_from",),

@@ -17,7 +17,6 @@ from flows.model.names import name_key
 from flows.model.sheet import DIGEST_FACT, MANIFEST_FACT, manifest_digest
 from flows.planning.plan import Plan, make_plan
 from flows.planning.threads import REMOTE_THREADS, in_threads
-from flows.planning.under_way import identity_of
 from flows.records.checkpoints import Kept as KeptState
 from flows.records.checkpoints import kept_in
 from flows.records.ownership import HIDDEN, SIDECAR, facts_of, records_beside
@@ -25,6 +24,7 @@ from flows.records.record import Record, UnreadableRecord
 from flows.records.report import report_shard
 from flows.records.store import load_record, own_files
 from flows.records.trace import trace_shard
+from flows.running.under_way import identity_of
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
 from flows.storage.lock import hold_output

@@ -22,14 +22,15 @@ from flows.manifest.load import load_manifest
 from flows.model.pair import Job
 from flows.model.shard import Shard
 from flows.planning.plan import make_plan
-from flows.planning.under_way import steps_kept
 from flows.records.checkpoints import PREFIX, CheckpointShelf
 from flows.records.record import Record
+from flows.running.under_way import steps_kept
 from flows.running.upkeep.leftovers import Leftover, find_leftovers
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
-from flows.worker import checkpoints, link
-from flows.worker.shown import Shown, with_shown
+from flows.worker import link
+from flows.worker.keeping import checkpoints
+from flows.worker.keeping.shown import Shown, with_shown
 from stylize_core.optim.state import Saved
 
 SIXTY = "encoder: slim, size: 64, steps: 60"

@@ -21,7 +21,7 @@ from flows.text import bytes_in_words, safe_text
 from flows.worker import link
 from flows.worker.errors import Stopped
 from flows.worker.fitting.memory_room import free_memory
-from flows.worker.shown import parted, with_shown
+from flows.worker.keeping.shown import parted, with_shown
 from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Prepared
 from stylize_core.optim.state import Saved, UnfitState, buffers, saved
