@@ -57,11 +57,8 @@ NAMES = (
 )
 
 
-def main() -> None:
-    """Print the tables that were asked for."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so the servers end as well
-    if sys.argv[1:2] and (alone := ALONE.get(sys.argv[1])):
-        sys.exit(alone(sys.argv[2:]))
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of all tables; those of `ALONE` have their own."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
@@ -78,6 +75,15 @@ def main() -> None:
     add_options(parser)
     add_options_of_looks(parser)
     add_options_of_large(parser)
+    return parser
+
+
+def main() -> None:
+    """Print the tables that were asked for."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so the servers end as well
+    if sys.argv[1:2] and (alone := ALONE.get(sys.argv[1])):
+        sys.exit(alone(sys.argv[2:]))
+    parser = argument_parser()
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")

@@ -1,6 +1,7 @@
 """The pages that are made of the program itself: `python -m docs.generated`.
 
-With `--check` nothing is written, and the exit code is 1 if a page is not up to date. The manifest's
+With `--check` nothing is written, and the exit code is 1 if a page is not up to date, or a picture that
+`docs/setting_pictures.py` makes: by what it was made of, as to make one takes seconds. The manifest's
 reference is made by `docs/manifest_reference.py`.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from docs import cli_reference, troubleshooting
+from docs import cli_reference, setting_sources, settings_page, troubleshooting
 
 FOLDER = Path(__file__).parent
 
@@ -18,6 +19,7 @@ def pages() -> dict[Path, str]:
     """What each page is to hold."""
     return {
         FOLDER / "cli.md": cli_reference.reference(),
+        FOLDER / "settings.md": settings_page.page(),
         FOLDER / "troubleshooting.md": troubleshooting.page(),
     }
 
@@ -30,9 +32,11 @@ def outdated() -> list[Path]:
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` name those that are not up to date."""
     if "--check" in arguments:
-        for path in (found := outdated()):
+        for path in (old := outdated()):
             print(f"{path.name} is not up to date; run: python -m docs.generated")
-        return 1 if found else 0
+        for path in (old_pictures := setting_sources.outdated()):
+            print(f"{path.name} is not up to date; run: python -m docs.setting_pictures")
+        return 1 if old or old_pictures else 0
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
     return 0

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from docs.setting_notes import NOTES, OF_PAIRS, Note
 from flows.errors import ManifestError
 from flows.manifest.load import load_manifest
 from flows.manifest.model import (
@@ -152,16 +153,22 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def _keys(title: str, keys: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
-    rows = [(f"`{key}`", "yes" if key in required else "no", about) for key, about in keys.items()]
+    rows = [(_name(key, OF_PAIRS), "yes" if key in required else "no", about) for key, about in keys.items()]
     return [f"## {title}\n", *_table(("key", "required", "meaning"), rows)]
 
 
 def _settings(title: str, settings: Mapping[str, Setting]) -> list[str]:
-    rows = [(f"`{s.key}`", _default(s), accepted(s), s.about) for s in settings.values()]
+    rows = [(_name(s.key, NOTES), default_in_words(s), accepted(s), s.about) for s in settings.values()]
     return [f"## {title}\n", *_table(("key", "default", "accepted", "meaning"), rows)]
 
 
-def _default(setting: Setting) -> str:
+def _name(key: str, shown: Mapping[str, Note]) -> str:
+    """A key, with the way to what `docs/settings.md` shows of it."""
+    return f"[`{key}`](settings.md#{key})" if key in shown else f"`{key}`"
+
+
+def default_in_words(setting: Setting) -> str:
+    """What a setting is unless it is given, as a manifest would have it."""
     if setting.required:
         return "required"
     if setting.default in (None, ()):

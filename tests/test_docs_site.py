@@ -34,7 +34,7 @@ CRON = re.compile(r"^[\d*/, ]+  cd /data && (stylize .*) > last\.json 2> last\.l
 ELSEWHERE = re.compile(r"(@import|url\()\s*[\"']?(https?:)?//")
 QUICKLY = {
     "run": ["-n"],
-    "one": ["-s", "steps=2"],
+    "one": ["-s", "steps=2", "-s", "size=48"],
     "explore": ["--size", "32", "-s", "steps=1", "-s", "style_weight=50", "--device", "cpu"],
 }
 """What is said beside what stands there: a run is only planned, single pictures are made small."""
@@ -53,8 +53,8 @@ def recipe(section: str) -> Recipe:
     return Recipe(title, tuple((match[1], match[2]) for match in BLOCK.finditer(text)))
 
 
-COOKBOOK, TUTORIAL = (
-    (FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in ("cookbook", "tutorial")
+COOKBOOK, TUTORIAL, README = (
+    (FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in ("cookbook", "tutorial", "../README")
 )
 RECIPES = [*(recipe(section) for section in re.split(r"(?m)^## ", COOKBOOK)[1:]), recipe(TUTORIAL)]
 
@@ -70,9 +70,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object_store: ObjectS
     for name in ("sky", "face"):
         Image.new("L", (64, 48), 200).save(tmp_path / f"masks/{name}.png")
     picture = (tmp_path / "photos/harbour.jpg").read_bytes()
-    for bucket in ("my-bucket", "open-data"):
+    for bucket in ("my-bucket", "open-data", "bucket"):
         object_store.client.create_bucket(Bucket=bucket)
-        for key in ("photos/a.jpg", "paintings/wave.jpg"):
+        for key in ("photos/a.jpg", "photos/may/a.png", "paintings/wave.jpg"):
             object_store.client.put_object(Bucket=bucket, Key=key, Body=picture)
     listed = io.BytesIO(b"image\ns3://my-bucket/photos/a.jpg\n")
     object_store.client.put_object(Bucket="my-bucket", Key="feed/tonight.csv", Body=listed)
@@ -99,7 +99,7 @@ def test_manifests_are_planned_and_commands_go_well(given: Recipe, place: Path) 
 
 
 def write_and_plan(text: str, place: Path) -> None:
-    name = text.partition("\n")[0].removeprefix("# ")
+    name = text.partition("\n")[0].removeprefix("# ").split()[0]
     text = text.replace("encoder: vgg19", "encoder: slim")  # would have to be downloaded
     (place / name).write_text(text.replace("/mnt/shared", str(place / "mnt/shared")))
     plan = make_plan(load_manifest(name))
@@ -109,10 +109,28 @@ def write_and_plan(text: str, place: Path) -> None:
 
 def run_small(line: str) -> None:
     cron = CRON.fullmatch(line)
-    program, *words = shlex.split((cron[1] if cron else line).replace("size=512", "size=48"))
+    line = re.sub(r" -s (size|steps)=\d+", "", cron[1] if cron else line)
+    program, *words = shlex.split(line, comments=True)
     assert program == "stylize", line
     said = CliRunner().invoke(app, words + QUICKLY.get(words[0], []))
     assert said.exit_code == 0, f"{line}: {said.output}"
+
+
+@pytest.mark.slow
+def test_the_readmes_manifest_is_planned_and_its_commands_go_well(place: Path) -> None:
+    """`init` comes first, as it writes a manifest where there is none."""
+    make, manifest, commands, _python = (match[2] for match in BLOCK.finditer(README))
+    targets = re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert {line.split()[1] for line in make.splitlines()} <= set(targets)
+    for name in ("portrait.jpg", "photo.jpg", "painting.jpg", "paintings/starry.jpg", "photos/lion.jpg"):
+        draw(place / name, len(name))
+    for output in ("out-a", "out-b"):
+        run_small(f"stylize one photo.jpg painting.jpg -o {output}/made.png")
+    first, *others = commands.splitlines()
+    run_small(first)
+    write_and_plan(manifest, place)
+    for line in others:
+        run_small(line)
 
 
 def test_no_block_of_these_pages_is_left_out() -> None:
