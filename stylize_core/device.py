@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
@@ -23,6 +24,8 @@ OUT_OF_MEMORY = (
     "CUSOLVER_STATUS_ALLOC_FAILED",
     "CUFFT_ALLOC_FAILED",
 )
+# oneDNN says so where a workspace found no room. With "descriptor" it is about what it cannot do at all.
+NO_PRIMITIVE = re.compile(r"could not create a primitive(?! descriptor)")
 
 # In smaller pictures rounding averages out less and the time matters less (docs/performance.md).
 SMALLEST_IN_BF16 = 256
@@ -118,9 +121,11 @@ def describe_device(device: torch.device, *, called: str = "") -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch says so: by type where its own allocator of a GPU refused, else in words only."""
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
-    )
+    if not isinstance(error, RuntimeError):
+        return False
+    said = str(error)
+    by_words = any(words in said for words in OUT_OF_MEMORY) or NO_PRIMITIVE.search(said) is not None
+    return by_words or isinstance(error, torch.OutOfMemoryError)
 
 
 def _best() -> str:

@@ -31,9 +31,10 @@ HALF = 2
 # Networks this wide keep one plane per channel on CPUs, which NNPACK wants; its kernels become tiles of 8x8.
 LEAST_FOR_NNPACK = 128
 TILE = 64
-# Where L-BFGS's state lies in between, the C library finds no room for features in what was freed before, and
-# takes so much more of them: in planes, and with all channels side by side.
-SCATTERED_PLANES, SCATTERED = 0.9, 1.2
+# Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
+# and takes so much more of them: with all channels side by side, and in planes, which only the many vectors
+# of L-BFGS disturb.
+SCATTERED, SCATTERED_PLANES = 0.4, 0.9
 # A process with torch, its thread pools and the loaded code, on a CPU; GoogLeNet's comes from torchvision.
 PROCESS_BYTES = 610 * 10**6
 # Files that torchvision publishes; one is in memory twice while it is read.
@@ -132,9 +133,11 @@ def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int)
 
 def _scattered(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
     """The factor by which the CPU's allocator holds more features than there are."""
-    if not on_cpu or _solver_vectors(settings) <= 2:
+    if not on_cpu or not (vectors := _solver_vectors(settings)):
         return 1.0
-    return 1 + (SCATTERED_PLANES if _in_planes(layers, number) else SCATTERED)
+    if _in_planes(layers, number):
+        return 1 + (SCATTERED_PLANES if vectors > 2 else 0.0)
+    return 1 + SCATTERED
 
 
 def _tiles(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:

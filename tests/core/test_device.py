@@ -90,6 +90,7 @@ def test_a_pinned_gpu_is_called_as_on_the_machine(monkeypatch: pytest.MonkeyPatc
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
         "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+        "could not create a primitive",
     ],
 )
 def test_memory_that_ends_is_known_by_whoever_says_it(words: str) -> None:
@@ -99,7 +100,12 @@ def test_memory_that_ends_is_known_by_whoever_says_it(words: str) -> None:
 
 def test_other_faults_of_a_device_are_no_lack_of_memory() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
-    for words in ("CUDNN_STATUS_NOT_SUPPORTED", "CUDA error: device-side assert triggered", "shape mismatch"):
+    for words in (
+        "CUDNN_STATUS_NOT_SUPPORTED",
+        "CUDA error: device-side assert triggered",
+        "could not create a primitive descriptor for a convolution forward propagation primitive",
+        "shape mismatch",
+    ):
         assert not is_out_of_memory(RuntimeError(words))
 
 

@@ -72,7 +72,7 @@ folder, runs = sys.argv[1], json.loads(sys.argv[2])
 calls.start("cpu", 2, 1, 30)
 for number, (encoder, width, height, given) in enumerate(runs):
     picture = Input(f"{folder}/{width}x{height}.png")
-    settings = StyleSettings(encoder=encoder, size=max(width, height), **given)
+    settings = StyleSettings(encoder=encoder, size=max(width, height), precision="fp32", **given)
     pair = Pair(str(number), picture, picture, settings, PictureSettings())
     (outcome,) = calls.run_pairs([Job(pair, folder)], ())
     assert outcome.status == "done", outcome

@@ -89,7 +89,7 @@ def assert_same(resumed: Stylized, undisturbed: Stylized) -> None:
 
 
 DREAM: dict[str, Any] = {
-    "mode": "dream", "dream_layers": ["relu2_1", "relu1_1:3"], "octaves": 3, "octave_scale": 1.2, "seed": 3
+    "mode": "dream", "dream_layers": ("relu2_1", "relu1_1:3"), "octaves": 3, "octave_scale": 1.2, "seed": 3
 }  # fmt: skip
 
 

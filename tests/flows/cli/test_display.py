@@ -167,7 +167,7 @@ def test_each_worker_has_a_row_under_a_bar_over_all_work() -> None:
         for worker, name in enumerate(("harbour", "a/very/long/name/of/a/pair/in/many/folders")):
             display.pair_progress(PairProgress(name, 50, 0.123456, worker))
         overall, first, second = drawn(display, width)
-        assert re.search(r" \d% 0 done, 1 failed, 3 left, \S+ left$", overall), overall
+        assert re.search(r" \d+% 0 done, 1 failed, 3 left, \S+ left$", overall), overall
         assert re.fullmatch(r"1 harbour +step 50/100 +256x192 +loss 0.123 +\d+s left", first), first
         assert second.startswith("2 a/very/long/name")
         assert second.endswith("left")

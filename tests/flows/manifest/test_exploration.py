@@ -91,7 +91,10 @@ def test_a_given_preset_is_what_is_explored_around() -> None:
     found = asked("preset=neural-style", "encoder=slim")
     weights = [cell.look["style_weight"] for cell in found.rows[0]]
     assert 500 in weights, "its own"
-    assert all("preset" not in cell.look and "range_weight" not in cell.look for cell in found.cells)
+    assert all("preset" not in cell.look for cell in found.cells)
+    for cell in found.rows[0]:
+        style = build(cell.settings).style
+        assert style.range_weight == max(style.style_weight, 500)
     assert all(cell.settings["preset"] == "neural-style" for cell in found.cells)
 
 

@@ -167,4 +167,4 @@ def test_every_setting_stands_in_the_schema_and_in_the_reference() -> None:
     reference = (ROOT / "docs/manifest.md").read_text()
     for name in CASES:
         assert f'"{name}"' in schema
-        assert f"| `{name}` |" in reference
+        assert f"| [`{name}`](settings.md#{name}) |" in reference
