@@ -50,7 +50,7 @@ CASES = (
     Case("vgg19", 2048, 1536, Rung(512)),
     Case("vgg19", 2048, 1536, Rung(256, history=2)),
     Case("slim", 4096, 3072, Rung(512, history=4)),
-    Case("slim", 8192, 6144, Rung(512, history=1)),
+    Case("slim", 8192, 6144, Rung(512, history=1), evaluations=4),
     Case("slim", 16000, 12000, Rung(256, history=1), evaluations=3),
 )
 

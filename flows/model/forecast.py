@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from flows.model.observed import Kind
 from flows.model.pair import Outcome
 
 # What was expected counts as much as this share of the work, so that a first step that is slow, as first
-# steps are, does not turn it over.
-TRUSTED = 0.005
+# steps are, does not turn it over; and as much as the larger share where it agrees with what is measured,
+# less and less the further they are apart (a factor of e to this doubt, and beyond).
+TRUSTED, TRUSTED_WHERE_RIGHT, DOUBT = 0.005, 0.05, 0.3
 
 
 @dataclass(slots=True)
@@ -48,13 +50,17 @@ class _Pace:
 
     @property
     def trusted_s(self) -> float:
-        return TRUSTED * self.all_s if self.known else 0.0
+        if not self.known:
+            return 0.0
+        apart = math.log(self.took_s / self.done_s) if min(self.took_s, self.done_s) > 0 else math.inf
+        return self.all_s * max(TRUSTED, TRUSTED_WHERE_RIGHT / (1 + (apart / DOUBT) ** 4))
 
     @property
     def factor(self) -> float | None:
         """By what expected seconds are to be multiplied; None if nothing is known."""
-        base = self.done_s + self.trusted_s
-        return (self.took_s + self.trusted_s) / base if base > 0 else None
+        trusted_s = self.trusted_s
+        base = self.done_s + trusted_s
+        return (self.took_s + trusted_s) / base if base > 0 else None
 
 
 @dataclass(slots=True)

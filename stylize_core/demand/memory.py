@@ -34,7 +34,7 @@ TILE = 64
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them: with all channels side by side, and in planes, which only the many vectors
 # of L-BFGS disturb.
-SCATTERED, SCATTERED_PLANES = 0.4, 0.9
+SCATTERED, SCATTERED_PLANES = 0.4, 0.5
 # A process with torch, its thread pools and the loaded code, on a CPU; GoogLeNet's comes from torchvision.
 PROCESS_BYTES = 610 * 10**6
 # Files that torchvision publishes; one is in memory twice while it is read.

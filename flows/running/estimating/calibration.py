@@ -26,8 +26,8 @@ from stylize_core.settings.style import StyleSettings
 
 # Two sizes of each kind, which show how much slower small pictures are by the pixel.
 SMALL_SIZES, SIZES = (96, SMALL_PX), (SMALL_PX + 8, 448)
-# About a second's work for a core; heavy networks take a few steps all the same.
-PRODUCTS = 5e10
+# Some seconds' work for a core, so that the first steps count little; heavy networks take a few all the same.
+PRODUCTS = 1.5e11
 FEWEST_STEPS, MOST_STEPS = 3, 60
 # The first pair of a network takes longer, as libraries make ready what later ones find; it does not count.
 WARMING = "-warming"
@@ -86,7 +86,7 @@ def _small(pair: Pair) -> Iterator[Pair]:
 
 
 def _steps(settings: StyleSettings) -> int:
-    """How many evaluations are about a second's work."""
+    """How many evaluations are some seconds' work."""
     side = settings.picture_size.expected_px
     each = work_of(settings, width=side, height=side * 3 // 4).stages[-1].each
     return max(FEWEST_STEPS, min(MOST_STEPS, round(PRODUCTS / each)))

@@ -157,3 +157,14 @@ def test_pairs_of_one_batch_end_together() -> None:
     (row,) = run.forecast.in_flight().values()
     assert row.left_s == pytest.approx(20.0 * (1 - share), rel=0.01)
     assert run.left == pytest.approx(20.0 * (1 - share), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("slower", "least", "most"), [(1.3, 1.0, 1.25), (1.0, 0.99, 1.01), (0.2, 0.19, 0.3), (4.0, 3.5, 4.1)]
+)
+def test_an_estimate_counts_as_long_as_it_is_about_right(slower: float, least: float, most: float) -> None:
+    one = pair("a", 100.0)
+    run = run_of([one])
+    run.make(one, seconds=100.0 * slower, until=40)
+    expected_s = 100.0 * (1 - run.forecast.share)
+    assert least <= run.left / expected_s <= most
