@@ -19,7 +19,7 @@ PASSING = 12
 PASSES_PER_PAIR, PASSES = 6, 40
 # What an evaluation costs however small the picture is: its some hundred calls of the library, and for every
 # weight that it is read and brought into the form that convolutions want (`python -m benchmarks estimates`).
-EACH, EACH_PARAMETER = 400e6, 2500.0
+EACH, EACH_PARAMETER = 250e6, 2500.0
 
 
 @dataclass(frozen=True, slots=True)
