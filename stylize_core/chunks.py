@@ -1,6 +1,6 @@
 """Vectors as long as large pictures, in parts: what is made of them for a moment takes one part of memory.
 
-A vector of fewer than `COARSE_FROM` numbers is one part, so its sums are added up in one order.
+The vector of a picture that is not large is one part, so its sums are added up in one order.
 """
 
 from __future__ import annotations
@@ -10,19 +10,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-COARSE_FROM = 2**25
-"""Numbers of a picture, 11 megapixels, from which on what need not be exact is kept in bfloat16."""
+from stylize_core.large_pictures import is_large
 
 CHUNK = 2**20
-"""So many numbers of such a picture are worked with at a time."""
+"""So many numbers of a large picture are worked with at a time."""
 
 Vector = Callable[[slice], Tensor]
 """Gives parts [B, d] of a vector [B, D], which may be made when they are asked for."""
-
-
-def is_large(size: int) -> bool:
-    """Whether vectors of so many numbers are worked with in parts."""
-    return size >= COARSE_FROM
 
 
 def coarse(dtype: torch.dtype, size: int) -> torch.dtype:
@@ -35,7 +29,7 @@ def parts(size: int, *, of: int | None = None) -> list[slice]:
 
     >>> parts(5)
     [slice(0, 5, None)]
-    >>> len(parts(COARSE_FROM + 1))
+    >>> len(parts(2**25 + 1))
     33
     """
     step = CHUNK if is_large(of or size) else max(1, size)
@@ -43,8 +37,8 @@ def parts(size: int, *, of: int | None = None) -> list[slice]:
 
 
 def total(found: Sequence[Tensor]) -> Tensor:
-    """The sum of what was found in all parts."""
-    return found[0] if len(found) == 1 else torch.stack(list(found)).sum(0)
+    """The sum of what was found in all parts; of one or two without stacking them, which is a launch more."""
+    return sum(found[1:], found[0]) if len(found) < 3 else torch.stack(list(found)).sum(0)
 
 
 def dot(one: Tensor, other: Tensor) -> Tensor:

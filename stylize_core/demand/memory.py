@@ -13,19 +13,19 @@ from typing import Literal
 from stylize_core.architecture import reach, stride
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
+from stylize_core.large_pictures import is_large
 from stylize_core.settings.style import StyleSettings
 
 Precision = Literal["fp32", "tf32", "bf16"]
 
 FLOAT = 4
 PLANES = 3
-# So many numbers are walked in parts by L-BFGS, with coarse pairs and targets (`stylize_core/chunks.py`).
-COARSE_FROM = 2**25
 # Vectors of a picture's size beside the pairs of L-BFGS: content and start, trial, best, gradient, direction,
 # where the walker is; the loss's gradient, and what a turn of the solver makes for a moment. First-order
 # solvers, which are not walked in parts, come to about as many.
 VECTORS = 14
-# Of large pictures: content, trial, best, gradient, that of the loss; the direction in bfloat16.
+# Of large pictures, which L-BFGS walks in parts: content, trial, best, gradient, that of the loss; the
+# direction in bfloat16.
 LARGE_VECTORS = 5.5
 HALF = 2
 # Networks this wide keep one plane per channel on CPUs, which NNPACK wants; its kernels become tiles of 8x8.
@@ -89,7 +89,7 @@ def peak_memory(
     number = 2 if precision == "bf16" and not finished else FLOAT
     evaluated = batch * _evaluation(settings, layers, number)
     evaluated *= _scattered(settings, layers, number, on_cpu=on_cpu)
-    large = PLANES * wide * high >= COARSE_FROM and settings.optimizer == "lbfgs"
+    large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     if seen != (wide, high):
         evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, wide, high)
     pairs = _solver_vectors(rung.settings(settings))

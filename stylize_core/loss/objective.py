@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import units
+from stylize_core.chunks import total
 from stylize_core.device import wide
 from stylize_core.loss.pixels import penalised_excess, weighted_variation
 from stylize_core.loss.regions import Area
@@ -106,7 +107,7 @@ class Objective:
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
             gradient.copy_(gradient.mean(1, keepdim=True))
         penalty = penalised_excess(image_bchw, self.range_weight, gradient)
-        return _total(list(terms.values())) + penalty, gradient
+        return total(list(terms.values())) + penalty, gradient
 
     @torch.no_grad()
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
@@ -175,7 +176,7 @@ class Objective:
             styles.append(loss_b if area.weight_b is None else area.weight_b * loss_b)
             first += len(of_area)
         if styles:
-            terms["style"] = self.settings.style_weight * _total(styles)
+            terms["style"] = self.settings.style_weight * total(styles)
         return terms
 
     def _gradient(
@@ -250,7 +251,3 @@ def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
         sums[name].add_(value)
     else:
         sums[name] = value
-
-
-def _total(terms: Sequence[Tensor]) -> Tensor:
-    return sum(terms[1:], terms[0]) if len(terms) < 3 else torch.stack(list(terms)).sum(0)

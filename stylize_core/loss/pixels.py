@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.chunks import total
 from stylize_core.settings.style import StyleSettings
 
 STRIP_PX = 2**22
@@ -98,7 +99,7 @@ def weighted_variation(
         losses.append(_part(form, settings.tv_weight, image_bchw, gradient_bchw, first, min(end + 1, height)))
         if end < height:
             losses.append(_part(form, -settings.tv_weight, image_bchw, gradient_bchw, end, end + 1))
-    return losses[0] if len(losses) == 1 else torch.stack(losses).sum(0)
+    return total(losses)
 
 
 # Why so many: a form with its weight, on some rows of a picture and of its gradient.
@@ -133,8 +134,7 @@ def penalised_excess(image_bchw: Tensor, weight: float | Tensor, gradient_bchw: 
         outside = excess(image_bchw[:, :, first:end])
         squares.append(outside.square().sum((1, 2, 3)))
         gradient_bchw[:, :, first:end].add_(steep * (outside * (2 / size)))
-    total = squares[0] if len(squares) == 1 else torch.stack(squares).sum(0)
-    return weight * (total / size)
+    return weight * (total(squares) / size)
 
 
 def excess(image_bchw: Tensor) -> Tensor:

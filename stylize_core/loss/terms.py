@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import stride
-from stylize_core.chunks import CHUNK, is_large
+from stylize_core.chunks import CHUNK
 from stylize_core.device import wide
+from stylize_core.large_pictures import is_large
 from stylize_core.loss.functional import Form, content_unit, style_unit
 from stylize_core.loss.moments import covariance_root, wasserstein, wasserstein_unit
 from stylize_core.loss.products import products, sent_back

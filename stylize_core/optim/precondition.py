@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylize_core.chunks import is_large
+from stylize_core.large_pictures import is_large
 from stylize_core.optim.base import Around
 from stylize_core.optim.lbfgs import LBFGS
 

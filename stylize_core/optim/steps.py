@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylize_core.chunks import parts
+from stylize_core.chunks import parts, total
 from stylize_core.loss.objective import Objective
 from stylize_core.optim.descent import Descent
 
@@ -105,7 +105,7 @@ def unit_scale(gradient: Tensor) -> Tensor:
     pieces = [gradient[:, part] for part in parts(gradient.shape[1])]
     largest = torch.stack([one.abs().amax(1) for one in pieces]).amax(0)
     largest = largest.clamp_min(torch.finfo(gradient.dtype).tiny)
-    means = [(one / largest[:, None]).square().mean(1) for one in pieces]
-    mean = torch.stack(means).mean(0).sqrt()
+    squares = total([(one / largest[:, None]).square().sum(1) for one in pieces])
+    mean = (squares / gradient.shape[1]).sqrt()
     scale = 1 / (largest * mean.clamp_min(1e-12))
     return torch.where(torch.isfinite(scale), scale, 1.0)

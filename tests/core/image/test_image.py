@@ -111,13 +111,13 @@ def test_a_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
         "import pathlib, resource, sys\n"
         "from stylize_core.image.decode import decode_picture\n"
         "from stylize_core.settings.picture import PictureSettings\n"
-        "for path in map(pathlib.Path, sys.argv[1:]):\n"
-        "    data = path.read_bytes()\n"
-        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "read = {path.name: path.read_bytes() for path in map(pathlib.Path, sys.argv[1:])}\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for name, data in read.items():\n"
         "    try: decode_picture(data, source='bomb.jpg', settings=PictureSettings())\n"
         "    except Exception as error: said = f'{type(error).__name__} {error}'\n"
         "    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
-        "    print(path.name, grown // 1024, said)\n"
+        "    print(name, grown // 1024, said)\n"
     )
     command = [sys.executable, "-c", code, *(str(tmp_path / name) for name in BOMBS)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -10,7 +10,7 @@ import torch
 from small_networks import speckles, tiny_encoder, waves
 from torch import Tensor
 
-from stylize_core import chunks
+from stylize_core import large_pictures
 from stylize_core.architecture import layer_names, reach, stride
 from stylize_core.dream.objective import dream_objective
 from stylize_core.loss.objective import Objective
@@ -54,9 +54,10 @@ def _regions(height: int, width: int, style: Targets) -> list[StyledRegion]:
     return [StyledRegion(soft_b1hw, shrunk, 0.8), StyledRegion(corner_b1hw, style)]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("seed", range(24))
-def test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture(seed: int) -> None:
-    draw, dtype = random.Random(seed), (torch.float32, torch.float64)[seed % 2]
+def test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture(seed: int, dtype: torch.dtype) -> None:
+    draw = random.Random(seed)
     settings = _any_settings(draw)
     encoder = tiny_encoder(settings, dtype=dtype)
     height, width = draw.randint(110, 190), draw.randint(110, 190)
@@ -151,7 +152,7 @@ def test_a_large_content_is_kept_coarsely_and_hardly_changes_the_loss(
     style = style_targets(encoder, content.flip(2), settings)
     found = []
     for numbers in (2**25, 1000):
-        monkeypatch.setattr(chunks, "COARSE_FROM", numbers)
+        monkeypatch.setattr(large_pictures, "COARSE_FROM", numbers)
         at = content_targets(encoder, content, settings, tile_px=64)
         found.append((*at.values(), *Objective(encoder, at, style, settings, tile_px=64)(image)))
     (fine, loss, gradient), (coarse, coarse_loss, coarse_gradient) = found

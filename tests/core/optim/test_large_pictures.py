@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stylize_core import chunks
+from stylize_core import chunks, large_pictures
 from stylize_core.optim import curvature
 from stylize_core.optim import lbfgs as lbfgs_module
 from stylize_core.optim.lbfgs import LBFGS
@@ -24,7 +24,7 @@ from stylize_core.settings.style import StyleSettings
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every picture counts as large, and is walked in parts of uneven length."""
-    monkeypatch.setattr(chunks, "COARSE_FROM", 100)
+    monkeypatch.setattr(large_pictures, "COARSE_FROM", 100)
     monkeypatch.setattr(chunks, "CHUNK", 37)
 
 
@@ -66,7 +66,7 @@ def test_in_parts_it_is_the_same_walk_within_rounding(batch: int) -> None:
 def test_a_plain_walk_in_parts_is_the_one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     start = planes(batch=2).flatten(1)
     at_once = driven(LBFGS(start, history=3), 15)
-    monkeypatch.setattr(chunks, "COARSE_FROM", 100)
+    monkeypatch.setattr(large_pictures, "COARSE_FROM", 100)
     monkeypatch.setattr(chunks, "CHUNK", 37)
     torch.testing.assert_close(driven(LBFGS(start, history=3), 15).best, at_once.best, rtol=1e-9, atol=1e-9)
 
