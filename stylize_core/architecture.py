@@ -224,23 +224,30 @@ def units(layer: str, side: int) -> int:
     return inception_units(layer, side) if layer in INCEPTION_LAYERS else side // stride(layer)
 
 
-def reach(architecture: str, layer: str) -> int:
+def reach(architecture: str, layer: str, *, since: int = 1) -> int:
     """How many px at most a unit of a layer sees on either side of its own place, `stride` px wide.
+
+    Args:
+        since: only what lies between there and the layer counts: a block of a VGG, 1 for all of the network.
 
     >>> reach("vgg19", "relu4_2"), reach("vgg19", "relu5_1"), reach("googlenet", "conv1")
     (38, 70, 3)
+    >>> reach("vgg19", "pool1"), reach("vgg19", "relu4_2", since=4)
+    (2, 16)
     """
     before = after = 0
-    for window, step, padding in reversed(_windows(architecture, layer)):
+    for window, step, padding in reversed(_windows(architecture, layer, since)):
         before, after = before * step + padding, after * step + window - 1 - padding
-    return max(before, after - stride(layer) + 1)
+    given = int(2 ** (since - 1))
+    return given * max(before, after - stride(layer) // given + 1)
 
 
-def _windows(architecture: str, layer: str) -> list[tuple[int, int, int]]:
-    """Window, stride and padding of everything along one side between the picture and a layer."""
+def _windows(architecture: str, layer: str, since: int) -> list[tuple[int, int, int]]:
+    """Window, stride and padding of all that lies between the picture, or a block, and a layer."""
     passed = down_to_deepest(architecture, [layer])
     if architecture != "googlenet":
-        return [(2, 2, 0) if name.startswith("pool") else (3, 1, 1) for name in passed]
+        own = [name for name in passed if int(name[4]) >= since]
+        return [(2, 2, 0) if name.startswith("pool") else (3, 1, 1) for name in own]
     found = []
     for name in passed:
         if name in ("conv2", "inception3a", "inception4a"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-COARSE_FROM = 2**25
-"""Numbers of a picture, 11 megapixels, from which on what need not be exact is kept in bfloat16."""
+COARSE_FROM = 2**23
+"""Numbers of a picture, 2.8 megapixels, from which on what need not be exact is kept in bfloat16."""
 
 
 def is_large(size: int) -> bool:

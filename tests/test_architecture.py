@@ -40,8 +40,8 @@ OWNERS = {
 # Every room knows itself and the rooms before it. Those of one line do not know each other.
 ROOMS = {
     "stylize_core": [
-        ("errors",), ("architecture", "large_pictures"), ("chunks", "device"), ("settings",), ("demand",),
-        ("image",),
+        ("errors",), ("architecture", "large_pictures"), ("chunks", "device", "sections"), ("settings",),
+        ("demand",), ("image",),
         ("networks",), ("loss",), ("optim",), ("pyramid",), ("dream",), ("transfer",), ("library",),
     ],
     "flows": [

@@ -7,13 +7,13 @@ be counted, of libraries and of the allocator, were measured (`python -m benchma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from stylize_core.architecture import reach, stride
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.large_pictures import is_large
+from stylize_core.sections import Section, sections
 from stylize_core.settings.style import StyleSettings
 
 Precision = Literal["fp32", "tf32", "bf16"]
@@ -82,22 +82,21 @@ def peak_memory(
         style_pixels = round(width * height * settings.style_scale**2)
     margin = 0 if settings.mode == "dream" else min(settings.margin, min(width, height) // 24)
     wide, high = width + 2 * margin, height + 2 * margin
-    seen = (_seen(settings, wide, rung), _seen(settings, high, rung))
-    layers = tuple(layers_for(settings.encoder, settings.layers, width=seen[0], height=seen[1]))
+    layers = tuple(layers_for(settings.encoder, settings.layers, width=wide, height=high))
     pictures = batch * FLOAT * PLANES * wide * high
     finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
     number = 2 if precision == "bf16" and not finished else FLOAT
-    evaluated = batch * _evaluation(settings, layers, number)
+    evaluated = batch * _in_sections(settings, layers, number, wide, high, rung)
     evaluated *= _scattered(settings, layers, number, on_cpu=on_cpu)
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
-    if seen != (wide, high):
-        evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, wide, high)
+    if rung.tile_px:
+        evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, layers)
     pairs = _solver_vectors(rung.settings(settings))
     solver = pictures * (pairs / 2 + LARGE_VECTORS if large else pairs + VECTORS)
     styled = 0.0
     if settings.uses_style:
-        at_once = min(style_pixels, seen[0] * seen[1]) if rung.tile_px else style_pixels
-        styled = number * kept_numbers(settings.encoder, layers) * at_once / (seen[0] * seen[1])
+        share = min(1.0, evaluated / _evaluation(settings, layers, number)) if rung.tile_px else 1.0
+        styled = share * number * kept_numbers(settings.encoder, layers) * style_pixels / (wide * high)
         styled += 4 * FLOAT * PLANES * style_pixels
     device = max(evaluated + solver, styled) + _network(layers, number)
     device += _tiles(layers, number, on_cpu=on_cpu)
@@ -105,18 +104,43 @@ def peak_memory(
     return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
 
 
-def _seen(settings: StyleSettings, side: int, rung: Rung) -> int:
-    """How much of a side, px, the network sees at a time."""
-    if not rung.tile_px:
-        return side
-    step = max(stride(layer) for layer in settings.layers)
-    rim = max(-(-reach(settings.encoder, layer) // step) * step for layer in settings.layers)
-    return min(side, rung.tile_px + 2 * rim)
+# Why so many: what a picture and its network are, and how it goes through.
+def _in_sections(
+    settings: StyleSettings, layers: tuple[Layer, ...], number: int, wide: int, high: int, rung: Rung
+) -> float:
+    """Bytes of a loss and its gradient, of the section that takes most.
+
+    Beside a tile there is what every section before it was given, and the gradients by what this one was
+    given and by what it handed on.
+    """
+    cut = sections(settings.encoder, settings.layers, width=wide, height=high, tile_px=rung.tile_px)
+    whole, most, given = {layer.name: layer for layer in layers}, 0.0, 0.0
+    for section in cut:
+        side = (_seen(section, wide), _seen(section, high))
+        share = side[0] * side[1] / (wide * high)
+        names = [name for name in whole if _is_within(section, name)]
+        own = tuple(replace(whole[name], units=round(share * whole[name].units)) for name in names)
+        handed = whole[section.layers[-1]].numbers * number if section.hands_on else 0
+        before = whole[f"pool{section.first - 1}"].numbers * number if section.first > 1 else 0
+        most = max(most, given + before + handed + _evaluation(settings, own, number))
+        given += handed
+    return most
 
 
-def _content_targets(settings: StyleSettings, width: int, height: int) -> float:
+def _seen(section: Section, side: int) -> int:
+    """How much of a side, px, a tile sees."""
+    return min(side, section.side + 2 * section.rim) if section.side else side
+
+
+def _is_within(section: Section, layer: str) -> bool:
+    """Whether a layer is computed in that section."""
+    if section.architecture == "googlenet":
+        return True
+    return section.first <= int(layer[4]) <= (section.last or int(layer[4]))
+
+
+def _content_targets(settings: StyleSettings, layers: tuple[Layer, ...]) -> float:
     """How many numbers the content's features have, which are kept of all of the picture."""
-    layers = layers_for(settings.encoder, settings.layers, width=width, height=height)
     wanted = settings.content_layer_weights if settings.uses_content else {}
     return sum(layer.numbers for layer in layers if layer.name in wanted)
 

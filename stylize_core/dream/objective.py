@@ -13,6 +13,7 @@ from stylize_core.device import wide
 from stylize_core.errors import SettingsError
 from stylize_core.loss.pixels import weighted_variation
 from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.tiled_pass import TiledPass, View
 from stylize_core.settings.style import StyleSettings
 
 # What a channel hardly shows anywhere counts with this share of its layer's mean square at least, or the
@@ -59,15 +60,17 @@ class DreamObjective:
     def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """The loss [B], which is minus the growth, and the direction of ascent [B, 3, H, W]."""
         squares, direction = torch.zeros_like(self.before), torch.zeros_like(image_bchw)
-        for tile in self.encoder.tiles(image_bchw, self.tile_px):
-            trace = self.encoder.trace(tile.seen(image_bchw))
-            own = {layer: wide(tile.own(seen, layer)) for layer, seen in self.encoder.taps(trace).items()}
-            squares += _squares(self.parts, own)
-            seeds = self._seeds(own, image_bchw)
-            placed = {
-                layer: tile.with_rim(seed, trace.features[layer], layer) for layer, seed in seeds.items()
-            }
-            tile.seen(direction).add_(self.encoder.pull_back(trace, placed))
+
+        def seeds(view: View) -> Mapping[str, Tensor]:
+            if not view.own:
+                return {}
+            own = {layer: wide(seen) for layer, seen in view.own.items()}
+            squares.add_(_squares(self.parts, own))
+            placed = self._seeds(own, image_bchw).items()
+            seen = view.trace.features
+            return {layer: view.tile.with_rim(seed, seen[layer], layer) for layer, seed in placed}
+
+        TiledPass(self.encoder, image_bchw, self.tile_px).backward(seeds, direction)
         terms = self._terms(squares, image_bchw)
         if self.settings.tv_weight:
             roughening = torch.zeros_like(direction)
@@ -96,8 +99,9 @@ class DreamObjective:
         """The gradient of the growth by a tile's own units."""
         seeds = {layer: torch.zeros_like(value) for layer, value in own.items()}
         for part, before in zip(self.parts, self.before, strict=True):
-            slope = 2 * part.weight / (before * part.places(image_bchw))
-            part.of(seeds).add_(part.of(own) * slope.view(-1, 1, 1, 1))
+            if part.layer in own:
+                slope = 2 * part.weight / (before * part.places(image_bchw))
+                part.of(seeds).add_(part.of(own) * slope.view(-1, 1, 1, 1))
         return seeds
 
 
@@ -122,15 +126,23 @@ def dream_objective(
 
 def _squares_of(encoder: Encoder, image_bchw: Tensor, parts: Sequence[Part], tile_px: int) -> Tensor:
     """The sum of squares of each part's features in pictures, [parts, B]."""
-    found = []
-    for tile in encoder.tiles(image_bchw, tile_px):
-        seen = encoder(tile.seen(image_bchw))
-        found.append(_squares(parts, {layer: tile.own(value, layer) for layer, value in seen.items()}))
+    found: list[Tensor] = []
+
+    def add(view: View) -> None:
+        if view.own:
+            found.append(_squares(parts, {layer: wide(seen) for layer, seen in view.own.items()}))
+
+    TiledPass(encoder, image_bchw, tile_px).forward(add)
     return torch.stack(found).sum(0)
 
 
 def _squares(parts: Sequence[Part], features: Mapping[str, Tensor]) -> Tensor:
-    return torch.stack([part.of(features).square().sum((1, 2, 3)) for part in parts])
+    """The sum of squares of each part's features among these, [parts, B]; 0 for those of other sections."""
+    (some, *_) = features.values()
+    nothing = some.new_zeros(len(some))
+    return torch.stack(
+        [part.of(features).square().sum((1, 2, 3)) if part.layer in features else nothing for part in parts]
+    )
 
 
 def check_channels(encoder: Encoder, settings: StyleSettings) -> None:

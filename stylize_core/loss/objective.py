@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,27 +17,11 @@ from stylize_core.loss.regions import Area
 from stylize_core.loss.targets import Targets
 from stylize_core.loss.terms import ContentTerm, StyleTerm, judged, range_weight
 from stylize_core.networks.encoder import Encoder
-from stylize_core.networks.tiles import Tile
-from stylize_core.networks.vgg import Trace
+from stylize_core.networks.tiled_pass import TiledPass, View
 from stylize_core.settings.style import StyleSettings
 
 # What is summed over all places: squared differences [B] by content layer, products [B, D, D] by style term.
 Sums = dict[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A tile as the network sees it.
-
-    Attributes:
-        own: the tile's own units by layer, in the network's number format.
-        apart: how far they are from the content, by layer.
-    """
-
-    tile: Tile
-    trace: Trace
-    own: Mapping[str, Tensor]
-    apart: Mapping[str, Tensor]
 
 
 # Why so many: every term of the loss with its target and its weight.
@@ -44,15 +29,15 @@ class _View:
 class Objective:
     """The weighted sum of the losses for a batch of pictures, each row on its own.
 
-    With a `tile_px` the picture is seen in tiles, in two passes: the first adds up what all of them show, the
-    second sends back to each what follows from the sums. Loss and gradient are those of the whole picture
-    within rounding, and the memory is that of one tile.
+    With a `tile_px` the picture is seen in tiles: on the way forward what they all show is added up, on the
+    way back each is sent what follows from the sums. Loss and gradient are those of the whole picture within
+    rounding, and the memory is that of one tile (`TiledPass`).
 
     Attributes:
         content: targets of `content_targets`, B rows.
         style: targets of `style_targets`, B rows, for the whole picture.
         areas: styles of parts of the picture, instead of `style`.
-        tile_px: longest side of a tile's own part; 0 for all of the picture at once.
+        tile_px: longest side of a tile's own part, px; 0 for all of the picture at once.
     """
 
     encoder: Encoder
@@ -63,6 +48,7 @@ class Objective:
     tile_px: int = 0
     contents: Sequence[ContentTerm] = field(init=False, repr=False)
     styles: Sequence[Sequence[StyleTerm]] = field(init=False, repr=False)
+    used: frozenset[str] = field(init=False, repr=False)
     range_weight: float | Tensor = field(init=False, repr=False)
     units_lb: Tensor = field(init=False, repr=False)
     shares_lb: Tensor = field(init=False, repr=False)
@@ -76,6 +62,7 @@ class Objective:
         styles = [self._terms_of(area) for area in self.areas]
         object.__setattr__(self, "styles", styles)
         of_style = [term for terms in styles for term in terms]
+        object.__setattr__(self, "used", frozenset({*self.content, *(term.layer for term in of_style)}))
         object.__setattr__(self, "range_weight", range_weight(self.settings, contents, of_style))
         every: list[ContentTerm | StyleTerm] = [*contents, *of_style]
         if every:
@@ -97,13 +84,16 @@ class Objective:
         The loss is the sum of the terms and of the penalty for pixels outside 0..1, which is 0 for any
         finished picture and therefore not among the terms.
         """
-        tiles, sums, views = self._tiles(image_bchw), Sums(), list[_View]()
-        for tile in tiles:
-            views.clear()  # the memory of one tile, not of two
-            views.append(self._view(tile, image_bchw))
-            self._add(sums, views[0])
+        sums, seen, gradient = Sums(), TiledPass(self.encoder, image_bchw, self.tile_px), None
+        if self.used:
+            seen.forward(partial(self._add, sums))
         terms, slopes = self._judged(sums, image_bchw)
-        gradient = self._gradient(image_bchw, terms, slopes, tiles, views)
+        if self.settings.tv_weight or not self.used:
+            gradient = torch.zeros_like(image_bchw)
+        if self.settings.tv_weight:
+            terms["tv"] = weighted_variation(image_bchw, self.settings, gradient)
+        if self.used or gradient is None:
+            gradient = seen.backward(lambda view: _Seeds(self, view, slopes), gradient)
         if self.settings.colour == "luminance":  # the slope among grey pictures: a grey start stays grey
             gradient.copy_(gradient.mean(1, keepdim=True))
         penalty = penalised_excess(image_bchw, self.range_weight, gradient)
@@ -113,8 +103,9 @@ class Objective:
     def terms(self, image_bchw: Tensor) -> dict[str, Tensor]:
         """The weighted parts of the loss by name, each [B]; parts without weight are left out."""
         sums: Sums = {}
-        for tile in self._tiles(image_bchw):
-            self._add(sums, self._view(tile, image_bchw, exact=True))
+        if self.used:
+            seen = TiledPass(self.encoder, image_bchw, self.tile_px)
+            seen.forward(lambda view: self._add(sums, view, exact=True))
         terms, _ = self._judged(sums, image_bchw)
         if self.settings.tv_weight:
             terms["tv"] = weighted_variation(image_bchw, self.settings)
@@ -132,25 +123,18 @@ class Objective:
             tile_px=self.tile_px,
         )
 
-    def _tiles(self, image_bchw: Tensor) -> Sequence[Tile]:
-        return self.encoder.tiles(image_bchw, self.tile_px) if self.contents or self.styles else ()
-
-    def _view(self, tile: Tile, image_bchw: Tensor, *, exact: bool = False) -> _View:
-        """A tile as the network sees it; `exact` sums need wide features, and lead to no gradient."""
-        trace = self.encoder.trace(tile.seen(image_bchw))
-        used = {*self.content, *(term.layer for terms in self.styles for term in terms)}
-        taps = {layer: seen for layer, seen in self.encoder.taps(trace).items() if layer in used}
-        own = {layer: tile.own(wide(seen) if exact else seen, layer) for layer, seen in taps.items()}
-        apart = {term.layer: term.difference(own[term.layer], tile) for term in self.contents}
-        return _View(tile, trace, own, apart)
-
-    def _add(self, sums: Sums, view: _View) -> None:
-        """Add what a tile shows."""
-        for layer, apart_bchw in view.apart.items():
-            _increase(sums, layer, apart_bchw.square().sum((1, 2, 3)))
+    def _add(self, sums: Sums, view: View, *, exact: bool = False) -> None:
+        """Add what a tile shows; `exact` sums are those of wide features."""
+        own = {layer: wide(seen) if exact else seen for layer, seen in view.own.items()}
+        for content in self.contents:
+            if content.layer in own:
+                apart_bchw = content.difference(own[content.layer], view.tile)
+                _increase(sums, content.layer, apart_bchw.square().sum((1, 2, 3)))
+                view.noted[content.layer] = apart_bchw
         for area, terms in enumerate(self.styles):
             for term in terms:
-                _increase(sums, f"{term.layer} {area}", term.sums(view.own[term.layer], view.tile))
+                if term.layer in own:
+                    _increase(sums, f"{term.layer} {area}", term.sums(own[term.layer], view.tile))
 
     def _judged(self, sums: Sums, image_bchw: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted parts of the loss by name, each [B], and its slopes by the sums of products."""
@@ -179,35 +163,7 @@ class Objective:
             terms["style"] = self.settings.style_weight * total(styles)
         return terms
 
-    def _gradient(
-        self,
-        image_bchw: Tensor,
-        terms: dict[str, Tensor],
-        slopes: Mapping[str, Tensor],
-        tiles: Sequence[Tile],
-        views: list[_View],
-    ) -> Tensor:
-        """The gradient of all terms but the penalty's; roughness, which has its own, is added to the terms.
-
-        Args:
-            views: what is left of the first pass, the last tile's; it is taken out.
-        """
-        if len(tiles) == 1 and not self.settings.tv_weight:
-            return self._sent_back(views.pop(), slopes)
-        gradient = torch.zeros_like(image_bchw)
-        if self.settings.tv_weight:
-            terms["tv"] = weighted_variation(image_bchw, self.settings, gradient)
-        for tile in reversed(tiles):
-            view = views.pop() if views else self._view(tile, image_bchw)
-            tile.seen(gradient).add_(self._sent_back(view, slopes))
-            del view  # before there is the next one
-        return gradient
-
-    def _sent_back(self, view: _View, slopes: Mapping[str, Tensor]) -> Tensor:
-        """What a tile's own units ask of the pixels that they see, [B, 3, h, w]."""
-        return self.encoder.pull_back(view.trace, _Seeds(self, view, slopes))
-
-    def seed(self, layer: str, view: _View, slopes: Mapping[str, Tensor]) -> Tensor | None:
+    def seed(self, layer: str, view: View, slopes: Mapping[str, Tensor]) -> Tensor | None:
         """The gradient by a tile's own units of one layer, if any part of the loss looks at it."""
         seeds: dict[str, Tensor] = {}
         for area, terms in reversed(list(enumerate(self.styles))):
@@ -217,7 +173,9 @@ class Objective:
                     _increase(seeds, layer, term.seed(own, view.tile, slopes[f"{layer} {area}"]))
         for content in self.contents:
             if content.layer == layer:
-                _increase(seeds, layer, content.seed(view.apart[layer]).to(view.own[layer].dtype))
+                own, apart_bchw = view.own[layer], view.noted.pop(layer, None)
+                apart_bchw = content.difference(own, view.tile) if apart_bchw is None else apart_bchw
+                _increase(seeds, layer, content.seed(apart_bchw).to(own.dtype))
         return seeds.get(layer)
 
 
@@ -226,7 +184,7 @@ class _Seeds(Mapping[str, Tensor]):
     """The gradients by what a tile shows of each layer, each made when the way back comes to it."""
 
     objective: Objective
-    view: _View
+    view: View
     slopes: Mapping[str, Tensor]
 
     def __getitem__(self, layer: str) -> Tensor:
@@ -238,11 +196,11 @@ class _Seeds(Mapping[str, Tensor]):
 
     def __iter__(self) -> Iterator[str]:
         """The layers that are looked at."""
-        return iter(self.view.own)
+        return (layer for layer in self.view.own if layer in self.objective.used)
 
     def __len__(self) -> int:
         """How many they are."""
-        return len(self.view.own)
+        return len(list(iter(self)))
 
 
 def _increase(sums: dict[str, Tensor], name: str, value: Tensor) -> None:

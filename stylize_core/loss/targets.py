@@ -15,6 +15,7 @@ from stylize_core.loss.colour import recoloured
 from stylize_core.loss.products import products
 from stylize_core.loss.regions import guidance
 from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.tiled_pass import TiledPass, View
 from stylize_core.settings.style import StyleSettings
 
 # Layer name to [B, C, h, w] for content; for style to Gram matrices [B, C, C] or moments [B, C+1, C+1].
@@ -27,20 +28,24 @@ def content_targets(
 ) -> Targets:
     """The features of content pictures [B, 3, H, W] at the content layers; none if content has no weight.
 
-    In tiles of `tile_px`, see `Encoder.tiles`; nothing but the memory depends on them. They are in the
+    In tiles of `tile_px`, see `TiledPass`; nothing but the memory depends on them. They are in the
     network's number format, and coarse for large pictures.
     """
     layers = tuple(settings.content_layer_weights if settings.uses_content else ())
     dtype = coarse(encoder.dtype, content_bchw[0].numel())
     found: dict[str, Tensor] = {}
-    for tile in encoder.tiles(content_bchw, tile_px) if layers else ():
-        seen = encoder.taps(encoder.trace(tile.seen(content_bchw)))
-        if tile.is_whole:
-            return {layer: seen[layer].to(dtype) for layer in layers}
-        for layer in layers:
-            whole = found.setdefault(layer, _room(seen[layer], layer, content_bchw, dtype))
-            tile.among_all(whole, layer).copy_(tile.own(seen[layer], layer))
-    return found
+
+    def keep(view: View) -> None:
+        for layer in view.own.keys() & set(layers):
+            if view.tile.is_whole:
+                found[layer] = view.own[layer].to(dtype)
+                continue
+            whole = found.setdefault(layer, _room(view.own[layer], layer, content_bchw, dtype))
+            view.tile.among_all(whole, layer).copy_(view.own[layer])
+
+    if layers:
+        TiledPass(encoder, content_bchw, tile_px).forward(keep)
+    return {layer: found[layer] for layer in layers}
 
 
 def _room(features_bchw: Tensor, layer: str, image_bchw: Tensor, dtype: torch.dtype) -> Tensor:
@@ -66,7 +71,7 @@ def style_targets(
     Places count by their opacity `alpha_b1hw` [B, 1, H, W], so transparent pixels carry no style, and by
     `mask_b1hw` [B, 1, H, W], which is inset in each layer as `guidance` does it. The result is small and
     worth keeping between pairs: independent of any content with `colour: style`, for this one otherwise. In
-    tiles of `tile_px`, see `Encoder.tiles`.
+    tiles of `tile_px`, see `TiledPass`.
 
     Raises:
         ValueError: the colour setting needs the content, and `content_bchw` is not given.
@@ -79,16 +84,19 @@ def style_targets(
     by_moments = settings.statistics == "moments"
     sums: dict[str, Tensor] = {}
     guides: dict[str, Tensor | None] = {}
-    for tile in encoder.tiles(style_bchw, tile_px) if layers else ():
-        seen = encoder(tile.seen(style_bchw))
-        for layer in layers:
-            own = tile.own(seen[layer], layer)
+
+    def add(view: View) -> None:
+        for layer in [layer for layer in layers if layer in view.own]:
+            own = wide(view.own[layer])
             own = torch.cat([own, torch.ones_like(own[:, :1])], 1) if by_moments else own
             if layer not in guides:
                 guides[layer] = _guide(share_b1hw, own, layer, style_bchw, inset=mask_b1hw is not None)
             guide = guides[layer]
-            found = products(own if guide is None else wide(own) * tile.among_all(guide, layer))
+            found = products(own if guide is None else own * view.tile.among_all(guide, layer))
             sums[layer] = sums[layer] + found if layer in sums else found
+
+    if layers:
+        TiledPass(encoder, style_bchw, tile_px).forward(add)
     return {layer: _statistics(sums[layer], guides[layer], layer, style_bchw, by_moments) for layer in layers}
 
 

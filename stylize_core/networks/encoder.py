@@ -23,9 +23,9 @@ from stylize_core.architecture import (
 from stylize_core.device import Precision, convolutions_in, wide
 from stylize_core.errors import BadWeights, ImageTooSmall
 from stylize_core.networks.inception import Inception
-from stylize_core.networks.tiles import Tile, tiles
 from stylize_core.networks.vgg import AVERAGE_POOL_GAIN, Trace, VggChain
 from stylize_core.networks.weights import Weights
+from stylize_core.sections import Section, sections
 from stylize_core.settings.style import StyleSettings
 
 
@@ -67,6 +67,7 @@ class Encoder:
         convention = weights.prepared_as
         self.architecture = weights.architecture
         self.layers = tuple(layer for layer in layer_names(weights.architecture) if layer in layers)
+        self._whole = Section(weights.architecture, 1, self.layers)
         self.device = torch.device(device)
         self.dtype = dtype
         self.precision: Precision = "bf16" if dtype == torch.bfloat16 else "tf32" if tf32 else "fp32"
@@ -119,26 +120,26 @@ class Encoder:
         Raises:
             ImageTooSmall: a side is shorter than `min_side`.
         """
+        self.check_size(image_bchw)
         return {layer: wide(features) for layer, features in self.taps(self.trace(image_bchw)).items()}
 
     @torch.no_grad()
-    def trace(self, image_bchw: Tensor) -> Trace:
-        """A pass through the network, with what `pull_back` needs of it.
+    def trace(self, given_bchw: Tensor, section: Section | None = None) -> Trace:
+        """A pass through the network, or through a section of it, with what `pull_back` needs of it.
 
-        Raises:
-            ImageTooSmall: a side is shorter than `min_side`.
+        Args:
+            given_bchw: pictures [B, 3, H, W] of `min_side` at least, or what the section before handed on.
         """
-        self.check_size(image_bchw)
+        section = section or self._whole
+        if section.first == 1:
+            given_bchw = self.prepare(given_bchw).to(self.dtype)
         with convolutions_in(self.precision):
-            return self._chain.forward(self.prepare(image_bchw).to(self.dtype))
+            return self._chain.forward(given_bchw, section)
 
-    def tiles(self, image_bchw: Tensor, side: int) -> tuple[Tile, ...]:
-        """Pictures in tiles that own at most `side` px a side, each with the rim that `layers` see.
-
-        One tile, all of the picture, for a side of 0.
-        """
+    def sections(self, image_bchw: Tensor, tile_px: int) -> tuple[Section, ...]:
+        """How pictures go through the network in tiles of that size; as a whole for 0."""
         height, width = image_bchw.shape[-2:]
-        return tiles(height, width, side=side, architecture=self.architecture, layers=self.layers)
+        return sections(self.architecture, self.layers, width=width, height=height, tile_px=tile_px)
 
     def check_size(self, image_bchw: Tensor) -> None:
         """Refuse pictures that leave nothing to see at the deepest layer.
@@ -162,17 +163,29 @@ class Encoder:
         return len(self._weights.parameters[f"features.{place.index}.bias"])
 
     def taps(self, trace: Trace) -> dict[str, Tensor]:
-        """The features of a trace at `layers`, in the network's number format."""
-        return {layer: trace.features[layer] for layer in self.layers}
+        """Those of `layers` that a trace has seen, in the network's number format."""
+        return {layer: trace.features[layer] for layer in self.layers if layer in trace.features}
 
     @torch.no_grad()
-    def pull_back(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
-        """The gradient by the picture, given that by some features; float32 or better.
+    def pull_back(
+        self,
+        trace: Trace,
+        seeds: Mapping[str, Tensor],
+        section: Section | None = None,
+        handed: Tensor | None = None,
+    ) -> Tensor:
+        """The gradient by what a section was given, from that by some features and by what it handed on.
 
-        It lies plane by plane, [B, 3, H, W], as pictures do. The trace may be used up.
+        By pictures it is float32 or better and lies plane by plane, [B, 3, H, W], as they do. The trace and
+        the gradient by what was handed on may be used up.
         """
+        section = section or self._whole
         with convolutions_in(self.precision):
-            gradient = wide(self._chain.backward(trace, seeds))
+            gradient = self._chain.backward(trace, seeds, section, handed)
+        return self._unprepared(wide(gradient)) if section.first == 1 else gradient
+
+    def _unprepared(self, gradient: Tensor) -> Tensor:
+        """From the gradient by prepared pictures to that by pictures."""
         if self._channels != [0, 1, 2]:
             gradient = gradient[:, self._channels]  # the conventions' reorderings are their own inverses
         planes = torch.empty(gradient.shape, dtype=gradient.dtype, device=gradient.device)

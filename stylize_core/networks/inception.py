@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from stylize_core.architecture import INCEPTION_LAYERS
 from stylize_core.errors import BadWeights
 from stylize_core.networks.vgg import Trace
+from stylize_core.sections import Section
 
 
 @dataclass(slots=True)
@@ -60,20 +61,21 @@ class Inception:
             self._stages.append((name, module.to(device, dtype).eval().requires_grad_(False)))
             left.discard(name)
 
-    def forward(self, prepared_bchw: Tensor) -> Trace:
+    def forward(self, given_bchw: Tensor, section: Section) -> Trace:
         """Run pictures [B, 3, H, W], prepared for these weights and in the network's format, through it."""
         live: dict[str, Tensor] = {}
         with torch.enable_grad():
-            image = features = prepared_bchw.detach().requires_grad_()
+            image = features = given_bchw.detach().requires_grad_()
             for name, module in self._stages:
                 features = module(features)
                 if name in self._layers:
                     live[name] = features
         seen = {name: features.detach() for name, features in live.items()}
-        height, width = prepared_bchw.shape[-2:]
-        return GraphTrace(height=height, width=width, features=seen, image=image, live=live)
+        return GraphTrace(features=seen, image=image, live=live)
 
-    def backward(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
+    def backward(
+        self, trace: Trace, seeds: Mapping[str, Tensor], section: Section, handed: Tensor | None = None
+    ) -> Tensor:
         """The gradient [B, 3, H, W] by the prepared pictures, given that by some features; once per trace."""
         if not isinstance(trace, GraphTrace):
             raise TypeError("this trace is of another network")

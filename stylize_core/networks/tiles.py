@@ -1,20 +1,21 @@
 """A picture cut into tiles whose units are seen exactly as in the whole.
 
-Each tile owns a rectangle and is seen with a rim around it, as wide as the deepest layer looks beyond its own
-place. Rectangles and rims end at multiples of the deepest layer's stride, so every pooling window and every
+Each tile owns a rectangle and is seen with a rim around it, as wide as the layers look beyond their own
+places. Rectangles and rims end at multiples of the deepest layer's stride, so every pooling window and every
 unit falls where it falls in the whole picture; at the picture's edge there is no rim, and the network pads
 there as ever. What a layer's own units show, summed over all tiles, is therefore what it shows of the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from stylize_core.architecture import reach, stride
+from stylize_core.architecture import stride
+from stylize_core.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,18 @@ class Span:
     Attributes:
         seen: what the network is shown, from and to.
         owned: the part of it that is the tile's own; the owned parts of all tiles are the picture.
-        last: whether the picture ends here.
+        last: whether the picture ends with what is owned.
+        to_the_end: whether the picture ends with what is seen.
     """
 
     seen: tuple[int, int]
     owned: tuple[int, int]
     last: bool
+    to_the_end: bool
+
+    def seen_units(self, step: int) -> slice:
+        """The units of a layer with that stride that it sees, among all."""
+        return slice(self.seen[0] // step, None if self.to_the_end else self.seen[1] // step)
 
     def of_layer(self, step: int) -> tuple[slice, slice]:
         """The tile's own units of a layer with that stride: among those that it sees, and among all."""
@@ -50,9 +57,9 @@ class Tile:
         """Whether it is all of the picture."""
         return all(span.last and span.owned[0] == 0 for span in (self.rows, self.columns))
 
-    def seen(self, image_bchw: Tensor) -> Tensor:
-        """What the network is shown of a picture [B, C, H, W], as a view."""
-        return image_bchw[..., slice(*self.rows.seen), slice(*self.columns.seen)]
+    def seen(self, given_bchw: Tensor, step: int = 1) -> Tensor:
+        """What is seen of a picture, or of features with that stride, [B, C, h, w], as a view."""
+        return given_bchw[..., self.rows.seen_units(step), self.columns.seen_units(step)]
 
     def own(self, features_bchw: Tensor, layer: str) -> Tensor:
         """Its own units among those that it sees, as a view."""
@@ -78,24 +85,17 @@ class Tile:
         return wide_bchw
 
 
-def tiles(
-    height: int, width: int, *, side: int, architecture: str, layers: Sequence[str]
-) -> tuple[Tile, ...]:
-    """The tiles of a picture, row by row; all of about the same size, owning at most `side` px a side.
+def tiles(section: Section, height: int, width: int) -> tuple[Tile, ...]:
+    """The tiles of a picture for a section of a network, row by row; all of about the same size.
 
     Args:
         height: of the picture, px.
         width: of the picture, px.
-        side: 0 for one tile that is all of it.
-        architecture: the network that looks at them.
-        layers: those of it that are used.
 
-    >>> [tile.rows.seen for tile in tiles(300, 64, side=128, architecture="slim", layers=["relu3_4"])]
+    >>> [tile.rows.seen for tile in tiles(Section("slim", 1, ("relu3_4",), side=128), 300, 64)]
     [(0, 124), (76, 224), (176, 300)]
     """
-    step = max((stride(layer) for layer in layers), default=1)
-    rim = max((-(-reach(architecture, layer) // step) * step for layer in layers), default=0)
-    cuts = [tuple(_spans(length, side, step, rim)) for length in (height, width)]
+    cuts = [tuple(_spans(length, section.side, section.step, section.rim)) for length in (height, width)]
     return tuple(Tile(rows, columns) for rows in cuts[0] for columns in cuts[1])
 
 
@@ -106,4 +106,5 @@ def _spans(length: int, side: int, step: int, rim: int) -> Iterator[Span]:
     # What is left of the last unit is no part of its own: no layer sees it.
     ends = [*range(size, length - step, size), length]
     for first, end in zip([0, *ends[:-1]], ends, strict=True):
-        yield Span((max(0, first - rim), min(length, end + rim)), (first, end), end == length)
+        seen = (max(0, first - rim), min(length, end + rim))
+        yield Span(seen, (first, end), end == length, seen[1] == length)

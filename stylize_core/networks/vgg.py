@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
 from stylize_core.networks.convolution import Filter, convolution, memory_format
+from stylize_core.sections import Section
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
 # three blocks this factor per pooling keeps both at one level (`training/pooling.py` measures it).
@@ -32,12 +33,12 @@ class Trace:
         features: layer name to [B, C, h, w] after the ReLU, of every convolution, and after every pooling
             that is wanted, in the chain's format.
         chosen: per maximum pooling, which place won.
+        handed_on: what the next section is given, if there is one.
     """
 
-    height: int
-    width: int
     features: dict[str, Tensor] = field(default_factory=dict)
     chosen: dict[int, Tensor] = field(default_factory=dict)
+    handed_on: Tensor | None = None
 
 
 class VggChain:
@@ -49,6 +50,9 @@ class VggChain:
         layers: the layers that are wanted.
         pooling: `average` or `max`.
         dtype: number format of weights and activations.
+
+    Attributes:
+        order: how features lie in memory.
     """
 
     def __init__(
@@ -64,8 +68,8 @@ class VggChain:
         needed = down_to_deepest(architecture, layers)
         places = [place for place in convolutions(architecture) if place.relu in needed]
         widest = max((len(parameters[f"features.{place.index}.bias"]) for place in places), default=0)
-        self._order = memory_format(widest, device=device, dtype=dtype)
-        make = partial(convolution, order=self._order, device=device, dtype=dtype)
+        self.order = memory_format(widest, device=device, dtype=dtype)
+        make = partial(convolution, order=self.order, device=device, dtype=dtype)
         self._steps = [
             _Step(place, parameters, make, pooled=pooling == "average" and _opens_block(place))
             for place in places
@@ -74,38 +78,53 @@ class VggChain:
         self._pools = {layer for layer in layers if layer.startswith("pool")}
         self._ends_in_pool = bool(needed) and needed[-1] in self._pools
 
-    def forward(self, prepared_bchw: Tensor) -> Trace:
-        """Run pictures [B, 3, H, W], prepared for these weights and in the chain's format, through it."""
-        trace = Trace(*prepared_bchw.shape[-2:])
-        features = functional.pad(prepared_bchw, (1, 1, 1, 1), mode="replicate")
-        features = features.contiguous(memory_format=self._order)
-        for step in self._steps:
-            if _opens_block(step.place):
+    def forward(self, given_bchw: Tensor, section: Section) -> Trace:
+        """Run pictures [B, 3, H, W], prepared for these weights, or what was handed on through a section.
+
+        They are in the chain's format.
+        """
+        trace, features = Trace(), given_bchw
+        if section.first == 1:
+            features = functional.pad(features, (1, 1, 1, 1), mode="replicate")
+        features = features.contiguous(memory_format=self.order)
+        for step in self._within(section):
+            if _opens_block(step.place) and step.place.block > section.first:
                 features = self._pool(features, step.place.block - 1, trace)
             features = step.forward(features)
             trace.features[step.place.relu] = features
-        if self._ends_in_pool:
+        if section.last:
+            trace.handed_on = self._pool(features, section.last, trace)
+        elif self._ends_in_pool:
             self._pool(features, self._steps[-1].place.block, trace)
         return trace
 
-    def backward(self, trace: Trace, seeds: Mapping[str, Tensor]) -> Tensor:
-        """The gradient [B, 3, H, W] by the prepared pictures, given that by some layers' features.
+    def backward(
+        self, trace: Trace, seeds: Mapping[str, Tensor], section: Section, handed: Tensor | None = None
+    ) -> Tensor:
+        """The gradient by what a section was given, of pictures [B, 3, H, W], given that by some features.
 
         The trace is used up: what lies behind is let go on the way.
+
+        Args:
+            handed: the gradient by what was handed on, which is used up.
         """
-        gradient: Tensor | None = None
-        if self._ends_in_pool:
-            gradient = self._unpool(None, self._steps[-1].place.block, trace, seeds)
-        for step in reversed(self._steps):
+        gradient = handed
+        if section.last or self._ends_in_pool:
+            gradient = self._unpool(handed, section.last or self._steps[-1].place.block, trace, seeds)
+        for step in reversed(self._within(section)):
             name = step.place.relu
             gradient = _through_relu(gradient, seeds.get(name), trace.features.pop(name))
             if gradient is not None:
                 gradient = step.backward(gradient)
-            if _opens_block(step.place):
+            if _opens_block(step.place) and step.place.block > section.first:
                 gradient = self._unpool(gradient, step.place.block - 1, trace, seeds)
         if gradient is None:
             raise ValueError("no layer has a gradient")
-        return _unpad(gradient)
+        return _unpad(gradient) if section.first == 1 else gradient
+
+    def _within(self, section: Section) -> Sequence[_Step]:
+        last = section.last or self._steps[-1].place.block
+        return [step for step in self._steps if section.first <= step.place.block <= last]
 
     def _pool(self, features: Tensor, block: int, trace: Trace) -> Tensor:
         """A block's features in half the size; averages without the gain, which the next weights hold."""

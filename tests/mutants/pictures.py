@@ -19,8 +19,8 @@ MUTANTS = (
     Mutant(
         "pictures-tiles-that-see-too-little",
         "stylize_core/architecture.py",
-        "    return max(before, after - stride(layer) + 1)",
-        "    return max(before, after - stride(layer) + 1) // 2",
+        "    return given * max(before, after - stride(layer) // given + 1)",
+        "    return given * max(before, after - stride(layer) // given + 1) // 2",
         ("tests/core/loss/test_tiles.py::test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture",),
     ),
     Mutant(

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stylize_core.demand.memory import peak_memory
+from stylize_core.large_pictures import is_large
 from stylize_core.settings.style import StyleSettings
 
-SIDES = st.integers(32, 3000)  # larger ones keep their pairs in bfloat16, in half of the memory
+SIDES = st.integers(32, 3000)
 ENCODERS = st.sampled_from(["slim", "vgg16", "vgg19", "googlenet"])
 
 
@@ -35,6 +36,8 @@ def test_more_pixels_pictures_and_pairs_of_curvature_take_more(
             on_cpu=on_cpu,
         ).device
 
+    # Large ones keep their pairs in bfloat16, in half of the memory.
+    assume(is_large(3 * width * height) == is_large(3 * (width + 200) * (height + 200)))
     assert 0 < needs() < needs(more=64)
     assert needs() < needs(batch=2) <= 2 * needs()
     assert needs() < needs(history=20)

@@ -18,8 +18,10 @@ from stylize_core.loss.pixels import VARIATIONS
 from stylize_core.loss.regions import StyledRegion, areas
 from stylize_core.loss.targets import Targets, content_targets, style_targets
 from stylize_core.networks.tiles import tiles
+from stylize_core.sections import Section, sections
 from stylize_core.settings.style import StyleSettings
 
+SEEDS = range(24)
 CLOSE = 1e-5  # of the whole, in float32
 
 
@@ -54,19 +56,34 @@ def _regions(height: int, width: int, style: Targets) -> list[StyledRegion]:
     return [StyledRegion(soft_b1hw, shrunk, 0.8), StyledRegion(corner_b1hw, style)]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("seed", range(24))
-def test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture(seed: int, dtype: torch.dtype) -> None:
+def _drawn(seed: int) -> tuple[StyleSettings, int, int, int]:
+    """Settings, height and width of a picture, and a side of tiles."""
     draw = random.Random(seed)
-    settings = _any_settings(draw)
+    return _any_settings(draw), draw.randint(110, 190), draw.randint(110, 190), draw.choice([32, 48, 64, 80])
+
+
+def test_what_is_drawn_has_networks_in_one_two_and_more_sections_with_tiles_in_the_last_and_without() -> None:
+    cut, many = [], 0
+    for seed in SEEDS:
+        settings, height, width, side = _drawn(seed)
+        layers = tiny_encoder(settings).layers
+        cut.append(sections(settings.encoder, layers, width=width, height=height, tile_px=side))
+        many += sum(len(tiles(section, height, width)) for section in cut[-1]) > 4
+    assert many > 20
+    assert {len(found) for found in cut} >= {1, 2, 3}
+    assert {bool(found[-1].side) for found in cut if len(found) > 1} == {True, False}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture(seed: int, dtype: torch.dtype) -> None:
+    settings, height, width, side = _drawn(seed)
     encoder = tiny_encoder(settings, dtype=dtype)
-    height, width = draw.randint(110, 190), draw.randint(110, 190)
     content = waves(0.3, height=height, width=width).to(dtype)
     image = 1.3 * speckles(1, height=height, width=width).to(dtype) - 0.1
     style = style_targets(
         encoder, waves(1.1, height=90, width=77, finer=3).to(dtype), settings, content_bchw=content
     )
-    side = draw.choice([32, 48, 64, 100])
     found = []
     for tile in (0, side):
         content_at = content_targets(encoder, content, settings, tile_px=tile)
@@ -74,7 +91,6 @@ def test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture(seed: int, dt
         objective = Objective(encoder, content_at, {} if where else style, settings, where, tile_px=tile)
         found.append((*objective(image), objective.terms(image)))
     (loss, gradient, terms), (tiled_loss, tiled_gradient, tiled_terms) = found
-    assert len(encoder.tiles(image, side)) > 1
     torch.testing.assert_close(tiled_loss, loss, rtol=CLOSE, atol=0)
     assert _apart(tiled_gradient, gradient) < CLOSE
     assert {name: float(value) for name, value in tiled_terms.items()} == pytest.approx(
@@ -134,7 +150,7 @@ def test_a_dream_in_tiles_is_the_dream(encoder_name: Any) -> None:
 def test_tiles_own_every_place_once_and_see_as_far_as_the_network(architecture: str) -> None:
     layer = {"slim": "relu3_4", "vgg19": "relu5_1"}[architecture]
     owned = torch.zeros(301, 517)
-    for tile in tiles(301, 517, side=128, architecture=architecture, layers=[layer]):
+    for tile in tiles(Section(architecture, 1, (layer,), side=128), 301, 517):
         owned[slice(*tile.rows.owned), slice(*tile.columns.owned)] += 1
         for span, length in ((tile.rows, 301), (tile.columns, 517)):
             assert span.owned[0] % stride(layer) == span.seen[0] % stride(layer) == 0
@@ -167,6 +183,6 @@ def test_a_narrower_rim_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     image = speckles(1, height=96, width=96).double()
     style = style_targets(encoder, image.flip(3) * 0.5, settings)
     whole, _ = Objective(encoder, {}, style, settings)(image)
-    monkeypatch.setattr("stylize_core.networks.tiles.reach", lambda *_: 12)
+    monkeypatch.setattr("stylize_core.sections.reach", lambda *_, **__: 0)
     tiled, _ = Objective(encoder, {}, style, settings, tile_px=48)(image)
     assert float(abs(tiled / whole - 1)) > CLOSE

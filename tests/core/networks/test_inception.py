@@ -19,6 +19,7 @@ from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.loss.regions import StyledRegion, guidance
 from stylize_core.loss.targets import style_targets
 from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.tiles import tiles
 from stylize_core.networks.weights import Weights, weights_from_bytes
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
@@ -181,7 +182,8 @@ def test_a_dream_in_tiles_is_the_dream_of_the_whole_picture() -> None:
     before = waves(0.2, height=190, width=230).double()
     image = speckles(5, height=190, width=230).double()
     whole, tiled = (dream_objective(encoder, before, settings, tile_px=side) for side in (0, 64))
-    assert len(encoder.tiles(image, 64)) == 12
+    (section,) = encoder.sections(image, 64)
+    assert len(tiles(section, 190, 230)) == 12
     torch.testing.assert_close(tiled(image)[0], whole(image)[0])
     torch.testing.assert_close(tiled(image)[1], whole(image)[1])
 

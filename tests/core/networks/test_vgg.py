@@ -11,7 +11,9 @@ from small_networks import tiny_weights
 from stylize_core.architecture import Architecture, convolutions, down_to_deepest
 from stylize_core.networks.encoder import vgg_features
 from stylize_core.networks.vgg import VggChain
+from stylize_core.sections import Section
 
+WHOLE = Section("vgg19", 1, ())
 LAYERS: dict[str, tuple[Architecture, tuple[str, ...]]] = {
     "slim": ("slim", ("relu1_1", "relu2_2", "relu3_4")),
     "vgg16": ("vgg16", ("relu1_2", "relu5_1")),
@@ -49,9 +51,9 @@ def test_features_and_gradient_are_those_of_automatic_differentiation(
         device="cpu",
         dtype=dtype,
     )
-    trace = chain.forward(image.detach().to(dtype))
+    trace = chain.forward(image.detach().to(dtype), WHOLE)
     seen = dict(trace.features)
-    found = chain.backward(trace, seeds).double()
+    found = chain.backward(trace, seeds, WHOLE).double()
     for layer in layers:
         assert distance(seen[layer].double(), expected[layer].detach()) <= TOLERANCE[dtype]
     assert distance(found, gradient) <= TOLERANCE[dtype]
@@ -70,18 +72,18 @@ def chain_of(*layers: str, architecture: Architecture = "vgg19") -> VggChain:
 
 @pytest.mark.parametrize("deepest", ["relu3_2", "relu2_2", "pool2"])
 def test_nothing_is_computed_after_the_deepest_layer_and_no_pooling_kept_unasked(deepest: str) -> None:
-    found = chain_of(deepest, "relu1_1").forward(torch.zeros(1, 3, 16, 16)).features
+    found = chain_of(deepest, "relu1_1").forward(torch.zeros(1, 3, 16, 16), WHOLE).features
     needed = down_to_deepest("vgg19", [deepest])
     assert tuple(found) == tuple(name for name in needed if name.startswith("relu") or name == deepest)
 
 
 def test_a_gradient_at_a_shallow_pooling_needs_none_at_deeper_layers() -> None:
     chain = chain_of("pool1", "relu3_1", "pool3", architecture="slim")
-    trace = chain.forward(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    trace = chain.forward(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), WHOLE)
     seeds = {"pool1": torch.ones_like(trace.features["pool1"])}
     alone = chain_of("pool1", architecture="slim")
     again = replace(trace, features=dict(trace.features))
-    assert torch.equal(chain.backward(trace, seeds), alone.backward(again, seeds))
+    assert torch.equal(chain.backward(trace, seeds, WHOLE), alone.backward(again, seeds, WHOLE))
 
 
 def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -101,9 +103,9 @@ def test_a_network_as_wide_as_vgg_has_the_gradient_of_automatic_differentiation(
     chain = VggChain(
         parameters, architecture="vgg19", layers=("relu2_2",), pooling="average", device="cpu", dtype=dtype
     )
-    trace = chain.forward(image.detach().to(dtype))
+    trace = chain.forward(image.detach().to(dtype), WHOLE)
     assert distance(trace.features["relu2_2"].double(), expected.detach()) < rounding
-    assert distance(chain.backward(trace, {"relu2_2": seed}).double(), gradient) < rounding
+    assert distance(chain.backward(trace, {"relu2_2": seed}, WHOLE).double(), gradient) < rounding
 
 
 def wide_parameters(channels: int) -> dict[str, torch.Tensor]:

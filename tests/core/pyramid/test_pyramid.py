@@ -26,8 +26,8 @@ class Looking(Encoder):
 
     seen: list[tuple[int, ...]]
 
-    def pull_back(self, trace: Any, seeds: Any) -> Tensor:
-        gradient = super().pull_back(trace, seeds)
+    def pull_back(self, trace: Any, seeds: Any, *section: Any) -> Tensor:
+        gradient = super().pull_back(trace, seeds, *section)
         self.seen.append(tuple(gradient.shape[-2:]))
         return gradient
 
