@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -21,12 +22,16 @@ from object_store import ObjectStore, running_object_store
 from postgres import postgres
 from prefect_site import Site, prefect_site
 from processes import eventually
-from small_batch import draw, manifest, report, small_batch, tree
+from small_batch import Audience, draw, manifest, report, run_inside, small_batch, tree
+
+from flows.records.checkpoints import PREFIX
+from flows.storage.opening import open_storage
 
 pytestmark = [pytest.mark.slow(300), pytest.mark.timeout(900)]
 
 AWAY_S = 60
 GIVEN = {"device": "cpu", "workers": 1}
+LONG = "encoder: slim, size: 96, steps: 2500"
 ENDLESS = "encoder: slim, size: 256, steps: 100000"
 
 
@@ -117,6 +122,28 @@ def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_mach
     assert names == {f"m.yaml to {store.bucket}/night {index}/4" for index in range(4)}
     later = {run["state"]["type"] for run in site.runs("stylize-fleet") if run["id"] != fleet}
     assert later <= {"CANCELLED", "COMPLETED", "SCHEDULED"}
+
+
+def test_a_long_pair_is_finished_by_another_machine_from_where_the_first_one_was(
+    site: Site, store: ObjectStore, tmp_path: Path
+) -> None:
+    small_batch(tmp_path, photos=1, paintings=1)
+    entries = "contents: ['photos/*']\nstyles: ['paintings/*']\ncheckpoint: 1s"
+    calm = manifest(tmp_path, entries, settings=LONG, output=f"{store.root}/calm")
+    assert run_inside(calm, Audience()).exit_code == 0
+    batch = manifest(tmp_path, entries, settings=LONG, output=f"{store.root}/long")
+    fleet = site.run("stylize-fleet/fleet", manifest=str(batch), shards=1, **GIVEN)
+    out = open_storage(f"{store.root}/long")
+    assert any(eventually(lambda: any(out.list(PREFIX))) for _ in range(2)), site.said_by("control", "a")
+    site.start_worker("b", "gpu")
+    os.kill(site.programs["a"].pid, signal.SIGTERM)
+    ended = site.await_state(fleet, patience=4)
+    for name in "ab":
+        site.end(name)
+    assert (ended["type"], ended["message"]) == ("COMPLETED", "1 of 1 done (1 now, 0 before)")
+    assert re.search(r"went on from a checkpoint after \d+ evaluations", out.read("p0__s0.json").decode())
+    assert out.read("p0__s0.png") == open_storage(f"{store.root}/calm").read("p0__s0.png")
+    assert not any(out.list(PREFIX))
 
 
 def test_a_server_that_is_away_for_a_minute_costs_a_fleet_nothing(site: Site, tmp_path: Path) -> None:

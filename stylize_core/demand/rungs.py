@@ -26,8 +26,8 @@ class Rung:
     def words(self) -> str:
         """What is done, for people.
 
-        >>> Rung(512, 2).words()
-        'in tiles of 512 px, with a history of 2'
+        >>> Rung(512, 4).words()
+        'in tiles of 512 px, with a history of 4'
         """
         tiles = f"in tiles of {self.tile_px} px" if self.tile_px else "as a whole"
         return f"{tiles}, with a history of {self.history}" if self.history < WHOLE.history else tiles
@@ -35,5 +35,5 @@ class Rung:
 
 WHOLE = Rung()
 
-LADDER = (WHOLE, Rung(1024), Rung(512), Rung(512, history=4), Rung(256, history=2), Rung(256, history=1))
+LADDER = (WHOLE, Rung(1024), Rung(512), Rung(512, history=4), Rung(512, history=1), Rung(256, history=1))
 """From the fastest to the one that takes least."""

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 _BT709 = 1  # for matrix, primaries and transfer alike, in H.264's own numbering
 
 # One thread: the optimiser needs the others, and the bytes do not depend on their number. A short look ahead
-# keeps few frames in memory.
-_X264 = {"crf": "16", "preset": "medium", "threads": "1", "rc-lookahead": "10"}
+# keeps few frames in memory. By the plain code where processors have shortcuts of their own: that of AVX-512
+# lets the bytes depend on what memory held before.
+_X264 = {
+    "crf": "16",
+    "preset": "medium",
+    "threads": "1",
+    "rc-lookahead": "10",
+    "x264-params": "cpu-independent=1",
+}
 
 
 class Mp4Writer:

@@ -24,6 +24,7 @@ from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.rungs import LADDER, WHOLE, Rung
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.curvature import Pairs
+from stylize_core.sections import Section
 from stylize_core.settings.style import StyleSettings
 
 SMALL = (WHOLE, Rung(64), Rung(24), Rung(24, history=2))
@@ -41,14 +42,15 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return manifest(tmp_path, "contents: [photo.png]\nstyles: [painting.png]", settings=SETTINGS)
 
 
-def memory_for(monkeypatch: pytest.MonkeyPatch, *, places: int, pairs: int = 100) -> None:
-    """From now on the network sees no more places at a time, and no longer history is held."""
+def memory_for(monkeypatch: pytest.MonkeyPatch, *, numbers: int, pairs: int = 100) -> None:
+    """From now on the network holds no more numbers at a time, and no longer history is held."""
     trace, begin = Encoder.trace, Pairs.__init__
 
-    def seen(self: Encoder, image: Tensor) -> Any:
-        if image.shape[-1] * image.shape[-2] > places:
+    def seen(self: Encoder, given: Tensor, section: Section) -> Any:
+        found = trace(self, given, section)
+        if sum(features.numel() for features in found.features.values()) > numbers:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes")
-        return trace(self, image)
+        return found
 
     def held(self: Pairs, like: Tensor, history: int) -> None:
         if history > pairs:
@@ -73,9 +75,9 @@ def pixels(path: Path) -> np.ndarray[Any, np.dtype[np.int64]]:
 @pytest.mark.parametrize(
     ("limits", "rung", "close"),
     [
-        ({"places": 112 * 96}, SMALL[1], 2),
-        ({"places": 5600}, SMALL[2], 2),
-        ({"places": 5600, "pairs": 2}, SMALL[3], 60),
+        ({"numbers": 600_000}, SMALL[1], 2),
+        ({"numbers": 350_000}, SMALL[2], 2),
+        ({"numbers": 350_000, "pairs": 2}, SMALL[3], 60),
     ],
 )
 def test_each_rung_is_reached_and_makes_the_picture(
@@ -97,7 +99,7 @@ def test_below_the_last_rung_a_pair_fails_with_what_it_needs_and_the_next_one_is
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        memory_for(patched, places=1000)
+        memory_for(patched, numbers=1000)
         assert made(path) == "failed"
     failure = record(path.parent, "photo__painting").failure
     assert failure is not None
@@ -115,7 +117,7 @@ def test_what_did_not_fit_is_gone_before_the_next_rung_is_tried(
     assert made(path) == "done"  # what is kept warm is kept from here on
     for file in (path.parent / "out").iterdir():
         file.unlink()
-    memory_for(monkeypatch, places=5600, pairs=2)
+    memory_for(monkeypatch, numbers=350_000, pairs=2)
     alive, computed = list[int](), optimize._computed
 
     def watched(*given: Any, **named: Any) -> Any:
