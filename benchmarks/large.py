@@ -34,7 +34,7 @@ class Case:
     width: int
     height: int
     rung: Rung = WHOLE
-    evaluations: int = 8
+    evaluations: int = 12
 
     @property
     def words(self) -> str:
@@ -47,8 +47,8 @@ CASES = (
     Case("slim", 2048, 1536, Rung(512)),
     Case("vgg19", 1024, 768),
     Case("vgg19", 1024, 768, Rung(512)),
-    Case("vgg19", 2048, 1536, evaluations=4),
-    Case("vgg19", 2048, 1536, Rung(512), evaluations=4),
+    Case("vgg19", 2048, 1536),
+    Case("vgg19", 2048, 1536, Rung(512)),
     Case("slim", 4096, 3072, Rung(512, history=4)),
     Case("slim", 8192, 6144, Rung(512, history=1), evaluations=4),
     Case("slim", 16000, 12000, Rung(512, history=1), evaluations=3),
