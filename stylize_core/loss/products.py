@@ -54,5 +54,5 @@ def _products_in_parts(places_nc: Tensor) -> Tensor:
 
 
 def channels_first(features_bchw: Tensor) -> bool:
-    """Whether each channel is a plane in memory."""
-    return features_bchw.is_contiguous() and features_bchw.shape[1] > 1
+    """Whether each channel is a plane in memory, or a part of one."""
+    return features_bchw.shape[1] > 1 and (features_bchw.is_contiguous() or features_bchw.stride(1) > 1)

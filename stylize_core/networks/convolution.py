@@ -62,11 +62,13 @@ def convolution(
     wide = min(weight_kc33.shape[:2]) >= LEAST_FOR_WINOGRAD
     if padding == 1 and wide and dtype == torch.bfloat16 and torch.device(device).type == "cpu":
         return Winograd(weight_kc33, bias_k, dtype=dtype)
-    return Direct(weight_kc33, bias_k, padding=padding, device=device, dtype=dtype)
+    # What goes on in planes comes as planes: turned round afterwards it would take as long again.
+    kernels = weight_kc33.contiguous(memory_format=torch.channels_last if padding else order)
+    return Direct(kernels, bias_k, padding=padding, device=device, dtype=dtype)
 
 
 class Direct:
-    """A convolution as PyTorch does it, with kernels in the order that it likes best."""
+    """A convolution as PyTorch does it; kernels with all channels side by side make such results."""
 
     def __init__(
         self,
@@ -77,12 +79,12 @@ class Direct:
         device: torch.device | str,
         dtype: torch.dtype,
     ) -> None:
-        self._kernels = weight_kc33.to(device, dtype).contiguous(memory_format=torch.channels_last)
+        self._kernels = weight_kc33.to(device, dtype)
         self._bias = None if bias_k is None else bias_k.to(device, dtype)
         self._padding = padding
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
-        """Results of features, in their order of memory."""
+        """Results of features."""
         return functional.conv2d(features_bchw, self._kernels, self._bias, padding=self._padding)
 
 
