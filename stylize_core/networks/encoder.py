@@ -131,9 +131,9 @@ class Encoder:
             given_bchw: pictures [B, 3, H, W] of `min_side` at least, or what the section before handed on.
         """
         section = section or self._whole
-        if section.first == 1:
-            given_bchw = self.prepare(given_bchw).to(self.dtype)
         with convolutions_in(self.precision):
+            if section.first == 1:
+                given_bchw = self.prepare(given_bchw).to(self.dtype)
             return self._chain.forward(given_bchw, section)
 
     def sections(self, image_bchw: Tensor, tile_px: int) -> tuple[Section, ...]:

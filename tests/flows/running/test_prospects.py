@@ -63,7 +63,7 @@ def test_a_pair_that_cannot_fit_even_in_the_smallest_tiles_is_marked_with_what_w
 
 def test_a_smaller_network_is_named_where_it_would_fit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prospects, "machine_memory", lambda: ROOM)
-    (trouble,) = foreseen(home, f"encoder: vgg19, size: 2048, {NETWORK}")[1].troubles.values()
+    (trouble,) = foreseen(home, f"encoder: vgg19, size: 4096, {NETWORK}")[1].troubles.values()
     assert "or `encoder: slim` at this size would fit" in trouble
 
 
