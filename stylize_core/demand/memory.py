@@ -33,7 +33,7 @@ LEAST_FOR_NNPACK = 128
 TILE = 64
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them: with all channels side by side, and in planes, which only the many vectors
-# of L-BFGS disturb.
+# of L-BFGS disturb, and those of tiles not even they.
 SCATTERED, SCATTERED_PLANES = 0.4, 0.5
 # A process with torch, its thread pools and the loaded code, on a CPU; GoogLeNet's comes from torchvision.
 PROCESS_BYTES = 610 * 10**6
@@ -87,7 +87,8 @@ def peak_memory(
     finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
     number = 2 if precision == "bf16" and not finished else FLOAT
     evaluated = batch * _in_sections(settings, layers, number, wide, high, rung)
-    evaluated *= _scattered(settings, layers, number, on_cpu=on_cpu)
+    if on_cpu:
+        evaluated *= _scattered(settings, layers, number, in_tiles=bool(rung.tile_px))
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     if rung.tile_px:
         evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, layers)
@@ -155,12 +156,12 @@ def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int)
     return kept + seeds + content + 2 * number * max((layer.numbers for layer in layers), default=0)
 
 
-def _scattered(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
+def _scattered(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, in_tiles: bool) -> float:
     """The factor by which the CPU's allocator holds more features than there are."""
-    if not on_cpu or not (vectors := _solver_vectors(settings)):
+    if not (vectors := _solver_vectors(settings)):
         return 1.0
     if _in_planes(layers, number):
-        return 1 + (SCATTERED_PLANES if vectors > 2 else 0.0)
+        return 1 + (SCATTERED_PLANES if vectors > 2 and not in_tiles else 0.0)
     return 1 + SCATTERED
 
 
