@@ -24,6 +24,20 @@ MUTANTS = (
         ("tests/core/loss/test_tiles.py::test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture",),
     ),
     Mutant(
+        "pictures-what-tiles-ask-of-a-rim-overwritten-by-the-next-tile",
+        "stylize_core/networks/tiled_pass.py",
+        "            tile.seen(gradient, section.given_stride).add_(seen)",
+        "            tile.seen(gradient, section.given_stride).copy_(seen)",
+        ("tests/core/loss/test_tiles.py::test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture",),
+    ),
+    Mutant(
+        "pictures-a-tile-that-speaks-for-its-rim-as-well",
+        "stylize_core/networks/tiled_pass.py",
+        "            part = tile.with_rim(tile.among_all(handed, name), trace.handed_on, name)",
+        "            part = tile.seen(handed, 2 * section.given_stride).clone()",
+        ("tests/core/loss/test_tiles.py::test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture",),
+    ),
+    Mutant(
         "pictures-a-regions-shares-forgotten-on-the-way-back",
         "stylize_core/loss/terms.py",
         "guide.put(back_bchw * guide.share_b11n, own_bchw)",
