@@ -19,6 +19,7 @@ from stylize_core.architecture import Architecture
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import choose_precision
 from stylize_core.networks.encoder import Encoder
+from stylize_core.optim.watching import Checkpoints
 from stylize_core.pyramid.level import resized
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
@@ -78,13 +79,13 @@ def large_rows(options: argparse.Namespace) -> Iterator[str]:
             continue
         with spawn.Pool(1) as pool:
             precision, peak, seconds = pool.apply(_made, (case, options.weights, options.precision))
-        pace = seconds / case.evaluations / megapixels
         size, made = f"{case.width}x{case.height}", case.rung.words()
-        yield f"| {case.encoder} | {size} | {made} | {precision} | {peak / 1e9:.2f} | {pace:.3f} |"
+        pace = f"{seconds / megapixels:.3f}"
+        yield f"| {case.encoder} | {size} | {made} | {precision} | {peak / 1e9:.2f} | {pace} |"
 
 
 def _made(case: Case, file: str | None, precision: str) -> tuple[str, int, float]:
-    """The precision, the most that this process has held by the end, bytes, and the picture's seconds."""
+    """The precision, the most that this process has held by the end, bytes, and seconds for an evaluation."""
     asked = StyleSettings(encoder=case.encoder, size=case.width, steps=case.evaluations, scales=1)
     settings = case.rung.settings(asked)
     keep_memory(in_tiles=bool(case.rung.tile_px))  # as the workers do
@@ -96,11 +97,11 @@ def _made(case: Case, file: str | None, precision: str) -> tuple[str, int, float
         dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
     )
     content, style = _enlarged(case.width, case.height), picture("styles/flow", 512)
-    began = time.monotonic()
-    stylize(content, style, settings=settings, encoder=encoder, tile_px=case.rung.tile_px)
-    seconds = time.monotonic() - began
+    ends = list[float]()
+    every = Checkpoints(lambda _: ends.append(time.monotonic()))
+    stylize(content, style, settings=settings, encoder=encoder, checkpoints=every, tile_px=case.rung.tile_px)
     found = _PEAK.search(Path("/proc/self/status").read_text())
-    return precision, int(found[1]) * 1024 if found else 0, seconds
+    return precision, int(found[1]) * 1024 if found else 0, (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
 def _enlarged(width: int, height: int) -> Tensor:
