@@ -30,7 +30,8 @@ BEAT_S = 1.0
 PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
 
 
-class Beat(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Beat:
     """The process lives, whatever its work does."""
 
 

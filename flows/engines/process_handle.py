@@ -163,7 +163,7 @@ class _Patience:
         message = hear()
         waited_s = min(time.monotonic() - began, TICK_S)
         self.stop_s += waited_s * stopped
-        self.silent_s = 0.0 if message else self.silent_s + waited_s
+        self.silent_s = 0.0 if message is not None else self.silent_s + waited_s
         self.stuck_s = 0.0 if isinstance(message, PairProgress) else self.stuck_s + waited_s
         if not isinstance(message, Returned | Raised):
             self._hold_against_limits()

@@ -20,6 +20,13 @@ MUTANTS = (
         ("tests/flows/running/test_budget.py::test_the_time_that_planning_takes_is_part_of_the_budget",),
     ),
     Mutant(
+        "running-a-workers-beats-not-heard",
+        "flows/engines/process_handle.py",
+        "        self.silent_s = 0.0 if message is not None else self.silent_s + waited_s",
+        "        self.silent_s = 0.0 if isinstance(message, PairProgress) else self.silent_s + waited_s",
+        ("tests/flows/engines/test_process.py::test_beats_alone_are_signs_of_life_and_no_progress",),
+    ),
+    Mutant(
         "running-workers-of-several-gpus-all-on-the-first-by-the-engine",
         "flows/engines/local.py",
         "            self._add_worker(slot)",

@@ -16,7 +16,8 @@ import pytest
 from processes import eventually, family, needs_proc
 
 from flows.engines.process import WorkerProcess
-from flows.engines.process_handle import TICK_S, Died, Limits, _Patience
+from flows.engines.process_child import Beat
+from flows.engines.process_handle import TICK_S, Died, Limits, Message, _Patience
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
 from flows.model.events import PairProgress, Told
 from flows.storage.process_id import is_alive
@@ -98,6 +99,12 @@ def take_time(pair: str, timeout_s: float) -> float:
         while watch.spent_s == begun_s:  # until a beat of the watching thread has counted
             time.sleep(0.01)
         return begun_s
+
+
+def work_for(seconds: float) -> float:
+    """So long, without a word of its own."""
+    time.sleep(seconds)
+    return seconds
 
 
 def work_without_listening() -> None:
@@ -285,6 +292,11 @@ def test_a_child_that_lives_but_gets_nowhere_is_killed_and_replaced() -> None:
         assert child.call(add, 1, 2) == 3
 
 
+def test_a_child_that_is_long_at_work_between_two_reports_is_left_alone() -> None:
+    with WorkerProcess("cpu", silence_s=5) as child:
+        assert child.call(work_for, 8.0) == 8.0
+
+
 class Clock:
     """Goes on by what a test says, and by nothing else."""
 
@@ -295,10 +307,10 @@ class Clock:
     def monotonic(self) -> float:
         return self.now_s
 
-    def hearing(self, message: PairProgress | None, after_s: float) -> Callable[[], PairProgress | None]:
+    def hearing(self, message: Message | None, after_s: float) -> Callable[[], Message | None]:
         """What a worker says, and when."""
 
-        def hear() -> PairProgress | None:
+        def hear() -> Message | None:
             self.now_s += after_s
             return message
 
@@ -314,6 +326,15 @@ def test_work_that_makes_progress_may_take_longer_than_the_limits(monkeypatch: p
     patience.silent_s = 3.0
     with pytest.raises(Died, match="gave no sign of life for 3 s"):
         patience.wait(clock.hearing(None, TICK_S), stopped=False)
+
+
+def test_beats_alone_are_signs_of_life_and_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, patience = Clock(monkeypatch), _Patience(Limits(stuck_s=99 * TICK_S, silent_s=3, stop_s=3))
+    for _ in range(99):
+        patience.wait(clock.hearing(Beat(), TICK_S), stopped=False)
+    assert patience.silent_s == 0
+    with pytest.raises(Died, match="made no progress for"):
+        patience.wait(clock.hearing(Beat(), TICK_S), stopped=False)
 
 
 def test_time_in_which_nobody_ran_is_no_ones_silence(monkeypatch: pytest.MonkeyPatch) -> None:
