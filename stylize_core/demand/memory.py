@@ -86,7 +86,8 @@ def peak_memory(
     pictures = batch * FLOAT * PLANES * wide * high
     finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
     number = 2 if precision == "bf16" and not finished else FLOAT
-    evaluated = batch * _in_sections(settings, layers, number, wide, high, rung)
+    held = _in_sections(settings, layers, number, wide, high, rung)
+    evaluated = batch * held
     if on_cpu:
         evaluated *= _scattered(settings, layers, number, in_tiles=bool(rung.tile_px))
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
@@ -96,7 +97,7 @@ def peak_memory(
     solver = pictures * (pairs / 2 + LARGE_VECTORS if large else pairs + VECTORS)
     styled = 0.0
     if settings.uses_style:
-        share = min(1.0, evaluated / _evaluation(settings, layers, number)) if rung.tile_px else 1.0
+        share = min(1.0, held / _evaluation(settings, layers, number))  # of the network, at a time
         styled = share * number * kept_numbers(settings.encoder, layers) * style_pixels / (wide * high)
         styled += 4 * FLOAT * PLANES * style_pixels
     device = max(evaluated + solver, styled) + _network(layers, number)

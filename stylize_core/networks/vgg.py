@@ -50,9 +50,6 @@ class VggChain:
         layers: the layers that are wanted.
         pooling: `average` or `max`.
         dtype: number format of weights and activations.
-
-    Attributes:
-        order: how features lie in memory.
     """
 
     def __init__(
@@ -68,8 +65,8 @@ class VggChain:
         needed = down_to_deepest(architecture, layers)
         places = [place for place in convolutions(architecture) if place.relu in needed]
         widest = max((len(parameters[f"features.{place.index}.bias"]) for place in places), default=0)
-        self.order = memory_format(widest, device=device, dtype=dtype)
-        make = partial(convolution, order=self.order, device=device, dtype=dtype)
+        self._order = memory_format(widest, device=device, dtype=dtype)
+        make = partial(convolution, order=self._order, device=device, dtype=dtype)
         self._steps = [
             _Step(place, parameters, make, pooled=pooling == "average" and _opens_block(place))
             for place in places
@@ -86,7 +83,7 @@ class VggChain:
         trace, features = Trace(), given_bchw
         if section.first == 1:
             features = functional.pad(features, (1, 1, 1, 1), mode="replicate")
-        features = features.contiguous(memory_format=self.order)
+        features = features.contiguous(memory_format=self._order)
         for step in self._within(section):
             if _opens_block(step.place) and step.place.block > section.first:
                 features = self._pool(features, step.place.block - 1, trace)

@@ -146,7 +146,8 @@ def test_ctrl_c_ends_it_in_order_and_the_next_time_goes_on(home: Path) -> None:
         program.wait_for("[1/16]")
         program.signal(signal.SIGINT)
         assert program.end() == 130
-        # Python's own tracker of shared resources ends once it sees that the program has.
+        assert program.members("spawn_main") == [], "a worker is left over"
+        # Python's own tracker of shared resources ends only when it sees that the program has.
         assert eventually(lambda: not program.members())
     assert not (home / "e.png").exists()
     made = {path: at for path, at in written_at(home / "e").items() if path.endswith(".png")}
