@@ -22,6 +22,9 @@ from stylize_core.architecture import (
 WHOLE_TILES = 4
 """The last section is not cut into tiles if it holds no more numbers than so many tiles."""
 
+LITTLE = 2.5
+"""So many numbers for a pixel are handed on of any picture: less than the picture itself has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -67,7 +70,8 @@ def sections(
 ) -> tuple[Section, ...]:
     """How pictures of that size go through a network, from the picture inwards.
 
-    It is cut where no more is handed on than a tile of the first block holds in numbers. The last section
+    It is cut where no more is handed on than a tile of the first block holds in numbers, or little for a
+    picture of any size. The last section
     sees all of the picture at once if that is no more than four tiles, about what one takes with all that is
     made of it; otherwise its tiles are as much larger as they hold fewer numbers for a pixel.
 
@@ -86,7 +90,7 @@ def sections(
         return (Section(architecture, 1, used, side=tile_px),)
     numbers, handed = _numbers_for_a_pixel(architecture, used)
     room = numbers[0] * tile_px**2 / (width * height)
-    firsts = [1, *(block + 1 for block in range(1, len(numbers)) if handed[block - 1] <= room)]
+    firsts = [1, *(block + 1 for block in range(1, len(numbers)) if handed[block - 1] <= max(room, LITTLE))]
     while len(firsts) > 1 and sum(numbers[firsts[-2] - 1 :]) <= WHOLE_TILES * room:
         firsts.pop()
     found = []

@@ -14,6 +14,7 @@ from stylize_core.optim.curvature import Pairs
 SUFFICIENT_DECREASE = 1e-4  # Armijo's c1, Nocedal and Wright 2006, equation 3.4
 FIRST_MOVE = 0.01  # root mean square of the first step, in units of the 0..1 pixel range
 LINE_SEARCH_TRIALS = 10
+TINY = 1e-30  # mean square of a gradient that counts as none
 
 
 # Why so many: the state of a solver is one; each buffer is named.
@@ -99,6 +100,7 @@ class LBFGS(Rows):
         self.stalled.zero_()
         self.step.fill_(1)
         self.trials.zero_()
+        self._guess_anew(~self.pairs.some)
         self._turn(finite, torch.zeros_like(finite))
         self._aim()
 
@@ -125,7 +127,20 @@ class LBFGS(Rows):
         self.step.mul_(ratio.nan_to_num_(0.5).clamp_(0.1, 0.5)).masked_fill_(accept, 1)
         exhausted = self.trials >= LINE_SEARCH_TRIALS
         self.stalled |= exhausted & ~self.pairs.some
-        return (exhausted & ~self.stalled) | lost
+        misled = exhausted & ~self.stalled
+        self._guess_anew(misled & ~lost)
+        return misled | lost
+
+    def _guess_anew(self, rows: Tensor) -> None:
+        """Let the first guess at the inverse Hessian be that of a start, a move of `FIRST_MOVE`.
+
+        The last one is of pairs that led nowhere. Where noise made them, as in bf16, it is so small that no
+        step which begins with it changes the loss.
+        """
+        if surely_none(rows):
+            return
+        mean_square = dot(self.gradient, self.gradient) / self.gradient.shape[1]
+        put(rows, FIRST_MOVE * mean_square.clamp_min(TINY).rsqrt(), into=self.scale)
 
     def _accept(self, loss: Tensor, gradient: Tensor, accept: Tensor) -> None:
         if surely_none(accept):

@@ -74,6 +74,20 @@ MUTANTS = (
         (f"{NO_WAITING}::test_an_evaluation_is_launched_in_few_pieces_however_many_pictures_there_are",),
     ),
     Mutant(
+        "descending-with-what-noise-said-of-the-curvature",
+        "stylize_core/optim/lbfgs.py",
+        "        self._guess_anew(~self.pairs.some)\n",
+        "",
+        ("tests/core/optim/test_solvers.py", "tests/core/test_precision.py"),
+    ),
+    Mutant(
+        "descending-with-a-guess-of-pairs-that-misled",
+        "stylize_core/optim/lbfgs.py",
+        "        self._guess_anew(misled & ~lost)\n",
+        "",
+        ("tests/core/optim/test_solvers.py::test_pairs_that_led_nowhere_leave_no_guess_behind",),
+    ),
+    Mutant(
         "descending-from-a-checkpoint-of-an-older-algorithm",
         "flows/worker/keeping/checkpoints.py",
         "if found.labels.get(key) != value:",

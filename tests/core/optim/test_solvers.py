@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stylize_core.optim.base import NONFINITE_TRIALS
 from stylize_core.optim.curvature import CURVATURE
-from stylize_core.optim.lbfgs import LBFGS, LINE_SEARCH_TRIALS
+from stylize_core.optim.lbfgs import FIRST_MOVE, LBFGS, LINE_SEARCH_TRIALS
 
 Function = Callable[[Tensor], Tensor]
 
@@ -299,6 +299,31 @@ def test_told_of_another_function_losses_of_the_first_are_no_bound() -> None:
     drive(solver, lambda points: function(points - 0.5) + 7, 40)
     torch.testing.assert_close(solver.best, torch.full_like(solver.best, 1.5), rtol=0, atol=1e-3)
     assert not solver.broken.any()
+
+
+def test_where_noise_has_stalled_it_another_function_is_minimised_all_the_same() -> None:
+    """As in the finish of a network in bf16: by what noise said of the curvature it would hardly move."""
+    start = starts(1, 10).float()
+    unit = scaled(rosenbrock, start)
+    solver = drive(LBFGS(start), unit, 5)
+    solver.pairs.clear(torch.ones(1, dtype=torch.bool))
+    solver.scale.fill_(1e-9)
+    solver.stalled.fill_(value=True)
+    solver.revalue()
+    drive(solver, unit, 200)
+    assert float(rosenbrock(solver.best)) < 1e-6
+
+
+def test_pairs_that_led_nowhere_leave_no_guess_behind() -> None:
+    start = starts(1, 4)
+    solver = drive(LBFGS(start), quadratic(10.0, 4), 4)
+    assert solver.pairs.some.tolist() == [True]
+    for _ in range(LINE_SEARCH_TRIALS):
+        solver.tell(solver.best_loss + 1, torch.ones_like(start))
+    assert solver.pairs.some.tolist() == [False]
+    move = solver.trial - solver.best
+    assert float(move.square().mean().sqrt()) == pytest.approx(FIRST_MOVE)
+    torch.testing.assert_close(move, -FIRST_MOVE * solver.gradient / solver.gradient.square().mean().sqrt())
 
 
 def test_a_start_at_the_minimum_stalls_at_once() -> None:
