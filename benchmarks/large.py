@@ -51,6 +51,7 @@ CASES = (
     Case("vgg19", 2048, 1536),
     Case("vgg19", 2048, 1536, Rung(512)),
     Case("slim", 4096, 3072, Rung(512, history=4)),
+    Case("slim", 4096, 3072),
     Case("slim", 8192, 6144, Rung(512, history=1), evaluations=4),
     Case("slim", 16000, 12000, Rung(512, history=1), evaluations=3),
 )

@@ -25,6 +25,9 @@ WHOLE_TILES = 4
 LITTLE = 2.5
 """So many numbers for a pixel are handed on of any picture: less than the picture itself has."""
 
+SHORT_OF_MEMORY = 256
+"""Tiles of such a side, px, are for where even that is too much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -70,10 +73,11 @@ def sections(
 ) -> tuple[Section, ...]:
     """How pictures of that size go through a network, from the picture inwards.
 
-    It is cut where no more is handed on than a tile of the first block holds in numbers, or little for a
-    picture of any size. The last section
-    sees all of the picture at once if that is no more than four tiles, about what one takes with all that is
-    made of it; otherwise its tiles are as much larger as they hold fewer numbers for a pixel.
+    It is cut where no more is handed on than a tile of the first block holds in numbers, or where that is
+    little beside the picture. The last section sees all of the picture at once if that is no more than four
+    tiles, about what one takes with all that is made of it. Tiles of other sections are as much larger as
+    they hold fewer numbers for a pixel, and may hold as many as such a last section, which takes its room
+    anyway.
 
     Args:
         layers: those of it that are used.
@@ -83,25 +87,28 @@ def sections(
 
     >>> [(one.first, one.side, one.rim) for one in sections(
     ...     "vgg19", ["relu1_1", "relu5_1"], width=2048, height=1536, tile_px=512)]
-    [(1, 512, 8), (3, 724, 16), (4, 0, 48)]
+    [(1, 746, 8), (3, 1292, 16), (4, 0, 48)]
     """
     used = tuple(layers)
     if not tile_px or not used or architecture == "googlenet":
         return (Section(architecture, 1, used, side=tile_px),)
     numbers, handed = _numbers_for_a_pixel(architecture, used)
     room = numbers[0] * tile_px**2 / (width * height)
-    firsts = [1, *(block + 1 for block in range(1, len(numbers)) if handed[block - 1] <= max(room, LITTLE))]
+    most = max(room, LITTLE) if tile_px > SHORT_OF_MEMORY else room
+    firsts = [1, *(block + 1 for block in range(1, len(numbers)) if handed[block - 1] <= most)]
     while len(firsts) > 1 and sum(numbers[firsts[-2] - 1 :]) <= WHOLE_TILES * room:
         firsts.pop()
+    held = [sum(numbers[first - 1 : after - 1]) for first, after in pairwise([*firsts, len(numbers) + 1])]
+    whole = held[-1] if held[-1] <= WHOLE_TILES * room else 0.0
     found = []
-    for first, after in pairwise([*firsts, len(numbers) + 1]):
-        own = sum(numbers[first - 1 : after - 1])
-        whole = after > len(numbers) and own <= WHOLE_TILES * room
-        side = 0 if whole else int(tile_px * max(1.0, numbers[0] / own) ** 0.5)
+    for own, (first, after) in zip(held, pairwise([*firsts, len(numbers) + 1]), strict=True):
+        hands_on = after <= len(numbers)
+        growth = max(1.0, numbers[0] / own, numbers[0] * whole / (own * room))
+        side = int(tile_px * growth**0.5) if hands_on or not whole else 0
         within = [layer for layer in used if first <= _block(layer) < after]
-        if after <= len(numbers):
+        if hands_on:
             within = [*(layer for layer in within if layer != f"pool{after - 1}"), f"pool{after - 1}"]
-        found.append(Section(architecture, first, tuple(within), after <= len(numbers), side))
+        found.append(Section(architecture, first, tuple(within), hands_on, side))
     return tuple(found)
 
 

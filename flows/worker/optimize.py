@@ -29,13 +29,13 @@ from flows.worker.regions import styled_regions
 from flows.worker.snapshots import SnapshotWriter, watches
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
-from flows.worker.torch_environment import keep_memory
+from flows.worker.torch_environment import give_back_memory, keep_memory
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import is_out_of_memory
 from stylize_core.errors import Diverged, OutOfMemory
 from stylize_core.loss.targets import Targets, mean_targets, stack_targets
 from stylize_core.optim.state import UnfitState
-from stylize_core.optim.watching import Checkpoints, StepProgress
+from stylize_core.optim.watching import Checkpoints, StepProgress, Underway
 from stylize_core.pyramid.level import ViewSpec
 from stylize_core.transfer import Stylized, stylize
 
@@ -209,7 +209,13 @@ def _stylized(
         frames=writers[0].frames if len(batch) == 1 else None,
         tile_px=rung.tile_px,
     )
-    keep = CheckpointKeeper(batch, writers)
+    keeper = CheckpointKeeper(batch, writers)
+
+    def keep(state: Underway) -> None:
+        if rung.tile_px and state.step == state.began + 1:  # the size before has left its vectors
+            give_back_memory()
+        keeper(state)
+
     begin = found_checkpoint(first, writers[0]) if len(batch) == 1 else None
     try:
         return made(checkpoints=Checkpoints(keep, begin))

@@ -39,10 +39,19 @@ def _wanted() -> dict[str, str]:
 def keep_memory(*, in_tiles: bool = False) -> None:
     """Have glibc keep what is freed for the next step, which needs as much.
 
-    Not the large blocks of pictures that are made in tiles: tiles would take the places of vectors.
+    Not the large blocks of pictures that are made in tiles: tiles would take the places of vectors. Nor what
+    was kept until then.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None and not any(name.startswith("MALLOC_") for name in os.environ):
         size = KEEP_IN_TILES_BYTES if in_tiles else KEEP_BYTES
         mallopt(M_TRIM_THRESHOLD, size)
         mallopt(M_MMAP_THRESHOLD, size)
+    if in_tiles:
+        give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Have glibc give back what lies free within its heap, such as vectors of the size before."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)

@@ -35,6 +35,11 @@ class Dreaming:
     step: int
 
     @property
+    def began(self) -> int:
+        """How many steps were over before this octave."""
+        return len(self.reports[0].loss_curve)
+
+    @property
     def rows(self) -> list[int]:
         """Which picture each row is: no dream ends before the others."""
         return list(range(len(self.image)))

@@ -58,6 +58,10 @@ class Underway(Protocol):
     step: int
 
     @property
+    def began(self) -> int:
+        """How many steps were planned before the first one at this size, by this solver."""
+
+    @property
     def rows(self) -> list[int]:
         """Which picture each row is."""
 

@@ -95,6 +95,25 @@ def test_each_rung_is_reached_and_makes_the_picture(
     assert f"computed {rung.words()}, for lack of memory" in decisions
 
 
+def test_in_tiles_each_size_gives_back_what_the_one_before_has_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = list[int]()
+    monkeypatch.setattr(optimize, "give_back_memory", lambda: at.append(1))
+    three = manifest(
+        path.parent,
+        "contents: [photo.png]\nstyles: [painting.png]",
+        settings=SETTINGS.replace("steps: 12, scales: 1", "steps: 40, scales: 3"),
+    )
+    assert made(three) == "done"
+    assert at == [], "as a whole the next evaluation wants it again"
+    (path.parent / "out/photo__painting.json").unlink()
+    monkeypatch.setattr(ladder, "LADDER", SMALL[1:])
+    worker.start("cpu")
+    assert made(three) == "done"
+    assert at == [1, 1, 1]
+
+
 def test_below_the_last_rung_a_pair_fails_with_what_it_needs_and_the_next_one_is_made(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,25 @@ def pages_while_tiles_are_computed() -> int:
         keep_memory()
 
 
+def held_while_tiles_are_computed() -> tuple[int, int]:
+    """What this process holds of 400 MB that were in use a moment ago, before and since tiles, bytes.
+
+    Every other block is still there, so none of it lies at the end of the heap.
+    """
+    import psutil
+    import torch
+
+    process = psutil.Process()
+    empty = process.memory_info().rss
+    blocks = [torch.ones(2_500_000) for _ in range(80)]
+    blocks = blocks[1::2]
+    kept = process.memory_info().rss - empty
+    keep_memory(in_tiles=True)
+    since = process.memory_info().rss - empty
+    keep_memory()
+    return kept - 40 * 10**7, since - 40 * 10**7
+
+
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment in which the user has set nothing."""
@@ -81,3 +100,12 @@ def test_large_blocks_go_back_to_the_system_while_tiles_are_computed(bare: pytes
     with worker() as child:
         assert child.call(pages_while_tiles_are_computed) > 30_000
         assert child.call(pages_for_features_made_anew) < 1000
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc is asked on Linux only")
+def test_what_was_kept_before_goes_back_when_tiles_are_computed(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("THP_MEM_ALLOC_ENABLE", "0")
+    with worker() as child:
+        before, since = child.call(held_while_tiles_are_computed)
+    assert before > 350_000_000
+    assert since < 50_000_000
