@@ -76,8 +76,8 @@ def sections(
     It is cut where no more is handed on than a tile of the first block holds in numbers, or where that is
     little beside the picture. The last section sees all of the picture at once if that is no more than four
     tiles, about what one takes with all that is made of it. Tiles of other sections are as much larger as
-    they hold fewer numbers for a pixel, and may hold as many as such a last section, which takes its room
-    anyway.
+    they hold fewer numbers for a pixel, and may hold half as many as such a last section, which takes its
+    room anyway.
 
     Args:
         layers: those of it that are used.
@@ -87,7 +87,7 @@ def sections(
 
     >>> [(one.first, one.side, one.rim) for one in sections(
     ...     "vgg19", ["relu1_1", "relu5_1"], width=2048, height=1536, tile_px=512)]
-    [(1, 746, 8), (3, 1292, 16), (4, 0, 48)]
+    [(1, 527, 8), (3, 914, 16), (4, 0, 48)]
     """
     used = tuple(layers)
     if not tile_px or not used or architecture == "googlenet":
@@ -103,7 +103,7 @@ def sections(
     found = []
     for own, (first, after) in zip(held, pairwise([*firsts, len(numbers) + 1]), strict=True):
         hands_on = after <= len(numbers)
-        growth = max(1.0, numbers[0] / own, numbers[0] * whole / (own * room))
+        growth = max(1.0, numbers[0] / own, numbers[0] * whole / (2 * own * room))
         side = int(tile_px * growth**0.5) if hands_on or not whole else 0
         within = [layer for layer in used if first <= _block(layer) < after]
         if hands_on:

@@ -20,7 +20,7 @@ WANTED = {
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEEP_BYTES = 2**30
 # Where memory is short: vectors of large pictures are beyond this, features of tiles below it.
-KEEP_IN_TILES_BYTES = 2**27
+KEEP_IN_TILES_BYTES = 2**26
 
 
 def prepare_for_torch() -> None:

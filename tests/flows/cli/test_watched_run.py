@@ -58,7 +58,7 @@ def test_a_run_is_told_from_its_start_to_its_end_and_the_next_plan_knows_its_pac
     assert re.fullmatch(rf"took .+ \(\d+ pairs per hour\); pictures in {out}; report report.html there", last)
 
     draw(tmp_path / "photos/p2.png", 7)
-    manifest(tmp_path, settings="encoder: slim, size: 64, steps: 400")
+    manifest(tmp_path, settings="encoder: slim, size: 64, steps: 200")
     facts = json.loads(stylize("plan", path, "--json", "--cost-per-hour", "3600").stdout)
     assert (facts["counts"]["todo"], facts["reasons"]["new"]) == (6, 2)
     estimate, first = facts["estimate"], facts["todo"][0]
@@ -72,6 +72,6 @@ def test_a_run_is_told_from_its_start_to_its_end_and_the_next_plan_knows_its_pac
     for words in ("checking inputs", "starting a worker on cpu", "loading the network slim"):
         assert words in shown
     assert re.search(r"\d+% \d done, \d left, \S+ left", shown)
-    assert re.search(r"p\d__s\d +step \d+/400 +\d+x\d+ +loss \S+ +\S+ left", shown)
+    assert re.search(r"p\d__s\d +step \d+/200 +\d+x\d+ +loss \S+ +\S+ left", shown)
     assert "6 of 6 done (6 now, 0 before)" in shown
     assert max(map(len, re.split(r"[\r\n]+", shown.partition("6 of 6 done")[0]))) <= 80
