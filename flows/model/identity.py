@@ -21,15 +21,13 @@ from stylize_core.architecture import PUBLISHED
 from stylize_core.errors import BadWeights
 from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.schedule import SHARING_HALF
 from stylize_core.settings.style import StyleSettings
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 2
 """Raised whenever the same inputs would give another picture under some settings; see `algorithm_of`."""
 
 CHANGES: Mapping[int, str] = {
     2: "the penalty for pixels outside 0..1 counts in units of the loss",
-    3: "each of many sizes keeps a tenth of the steps",
 }
 """What a version has changed."""
 
@@ -91,9 +89,6 @@ def effective_settings(style: StyleSettings, picture: PictureSettings) -> dict[s
 
 def algorithm_of(settings: StyleSettings) -> int:
     """The oldest algorithm that makes the same pictures under these settings as `ALGORITHM_VERSION`."""
-    sizes = settings.stages(settings.picture_size.expected_px)
-    if len(sizes) > 1 + SHARING_HALF:
-        return 3
     compares = settings.uses_content or settings.uses_style
     return 2 if compares and settings.range_weight and settings.loss != "relative" else 1
 
