@@ -23,10 +23,10 @@ WHOLE_TILES = 4
 """The last section is not cut into tiles if it holds no more numbers than so many tiles."""
 
 LITTLE = 2.5
-"""So many numbers for a pixel are handed on of any picture: less than the picture itself has."""
+"""So many numbers for each pixel are handed on of any picture; the picture itself has three."""
 
-SHORT_OF_MEMORY = 256
-"""Tiles of such a side, px, are for where even that is too much."""
+SMALLEST_TILE_PX = 256
+"""Tiles of this side are the last resort, for which even that is too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,15 @@ def sections(
         return (Section(architecture, 1, used, side=tile_px),)
     numbers, handed = _numbers_for_a_pixel(architecture, used)
     room = numbers[0] * tile_px**2 / (width * height)
-    most = max(room, LITTLE) if tile_px > SHORT_OF_MEMORY else room
+    most = max(room, LITTLE) if tile_px > SMALLEST_TILE_PX else room
     firsts = [1, *(block + 1 for block in range(1, len(numbers)) if handed[block - 1] <= most)]
     while len(firsts) > 1 and sum(numbers[firsts[-2] - 1 :]) <= WHOLE_TILES * room:
         firsts.pop()
-    held = [sum(numbers[first - 1 : after - 1]) for first, after in pairwise([*firsts, len(numbers) + 1])]
-    whole = held[-1] if held[-1] <= WHOLE_TILES * room else 0.0
+    last = sum(numbers[firsts[-1] - 1 :])
+    whole = last if last <= WHOLE_TILES * room else 0.0
     found = []
-    for own, (first, after) in zip(held, pairwise([*firsts, len(numbers) + 1]), strict=True):
-        hands_on = after <= len(numbers)
+    for first, after in pairwise([*firsts, len(numbers) + 1]):
+        own, hands_on = sum(numbers[first - 1 : after - 1]), after <= len(numbers)
         growth = max(1.0, numbers[0] / own, numbers[0] * whole / (2 * own * room))
         side = int(tile_px * growth**0.5) if hands_on or not whole else 0
         within = [layer for layer in used if first <= _block(layer) < after]

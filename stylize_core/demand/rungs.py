@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from stylize_core.sections import SMALLEST_TILE_PX
 from stylize_core.settings.style import StyleSettings
 
 
@@ -35,5 +36,12 @@ class Rung:
 
 WHOLE = Rung()
 
-LADDER = (WHOLE, Rung(1024), Rung(512), Rung(512, history=4), Rung(512, history=1), Rung(256, history=1))
+LADDER = (
+    WHOLE,
+    Rung(1024),
+    Rung(512),
+    Rung(512, history=4),
+    Rung(512, history=1),
+    Rung(SMALLEST_TILE_PX, history=1),
+)
 """From the fastest to the one that takes least."""
