@@ -15,7 +15,7 @@ from stylize_core.architecture import Architecture
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import StepProgress
-from stylize_core.pyramid.level import Level, ViewSpec, shrunk
+from stylize_core.pyramid.level import Level, ViewSpec, scaled
 from stylize_core.pyramid.pyramid import Pyramid
 from stylize_core.settings.style import StyleSettings
 
@@ -65,7 +65,7 @@ def _until(
 
     def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         network = encoder.exact() if view.exact else encoder
-        return style_targets(network, shrunk(style, view.share), settings), ()
+        return style_targets(network, scaled(style, view.share), settings), ()
 
     began = time.perf_counter()
     final = Level(content, measured(ViewSpec())[0], (), replace(settings, margin=0))

@@ -10,7 +10,7 @@ from torch import Tensor
 from stylize_core.loss.colour import luminance
 from stylize_core.loss.functional import content_loss, gram_matrix, style_loss
 from stylize_core.networks.encoder import Encoder
-from stylize_core.pyramid.level import resized, shrunk
+from stylize_core.pyramid.level import resized, scaled
 
 EDGES_PX = (512, 256, 128, 64)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu3_4")
@@ -64,7 +64,7 @@ def looks_apart(judge: Encoder, image_bchw: Tensor, other_bchw: Tensor) -> tuple
 
 def at_edge(image_bchw: Tensor, edge_px: int) -> Tensor:
     """The picture with its long edge at so many px, if it is larger; without aliasing."""
-    return shrunk(image_bchw, min(1.0, edge_px / max(image_bchw.shape[-2:])))
+    return scaled(image_bchw, min(1.0, edge_px / max(image_bchw.shape[-2:])))
 
 
 def fine_energies(luminance_hw: Tensor) -> Tensor:

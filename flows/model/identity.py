@@ -23,11 +23,13 @@ from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised whenever the same inputs would give another picture under some settings; see `algorithm_of`."""
 
+_OF_THE_PENALTY = 2  # which a relative loss has always counted so
 CHANGES: Mapping[int, str] = {
-    2: "the penalty for pixels outside 0..1 counts in units of the loss",
+    _OF_THE_PENALTY: "the penalty for pixels outside 0..1 counts in units of the loss",
+    3: "a style with fewer pixels than it is measured in is enlarged",
 }
 """What a version has changed."""
 
@@ -87,8 +89,15 @@ def effective_settings(style: StyleSettings, picture: PictureSettings) -> dict[s
     return every | canonical_settings(style, picture) | {"weights": weights}
 
 
-def algorithm_of(settings: StyleSettings) -> int:
-    """The oldest algorithm that makes the same pictures under these settings as `ALGORITHM_VERSION`."""
+def algorithm_of(settings: StyleSettings, *, enlarges: bool = True) -> int:
+    """The oldest algorithm that makes the same pictures under these settings as `ALGORITHM_VERSION`.
+
+    Args:
+        enlarges: whether a style may have to be enlarged; an identity takes it that it may, for a plan does
+            not look into pictures. What is known to be otherwise, see `identity_today`.
+    """
+    if enlarges and settings.uses_style:
+        return 3
     compares = settings.uses_content or settings.uses_style
     return 2 if compares and settings.range_weight and settings.loss != "relative" else 1
 
@@ -172,8 +181,15 @@ def _differences(old: Ingredients, new: Ingredients) -> Iterator[str]:
     if settings := list(_changed_settings(old.settings, new.settings, others)):
         yield "settings: " + ", ".join(settings)
     if old.algorithm != new.algorithm:
-        since = [what for version, what in CHANGES.items() if old.algorithm < version <= new.algorithm]
-        yield f"algorithm {old.algorithm} -> {new.algorithm}" + "".join(f" ({what})" for what in since)
+        since = "; ".join(_changes_between(old, new))
+        yield f"algorithm {old.algorithm} -> {new.algorithm}" + (f" ({since})" if since else "")
+
+
+def _changes_between(old: Ingredients, new: Ingredients) -> Iterator[str]:
+    for version, what in CHANGES.items():
+        concerned = version != _OF_THE_PENALTY or new.settings.get("loss") != "relative"
+        if concerned and old.algorithm < version <= new.algorithm:
+            yield what
 
 
 def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from flows.model.pair import Pair
 from flows.records.record import Record
 from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.operations import work_of
+from stylize_core.settings.picture_size import pixels_of
 
 log = logging.getLogger("stylize.run")
 
@@ -152,12 +153,11 @@ def observed_in(record: Record, pair: Pair) -> Observed | None:
 
 
 def measured_style_pixels(pair: Pair, width: int, height: int) -> int:
-    """How many pixels a style of that size is measured in: it is cut and made smaller, never larger."""
+    """How many pixels a style of that size is measured in."""
     settings = pair.style_settings
     left, top, right, bottom = settings.style_crop
     wide, high = width * (right - left), height * (bottom - top)
-    share = min(1.0, settings.picture_size.expected_px * settings.style_scale / max(wide, high, 1.0))
-    return max(1, round(wide * share) * round(high * share))
+    return pixels_of(wide, high, settings.picture_size.style_px(settings.style_scale))
 
 
 def experience_file() -> Path:

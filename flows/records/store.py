@@ -7,6 +7,7 @@ from typing import BinaryIO
 from flows.errors import NotFound, Oversized
 from flows.model.identity import Ingredients, differences
 from flows.model.pair import Pair
+from flows.records.earlier import identity_today, ingredients_today
 from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Storage
 from flows.storage.opening import read_uri
@@ -32,8 +33,9 @@ def why_not_done(
     """
     if record.status != "done" or record.failure is not None:
         return f"failed before: {safe_text(record.failure.kind)}" if record.failure else "failed before"
-    if record.identity != identity or not identity:
-        changed = differences(record.ingredients, ingredients) if record.ingredients else ""
+    if identity_today(record, pair) != identity or not identity:
+        made = ingredients_today(record, pair)
+        changed = differences(made, ingredients) if made else ""
         return changed or "identity changed"
     if record.output is None or (record.name, record.output.name) != (pair.name, pair.output_name):
         return "record names another picture"
@@ -50,7 +52,7 @@ def makes_done(record: Record, pair: Pair, identity: str, storage: Storage) -> b
     Raises:
         StorageError: nobody can tell whether the picture is there.
     """
-    if record.ingredients is None or record.identity != identity:
+    if record.ingredients is None or identity_today(record, pair) != identity:
         return False
     stat = storage.stat(pair.output_name)
     size = None if stat is None else stat.size

@@ -11,6 +11,7 @@ from flows.model.sheet import Cell, SheetJob
 from flows.planning.plan import Plan, PlannedPair
 from flows.planning.sheets import is_current
 from flows.planning.sheets_due import cell_of
+from flows.records.earlier import identity_today
 from flows.records.report import Tally
 from flows.records.store import read_record
 from flows.storage.base import Storage
@@ -49,4 +50,6 @@ def _cell(name: str, planned: PlannedPair | None, tally: Tally, storage: Storage
         return cell_of(planned)
     pair = planned.pair
     record = read_record(storage, pair.record_name)
-    return Cell(record.identity, pair.output_name) if record and record.output else Cell(words="not made")
+    if record is None or record.output is None:
+        return Cell(words="not made")
+    return Cell(identity_today(record, pair), pair.output_name)

@@ -110,7 +110,9 @@ class DeviceCache:
         return self._masks.get(key, lambda: load_mask(reading, height=height, width=width))
 
     def style_picture(self, given: Input, pair: Pair) -> LoadedPicture:
-        """One of the pair's styles as it is measured: scaled, never enlarged; the pair's size is known.
+        """One of the pair's styles, no larger than it is measured; the pair's size is known.
+
+        Where it is smaller it is enlarged only to be measured: a small file may stand for a large picture.
 
         Raises:
             BadImage: it is not a picture that we accept.
@@ -147,6 +149,7 @@ class DeviceCache:
                     alpha_b1hw=None if picture.alpha is None else self.device.upload([picture.alpha]),
                     content_bchw=self.device.upload([content.picture.rgb]) if of_content else None,
                     mask_b1hw=None if mask is None else self.device.upload([mask.mask]),
+                    meant_px=settings.picture_size.style_px(settings.style_scale),
                 )
 
         where = (loaded.source.sha256, *_style_view(pair), view)

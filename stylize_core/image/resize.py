@@ -19,17 +19,18 @@ STROKES_NEED_PX = 128
 def resize(picture: Picture, *, long_edge: int, enlarge: bool) -> Picture:
     """The picture with its longer side at `long_edge` px, by Lanczos on float samples; aspect kept.
 
-    A smaller picture stays as it is unless `enlarge` is set; either way the decision is recorded.
+    A smaller picture stays as it is unless `enlarge` is set: a style is enlarged only while it is measured.
+    Either way the decision is recorded.
     """
     height, width = picture.rgb.shape[1:]
     longest = max(width, height)
     if longest == long_edge:
         return picture
-    if longest < long_edge and not enlarge:
-        kept = f"kept at {width}x{height} px, smaller than the {long_edge} px asked for"
-        return replace(picture, decisions=(*picture.decisions, kept))
     size = fitted_size(width, height, long_edge=long_edge)
-    said = (f"enlarged from {width}x{height} to {size[0]}x{size[1]} px",) if longest < long_edge else ()
+    grown = f"enlarged from {width}x{height} to {size[0]}x{size[1]} px"
+    if longest < long_edge and not enlarge:
+        return replace(picture, decisions=(*picture.decisions, f"{grown} where it is measured"))
+    said = (grown,) if longest < long_edge else ()
     return replace(
         picture,
         rgb=_lanczos(picture.rgb, size),

@@ -161,7 +161,7 @@ def _start(init: Any, style: Picture | None, sized: StyleSettings) -> Picture | 
 
 
 def _painting(style: Picture | None, sized: StyleSettings) -> Picture | None:
-    """The style as it is measured: scaled, never enlarged."""
+    """The style, no larger than it is measured."""
     if style is None:
         return None
     size = sized.picture_size.of_style(sized.style_scale)
@@ -226,6 +226,7 @@ def _style_targets(
         settings,
         alpha_b1hw=None if style.alpha is None else style.alpha[None].to(encoder.device),
         content_bchw=None if settings.colour == "style" else content_bchw,
+        meant_px=settings.picture_size.style_px(settings.style_scale),
     )
 
 

@@ -24,7 +24,7 @@ class ViewSpec:
     """How pictures are seen.
 
     Attributes:
-        share: with sides so many times as long.
+        share: with sides so many times as long as at full size.
         exact: as the network is for the last steps; see `Encoder.exact`.
         tile_px: longest side of the tiles that the network sees them in, px; 0: all at once.
     """
@@ -100,12 +100,12 @@ class Level:
         return resized(best_bchw - start_bchw, height, width).add_(here_bchw)
 
 
-def shrunk(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:
+def scaled(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:
     """The picture with sides so many times as long, px, but not below `least`; values stay in 0..1."""
     if share == 1:
         return image_bchw
     height, width = (max(min(side, least), round(side * share)) for side in image_bchw.shape[-2:])
-    return resized(image_bchw, height, width).clamp(0, 1)
+    return resized(image_bchw, height, width).clamp_(0, 1)
 
 
 # Why so many: all that decides which places of a style count, and how they are seen.
@@ -118,11 +118,21 @@ def targets_seen(
     alpha_b1hw: Tensor | None = None,
     content_bchw: Tensor | None = None,
     mask_b1hw: Tensor | None = None,
+    meant_px: int = 0,
 ) -> Targets:
-    """What style pictures show in that view; see `style_targets`; planes come in full size."""
+    """What style pictures show in that view; see `style_targets`.
+
+    Args:
+        style_bchw: [B, 3, h, w]; the planes beside it have the same sides.
+        meant_px: the long edge that they stand for at full size. What has less is enlarged, so that strokes
+            have their proportion to the picture at every size, but only here, for it may be large. 0: they
+            are in full size.
+    """
+    long_edge = max(style_bchw.shape[-2:])
+    share = view.share * (max(long_edge, meant_px) / long_edge)
 
     def seen(plane: Tensor) -> Tensor:
-        return shrunk(plane, view.share, least=encoder.min_side)
+        return scaled(plane, share, least=encoder.min_side)
 
     return style_targets(
         encoder.exact() if view.exact else encoder,

@@ -14,7 +14,7 @@ from stylize_core.optim.descent import stage_of
 from stylize_core.optim.minimise import minimise
 from stylize_core.optim.state import UnfitState
 from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
-from stylize_core.pyramid.level import Level, ViewSpec, cut, resized, shrunk, widened
+from stylize_core.pyramid.level import Level, ViewSpec, cut, resized, scaled, widened
 from stylize_core.settings.resolved import stages_seen
 from stylize_core.settings.schedule import Stage
 
@@ -111,7 +111,7 @@ class Pyramid:
         if self.measured is None:
             return self.final
         style, styles = self.measured(view)
-        content_bchw = shrunk(self.final.content_bchw, view.share, least=encoder.min_side)
+        content_bchw = scaled(self.final.content_bchw, view.share, least=encoder.min_side)
         height, width = content_bchw.shape[-2:]
         regions = [
             replace(region, mask_b1hw=resized(region.mask_b1hw, height, width).clamp(0, 1), style=targets)

@@ -50,8 +50,12 @@ class PictureSize:
         return self.expected_px <= SMALL_PX
 
     def of_style(self, style_scale: float) -> PictureSize:
-        """The size that a style is brought to beside a picture of this size."""
-        return PictureSize(round(self.expected_px * style_scale))
+        """The size that a style is measured in beside a picture of this size."""
+        return PictureSize(self.style_px(style_scale))
+
+    def style_px(self, style_scale: float) -> int:
+        """The long edge, px, that a style is measured with beside a picture of this size."""
+        return round(self.expected_px * style_scale)
 
     def edge_for(self, width: int, height: int) -> int:
         """The long edge, px, of what is made of a content of `width` x `height` px, at least 32.
@@ -68,3 +72,9 @@ class PictureSize:
             limit = f"at most {LARGEST_PX} px are made; set `size` to the long edge that you want"
             raise ImageTooLarge(f"of {width}x{height} px `{asked}` makes a long edge of {edge} px; {limit}")
         return max(SMALLEST_PX, edge)
+
+
+def pixels_of(width: float, height: float, long_edge: int) -> int:
+    """How many pixels a picture in the shape of `width` x `height` has with that long edge, px."""
+    share = long_edge / max(width, height, 1.0)
+    return max(1, round(width * share)) * max(1, round(height * share))

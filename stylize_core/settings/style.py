@@ -93,7 +93,10 @@ class StyleSettings:
         le=268,
     )
     style_scale: float = _setting(
-        1.0, "long edge of the style relative to `size`; larger gives larger strokes", ge=0.1, le=4
+        1.0,
+        "long edge of the style relative to `size`, whatever its file has; larger gives larger strokes",
+        ge=0.1,
+        le=4,
     )
     style_crop: Crop = _setting(
         WHOLE,

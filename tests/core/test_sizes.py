@@ -13,6 +13,8 @@ from torch import Tensor
 from benchmarks.looks.making import judge_of
 from benchmarks.looks.measures import FORMS_PX, looks_apart
 from benchmarks.pictures import picture
+from stylize_core.image.decode import Picture
+from stylize_core.library.styling import stylize as stylize_pictures
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.settings.style import StyleSettings
@@ -20,6 +22,8 @@ from stylize_core.transfer import stylize
 
 # Measured 0.0038 and 11 to 17; docs/looks.md has larger pictures.
 SAME_STYLE, SAME_FORMS = 0.008, 20.0
+# Measured 0.023; 1.08 where a painting is not enlarged.
+SAME_STYLE_AS_OF_A_SMALL_PAINTING = 0.04
 # Measured 8 where sizes are next to each other, and 28 where they begin at 62 and at 32 px.
 NEXT_FORMS = 16.0
 
@@ -53,6 +57,24 @@ def test_with_a_style_of_fixed_size_the_look_would_depend_on_the_size(judge: Enc
     large = made("landscape", "mosaic", 256)
     coarse = made("landscape", "mosaic", 128, style_px=256)
     assert looks_apart(judge, coarse, large)[0] > 5 * SAME_STYLE
+
+
+@pytest.mark.slow(5)
+def test_a_picture_larger_than_its_painting_has_the_same_look(judge: Encoder) -> None:
+    """Of a painting with 64 px, as the library and workers measure it: enlarged."""
+
+    def painted(size: int) -> Tensor:
+        settings = StyleSettings(size=size, steps=100, precision="fp32")
+        content, painting = (
+            Picture(picture(name, px)[0], None, "", "")
+            for name, px in (("contents/landscape", size), ("styles/mosaic", 64))
+        )
+        return stylize_pictures(content, painting, settings=settings, device="cpu").rgb[None]
+
+    small = painted(64)
+    assert looks_apart(judge, small, painted(128))[0] < SAME_STYLE_AS_OF_A_SMALL_PAINTING
+    as_it_comes = made("landscape", "mosaic", 128, style_px=64)
+    assert looks_apart(judge, small, as_it_comes)[0] > 20 * SAME_STYLE_AS_OF_A_SMALL_PAINTING, "finer strokes"
 
 
 @pytest.mark.slow(10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant
 
+EARLIER = "tests/flows/records/test_earlier.py"
 STORED = ("tests/flows/model/test_stored_identities.py",)
 
 MUTANTS = (
@@ -48,5 +49,19 @@ MUTANTS = (
         "    return spelled(pair.blend, [style_sha256, *blend]), spelled_regions(pair.regions, others)",
         "    return spelled(pair.blend, [*blend, style_sha256]), spelled_regions(pair.regions, others)",
         STORED,
+    ),
+    Mutant(
+        "identity-of-earlier-pictures-without-a-look-at-their-styles",
+        "flows/records/earlier.py",
+        "    return any(px < meant_px for px in used)",
+        "    return False",
+        (f"{EARLIER}::test_what_was_made_with_a_small_one_is_to_do_with_the_reason",),
+    ),
+    Mutant(
+        "identity-of-earlier-pictures-never-as-good",
+        "flows/records/earlier.py",
+        "    return any(px < meant_px for px in used)",
+        "    return True",
+        (f"{EARLIER}::test_what_was_made_with_a_large_style_stays_done",),
     ),
 )

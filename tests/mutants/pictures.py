@@ -178,6 +178,20 @@ MUTANTS = (
         (f"{SIZES}::test_a_picture_at_twice_the_size_has_the_same_look",),
     ),
     Mutant(
+        "pictures-small-paintings-measured-as-they-come",
+        "stylize_core/pyramid/level.py",
+        "view.share * (max(long_edge, meant_px) / long_edge)",
+        "view.share",
+        (f"{SIZES}::test_a_picture_larger_than_its_painting_has_the_same_look",),
+    ),
+    Mutant(
+        "pictures-small-paintings-measured-as-they-come-by-workers",
+        "flows/worker/device_cache.py",
+        "meant_px=settings.picture_size.style_px(settings.style_scale)",
+        "meant_px=0",
+        ("tests/core/library/test_styling.py::test_a_picture_is_the_one_that_the_command_makes",),
+    ),
+    Mutant(
         "pictures-smallest-size-depends-on-the-size",
         "stylize_core/settings/schedule.py",
         "    if coarsest:\n",

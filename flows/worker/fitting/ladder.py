@@ -9,6 +9,7 @@ from flows.worker.device_cache import DeviceCache
 from flows.worker.stages import Prepared
 from stylize_core.demand.memory import peak_memory
 from stylize_core.demand.rungs import LADDER, Rung
+from stylize_core.settings.picture_size import pixels_of
 
 SPARE = 0.9
 """The share of the room that a picture may fill by what is expected of it."""
@@ -18,12 +19,13 @@ def expected_bytes(prepared: Prepared, cache: DeviceCache, rung: Rung) -> int:
     """What the pair is expected to take; on a CPU all of the worker's process."""
     settings, on_cpu = prepared.pair.style_settings, cache.device.kind == "cpu"
     height, width = prepared.content.picture.rgb.shape[-2:]
+    meant_px = settings.picture_size.style_px(settings.style_scale)
     styles = [one.picture.rgb.shape for one in prepared.styles]
     demand = peak_memory(
         settings,
         width=width,
         height=height,
-        style_pixels=max((shape[-1] * shape[-2] for shape in styles), default=None),
+        style_pixels=max((pixels_of(shape[-1], shape[-2], meant_px) for shape in styles), default=None),
         precision=cache.precision(settings),
         on_cpu=on_cpu,
         rung=rung,

@@ -219,7 +219,7 @@ def test_a_small_picture_is_enlarged_only_when_asked_and_either_is_recorded() ->
     picture = decoded(saved(landscape(), "PNG"))
     kept, grown = resize(picture, long_edge=80, enlarge=False), resize(picture, long_edge=80, enlarge=True)
     assert kept.rgb is picture.rgb
-    assert kept.decisions == ("kept at 40x24 px, smaller than the 80 px asked for",)
+    assert kept.decisions == ("enlarged from 40x24 to 80x48 px where it is measured",)
     assert grown.rgb.shape == (3, 48, 80)
     assert grown.decisions == ("enlarged from 40x24 to 80x48 px",)
 

@@ -134,7 +134,7 @@ def test_the_content_keeps_its_transparency_and_decisions_are_told(photo: Path, 
     assert made.decisions == (
         "transparent parts flattened on white",
         "enlarged from 150x120 to 160x128 px",
-        "the style: kept at 96x64 px, smaller than the 160 px asked for",
+        "the style: enlarged from 96x64 to 160x107 px where it is measured",
     )
 
 

@@ -15,7 +15,7 @@ from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Frames, StepProgress
-from stylize_core.pyramid.level import Level, ViewSpec, shrunk
+from stylize_core.pyramid.level import Level, ViewSpec, scaled, targets_seen
 from stylize_core.settings.schedule import FEWEST_STEPS, stages
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
@@ -122,7 +122,7 @@ def test_a_larger_size_begins_nearer_to_its_end_than_the_content_does() -> None:
 def test_each_start_is_carried_to_the_next_size(init: Any) -> None:
     settings = StyleSettings(init=init)
     level = Level(content(), {}, (), settings)
-    began, here = shrunk(content(), 0.5), content()
+    began, here = scaled(content(), 0.5), content()
     changed = began + 0.1
     carried = level.carried(changed, began, here)
     if init == "noise":
@@ -179,7 +179,7 @@ def test_regions_have_their_styles_at_every_size() -> None:
     encoder, asked = looking(settings), list[ViewSpec]()
 
     def measured(picture: Tensor, share: float = 1) -> Targets:
-        return style_targets(encoder, shrunk(picture, share, least=encoder.min_side), settings)
+        return style_targets(encoder, scaled(picture, share, least=encoder.min_side), settings)
 
     def in_view(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
         asked.append(view)
@@ -194,6 +194,32 @@ def test_regions_have_their_styles_at_every_size() -> None:
     assert asked == [ViewSpec(0.5)]
     assert encoder.seen == [(24, 32)] * 20 + [(48, 64)] * 20
     assert result.reports[0].best_loss < result.reports[0].loss_curve[20]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.3])
+def test_a_small_style_is_seen_as_its_enlarged_picture_is_at_every_size(share: float) -> None:
+    settings = StyleSettings(statistics="moments")
+    encoder, soft = tiny_encoder(settings), torch.linspace(0.2, 1, 40).expand(1, 1, 40, 40)
+    large, soft_and_large = scaled(style(), 2.5), scaled(soft, 2.5)
+    found = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft, meant_px=100)
+    wanted = targets_seen(ViewSpec(share), encoder, large, settings, alpha_b1hw=soft_and_large, meant_px=100)
+    for layer, value in found.items():
+        torch.testing.assert_close(value, wanted[layer], rtol=0, atol=float(value.abs().max()) * 0.03)
+    as_it_comes = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft)
+    assert any(
+        float((as_it_comes[one] - wanted[one]).abs().max()) > 0.1 * float(wanted[one].abs().max())
+        for one in wanted
+    )
+
+
+def test_a_style_as_large_as_it_is_meant_is_seen_as_it_is() -> None:
+    settings = StyleSettings()
+    encoder = tiny_encoder(settings)
+    for meant_px in (0, 40, 20):
+        for share in (1.0, 0.5):
+            found = targets_seen(ViewSpec(share), encoder, style(), settings, meant_px=meant_px)
+            plain = style_targets(encoder, scaled(style(), share, least=encoder.min_side), settings)
+            assert all(torch.equal(found[layer], plain[layer]) for layer in plain)
 
 
 def test_sizes_in_which_the_network_sees_nothing_are_left_out() -> None:

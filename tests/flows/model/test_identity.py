@@ -25,7 +25,7 @@ from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
 CONTENT, STYLE, INIT, WEIGHTS = "a" * 64, "b" * 64, "c" * 64, "d" * 64
-HELD = "algorithm 1 -> 2 (the penalty for pixels outside 0..1 counts in units of the loss)"
+GROWN = "algorithm 1 -> 3 (a style with fewer pixels than it is measured in is enlarged)"
 
 
 def ingredients(style: StyleSettings | None = None, picture: PictureSettings | None = None) -> Ingredients:
@@ -67,8 +67,8 @@ def test_ingredients_that_come_back_from_json_keep_their_identity() -> None:
         ({"style": "e"}, "style changed"),
         ({"init": INIT}, "init changed"),
         ({"weights": "e"}, "weights changed"),
-        ({"algorithm": 2}, HELD),
-        ({"content": "e", "algorithm": 2}, f"content changed; {HELD}"),
+        ({"algorithm": 3}, GROWN),
+        ({"content": "e", "algorithm": 3}, f"content changed; {GROWN}"),
         ({"algorithm": 0}, "algorithm 1 -> 0"),
     ],
 )
@@ -80,22 +80,34 @@ def test_every_ingredient_changes_the_identity_and_is_named(change: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    ("settings", "algorithm"),
+    ("settings", "with_large_styles", "algorithm"),
     [
-        ({}, 1),
-        ({"loss": "mean"}, 2),
-        ({"loss": "gatys", "mode": "content"}, 2),
-        ({"loss": "gatys", "range_weight": 0}, 1),
-        ({"loss": "mean", "mode": "dream"}, 1),
-        ({"loss": "mean", "content_weight": 0, "style_weight": 0, "tv_weight": 1}, 1),
+        ({}, 1, 3),
+        ({"loss": "mean"}, 2, 3),
+        ({"loss": "gatys", "mode": "content"}, 2, 2),
+        ({"loss": "gatys", "range_weight": 0}, 1, 3),
+        ({"mode": "texture"}, 1, 3),
+        ({"mode": "content"}, 1, 1),
+        ({"loss": "mean", "mode": "dream"}, 1, 1),
+        ({"loss": "mean", "content_weight": 0, "style_weight": 0, "tv_weight": 1}, 1, 1),
     ],
     ids=str,
 )
 def test_only_where_the_algorithm_has_changed_does_an_identity_say_so(
-    settings: dict[str, Any], algorithm: int
+    settings: dict[str, Any], with_large_styles: int, algorithm: int
 ) -> None:
-    assert algorithm_of(StyleSettings(**settings)) == algorithm <= ALGORITHM_VERSION
+    asked = StyleSettings(**settings)
+    assert algorithm_of(asked) == algorithm <= ALGORITHM_VERSION
+    assert algorithm_of(asked, enlarges=False) == with_large_styles
     assert max(CHANGES) == ALGORITHM_VERSION
+
+
+def test_of_several_algorithms_the_changes_that_concern_a_picture_are_named() -> None:
+    held = "the penalty for pixels outside 0..1 counts in units of the loss"
+    grown = "a style with fewer pixels than it is measured in is enlarged"
+    by_mean = ingredients(StyleSettings(loss="mean"), PictureSettings())
+    said = [differences(replace(by_mean, algorithm=one), replace(by_mean, algorithm=3)) for one in (1, 2)]
+    assert said == [f"algorithm 1 -> 3 ({held}; {grown})", f"algorithm 2 -> 3 ({grown})"]
 
 
 def test_equal_ingredients_have_no_differences() -> None:

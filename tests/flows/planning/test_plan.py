@@ -131,14 +131,17 @@ def test_results_of_an_older_algorithm_are_to_do_with_the_reason_where_it_makes_
     held, free = "settings: {loss: mean}", "settings: {preset: neural-style-pt, range_weight: 0}"
     with monkeypatch.context() as older:
         for module in ("flows.model.identity", "flows.planning.candidates"):
-            older.setattr(f"{module}.algorithm_of", lambda _: 1)
+            older.setattr(f"{module}.algorithm_of", lambda _, **__: 1)
         do_all(plan_of(home, settings=held))
     (reason,) = plan_of(home, settings=held).reasons
-    assert reason == "algorithm 1 -> 2 (the penalty for pixels outside 0..1 counts in units of the loss)"
+    assert reason == (
+        "algorithm 1 -> 3 (the penalty for pixels outside 0..1 counts in units of the loss; a style with "
+        "fewer pixels than it is measured in is enlarged)"
+    )
     do_all(plan_of(home, settings=free))
     assert plan_of(home, settings=free).counts["done"] == 4
     (reason,) = plan_of(home, settings="settings: {preset: neural-style-pt}").reasons
-    assert reason.startswith("settings: range_weight 0.0 -> 500.0; algorithm 1 -> 2 (the penalty ")
+    assert reason == "settings: range_weight 0.0 -> 500.0"
 
 
 def test_changed_settings_are_named_with_both_values(home: Path) -> None:
