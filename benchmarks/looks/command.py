@@ -16,6 +16,7 @@ from benchmarks.looks.measures import EDGES_PX
 from stylize_core.image.contact_sheet import contact_sheet
 from stylize_core.image.encode import encode_picture
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.picture_size import LARGEST_PX
 
 LOOKS = ("recipe: 1", "recipe: 2")
 
@@ -33,6 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="settings as a manifest has them, such as `scales: 4`; may be repeated",
     )
     group.add_argument("--sizes", type=int, nargs="+", help="long edges, px, instead of --size")
+    group.add_argument(
+        "--style-px", type=int, default=LARGEST_PX, help="long edge, px, that no style's file goes beyond"
+    )
     group.add_argument("--sheet", type=Path, default=Path("looks.png"), help="PNG to write")
 
 
@@ -42,7 +46,7 @@ def looks_table(options: argparse.Namespace) -> Table:
     contents = options.contents or own_pictures("contents")
     pairs = pairs_of(contents, options.styles or own_pictures("styles"))
     sizes = options.sizes or [options.size]
-    made = list(make_all(pairs, looks, sizes, options.weights))
+    made = list(make_all(pairs, looks, sizes, options.weights, style_px=options.style_px))
     png = encode_picture(sheet_of(made, columns=len(looks)), alpha=None, settings=PictureSettings(), facts={})
     options.sheet.write_bytes(png)
     return table_of(made, f"style distance by {'VGG-19' if options.weights else 'slim'}; {options.sheet}")

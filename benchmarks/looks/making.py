@@ -30,8 +30,11 @@ from flows.manifest.yaml_tree import read_yaml
 from stylize_core.device import choose_precision
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.resize import resize
+from stylize_core.loss.targets import Targets
 from stylize_core.networks.encoder import Encoder
+from stylize_core.pyramid.level import AS_IT_IS, ViewSpec, targets_seen
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.picture_size import LARGEST_PX
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
@@ -118,13 +121,18 @@ def make_all(
     looks: Mapping[str, StyleSettings],
     sizes: Sequence[int],
     file: str | None,
+    *,
+    style_px: int = LARGEST_PX,
 ) -> Iterator[Made]:
-    """Every pair at every size in every look; the looks take turns, so that drift hits all alike."""
+    """Every pair at every size in every look; the looks take turns, so that drift hits all alike.
+
+    Styles are used as if their files had a long edge of at most `style_px`; judged by what they have.
+    """
     judge, first = judge_of(file), dict[tuple[str, str], Tensor]()
     for size in sizes:
         for pair in pairs:
             for name, settings in looks.items():
-                made = _made(pair, name, replace(settings, size=size), judge, file)
+                made = _made(pair, name, replace(settings, size=size), judge, file, style_px)
                 if (
                     before_bchw := first.setdefault((made.pair, name), made.image_bchw)
                 ) is not made.image_bchw:
@@ -133,16 +141,30 @@ def make_all(
                 yield made
 
 
+# Why so many: a pair, how it is made, and who judges it.
 def _made(
-    pair: tuple[Path, Path], look: str, settings: StyleSettings, judge: Encoder, file: str | None
+    pair: tuple[Path, Path],
+    look: str,
+    settings: StyleSettings,
+    judge: Encoder,
+    file: str | None,
+    style_px: int,
 ) -> Made:
     size = settings.picture_size.expected_px
     content = _picture(pair[0], size)
     style = _picture(pair[1], size)
-    strokes = style if settings.style_scale == 1 else _picture(pair[1], round(size * settings.style_scale))
+    meant_px = settings.picture_size.style_px(settings.style_scale)
+    painting = _picture(pair[1], min(meant_px, style_px), enlarge=False)
     network = _network(settings, file)
+
+    def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
+        """As a run does it."""
+        return targets_seen(view, network, painting, settings, content_bchw=content, meant_px=meant_px), ()
+
     began = time.perf_counter()
-    image = stylize(content, strokes, settings=settings, encoder=network).image_bchw.clamp(0, 1)
+    targets, _ = measured(AS_IT_IS)
+    made = stylize(content, targets, settings=settings, encoder=network, measured=measured)
+    image = made.image_bchw.clamp(0, 1)
     seconds = time.perf_counter() - began
     dark, bright = clipped(image)
     return Made(
@@ -171,6 +193,6 @@ def _network(settings: StyleSettings, file: str | None) -> Encoder:
     )
 
 
-def _picture(path: Path, long_edge: int) -> Tensor:
+def _picture(path: Path, long_edge: int, *, enlarge: bool = True) -> Tensor:
     decoded = decode_picture(path.read_bytes(), source=str(path), settings=READING)
-    return resize(decoded, long_edge=long_edge, enlarge=True).rgb[None]
+    return resize(decoded, long_edge=long_edge, enlarge=enlarge).rgb[None]

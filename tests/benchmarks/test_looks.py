@@ -46,6 +46,21 @@ def test_a_wrong_look_says_what_is_wrong_with_it() -> None:
         read_look("scale: 4")
 
 
+def test_styles_can_be_taken_as_if_their_files_were_small(tmp_path: Path) -> None:
+    asked = ("--look", "steps: 30, precision: fp32", "--sizes", "96", "--sheet", str(tmp_path / "sheet.png"))
+
+    def distances(*more: str) -> list[float]:
+        table = looks_table(options(*asked, *more))
+        return [
+            float(str(cell)) for column in table.columns if column.header == "mean" for cell in column.cells
+        ]
+
+    whole, large, small = distances(), distances("--style-px", "96"), distances("--style-px", "48")
+    assert large == whole
+    assert small != whole
+    assert small[-1] < 5 * whole[-1], "a small file is enlarged where it is measured"
+
+
 def test_every_pair_size_and_look_has_a_row_a_cell_and_a_share_in_the_means(tmp_path: Path) -> None:
     looks = ("--look", "steps: 2, scales: 1", "--look", "steps: 3, scales: 1")
     names = [str(path) for path in own_pictures("styles")[:2]]
