@@ -195,7 +195,7 @@ OPTIMISATION: Mapping[str, Note] = {
     ),
     "style_layers": Strip(
         "Shallow layers bring colours and grain, deeper ones strokes; deep ones alone bring strokes in the "
-        "wrong colours."
+        "wrong colours. With `slim`, `relu4_1` beside the usual ones adds larger forms."
     ),
     "pooling": Strip("Maxima paint more harshly. `slim` was trained with averages."),
 }

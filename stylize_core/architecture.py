@@ -14,7 +14,7 @@ Architecture = Literal["slim", "vgg19", "vgg16", "googlenet"]
 ConventionName = Literal["torchvision", "caffe", "features"]
 
 CONVOLUTIONS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
-    "slim": (2, 2, 4),
+    "slim": (2, 2, 4, 1),
     "vgg19": (2, 2, 4, 4, 4),
     "vgg16": (2, 2, 3, 3, 3),
 }
@@ -25,7 +25,7 @@ INCEPTION_LAYERS = (
 """GoogLeNet's, under torchvision's names."""
 
 CHANNELS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {
-    "slim": (16, 32, 64),
+    "slim": (16, 32, 64, 96),
     "vgg19": (64, 128, 256, 512, 512),
     "vgg16": (64, 128, 256, 512, 512),
 }
@@ -33,6 +33,11 @@ INCEPTION_CHANNELS = (64, 64, 192, 256, 480, 512, 512, 512, 528, 832, 832, 1024)
 """Those of `INCEPTION_LAYERS`."""
 
 ARCHITECTURES: tuple[str, ...] = (*CONVOLUTIONS_PER_BLOCK, "googlenet")
+
+PACKAGED: tuple[str, ...] = ("slim", "slim_block4")
+"""The files of the built-in encoder: its first three blocks, and the fourth, which came later."""
+PACKAGED_BLOCKS = 3
+"""How many blocks the first of them holds; what needs no more is the same with it alone."""
 
 DEFAULT_CONTENT_LAYERS: Mapping[str, tuple[str, ...]] = {
     "slim": ("relu3_3",),
@@ -169,7 +174,7 @@ def in_words(layers: Sequence[str]) -> str:
     """What layers there are, for people.
 
     >>> in_words(layer_names("slim"))
-    'relu1_1 to relu3_4 and pool1 to pool3'
+    'relu1_1 to relu4_1 and pool1 to pool4'
     """
     kinds = (
         [name for name in layers if name.startswith(kind)] for kind in ("conv", "inception", "relu", "pool")

@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylize_core.architecture import Architecture, convolutions, smallest_side
+from stylize_core.architecture import Architecture, smallest_side
 from stylize_core.errors import ImageTooSmall
 from stylize_core.networks.encoder import vgg_features
 from stylize_core.networks.weights import Weights
 from training.matching import Moments, best_projection, misalignment, moments, spread, unexplained
 from training.pictures import Crops, read_pictures
-from training.student import architecture_of, first_parameters, rescaled, write_student
+from training.student import architecture_of, first_parameters, followed, rescaled, write_student
 from training.teacher import Teacher, prepared, read_teacher
 
 Progress = Callable[[int, Mapping[str, float]], None]
@@ -96,7 +96,7 @@ def distil(
         ImageTooSmall: the crops leave too little at the deepest layer.
     """
     architecture = architecture_of(widths)
-    layers = [convolution.relu for convolution in convolutions(architecture)]
+    layers = [convolution.relu for convolution in followed(widths)]
     _check_size(crops.size, layers[-1])
     generator = torch.Generator().manual_seed(course.seed)
     lesson = Lesson(Teacher(teacher, layers=layers), crops, architecture, course.batch)

@@ -1,8 +1,8 @@
 """How well a student follows its teacher on pictures that neither training nor fitting saw.
 
-    python -m training.evaluate --student FILE --teacher FILE --pictures DIR --held-out DIR
+    python -m training.evaluate --student FILE --teacher FILE --pictures DIR --held-out DIR [--block FILE]
 
-Prints the tables of the model card.
+Prints the tables of the model card; with `--block` that of the fourth block, at the end.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
 from stylize_core.architecture import Architecture, convolutions
 from stylize_core.networks.encoder import vgg_features
+from stylize_core.networks.weights import Weights
+from training.deepen import LAYER, TAUGHT_BY, seen_by_both
 from training.matching import Moments, best_projection, misalignment, moments, spread, unexplained
 from training.pictures import read_pictures
 from training.student import read_student
@@ -106,19 +111,51 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--pictures", type=Path, required=True, help="folder to fit the projections on")
     parser.add_argument("--held-out", type=Path, required=True, help="folder to judge on")
+    parser.add_argument("--block", type=Path, help="file that training.deepen wrote")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     student, architecture = read_student(given.student)
-    layers = [convolution.relu for convolution in convolutions(architecture)]
+    layers = [one.relu for one in convolutions(architecture) if f"features.{one.index}.weight" in student]
+    pictures, held_out = (
+        _large_enough(read_pictures(folder, long_edge=LONG_EDGE))
+        for folder in (given.pictures, given.held_out)
+    )
     found = evaluate(
         student,
         architecture,
         Teacher(read_teacher(given.teacher), layers=layers),
-        pictures=_large_enough(read_pictures(given.pictures, long_edge=LONG_EDGE)),
-        held_out=_large_enough(read_pictures(given.held_out, long_edge=LONG_EDGE)),
+        pictures=pictures,
+        held_out=held_out,
     )
+    if given.block is not None:
+        deeper = {**student, **safetensors.torch.load_file(given.block)}
+        found |= evaluate_block(deeper, read_teacher(given.teacher), pictures=pictures, held_out=held_out)
     print(table(found))
+
+
+def evaluate_block(
+    student: Mapping[str, Tensor],
+    teacher: Weights,
+    *,
+    pictures: Iterable[Tensor],
+    held_out: Iterable[Tensor],
+) -> dict[str, Following]:
+    """The same for the fourth block, judged by what its teacher sees of pictures at half the size."""
+    half_seeing = Teacher(teacher, layers=(TAUGHT_BY,))
+
+    @torch.no_grad()
+    def sums(pictures: Iterable[Tensor]) -> Moments:
+        seen = [seen_by_both(student, half_seeing, _in_eights(one)).double() for one in pictures]
+        return reduce(add, seen)
+
+    return {LAYER: _following(sums(pictures), sums(held_out))}
+
+
+def _in_eights(picture: Tensor) -> Tensor:
+    """The upper left part of a picture whose sides are multiples of 8; [1, 3, H, W], RGB 0..1."""
+    height, width = (side // 8 * 8 for side in picture.shape[1:])
+    return picture[None, :, :height, :width].float() / 255
 
 
 def _large_enough(pictures: Iterable[Tensor]) -> list[Tensor]:

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from stylize_core.architecture import Architecture, convolutions
+from stylize_core.architecture import Architecture, Convolution, convolutions
 from stylize_core.errors import BadWeights
 
 ARCHITECTURES: Mapping[int, Architecture] = {3: "slim", 5: "vgg19"}
@@ -29,10 +29,15 @@ def architecture_of(widths: Sequence[int]) -> Architecture:
     return ARCHITECTURES[len(widths)]
 
 
+def followed(widths: Sequence[int]) -> list[Convolution]:
+    """The convolutions of a student with these channels per block."""
+    return [one for one in convolutions(architecture_of(widths)) if one.block <= len(widths)]
+
+
 def first_parameters(widths: Sequence[int], *, generator: torch.Generator) -> dict[str, Tensor]:
     """Random weights that keep the features' level from layer to layer (He et al. 2015, arXiv 1502.01852)."""
     parameters, channels = {}, 3
-    for convolution in convolutions(architecture_of(widths)):
+    for convolution in followed(widths):
         width = widths[convolution.block - 1]
         weight = torch.randn(width, channels, 3, 3, generator=generator) * math.sqrt(2 / (9 * channels))
         parameters[f"features.{convolution.index}.weight"] = weight.contiguous(
@@ -53,6 +58,8 @@ def rescaled(parameters: Mapping[str, Tensor], factors: Mapping[str, Tensor]) ->
     undo = torch.ones(3)
     for convolution in convolutions(architecture):
         stem = f"features.{convolution.index}"
+        if f"{stem}.weight" not in parameters:
+            break
         factor = factors[convolution.relu]
         weight = parameters[f"{stem}.weight"] * factor.view(-1, 1, 1, 1) / undo.view(1, -1, 1, 1)
         result |= {f"{stem}.weight": weight, f"{stem}.bias": parameters[f"{stem}.bias"] * factor}
@@ -65,10 +72,10 @@ def write_student(path: Path, parameters: Mapping[str, Tensor], *, facts: Mappin
     architecture = _architecture(parameters)
     tensors = {name: value.detach().to(torch.float32).contiguous() for name, value in parameters.items()}
     metadata = {"architecture": architecture, "convention": "torchvision", **facts}
-    path.write_bytes(_in_order(safetensors.torch.save(tensors, metadata=metadata)))
+    path.write_bytes(in_order(safetensors.torch.save(tensors, metadata=metadata)))
 
 
-def _in_order(data: bytes) -> bytes:
+def in_order(data: bytes) -> bytes:
     """The same file with its header in one order; the library shuffles the metadata anew in every process."""
     length = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()

@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stylize_core.device import choose_precision
 from stylize_core.errors import BadWeights
 from stylize_core.networks.encoder import vgg_features
 from stylize_core.networks.weights import CONVENTIONS, Weights, weights_from_bytes
+from stylize_core.settings.picture_size import LARGEST_PX
 
 
 def read_teacher(path: Path) -> Weights:
@@ -31,7 +33,8 @@ def read_teacher(path: Path) -> Weights:
 
 
 class Teacher:
-    """The frozen network, run in bfloat16: its rounding is far below what a small student can follow.
+    """The frozen network, in bfloat16 where the processor multiplies it: its rounding is far below what a
+    small student can follow.
 
     Raises:
         BadWeights: it ends before the deepest of `layers`.
@@ -45,19 +48,20 @@ class Teacher:
                 "give a longer teacher, or widths for fewer blocks"
             )
         self.layers = tuple(layers)
-        self._parameters = {name: _halved(value) for name, value in weights.parameters.items()}
+        coarse = choose_precision("auto", torch.device("cpu"), size=LARGEST_PX) == "bf16"
+        self._dtype = torch.bfloat16 if coarse else torch.float32
+        self._parameters = {name: self._laid_out(value) for name, value in weights.parameters.items()}
 
     @torch.no_grad()
     def __call__(self, prepared_bchw: Tensor) -> dict[str, Tensor]:
-        """Its features of prepared pictures, layer name to [B, T, h, w], bfloat16."""
+        """Its features of prepared pictures, layer name to [B, T, h, w]."""
         return vgg_features(
-            prepared_bchw.bfloat16(), self._parameters, layers=self.layers, architecture="vgg19"
+            prepared_bchw.to(self._dtype), self._parameters, layers=self.layers, architecture="vgg19"
         )
 
-
-def _halved(value: Tensor) -> Tensor:
-    layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
-    return value.bfloat16().contiguous(memory_format=layout)
+    def _laid_out(self, value: Tensor) -> Tensor:
+        layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
+        return value.to(self._dtype).contiguous(memory_format=layout)
 
 
 def prepared(image_bchw: Tensor) -> Tensor:

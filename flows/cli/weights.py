@@ -24,6 +24,7 @@ from stylize_core.architecture import (
     ARCHITECTURES,
     DEFAULT_CONTENT_LAYERS,
     DEFAULT_STYLE_LAYERS,
+    PACKAGED,
     PUBLISHED,
     Architecture,
     in_words,
@@ -104,7 +105,11 @@ def _known(name: str, *, fetch: bool) -> dict[str, Any]:
     if name not in PUBLISHED:
         built_in = published.builtin_weights()
         licence = "CC BY 4.0; see NOTICE.md"
-        return facts | {"sha256": built_in.sha256, "licence": licence, "where": "built in"}
+        deeper = {
+            f"sha256 of {one}": hashlib.sha256(published.builtin_bytes(one)).hexdigest()
+            for one in PACKAGED[1:]
+        }
+        return facts | {"sha256": built_in.sha256} | deeper | {"licence": licence, "where": "built in"}
     path = published.published_path(name)
     if fetch:
         published.published_weights(name)

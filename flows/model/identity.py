@@ -17,7 +17,7 @@ from flows.model.blend import spelled
 from flows.model.pair import Pair
 from flows.model.recipe_changes import changed_by_recipe
 from flows.model.regions import spelled_regions
-from stylize_core.architecture import PUBLISHED
+from stylize_core.architecture import PACKAGED, PACKAGED_BLOCKS, PUBLISHED
 from stylize_core.errors import BadWeights
 from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
@@ -135,7 +135,7 @@ def spelled_styles(pair: Pair, style_sha256: str, others: Mapping[str, str]) -> 
 
 
 def weights_digest(settings: StyleSettings) -> str:
-    """What stands for the weights in an identity.
+    """What stands for the weights in an identity: those that the settings use.
 
     A staged file counts with its convention, because the same weights see other colours under another one.
     Published weights count by the digits that their file name promises, as they may not be downloaded yet.
@@ -147,12 +147,13 @@ def weights_digest(settings: StyleSettings) -> str:
         return f"{settings.weights.sha256}:{settings.weights.convention}"
     if settings.encoder in PUBLISHED:
         return "published:" + PUBLISHED[settings.encoder].sha256_prefix
-    return _packaged_digest(settings.encoder)
+    deep = any(int(layer[4]) > PACKAGED_BLOCKS for layer in settings.layers)
+    return "+".join(map(_packaged_digest, PACKAGED if deep else PACKAGED[:1]))
 
 
 @cache
-def _packaged_digest(encoder: str) -> str:
-    file = resources.files("stylize_core").joinpath(f"networks/pretrained/{encoder}.safetensors")
+def _packaged_digest(name: str) -> str:
+    file = resources.files("stylize_core").joinpath(f"networks/pretrained/{name}.safetensors")
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:

@@ -7,7 +7,7 @@ import io
 import json
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.architecture import (
+    PACKAGED,
     PUBLISHED,
     Architecture,
     ConventionName,
@@ -84,21 +85,26 @@ class Weights:
         )
 
 
-def builtin_bytes() -> bytes:
-    """The file of the built-in encoder."""
-    return resources.files("stylize_core").joinpath("networks/pretrained/slim.safetensors").read_bytes()
+def builtin_bytes(name: str = "slim") -> bytes:
+    """A file of the built-in encoder; see `PACKAGED`."""
+    return resources.files("stylize_core").joinpath(f"networks/pretrained/{name}.safetensors").read_bytes()
 
 
 def builtin_weights() -> Weights:
-    """The built-in encoder `slim`."""
-    data = builtin_bytes()
-    return weights_from_bytes(
+    """The built-in encoder `slim`; the digest is that of its first three blocks."""
+    data, source = builtin_bytes(), "built-in slim"
+    front = weights_from_bytes(
         data,
         sha256=hashlib.sha256(data).hexdigest(),
         architecture="slim",
         convention="torchvision",
-        source="built-in slim",
+        source=source,
     )
+    state = dict(front.parameters)
+    for name in PACKAGED[1:]:
+        state |= _parse(builtin_bytes(name), f"built-in {name}")[0]
+    parameters = _fitting(state, convolutions("slim"), source=source, architecture="slim")
+    return replace(front, parameters=parameters)
 
 
 def weights_by_name(name: Architecture) -> Weights:

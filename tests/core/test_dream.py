@@ -143,7 +143,7 @@ def test_a_channel_that_is_not_there_is_refused_with_those_that_are() -> None:
     "name", ["relu9_1:1", "relu2_1:", "relu2_1:x", "relu2_1:-1", "relu2_1:01", "relu2_1:1:2"]
 )
 def test_what_is_no_channel_of_a_layer_is_refused(name: str) -> None:
-    with pytest.raises(SettingsError, match=r"dream_layers: .* slim has relu1_1 to relu3_4"):
+    with pytest.raises(SettingsError, match=r"dream_layers: .* slim has relu1_1 to relu4_1"):
         settings_of(dream_layers=[name])
     with pytest.raises(SettingsError, match="content_layers"):
         StyleSettings(content_layers=["relu2_1:1"])

@@ -51,6 +51,13 @@ MUTANTS = (
         STORED,
     ),
     Mutant(
+        "identity-of-slim-whichever-of-its-blocks-are-used",
+        "flows/model/identity.py",
+        "PACKAGED if deep else PACKAGED[:1]",
+        "PACKAGED",
+        STORED,
+    ),
+    Mutant(
         "identity-of-earlier-pictures-without-a-look-at-their-styles",
         "flows/records/earlier.py",
         "    return any(px < meant_px for px in used)",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from training.deepen import main as deepen_main
 from training.evaluate import evaluate, main
 from training.pictures import read_pictures
 from training.student import first_parameters, write_student
@@ -51,3 +52,19 @@ def test_the_command_prints_a_row_for_every_layer(
     finally:
         torch.set_num_threads(threads)
     assert capsys.readouterr().out.count("| relu") == 8
+
+
+def test_a_fourth_block_is_judged_by_pictures_at_half_the_size(
+    pictures: Path, teacher_file: TeacherFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front = first_parameters((4, 6, 8), generator=torch.Generator().manual_seed(0))
+    write_student(tmp_path / "student", front, facts={})
+    words = {"pictures": pictures, "teacher": teacher_file(3), "student": tmp_path / "student"}
+    given = [word for key, value in words.items() for word in (f"--{key}", str(value))]
+    deepen_main([*given, "--out", str(tmp_path / "block"), "--steps", "5", "--crop", "32", "--width", "6"])
+    capsys.readouterr()
+    main([*given, "--held-out", str(pictures), "--block", str(tmp_path / "block")])
+    *_, last = capsys.readouterr().out.strip().splitlines()
+    layer, unexplained, *_ = (cell.strip() for cell in last.strip("|").split("|"))
+    assert layer == "relu4_1"
+    assert 0 < float(unexplained) < 1

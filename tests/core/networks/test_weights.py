@@ -78,7 +78,7 @@ def test_a_state_dict_is_read_in_every_format(write: Callable[[dict[str, Tensor]
     weights = _loaded(data)
     assert set(weights.parameters) == set(state)
     assert all(torch.equal(weights.parameters[name], value) for name, value in state.items())
-    assert weights.layers[-1] == "relu3_4"
+    assert weights.layers[-1] == "relu4_1"
     assert weights.sha256 == hashlib.sha256(data).hexdigest()
     assert (weights.source, weights.convention) == ("staged/vgg.pth", "torchvision")
 
@@ -253,7 +253,7 @@ def test_an_unknown_declared_convention_is_refused_and_not_guessed() -> None:
 
 def test_the_built_in_weights_reach_their_last_layer() -> None:
     weights = builtin_weights()
-    assert weights.layers[-1] == "relu3_4"
+    assert weights.layers[-1] == "relu4_1"
     assert (weights.architecture, weights.source) == ("slim", "built-in slim")
 
 

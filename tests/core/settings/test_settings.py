@@ -126,9 +126,9 @@ def test_layers_not_given_are_the_encoders_own(encoder: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["content_layers", "style_layers"])
-@pytest.mark.parametrize("layers", [["relu4_1"], {"relu4_1": 1}, ["conv1_1"], [""], ["relu1_1", 3], "relu"])
+@pytest.mark.parametrize("layers", [["relu4_2"], {"relu4_2": 1}, ["conv1_1"], [""], ["relu1_1", 3], "relu"])
 def test_unknown_layers_are_refused_with_those_that_there_are(key: str, layers: Any) -> None:
-    with pytest.raises(SettingsError, match=rf"{key}: .* slim has relu1_1 to relu3_4"):
+    with pytest.raises(SettingsError, match=rf"{key}: .* slim has relu1_1 to relu4_1"):
         StyleSettings(**{key: layers})
 
 
@@ -317,7 +317,7 @@ def test_a_channel_that_the_published_network_lacks_is_refused_and_a_files_is_le
 
 
 def test_a_channel_without_a_number_is_refused_with_what_is_meant() -> None:
-    with pytest.raises(SettingsError, match="and pool1 to pool3; channels have whole numbers from 0 on"):
+    with pytest.raises(SettingsError, match="and pool1 to pool4; channels have whole numbers from 0 on"):
         StyleSettings(mode="dream", dream_layers=["relu3_1:eyes"])
 
 

@@ -165,9 +165,9 @@ def test_thousands_of_problems_are_cut_to_a_readable_number() -> None:
 
 def test_a_wrong_default_is_reported_where_it_stands_and_not_again_under_each_style() -> None:
     styles = "[{image: a.jpg, settings: {size: 100}}, {image: b.jpg, settings: {size: 200}}]"
-    said = problems_of(BASE.replace("[paintings/*.jpg]", styles) + "settings: {style_layers: [relu4_1]}\n")
-    reach = "relu1_1 to relu3_4 and pool1 to pool3"
-    assert said == [f"line 5: settings.style_layers: 'relu4_1' is not accepted; slim has {reach}"]
+    said = problems_of(BASE.replace("[paintings/*.jpg]", styles) + "settings: {style_layers: [relu5_1]}\n")
+    reach = "relu1_1 to relu4_1 and pool1 to pool4"
+    assert said == [f"line 5: settings.style_layers: 'relu5_1' is not accepted; slim has {reach}"]
 
 
 def test_a_mistyped_encoder_is_not_followed_by_complaints_about_its_layers() -> None:

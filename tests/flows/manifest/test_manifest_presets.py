@@ -67,7 +67,7 @@ def test_presets_can_be_swept_and_give_each_variant_its_own_settings() -> None:
         ),  # and not the layers as well
         (
             "{preset: style-transfer-pytorch, encoder: slim}",
-            "style_layers: 'relu4_1' is not accepted; slim has relu1_1 to",
+            "style_layers: 'relu5_1' is not accepted; slim has relu1_1 to",
         ),
         ("{preset: style-transfer-pytorch, optimizer: lbfgs}", "`preset: style-transfer-pytorch` sets it"),
     ],

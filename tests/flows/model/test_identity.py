@@ -204,11 +204,23 @@ def test_published_weights_count_by_their_published_digits() -> None:
     assert weights_digest(StyleSettings(encoder="vgg16")) == "published:88682ab5"
 
 
-def test_the_built_in_weights_count_by_the_packaged_file() -> None:
+def test_the_built_in_weights_count_by_the_packaged_files_that_are_used() -> None:
+    """A file that came later changes no identity of pictures that do without it."""
     from importlib import resources
 
-    data = resources.files("stylize_core").joinpath("networks/pretrained/slim.safetensors").read_bytes()
-    assert weights_digest(StyleSettings()) == hashlib.sha256(data).hexdigest()
+    folder = resources.files("stylize_core").joinpath("networks/pretrained")
+    front, block = (
+        hashlib.sha256(folder.joinpath(f"{name}.safetensors").read_bytes()).hexdigest()
+        for name in ("slim", "slim_block4")
+    )
+    assert weights_digest(StyleSettings()) == front
+    assert weights_digest(StyleSettings(style_layers=("relu1_1", "pool3"))) == front
+    for deep in (
+        StyleSettings(style_layers=("relu1_1", "relu4_1")),
+        StyleSettings(content_layers=("relu4_1",)),
+        StyleSettings(mode="dream", dream_layers=("relu4_1:3",)),
+    ):
+        assert weights_digest(deep) == f"{front}+{block}"
 
 
 def test_identities_need_no_torch() -> None:
