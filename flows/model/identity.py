@@ -21,15 +21,17 @@ from stylize_core.architecture import PACKAGED, PACKAGED_BLOCKS, PUBLISHED
 from stylize_core.errors import BadWeights
 from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.schedule import SHARING_HALF
 from stylize_core.settings.style import StyleSettings
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 """Raised whenever the same inputs would give another picture under some settings; see `algorithm_of`."""
 
 _OF_THE_PENALTY = 2  # which a relative loss has always counted so
 CHANGES: Mapping[int, str] = {
     _OF_THE_PENALTY: "the penalty for pixels outside 0..1 counts in units of the loss",
     3: "a style with fewer pixels than it is measured in is enlarged",
+    4: "each of many sizes keeps a tenth of the steps",
 }
 """What a version has changed."""
 
@@ -89,13 +91,18 @@ def effective_settings(style: StyleSettings, picture: PictureSettings) -> dict[s
     return every | canonical_settings(style, picture) | {"weights": weights}
 
 
-def algorithm_of(settings: StyleSettings, *, enlarges: bool = True) -> int:
+def algorithm_of(settings: StyleSettings, *, enlarges: bool = True, long_edge: int | None = None) -> int:
     """The oldest algorithm that makes the same pictures under these settings as `ALGORITHM_VERSION`.
 
     Args:
-        enlarges: whether a style may have to be enlarged; an identity takes it that it may, for a plan does
-            not look into pictures. What is known to be otherwise, see `identity_today`.
+        enlarges: whether a style may have to be enlarged.
+        long_edge: of the picture, px, where it is known; else what the settings say or let expect.
+
+    An identity takes it that both may be, for a plan does not look into pictures; `identity_today` knows
+    what a record knows.
     """
+    if len(settings.stages(long_edge or settings.picture_size.expected_px)) > 1 + SHARING_HALF:
+        return 4
     if enlarges and settings.uses_style:
         return 3
     compares = settings.uses_content or settings.uses_style

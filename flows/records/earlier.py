@@ -26,7 +26,9 @@ def ingredients_today(record: Record, pair: Pair) -> Ingredients | None:
         pair: the one that the record is asked about.
     """
     settings, made = pair.style_settings, record.ingredients
-    same = algorithm_of(settings, enlarges=False)
+    output = record.output
+    long_edge = max(output.width, output.height) if output else None
+    same = algorithm_of(settings, enlarges=False, long_edge=long_edge)
     if made is None or made.algorithm != same or _enlarges(record, pair):
         return made
     return replace(made, algorithm=algorithm_of(settings))

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 # A size with fewer evaluations than this is left out: it would end before it has begun.
 FEWEST_STEPS = 10
+# So many sizes before the last share half of the steps; where there are more, each keeps as many as one of
+# these has. With fewer, what only small pictures can learn, large forms, is not there when they end.
+SHARING_HALF = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,18 @@ def automatic_stages(long_edge: int, steps: int, *, coarsest: int, own: int) -> 
 def stages(sizes: int, steps: int, *, ratio: float = 2.0) -> tuple[Stage, ...]:
     """So many sizes, each twice the one before, or `ratio` times; the last has half of the steps.
 
-    The others share the rest. There are fewer where their steps would be less than `FEWEST_STEPS`.
+    The others share the rest. More than `SHARING_HALF` take of the last one's, but leave it as many as one of
+    them has. There are fewer where their steps would be less than `FEWEST_STEPS`.
 
     >>> [(stage.share, stage.last) for stage in stages(3, 200)]
     [(0.25, 50), (0.5, 100), (1.0, 200)]
+    >>> [stage.last for stage in stages(9, 200)]
+    [20, 40, 60, 80, 100, 120, 140, 160, 200]
     """
     coarser = min(sizes - 1, steps // 2 // FEWEST_STEPS)
-    ends = [steps // 2 * number // coarser for number in range(1, coarser + 1)] if coarser else []
+    even = coarser * steps // max(2 * SHARING_HALF, coarser + 1)
+    before = max(steps // 2, even)
+    ends = [before * number // coarser for number in range(1, coarser + 1)] if coarser else []
     bounds = [0, *ends, steps]
     return tuple(
         Stage(ratio ** (number - coarser), bounds[number], bounds[number + 1])

@@ -115,8 +115,8 @@ class StyleSettings:
     scales: int = _setting(
         0,
         "at how many sizes the picture is optimised, each twice the one before, which gives larger strokes "
-        "in less time; the last one has half of the `steps`; 0: from `coarsest` up, or the last one alone "
-        "for `mode: content` and `loss: gatys`",
+        "in less time; the last one has half of the `steps`, or less beyond six; 0: from `coarsest` up, or "
+        "the last one alone for `mode: content` and `loss: gatys`",
         quiet=True,
         ge=0,
         le=8,

@@ -192,6 +192,15 @@ MUTANTS = (
         ("tests/core/library/test_styling.py::test_a_picture_is_the_one_that_the_command_makes",),
     ),
     Mutant(
+        "pictures-of-many-sizes-with-little-time-for-each",
+        "stylize_core/settings/schedule.py",
+        "    before = max(steps // 2, even)\n",
+        "    before = steps // 2\n",
+        (
+            "tests/core/pyramid/test_pyramid.py::test_each_of_many_sizes_is_given_time_and_the_last_one_no_less",
+        ),
+    ),
+    Mutant(
         "pictures-smallest-size-depends-on-the-size",
         "stylize_core/settings/schedule.py",
         "    if coarsest:\n",

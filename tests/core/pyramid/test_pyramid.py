@@ -65,6 +65,17 @@ def test_stages_follow_one_another_and_end_at_full_size(sizes: int, steps: int) 
     assert found[-1].last - found[-1].first >= steps / 2
 
 
+@pytest.mark.parametrize("sizes", [6, 7, 9, 10, 13])
+@pytest.mark.parametrize("steps", [200, 203, 600])
+def test_each_of_many_sizes_is_given_time_and_the_last_one_no_less(sizes: int, steps: int) -> None:
+    """Sizes that share a half between them learn no large forms where they are many."""
+    given = [stage.last - stage.first for stage in stages(sizes, steps)]
+    assert min(given) >= min(steps // 10, steps // sizes)
+    assert given[-1] >= max(given[:-1])
+    if len(given) <= 6:
+        assert given[-1] == steps - steps // 2
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
