@@ -164,9 +164,13 @@ def test_packages_of_our_names_that_were_imported_before_are_named_beside_ours(
 
 @pytest.mark.slow
 def test_the_installed_package_finds_its_weights(installed: Path, tmp_path: Path) -> None:
-    code = "import stylize_core.networks.weights as w; print(w.__file__, len(w.builtin_bytes()))"
-    file, size = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).split()
+    code = (
+        "import stylize_core.networks.weights as w; "
+        "print(w.__file__, len(w.builtin_bytes()), w.builtin_weights().layers[-1])"
+    )
+    file, size, deepest = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).split()
     assert Path(file).is_relative_to(installed)
+    assert deepest == "relu4_1", "the fourth block has a file of its own"
     assert int(size) == (ROOT / "stylize_core/networks/pretrained/slim.safetensors").stat().st_size
 
 

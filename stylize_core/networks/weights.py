@@ -93,18 +93,13 @@ def builtin_bytes(name: str = "slim") -> bytes:
 def builtin_weights() -> Weights:
     """The built-in encoder `slim`; the digest is that of its first three blocks."""
     data, source = builtin_bytes(), "built-in slim"
+    digest = hashlib.sha256(data).hexdigest()
     front = weights_from_bytes(
-        data,
-        sha256=hashlib.sha256(data).hexdigest(),
-        architecture="slim",
-        convention="torchvision",
-        source=source,
+        data, sha256=digest, architecture="slim", convention="torchvision", source=source
     )
-    state = dict(front.parameters)
-    for name in PACKAGED[1:]:
-        state |= _parse(builtin_bytes(name), f"built-in {name}")[0]
-    parameters = _fitting(state, convolutions("slim"), source=source, architecture="slim")
-    return replace(front, parameters=parameters)
+    block, _ = _parse(builtin_bytes(PACKAGED[1]), source)
+    both = {**front.parameters, **block}
+    return replace(front, parameters=_fitting(both, convolutions("slim"), source=source, architecture="slim"))
 
 
 def weights_by_name(name: Architecture) -> Weights:
