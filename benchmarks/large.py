@@ -20,7 +20,7 @@ from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.device import choose_precision
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Checkpoints
-from stylize_core.pyramid.level import resized
+from stylize_core.pyramid.level import ViewSpec, resized, targets_seen
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
@@ -100,7 +100,11 @@ def _made(case: Case, file: str | None, precision: str) -> tuple[str, int, float
     content, style = _enlarged(case.width, case.height), picture("styles/flow", 512)
     ends = list[float]()
     every = Checkpoints(lambda _: ends.append(time.monotonic()))
-    stylize(content, style, settings=settings, encoder=encoder, checkpoints=every, tile_px=case.rung.tile_px)
+    view = ViewSpec(tile_px=case.rung.tile_px)
+    targets = targets_seen(view, encoder, style, settings, meant_px=case.width)  # as the workers do
+    stylize(
+        content, targets, settings=settings, encoder=encoder, checkpoints=every, tile_px=case.rung.tile_px
+    )
     found = _PEAK.search(Path("/proc/self/status").read_text())
     return precision, int(found[1]) * 1024 if found else 0, (ends[-1] - ends[0]) / (len(ends) - 1)
 
