@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,6 +19,9 @@ from stylize_core.settings.style import StyleSettings
 
 # The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
 SIDE_PER_MARGIN = 24
+# Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged; less where it is
+# enlarged but little. What it takes is finer than any stroke.
+SOFTNESS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +130,38 @@ def targets_seen(
     Args:
         style_bchw: [B, 3, h, w]; the planes beside it have the same sides.
         meant_px: the long edge that they stand for at full size. What has less is enlarged, so that strokes
-            have their proportion to the picture at every size, but only here, for it may be large. 0: they
-            are in full size.
+            have their proportion to the picture at every size, but only here, for it may be large, and
+            softened before, lest the noise of its own pixels become grain. 0: they are in full size.
     """
     long_edge = max(style_bchw.shape[-2:])
-    share = view.share * (max(long_edge, meant_px) / long_edge)
+    enlarged = max(long_edge, meant_px) / long_edge
+    share = view.share * enlarged
 
     def seen(plane: Tensor) -> Tensor:
         return scaled(plane, share, least=encoder.min_side)
 
     return style_targets(
         encoder.exact() if view.exact else encoder,
-        seen(style_bchw),
+        seen(softened(style_bchw, SOFTNESS * (1 - enlarged**-2) ** 0.5)),
         settings,
         alpha_b1hw=None if alpha_b1hw is None else seen(alpha_b1hw),
         content_bchw=content_bchw,
         mask_b1hw=None if mask_b1hw is None else seen(mask_b1hw),
         tile_px=view.tile_px,
     )
+
+
+def softened(image_bchw: Tensor, sigma: float) -> Tensor:
+    """The picture after a Gaussian blur of that standard deviation, px; itself at 0."""
+    if not sigma:
+        return image_bchw
+    reach = math.ceil(3 * sigma)
+    places = torch.arange(-reach, reach + 1, device=image_bchw.device, dtype=image_bchw.dtype)
+    weights = torch.softmax(-(places**2) / (2 * sigma**2), 0)
+    height, width = image_bchw.shape[-2:]
+    planes = functional.pad(image_bchw, (reach,) * 4, mode="replicate").flatten(0, 1)[:, None]
+    across = functional.conv2d(planes, weights.view(1, 1, 1, -1))
+    return functional.conv2d(across, weights.view(1, 1, -1, 1)).view(-1, image_bchw.shape[1], height, width)
 
 
 def resized(image_bchw: Tensor, height: int, width: int) -> Tensor:

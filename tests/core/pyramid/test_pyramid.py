@@ -15,7 +15,7 @@ from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Frames, StepProgress
-from stylize_core.pyramid.level import Level, ViewSpec, scaled, targets_seen
+from stylize_core.pyramid.level import SOFTNESS, Level, ViewSpec, scaled, softened, targets_seen
 from stylize_core.settings.schedule import FEWEST_STEPS, stages
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
@@ -211,7 +211,8 @@ def test_regions_have_their_styles_at_every_size() -> None:
 def test_a_small_style_is_seen_as_its_enlarged_picture_is_at_every_size(share: float) -> None:
     settings = StyleSettings(statistics="moments")
     encoder, soft = tiny_encoder(settings), torch.linspace(0.2, 1, 40).expand(1, 1, 40, 40)
-    large, soft_and_large = scaled(style(), 2.5), scaled(soft, 2.5)
+    softly = softened(style(), SOFTNESS * (1 - 2.5**-2) ** 0.5)
+    large, soft_and_large = scaled(softly, 2.5), scaled(soft, 2.5)
     found = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft, meant_px=100)
     wanted = targets_seen(ViewSpec(share), encoder, large, settings, alpha_b1hw=soft_and_large, meant_px=100)
     for layer, value in found.items():
@@ -221,6 +222,37 @@ def test_a_small_style_is_seen_as_its_enlarged_picture_is_at_every_size(share: f
         float((as_it_comes[one] - wanted[one]).abs().max()) > 0.1 * float(wanted[one].abs().max())
         for one in wanted
     )
+
+
+def test_softening_is_a_blur_that_keeps_means_and_takes_single_pixels() -> None:
+    point = torch.zeros(2, 3, 21, 21)
+    point[0, 1, 10, 10] = 1
+    found = softened(point, 0.8)
+    assert float(found[0, 1].sum()) == pytest.approx(1, abs=1e-5)
+    assert not found[1].any()
+    offsets = torch.arange(21.0) - 10
+    assert float((found[0, 1].sum(0) * offsets**2).sum()) == pytest.approx(0.64, rel=0.02)
+    torch.testing.assert_close(found[0, 1], found[0, 1].T)
+    even = torch.full((1, 3, 9, 9), 0.3)
+    torch.testing.assert_close(softened(even, 0.8), even)
+    assert softened(even, 0.0) is even
+
+
+def test_the_noise_of_a_scan_is_no_grain_of_a_larger_picture() -> None:
+    """Fine noise of a flat painting leaves next to nothing in what is looked for when it is enlarged."""
+    settings = StyleSettings(statistics="moments")
+    encoder = tiny_encoder(settings)
+    flat = torch.full((1, 3, 40, 40), 0.5)
+    noisy = flat + 0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(3))
+
+    def apart(meant_px: int) -> float:
+        one, two = (
+            targets_seen(ViewSpec(), encoder, picture, settings, meant_px=meant_px)
+            for picture in (flat, noisy)
+        )
+        return float((one["relu1_1"] - two["relu1_1"]).abs().max())
+
+    assert apart(160) < 0.5 * apart(40)
 
 
 def test_a_style_as_large_as_it_is_meant_is_seen_as_it_is() -> None:
