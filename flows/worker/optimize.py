@@ -127,6 +127,10 @@ def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
             if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
                 raise
             failure = str(error).partition("\n")[0]
+            if not isinstance(error, OutOfMemory):
+                height, width = prepared.content.picture.rgb.shape[-2:]
+                where = f"the styles' statistics for {width}x{height} px do not fit on {cache.device.torch}"
+                failure = f"{where}: {failure}"
         else:
             if rung != WHOLE:
                 log.decisions += (f"computed {rung.words()}, for lack of memory",)

@@ -247,9 +247,9 @@ def test_an_explicit_pair_lays_its_own_word_over_the_sweep_of_its_style() -> Non
 
 def test_a_pair_whose_variants_contradict_themselves_is_named() -> None:
     pair = PairEntry("/in/a.jpg", "/art/x.jpg", None, {"encoder": "slim"}, 9, where="pairs[0]")
-    layers = swept("x", 4, style_layers=(("relu4_1",), ("relu1_1",)))
+    layers = swept("x", 4, style_layers=(("relu5_1",), ("relu1_1",)))
     (problem,) = pair_up(manifest(pair), [], [layers]).problems
-    assert "line 9: pairs[0].settings: style_layers: 'relu4_1'" in str(problem)
+    assert "line 9: pairs[0].settings: style_layers: 'relu5_1'" in str(problem)
 
 
 def test_a_pair_that_lies_where_a_sheet_goes_is_refused() -> None:
