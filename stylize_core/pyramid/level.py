@@ -19,9 +19,10 @@ from stylize_core.settings.style import StyleSettings
 
 # The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
 SIDE_PER_MARGIN = 24
-# Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged; less where it is
-# enlarged but little. What it takes is finer than any stroke.
-SOFTNESS = 0.8
+# Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged much. Up to twice
+# as long it stays fine enough, and small drawings would lose their lines.
+SOFTNESS = 0.84
+LEFT_ALONE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +143,22 @@ def targets_seen(
 
     return style_targets(
         encoder.exact() if view.exact else encoder,
-        seen(softened(style_bchw, SOFTNESS * (1 - enlarged**-2) ** 0.5)),
+        seen(softened(style_bchw, softness(enlarged))),
         settings,
         alpha_b1hw=None if alpha_b1hw is None else seen(alpha_b1hw),
         content_bchw=content_bchw,
         mask_b1hw=None if mask_b1hw is None else seen(mask_b1hw),
         tile_px=view.tile_px,
     )
+
+
+def softness(enlarged: float) -> float:
+    """Standard deviation, px, of the blur of a style that is to be so many times as long.
+
+    >>> [round(softness(times), 2) for times in (1, 2, 3, 6)]
+    [0.0, 0.0, 0.63, 0.79]
+    """
+    return SOFTNESS * math.sqrt(max(0.0, 1 - (LEFT_ALONE / enlarged) ** 2))
 
 
 def softened(image_bchw: Tensor, sigma: float) -> Tensor:

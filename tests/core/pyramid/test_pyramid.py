@@ -15,7 +15,7 @@ from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Frames, StepProgress
-from stylize_core.pyramid.level import SOFTNESS, Level, ViewSpec, scaled, softened, targets_seen
+from stylize_core.pyramid.level import Level, ViewSpec, scaled, softened, softness, targets_seen
 from stylize_core.settings.schedule import FEWEST_STEPS, stages
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
@@ -211,7 +211,7 @@ def test_regions_have_their_styles_at_every_size() -> None:
 def test_a_small_style_is_seen_as_its_enlarged_picture_is_at_every_size(share: float) -> None:
     settings = StyleSettings(statistics="moments")
     encoder, soft = tiny_encoder(settings), torch.linspace(0.2, 1, 40).expand(1, 1, 40, 40)
-    softly = softened(style(), SOFTNESS * (1 - 2.5**-2) ** 0.5)
+    softly = softened(style(), softness(2.5))
     large, soft_and_large = scaled(softly, 2.5), scaled(soft, 2.5)
     found = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft, meant_px=100)
     wanted = targets_seen(ViewSpec(share), encoder, large, settings, alpha_b1hw=soft_and_large, meant_px=100)
