@@ -178,6 +178,13 @@ MUTANTS = (
         (f"{SIZES}::test_a_picture_at_twice_the_size_has_the_same_look",),
     ),
     Mutant(
+        "pictures-with-the-noise-of-an-enlarged-scan",
+        "stylize_core/pyramid/level.py",
+        "SOFTNESS = 0.84",
+        "SOFTNESS = 0.0",
+        ("tests/core/pyramid/test_pyramid.py::test_the_noise_of_a_scan_is_no_grain_of_a_larger_picture",),
+    ),
+    Mutant(
         "pictures-small-paintings-measured-as-they-come",
         "stylize_core/pyramid/level.py",
         "view.share * (max(long_edge, meant_px) / long_edge)",
