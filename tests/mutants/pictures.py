@@ -187,8 +187,8 @@ MUTANTS = (
     Mutant(
         "pictures-small-paintings-measured-as-they-come",
         "stylize_core/pyramid/level.py",
-        "view.share * (max(long_edge, meant_px) / long_edge)",
-        "view.share",
+        "enlarged = max(long_edge, meant_px) / long_edge",
+        "enlarged = 1.0",
         (f"{SIZES}::test_a_picture_larger_than_its_painting_has_the_same_look",),
     ),
     Mutant(
