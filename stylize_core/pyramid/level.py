@@ -19,10 +19,10 @@ from stylize_core.settings.style import StyleSettings
 
 # The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
 SIDE_PER_MARGIN = 24
-# Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged much. Up to twice
-# as long it stays fine enough, and small drawings would lose their lines.
-SOFTNESS = 0.84
-LEFT_ALONE = 2.0
+# Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged much. Up to four
+# times as long it stays fine enough, and strokes of a px or two would be lost with it.
+SOFTNESS = 1.08
+LEFT_ALONE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def targets_seen(
 def softness(enlarged: float) -> float:
     """Standard deviation, px, of the blur of a style that is to be so many times as long.
 
-    >>> [round(softness(times), 2) for times in (1, 2, 3, 6)]
-    [0.0, 0.0, 0.63, 0.79]
+    >>> [round(softness(times), 2) for times in (1, 4, 6, 12)]
+    [0.0, 0.0, 0.8, 1.02]
     """
     return SOFTNESS * math.sqrt(max(0.0, 1 - (LEFT_ALONE / enlarged) ** 2))
 

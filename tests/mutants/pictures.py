@@ -180,7 +180,7 @@ MUTANTS = (
     Mutant(
         "pictures-with-the-noise-of-an-enlarged-scan",
         "stylize_core/pyramid/level.py",
-        "SOFTNESS = 0.84",
+        "SOFTNESS = 1.08",
         "SOFTNESS = 0.0",
         ("tests/core/pyramid/test_pyramid.py::test_the_noise_of_a_scan_is_no_grain_of_a_larger_picture",),
     ),

@@ -211,10 +211,10 @@ def test_regions_have_their_styles_at_every_size() -> None:
 def test_a_small_style_is_seen_as_its_enlarged_picture_is_at_every_size(share: float) -> None:
     settings = StyleSettings(statistics="moments")
     encoder, soft = tiny_encoder(settings), torch.linspace(0.2, 1, 40).expand(1, 1, 40, 40)
-    softly = softened(style(), softness(2.5))
-    large, soft_and_large = scaled(softly, 2.5), scaled(soft, 2.5)
-    found = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft, meant_px=100)
-    wanted = targets_seen(ViewSpec(share), encoder, large, settings, alpha_b1hw=soft_and_large, meant_px=100)
+    softly = softened(style(), softness(5))
+    large, soft_and_large = scaled(softly, 5), scaled(soft, 5)
+    found = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft, meant_px=200)
+    wanted = targets_seen(ViewSpec(share), encoder, large, settings, alpha_b1hw=soft_and_large, meant_px=200)
     for layer, value in found.items():
         torch.testing.assert_close(value, wanted[layer], rtol=0, atol=float(value.abs().max()) * 0.03)
     as_it_comes = targets_seen(ViewSpec(share), encoder, style(), settings, alpha_b1hw=soft)
@@ -252,7 +252,7 @@ def test_the_noise_of_a_scan_is_no_grain_of_a_larger_picture() -> None:
         )
         return float((one["relu1_1"] - two["relu1_1"]).abs().max())
 
-    assert apart(160) < 0.5 * apart(40)
+    assert apart(240) < 0.5 * apart(40)
 
 
 def test_a_style_as_large_as_it_is_meant_is_seen_as_it_is() -> None:
