@@ -24,7 +24,7 @@ from torch.nn import functional
 from stylize_core.architecture import convolutions
 from stylize_core.networks.encoder import vgg_features
 from stylize_core.networks.weights import Weights
-from training.distil import LICENCE, STATISTICS_BATCHES, WARM_UP, Course
+from training.distil import LICENCE, STATISTICS_BATCHES, WARM_UP, Course, add_course_options
 from training.matching import Moments, best_projection, misalignment, moments, spread, unexplained
 from training.pictures import Crops, read_pictures
 from training.student import in_order, read_student
@@ -147,19 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.deepen", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--pictures", type=Path, required=True, help="folder of pictures to learn from")
-    parser.add_argument(
-        "--teacher", type=Path, required=True, help="VGG-19 state dict, torchvision's convention"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    add_course_options(parser, crop=128)
     parser.add_argument(
         "--student", type=Path, default=PRETRAINED / "slim.safetensors", help="its first three blocks"
     )
     parser.add_argument("--width", type=int, default=96, help="channels of the layer")
-    parser.add_argument("--steps", type=int, default=Course().steps)
-    parser.add_argument("--crop", type=int, default=128, help="side of a crop, px")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
     return parser
 
 

@@ -185,21 +185,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.distil", description=(__doc__ or "").split("\n")[0]
     )
+    add_course_options(parser, crop=96)
+    parser.add_argument("--widths", default="16,32,64", help="channels per block: three or five numbers")
+    parser.add_argument("--batch", type=int, default=USUAL.batch, help="crops per step")
+    parser.add_argument(
+        "--alignment", type=float, default=USUAL.alignment, help="weight of the inner products"
+    )
+    return parser
+
+
+def add_course_options(parser: argparse.ArgumentParser, *, crop: int) -> None:
+    """What every course takes: from what, from whom, how long, and where to."""
     parser.add_argument("--pictures", type=Path, required=True, help="folder of pictures to learn from")
     parser.add_argument(
         "--teacher", type=Path, required=True, help="VGG-19 state dict, torchvision's convention"
     )
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--widths", default="16,32,64", help="channels per block: three or five numbers")
     parser.add_argument("--steps", type=int, default=USUAL.steps)
-    parser.add_argument("--batch", type=int, default=USUAL.batch, help="crops per step")
-    parser.add_argument("--crop", type=int, default=96, help="side of a crop, px")
-    parser.add_argument(
-        "--alignment", type=float, default=USUAL.alignment, help="weight of the inner products"
-    )
+    parser.add_argument("--crop", type=int, default=crop, help="side of a crop, px")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    return parser
 
 
 if __name__ == "__main__":
