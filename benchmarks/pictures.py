@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,12 +16,12 @@ from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, weights_from_bytes
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.recipes import RECIPES
+from stylize_core.settings.recipes import Recipe
 from stylize_core.settings.style import StyleSettings
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
-FIRST: Mapping[str, Any] = RECIPES[1]
-"""The defaults under which the objectives of docs/performance.md and docs/guide.md were measured."""
+FIRST: Recipe = 1
+"""The recipe under which the objectives of docs/performance.md and docs/guide.md were measured."""
 
 WIDTHS = (64, 128, 256, 512, 512)
 

@@ -12,6 +12,7 @@ from benchmarks.pictures import FIRST, objective_for, picture, weights_for
 from stylize_core.architecture import Architecture
 from stylize_core.networks.weights import Weights
 from stylize_core.optim.minimise import minimise
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 
 PAIRS = (
@@ -24,7 +25,9 @@ PAIRS = (
 
 def _settings(weights: Weights, size: int, steps: int) -> StyleSettings:
     """The defaults, or as deep as weights go that end before them."""
-    settings = StyleSettings(**FIRST, encoder=weights.architecture, size=size, steps=steps)
+    settings = StyleSettings(
+        **defaults_of(FIRST, weights.architecture), encoder=weights.architecture, size=size, steps=steps
+    )
     if set(settings.layers) <= set(weights.layers):
         return settings
     return replace(settings, content_layers=(weights.layers[-2],), style_layers=weights.layers[::2])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchmarks.pictures import FIRST, picture, weights_for
 from stylize_core.networks.encoder import Encoder
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
@@ -87,6 +88,6 @@ def correlation_length(image_bchw: Tensor) -> float:
 
 
 def _made(source: Tensor, **settings: Any) -> Tensor:
-    chosen = StyleSettings(**{**FIRST, **settings})
+    chosen = StyleSettings(**{**defaults_of(FIRST), **settings})
     encoder = Encoder(weights_for("slim", None), layers=chosen.layers, pooling=chosen.pooling)
     return stylize(source, source, settings=chosen, encoder=encoder).image_bchw

@@ -46,7 +46,7 @@ DEFAULT_CONTENT_LAYERS: Mapping[str, tuple[str, ...]] = {
     "googlenet": ("inception3b",),
 }
 DEFAULT_STYLE_LAYERS: Mapping[str, tuple[str, ...]] = {
-    "slim": ("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3", "relu3_4"),
+    "slim": ("relu1_1", "relu2_1", "relu3_1", "relu4_1"),
     "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
     "vgg16": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
     "googlenet": ("conv1", "conv3", "inception3b", "inception4c"),

@@ -17,8 +17,9 @@ from stylize_core.image.contact_sheet import contact_sheet
 from stylize_core.image.encode import encode_picture
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import LARGEST_PX
+from stylize_core.settings.recipes import RECIPES
 
-LOOKS = ("recipe: 1", "recipe: 2")
+LOOKS = tuple(f"recipe: {number}" for number in RECIPES)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -41,7 +41,7 @@ from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import CONVENTIONS, Weights, weights_from_bytes
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.presets import PRESETS
+from stylize_core.settings.presets import laid_out
 from stylize_core.settings.style import StyleSettings
 
 SLOWEST_S = 4 * 3600.0
@@ -77,7 +77,7 @@ def settings_for(peer: Peer, job: Job) -> StyleSettings:
     """Our preset of the program's name with its network, from the content, at one size."""
     return StyleSettings(
         **{
-            **PRESETS[peer.name],
+            **laid_out({"preset": peer.name}),
             "encoder": "vgg19",
             "init": "content",
             "size": job.size,

@@ -11,8 +11,8 @@ from stylize_core.settings.fields import Crop, range_in_words, setting_fields
 from stylize_core.settings.layers import Layers
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import Size
-from stylize_core.settings.presets import PRESETS, PresetName
-from stylize_core.settings.recipes import NEWEST, RECIPES, Recipe
+from stylize_core.settings.presets import PresetName, laid_out
+from stylize_core.settings.recipes import NEWEST, Recipe
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -130,9 +130,8 @@ def build(settings: Mapping[str, object]) -> BuiltSettings:
     Raises:
         SettingsError: if two settings contradict each other.
     """
-    preset: Any = settings.get("preset", PRESET.default)
-    recipe: Any = settings.get("recipe", RECIPE.default)
-    given: dict[str, Any] = {**RECIPES[recipe], **PRESETS[preset], **settings}
+    preset = settings.get("preset", PRESET.default)
+    given = laid_out(settings)
     image = given["init"] if given.get("init", "content") not in INIT_WORDS else None
     if image is not None:
         given["init"] = "image"

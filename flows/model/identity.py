@@ -179,18 +179,24 @@ def differences(old: Ingredients, new: Ingredients) -> str:
 
 def _differences(old: Ingredients, new: Ingredients) -> Iterator[str]:
     for name in ("content", "style", "init", "weights", "regions"):
-        if getattr(old, name) != getattr(new, name):
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after and not (name == "weights" and _share_a_file(before, after)):
             yield f"{name} changed"
-    by_recipe = changed_by_recipe(old.settings, new.settings)
+    number, by_recipe = changed_by_recipe(old.settings, new.settings)
     if by_recipe:
         changed = ", ".join(_changed_settings(old.settings, new.settings, sorted(by_recipe)))
-        yield f"default recipe changed (`recipe: 1` keeps the old one): {changed}"
+        yield f"default recipe changed (`recipe: {number}` keeps the old one): {changed}"
     others = sorted((old.settings.keys() | new.settings.keys()) - by_recipe)
     if settings := list(_changed_settings(old.settings, new.settings, others)):
         yield "settings: " + ", ".join(settings)
     if old.algorithm != new.algorithm:
         since = "; ".join(_changes_between(old, new))
         yield f"algorithm {old.algorithm} -> {new.algorithm}" + (f" ({since})" if since else "")
+
+
+def _share_a_file(old: str, new: str) -> bool:
+    """Whether one has the other's weights and at most a further block, which its layers tell of."""
+    return old.startswith(f"{new}+") or new.startswith(f"{old}+")
 
 
 def _changes_between(old: Ingredients, new: Ingredients) -> Iterator[str]:
@@ -211,5 +217,7 @@ def _spelled(value: object) -> str:
     """A setting's value as one word or JSON; control characters of a foreign record come out escaped."""
     if value is _ABSENT:
         return "unset"
+    if isinstance(value, Mapping) and len(value) > 1 and len(set(map(repr, value.values()))) == 1:
+        value = list(value)  # layers of equal weight
     text = json.dumps(value, sort_keys=True)
     return text[1:-1] if isinstance(value, str) else text

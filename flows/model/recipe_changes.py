@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from stylize_core.architecture import COARSEST_PX, DIAGONAL_GAIN
-from stylize_core.settings.recipes import NEWEST, RECIPES, UNSPOKEN
+from stylize_core.architecture import COARSEST_PX, DEFAULT_STYLE_LAYERS, DIAGONAL_GAIN
+from stylize_core.settings.layers import normalised
+from stylize_core.settings.recipes import NEWEST, RECIPES, STYLE_LAYERS, UNSPOKEN
 from stylize_core.settings.schedule import automatic_stages, stages
 
 
-def changed_by_recipe(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
-    """The keys under which `old` has what an older recipe says, and `new` what the newest says.
+class ChangedByRecipe(NamedTuple):
+    """What an older recipe explains of two settings that differ.
+
+    Attributes:
+        recipe: its number.
+        keys: under which the older settings have what it says, and the newer what the newest says.
+    """
+
+    recipe: int
+    keys: frozenset[str]
+
+
+def changed_by_recipe(old: Mapping[str, Any], new: Mapping[str, Any]) -> ChangedByRecipe:
+    """The older recipe that explains most, of equals the newest; without keys if none explains anything.
 
     Args:
         old: settings as a record spells them.
         new: settings as they are spelled today.
     """
-    now, found = _said_by(RECIPES[NEWEST], new), set[str]()
-    for number in RECIPES.keys() - {NEWEST}:
-        before = _said_by(RECIPES[number], old)
-        found |= {
-            key
-            for key in before.keys() | now.keys()
-            if old.get(key) != new.get(key)
-            and (old.get(key), new.get(key)) == (before.get(key), now.get(key))
-        }
-    return frozenset(found)
+    explained = (_explained(number, old, new) for number in RECIPES if number != NEWEST)
+    return max(explained, key=lambda found: (len(found.keys), found.recipe))
 
 
-def _said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _explained(recipe: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> ChangedByRecipe:
+    before, still, now = _said_by(recipe, old), _said_by(recipe, new), _said_by(NEWEST, new)
+    keys = (
+        key
+        for key in before.keys() | now.keys()
+        if still.get(key) != now.get(key)  # else it follows from another size, or from fewer steps
+        and old.get(key) != new.get(key)
+        and (old.get(key), new.get(key)) == (before.get(key), now.get(key))
+    )
+    return ChangedByRecipe(recipe, frozenset(keys))
+
+
+def _said_by(number: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """How settings of that size and so many steps spell what the recipe says."""
+    recipe = RECIPES[number]
     found = {key: recipe[key] for key in ("style_weight", "range_weight") if key in settings}
-    found |= _gain_said_by(recipe, settings)
+    found |= _gain_said_by(recipe, settings) | _layers_said_by(number, settings)
     coarsest, own = recipe["coarsest"], COARSEST_PX.get(str(settings.get("encoder")), UNSPOKEN["coarsest"])
     size, steps = settings.get("size"), settings.get("steps")
     if type(size) is not int or type(steps) is not int:
@@ -41,6 +59,12 @@ def _said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
     if planned != stages(len(planned), steps):
         found["coarsest"] = coarsest
     return found | ({"scales": len(planned)} if len(planned) > 1 else {})
+
+
+def _layers_said_by(number: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    encoder = str(settings.get("encoder"))
+    layers = STYLE_LAYERS[number].get(encoder, DEFAULT_STYLE_LAYERS.get(encoder, ()))
+    return {"style_layers": normalised(layers)} if "style_layers" in settings and layers else {}
 
 
 def _gain_said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from stylize_core.pyramid.level import ViewSpec, targets_seen
 from stylize_core.settings.fields import WHOLE, Crop
 from stylize_core.settings.needs import lacking
 from stylize_core.settings.picture_size import PictureSize
-from stylize_core.settings.presets import PRESETS, PresetName
+from stylize_core.settings.presets import PRESETS, PresetName, laid_out
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 from stylize_core.transfer import Stylized
@@ -128,7 +128,7 @@ def _settings(
         given["init"] = "image"
     elif given.get("init", settings and settings.init) == "image":
         raise SettingsError("init", "image", "give the picture itself to start from")
-    meant = replace(settings or StyleSettings(**PRESETS[preset]), **given)
+    meant = replace(settings, **given) if settings else StyleSettings(**laid_out({"preset": preset, **given}))
     if meant.snapshot_every:
         why = "snapshots are files of a batch; leave it out, or give `frames` to stylize_tensors"
         raise SettingsError("snapshot_every", meant.snapshot_every, why)

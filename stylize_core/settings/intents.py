@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stylize_core.settings.recipes import RECIPES
-
 # What a preset gives stays as it was when it was released, whatever our defaults become.
-_GROUND = RECIPES[2]
-
+_GROUND: Mapping[str, Any] = {"recipe": 3}
 
 LOOKS: Mapping[str, Mapping[str, Any]] = {
     "subtle": {**_GROUND, "coarsest": 64, "style_weight": 30.0},

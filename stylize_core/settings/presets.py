@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from stylize_core.settings.intents import INTENTS
-from stylize_core.settings.recipes import RECIPES
+from stylize_core.settings.recipes import NEWEST, defaults_of
 
 PresetName = Literal[
     "none",
@@ -26,8 +26,8 @@ PresetName = Literal[
     "pytorch-tutorial",
 ]
 
-# Presets stay what they are when our defaults change.
-_GROUND = RECIPES[1]
+# Presets stay what they are when our defaults change: each lies on the recipe of when it was made.
+_GROUND: Mapping[str, Any] = {"recipe": 1}
 
 # These programs cut pixels off at black and white, on the way or when they save. Instead `range_weight` holds
 # them, which is no part of their formulas; it is as large as their style weight, as in our own recipes.
@@ -125,4 +125,17 @@ PROGRAMS: Mapping[str, Mapping[str, Any]] = {
 """The settings that imitate each program."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {"none": {}, **INTENTS, **PROGRAMS}
-"""The settings that each preset lays under the user's own; what it does not name keeps our default."""
+"""The settings that each preset lays under the user's own; what it does not name is as in its `recipe`."""
+
+
+def laid_out(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with those that their preset and their recipe stand for; neither of the two is left.
+
+    >>> laid_out({"preset": "subtle", "size": 64})["style_weight"]
+    30.0
+    """
+    preset = PRESETS[settings.get("preset", "none")]
+    recipe = preset.get("recipe", settings.get("recipe", NEWEST))
+    given = {**preset, **settings}
+    found = {**defaults_of(recipe, given.get("encoder", "slim")), **given}
+    return {key: value for key, value in found.items() if key not in ("preset", "recipe")}

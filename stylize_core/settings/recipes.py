@@ -8,17 +8,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Recipe = Literal[1, 2]
+Recipe = Literal[1, 2, 3]
 
 RECIPES: Mapping[int, Mapping[str, Any]] = {
     1: {"coarsest": 256, "style_weight": 100.0, "range_weight": 100.0, "diagonal_gain": 1.0},
     2: {"coarsest": 0, "style_weight": 1000.0, "range_weight": 1000.0, "diagonal_gain": 0.0},
+    3: {"coarsest": 0, "style_weight": 1000.0, "range_weight": 1000.0, "diagonal_gain": 0.0},
 }
-"""The settings that differ between recipes."""
+"""The settings that differ between recipes, whatever the encoder."""
 
-NEWEST: Recipe = 2
+_THREE_BLOCKS = ("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3", "relu3_4")
+
+STYLE_LAYERS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+    1: {"slim": _THREE_BLOCKS},
+    2: {"slim": _THREE_BLOCKS},
+    3: {},
+}
+"""Style layers by recipe and encoder, where they are not the encoder's own of today."""
+
+NEWEST: Recipe = 3
 DEFAULTS: Mapping[str, Any] = RECIPES[NEWEST]
 """What settings have that nobody has set."""
 
 UNSPOKEN: Mapping[str, Any] = RECIPES[1]
 """What identities leave out where it decides: they were there before recipes were."""
+
+
+def defaults_of(recipe: int, encoder: str = "slim") -> dict[str, Any]:
+    """All that a recipe says for an encoder, as settings.
+
+    >>> defaults_of(1, "vgg19")["coarsest"]
+    256
+    >>> len(defaults_of(2, "slim")["style_layers"])
+    6
+    """
+    layers = STYLE_LAYERS[recipe].get(encoder)
+    return {**RECIPES[recipe], **({} if layers is None else {"style_layers": layers})}

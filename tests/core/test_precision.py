@@ -26,7 +26,7 @@ from stylize_core.optim.minimise import minimise
 from stylize_core.optim.watching import CHECK_EVERY, RowReport
 from stylize_core.pyramid.level import ViewSpec
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.recipes import RECIPES
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
@@ -154,7 +154,7 @@ def wide_weights(monkeypatch: pytest.MonkeyPatch) -> Weights:
 
 
 # At one size, so that both precisions begin at the same picture: what is compared is arithmetic.
-FIRST: dict[str, Any] = dict(RECIPES[1])
+FIRST = defaults_of(1, "vgg19")
 
 WIDE = StyleSettings(
     **FIRST,
@@ -239,7 +239,7 @@ def test_bf16_reaches_the_objective_of_fp32_to_one_percent(content: str, style: 
     After 100 steps the objective still depends by some percent on the last bits, such as those that another
     number of threads changes; after 200 hardly.
     """
-    settings = StyleSettings(**FIRST, size=256, steps=200)
+    settings = StyleSettings(**defaults_of(1), size=256, steps=200)
     contents, styles = picture(f"contents/{content}", 256), picture(f"styles/{style}", 256)
     exact = Encoder(builtin_weights(), layers=settings.layers)
     judge = Objective(

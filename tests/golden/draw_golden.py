@@ -18,17 +18,17 @@ sys.path.insert(0, str(HERE.parent / "core"))
 
 from small_networks import tiny_encoder, waves  # noqa: E402
 
-from stylize_core.settings.recipes import RECIPES  # noqa: E402
+from stylize_core.settings.recipes import defaults_of  # noqa: E402
 from stylize_core.settings.style import StyleSettings  # noqa: E402
 from stylize_core.transfer import stylize  # noqa: E402
 
 CASES: dict[str, dict[str, Any]] = {
-    "default": {**RECIPES[1], "steps": 15},
-    "noise_adam": {**RECIPES[1], "steps": 25, "init": "noise", "seed": 3, "optimizer": "adam"},
-    "gatys_max": {**RECIPES[1], "steps": 15, "loss": "gatys", "pooling": "max", "content_weight": 0.01},
-    "smooth_vgg16": {**RECIPES[1], "steps": 15, "encoder": "vgg16", "tv_weight": 20.0},
+    "default": {**defaults_of(1), "steps": 15},
+    "noise_adam": {**defaults_of(1), "steps": 25, "init": "noise", "seed": 3, "optimizer": "adam"},
+    "gatys_max": {**defaults_of(1), "steps": 15, "loss": "gatys", "pooling": "max", "content_weight": 0.01},
+    "smooth_vgg16": {**defaults_of(1, "vgg16"), "steps": 15, "encoder": "vgg16", "tv_weight": 20.0},
     # Three sizes; with far more steps they would amplify rounding.
-    "recipe_2": {**RECIPES[2], "steps": 24, "coarsest": 14},
+    "recipe_2": {**defaults_of(2), "steps": 24, "coarsest": 14},
 }
 
 

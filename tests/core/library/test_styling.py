@@ -17,6 +17,7 @@ from flows.worker.main import DeviceWorker
 from stylize_core import Picture, StepProgress, StyleSettings, open_picture, save_picture, stylize
 from stylize_core.errors import BadImage, BadWeights, DeviceUnavailable, ImageTooSmall, SettingsError
 from stylize_core.networks.weights import builtin_bytes
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.weights_file import WeightsFile
 
 
@@ -193,8 +194,9 @@ def test_a_staged_file_of_weights_is_used(tmp_path: Path, photo: Path, painting:
     path.write_bytes(builtin_bytes())
     staged = WeightsFile(file=str(path), sha256=hashlib.sha256(builtin_bytes()).hexdigest())
     pictures = open_picture(photo), open_picture(painting)
-    made = stylize(*pictures, size=64, steps=2, weights=staged, device="cpu")
-    assert torch.equal(made.rgb, stylize(*pictures, size=64, steps=2, device="cpu").rgb)
+    asked = StyleSettings(**defaults_of(2), size=64, steps=2)  # the file has three blocks
+    made = stylize(*pictures, settings=asked, weights=staged, device="cpu")
+    assert torch.equal(made.rgb, stylize(*pictures, settings=asked, device="cpu").rgb)
 
 
 def test_a_style_too_thin_to_show_anything_is_refused(tmp_path: Path, photo: Path) -> None:

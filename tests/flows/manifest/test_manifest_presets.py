@@ -10,7 +10,7 @@ from flows.manifest.load import load_manifest
 from flows.model.identity import canonical_settings
 from flows.planning.plan import make_plan
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.presets import PRESETS
+from stylize_core.settings.presets import PRESETS, laid_out
 from stylize_core.settings.style import StyleSettings
 
 HEAD = "version: 1\noutput: out\ncontents: [a.jpg]\n"
@@ -25,7 +25,7 @@ def settings_of(text: str, *, pair: str = "") -> tuple[StyleSettings, PictureSet
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_the_same_as_its_settings_written_out(name: str) -> None:
     preset = settings_of(f"settings: {{preset: {name}}}\nstyles: [b.jpg]\n")
-    assert preset == (StyleSettings(**PRESETS[name]), PictureSettings())
+    assert preset == (StyleSettings(**laid_out({"preset": name})), PictureSettings())
     assert "preset" not in canonical_settings(*preset)
 
 

@@ -11,12 +11,12 @@ from flows.errors import ManifestError
 from flows.manifest.load import load_manifest
 from flows.manifest.settings import build
 from stylize_core.settings.fields import setting_fields
-from stylize_core.settings.presets import PRESETS
-from stylize_core.settings.recipes import NEWEST, RECIPES
+from stylize_core.settings.presets import PRESETS, laid_out
+from stylize_core.settings.recipes import NEWEST, RECIPES, STYLE_LAYERS, defaults_of
 from stylize_core.settings.style import StyleSettings
 
 HEAD = "version: 1\noutput: out\ncontents: [a.jpg]\nstyles: [b.jpg]\n"
-OLDER: dict[str, Any] = dict(RECIPES[1])
+OLDER: dict[str, Any] = defaults_of(1)
 
 
 def settings_of(text: str) -> StyleSettings:
@@ -32,6 +32,8 @@ def test_the_newest_recipe_is_what_settings_have_that_nobody_has_set() -> None:
 
 def test_every_recipe_speaks_of_the_same_settings() -> None:
     assert len({frozenset(recipe) for recipe in RECIPES.values()}) == 1
+    assert RECIPES.keys() == STYLE_LAYERS.keys()
+    assert not STYLE_LAYERS[NEWEST], "the newest one's are the encoder's own"
 
 
 def test_an_older_recipe_brings_its_defaults_back_under_what_is_set() -> None:
@@ -44,9 +46,27 @@ def test_an_older_recipe_brings_its_defaults_back_under_what_is_set() -> None:
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name != "none"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_preset_is_the_same_with_every_recipe(preset: str, recipe: int) -> None:
-    assert build({"preset": preset, "recipe": recipe}).style == StyleSettings(**OLDER | dict(PRESETS[preset]))
+    assert build({"preset": preset, "recipe": recipe}).style == StyleSettings(**laid_out({"preset": preset}))
+
+
+@pytest.mark.parametrize("preset", ["paper", "painting"])
+def test_so_it_is_with_another_encoder_than_its_own(preset: str) -> None:
+    found = {build({"preset": preset, "recipe": recipe, "encoder": "slim"}).style for recipe in RECIPES}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("recipe", [1, 2])
+def test_an_older_recipe_keeps_to_three_blocks_of_slim_and_leaves_other_encoders_alone(recipe: int) -> None:
+    assert build({"recipe": recipe}).style.layers[-1] == "relu3_4"
+    assert build({}).style.layers[-1] == "relu4_1"
+    assert (
+        build({"recipe": recipe, "encoder": "vgg19"}).style.layers == build({"encoder": "vgg19"}).style.layers
+    )
+    assert build({"recipe": recipe, "style_layers": ("relu2_1",)}).style.style_layer_weights == {"relu2_1": 1}
 
 
 def test_a_recipe_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ManifestError, match=r"settings\.recipe: '3' is not accepted; it must be one of 1, 2"):
-        load_manifest("/jobs/m.yaml", text=HEAD + "settings: {recipe: 3}\n")
+    with pytest.raises(
+        ManifestError, match=r"settings\.recipe: '4' is not accepted; it must be one of 1, 2, 3"
+    ):
+        load_manifest("/jobs/m.yaml", text=HEAD + "settings: {recipe: 4}\n")

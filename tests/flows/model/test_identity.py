@@ -20,7 +20,7 @@ from flows.model.identity import (
     weights_digest,
 )
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.recipes import RECIPES
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -129,15 +129,19 @@ def test_changed_settings_are_named_with_both_values() -> None:
 
 
 def older(**given: Any) -> StyleSettings:
-    return StyleSettings(**{**RECIPES[1], **given})
+    return StyleSettings(**{**defaults_of(1), **given})
 
 
 CHANGED = "default recipe changed (`recipe: 1` keeps the old one): "
+DEEPER = (
+    'style_layers ["relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3", "relu3_4"] -> '
+    '["relu1_1", "relu2_1", "relu3_1", "relu4_1"]'
+)
 
 
 def test_a_picture_of_older_defaults_says_that_the_recipe_has_changed() -> None:
     changed = (
-        "diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales 2 -> 5, "
+        f"diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales 2 -> 5, {DEEPER}, "
         "style_weight 100.0 -> 1000.0"
     )
     assert differences(ingredients(older()), ingredients()) == CHANGED + changed
@@ -146,19 +150,48 @@ def test_a_picture_of_older_defaults_says_that_the_recipe_has_changed() -> None:
 def test_what_a_user_has_changed_is_told_apart_from_the_recipe() -> None:
     old, new = older(size=256, style_weight=3), StyleSettings(size=256, style_weight=4, steps=90)
     assert differences(ingredients(old), ingredients(new)) == (
-        CHANGED + "diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales unset -> 4; "
+        f"{CHANGED}diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales unset -> 4, {DEEPER}; "
         "settings: steps 200 -> 90, style_weight 3.0 -> 4.0"
     )
 
 
 def test_the_recipe_is_not_blamed_for_other_values_nor_on_the_way_back() -> None:
-    again = ingredients(older(style_weight=1000, range_weight=1000, coarsest=0, diagonal_gain=0))
-    assert differences(ingredients(), again) == ""
+    given = {
+        "style_weight": 1000.0,
+        "range_weight": 1000.0,
+        "coarsest": 0,
+        "diagonal_gain": 0,
+        "style_layers": (),
+    }
+    assert differences(ingredients(), ingredients(older(**given))) == ""
     assert "recipe" not in differences(ingredients(), ingredients(older()))
     assert "recipe" not in differences(
         ingredients(older(style_weight=99)),
-        ingredients(StyleSettings(scales=2, range_weight=100, diagonal_gain=1)),
+        ingredients(StyleSettings(**defaults_of(1) | {"scales": 2, "style_weight": 1000})),
     )
+
+
+def test_the_recipe_that_explains_most_is_named() -> None:
+    second = StyleSettings(**defaults_of(2))
+    assert differences(ingredients(second), ingredients()) == (
+        f"default recipe changed (`recipe: 2` keeps the old one): {DEEPER}"
+    )
+    assert "recipe" not in differences(ingredients(second), ingredients(replace(second, size=64)))
+    assert "recipe" not in differences(ingredients(StyleSettings(size=64)), ingredients())
+    vgg = StyleSettings(encoder="vgg19")
+    assert (
+        differences(ingredients(StyleSettings(**defaults_of(2, "vgg19"), encoder="vgg19")), ingredients(vgg))
+        == ""
+    )
+
+
+def test_a_further_block_is_told_by_its_layers_and_no_other_weights() -> None:
+    styles = StyleSettings(**defaults_of(2)), StyleSettings()
+    old, new = (replace(ingredients(style), weights=weights_digest(style)) for style in styles)
+    assert old.weights != new.weights
+    assert "weights changed" not in differences(old, new)
+    assert "weights changed" not in differences(new, old)
+    assert "weights changed" in differences(replace(old, weights="a"), new)
 
 
 def test_where_only_the_content_tells_the_size_the_smallest_one_is_named() -> None:
@@ -221,9 +254,10 @@ def test_the_built_in_weights_count_by_the_packaged_files_that_are_used() -> Non
         hashlib.sha256(folder.joinpath(f"{name}.safetensors").read_bytes()).hexdigest()
         for name in ("slim", "slim_block4")
     )
-    assert weights_digest(StyleSettings()) == front
+    assert weights_digest(StyleSettings(**defaults_of(2))) == front
     assert weights_digest(StyleSettings(style_layers=("relu1_1", "pool3"))) == front
     for deep in (
+        StyleSettings(),
         StyleSettings(style_layers=("relu1_1", "relu4_1")),
         StyleSettings(content_layers=("relu4_1",)),
         StyleSettings(mode="dream", dream_layers=("relu4_1:3",)),

@@ -41,13 +41,13 @@ def test_the_kept_identities_tell_all_pairs_apart_but_those_that_are_the_same_pi
     """A blend with one share above 0 is that style alone; a content's name makes no other content.
 
     Neither does a recipe where all that it says is given, by the settings or by a preset. Under `painting` a
-    picture is that of the second recipe.
+    picture is that of the third recipe.
     """
     same: dict[str, set[str]] = {}
     for name, identity in KEPT.items():
         same.setdefault(identity, set()).add(name)
     assert sorted(sorted(names) for names in same.values() if len(names) > 1) == [
-        ["intents/painting", "recipe_2/plain"],
+        ["intents/painting", "recipe_3/plain"],
         ["plain", "product/a__one_of_them", "product/a__s", "product/small__one_of_them", "product/small__s"],
         ["product/a__both", "product/small__both"],
         ["product/a__painted", "product/small__painted"],
