@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,12 +17,10 @@ from stylize_core.loss.targets import content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights, weights_from_bytes
 from stylize_core.settings.picture import PictureSettings
-from stylize_core.settings.recipes import Recipe
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
-FIRST: Recipe = 1
-"""The recipe under which the objectives of docs/performance.md and docs/guide.md were measured."""
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -31,6 +30,11 @@ def picture(name: str, long_edge: int) -> Tensor:
     path = IMAGES / f"{name}.jpg"
     decoded = decode_picture(path.read_bytes(), source=str(path), settings=PictureSettings())
     return resize(decoded, long_edge=long_edge, enlarge=True).rgb[None]
+
+
+def settings_for(encoder: Architecture = "slim", **given: Any) -> StyleSettings:
+    """Settings over the recipe under which docs/performance.md and docs/guide.md were measured."""
+    return StyleSettings(**{**defaults_of(1, encoder), "encoder": encoder, **given})
 
 
 def weights_for(encoder: Architecture, file: str | None) -> Weights:

@@ -8,11 +8,10 @@ from dataclasses import replace
 import torch
 from rich.table import Table
 
-from benchmarks.pictures import FIRST, objective_for, picture, weights_for
+from benchmarks.pictures import objective_for, picture, settings_for, weights_for
 from stylize_core.architecture import Architecture
 from stylize_core.networks.weights import Weights
 from stylize_core.optim.minimise import minimise
-from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 
 PAIRS = (
@@ -25,9 +24,7 @@ PAIRS = (
 
 def _settings(weights: Weights, size: int, steps: int) -> StyleSettings:
     """The defaults, or as deep as weights go that end before them."""
-    settings = StyleSettings(
-        **defaults_of(FIRST, weights.architecture), encoder=weights.architecture, size=size, steps=steps
-    )
+    settings = settings_for(weights.architecture, size=size, steps=steps)
     if set(settings.layers) <= set(weights.layers):
         return settings
     return replace(settings, content_layers=(weights.layers[-2],), style_layers=weights.layers[::2])

@@ -9,10 +9,8 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.pictures import FIRST, picture, weights_for
+from benchmarks.pictures import picture, settings_for, weights_for
 from stylize_core.networks.encoder import Encoder
-from stylize_core.settings.recipes import defaults_of
-from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
 CONTENT_LAYERS = (
@@ -88,6 +86,6 @@ def correlation_length(image_bchw: Tensor) -> float:
 
 
 def _made(source: Tensor, **settings: Any) -> Tensor:
-    chosen = StyleSettings(**{**defaults_of(FIRST), **settings})
+    chosen = settings_for(**settings)
     encoder = Encoder(weights_for("slim", None), layers=chosen.layers, pooling=chosen.pooling)
     return stylize(source, source, settings=chosen, encoder=encoder).image_bchw

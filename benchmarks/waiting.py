@@ -8,9 +8,9 @@ import torch
 from rich.table import Table
 
 from benchmarks.evaluation import chain
+from benchmarks.pictures import settings_for
 from benchmarks.turns import Way, take_turns
 from flows.worker.torch_environment import WANTED
-from stylize_core.settings.style import StyleSettings
 
 OURS = {"GOMP_SPINCOUNT": WANTED["GOMP_SPINCOUNT"]}
 POLICIES = (
@@ -24,7 +24,7 @@ CROWDS = (1, 2, 4)
 
 def waiting_table(*, size: int, rounds: int) -> Table:
     """Median milliseconds of one evaluation by the number of processes that make one at the same time."""
-    settings = StyleSettings(size=size)
+    settings = settings_for(size=size)
     threads = torch.get_num_threads()
     table = Table(
         "waiting", *(f"{crowd} at once, ms" for crowd in CROWDS),

@@ -65,7 +65,8 @@ OPTIMISATION: Mapping[str, Note] = {
         "From a still life in the painting's colours to a painting in which a still life can be guessed."
     ),
     "recipe": Strip(
-        "The older recipe keeps every object where it is; the newer one gives the painting's forms more room."
+        "The first recipe keeps every object where it is; the second gives the painting's forms more room, "
+        "and the third lets them be larger."
     ),
     "encoder": Elsewhere(
         "Content, style, `slim`, and the first three blocks of VGG-19: `slim` has their brush work at a "

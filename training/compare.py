@@ -19,6 +19,7 @@ from stylize_core.image.encode import encode_picture
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights, builtin_weights
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 from training.pictures import read_pictures
@@ -89,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=StyleSettings().size, help="long edge, px")
     parser.add_argument("--steps", type=int, default=StyleSettings().steps)
     parser.add_argument("--content-layers", type=_names, default=(), help="none given: slim's own")
-    parser.add_argument("--style-layers", type=_names, default=(), help="none given: slim's own")
+    parser.add_argument(
+        "--style-layers", type=_names, default=(), help="none given: those of its first three blocks"
+    )
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -103,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             size=given.size,
             steps=given.steps,
             content_layers=given.content_layers,
-            style_layers=given.style_layers,
+            style_layers=given.style_layers or defaults_of(2)["style_layers"],
         ),
     )
     jpeg = PictureSettings(format="jpeg", quality=65)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from benchmarks.pictures import weights_for
+from benchmarks.pictures import settings_for, weights_for
 from stylize_core.architecture import Architecture, convolutions
-from stylize_core.settings.style import StyleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Term:
 
 def terms(encoder: Architecture, *, size: int, batch: int) -> Iterator[Term]:
     """The terms of one evaluation of square pictures, and of the solver's step after it."""
-    settings = StyleSettings(encoder=encoder, size=size)
+    settings = settings_for(encoder, size=size)
     weights = weights_for(encoder, None).parameters
     first = True
     for place in convolutions(encoder):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from mutants.mutant import Mutant
 
 EARLIER = "tests/flows/records/test_earlier.py"
+RECIPES = "tests/flows/manifest/test_manifest_recipes.py"
+REASONS = "tests/flows/model/test_identity.py"
 STORED = ("tests/flows/model/test_stored_identities.py",)
 
 MUTANTS = (
@@ -56,6 +58,34 @@ MUTANTS = (
         "PACKAGED if deep else PACKAGED[:1]",
         "PACKAGED",
         STORED,
+    ),
+    Mutant(
+        "identity-of-an-older-recipe-with-the-newest-layers",
+        "stylize_core/settings/recipes.py",
+        '    2: {"slim": _THREE_BLOCKS},\n',
+        "    2: {},\n",
+        STORED,
+    ),
+    Mutant(
+        "identity-of-a-preset-by-the-manifests-recipe",
+        "stylize_core/settings/presets.py",
+        'recipe = preset.get("recipe", settings.get("recipe", NEWEST))',
+        'recipe = settings.get("recipe", preset.get("recipe", NEWEST))',
+        (f"{RECIPES}::test_a_preset_is_the_same_with_every_recipe",),
+    ),
+    Mutant(
+        "reasons-that-blame-a-recipe-for-another-size",
+        "flows/model/recipe_changes.py",
+        "if still.get(key) != now.get(key)",
+        "if True",
+        (f"{REASONS}::test_the_recipe_that_explains_most_is_named",),
+    ),
+    Mutant(
+        "reasons-that-blame-weights-for-a-further-block",
+        "flows/model/identity.py",
+        'if before != after and not (name == "weights" and _share_a_file(before, after)):',
+        "if before != after:",
+        (f"{REASONS}::test_a_further_block_is_told_by_its_layers_and_no_other_weights",),
     ),
     Mutant(
         "identity-of-earlier-pictures-without-a-look-at-their-styles",
