@@ -184,8 +184,8 @@ def _presets() -> list[str]:
 A preset stands for settings by name: those of an intent, or those of another program.
 [presets.md](presets.md) says what each intent is for, maps programs' flags to our keys and says what still
 differs. It may stand wherever settings may, and be swept. A setting that is given, at any level, wins over
-it; what it does not name is as in the recipe that it names, whatever `recipe` a manifest has; and records know
-the settings only."""
+it; what it does not name is as in the recipe that it names, whatever `recipe` a manifest has; and records
+know the settings only."""
     return [
         "## Presets\n",
         about + "\n",
