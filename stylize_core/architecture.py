@@ -59,7 +59,7 @@ DEFAULT_DREAM_LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 COARSEST_PX: Mapping[str, int] = {"slim": 32, "vgg19": 64, "vgg16": 64, "googlenet": 64}
 """The smallest long edge that says something: eight units of the default content layer, or a few more."""
-DIAGONAL_GAIN: Mapping[str, float] = {"slim": 1.5, "vgg19": 1.0, "vgg16": 1.0, "googlenet": 1.0}
+DIAGONAL_GAIN: Mapping[str, float] = {"slim": 1.6, "vgg19": 1.0, "vgg16": 1.0, "googlenet": 1.0}
 """How much less of fine slanting structure a network's gradients tell than of upright one."""
 
 

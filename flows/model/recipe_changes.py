@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from stylize_core.architecture import COARSEST_PX, DEFAULT_STYLE_LAYERS, DIAGONAL_GAIN
 from stylize_core.settings.layers import normalised
-from stylize_core.settings.recipes import NEWEST, RECIPES, STYLE_LAYERS, UNSPOKEN
+from stylize_core.settings.recipes import NEWEST, RECIPES, UNSPOKEN, defaults_of
 from stylize_core.settings.schedule import automatic_stages, stages
 
 
@@ -48,9 +48,9 @@ def _explained(recipe: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> C
 
 def _said_by(number: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     """How settings of that size and so many steps spell what the recipe says."""
-    recipe = RECIPES[number]
+    recipe = defaults_of(number, str(settings.get("encoder")))
     found = {key: recipe[key] for key in ("style_weight", "range_weight") if key in settings}
-    found |= _gain_said_by(recipe, settings) | _layers_said_by(number, settings)
+    found |= _gain_said_by(recipe, settings) | _layers_said_by(recipe, settings)
     coarsest, own = recipe["coarsest"], COARSEST_PX.get(str(settings.get("encoder")), UNSPOKEN["coarsest"])
     size, steps = settings.get("size"), settings.get("steps")
     if type(size) is not int or type(steps) is not int:
@@ -61,9 +61,8 @@ def _said_by(number: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"scales": len(planned)} if len(planned) > 1 else {})
 
 
-def _layers_said_by(number: int, settings: Mapping[str, Any]) -> dict[str, Any]:
-    encoder = str(settings.get("encoder"))
-    layers = STYLE_LAYERS[number].get(encoder, DEFAULT_STYLE_LAYERS.get(encoder, ()))
+def _layers_said_by(recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    layers = recipe.get("style_layers") or DEFAULT_STYLE_LAYERS.get(str(settings.get("encoder")), ())
     return {"style_layers": normalised(layers)} if "style_layers" in settings and layers else {}
 
 

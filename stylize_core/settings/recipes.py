@@ -19,12 +19,12 @@ RECIPES: Mapping[int, Mapping[str, Any]] = {
 
 _THREE_BLOCKS = ("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3", "relu3_4")
 
-STYLE_LAYERS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
-    1: {"slim": _THREE_BLOCKS},
-    2: {"slim": _THREE_BLOCKS},
+ONCE_OWN: Mapping[int, Mapping[str, Mapping[str, Any]]] = {
+    1: {"slim": {"style_layers": _THREE_BLOCKS}},
+    2: {"slim": {"style_layers": _THREE_BLOCKS, "diagonal_gain": 1.5}},
     3: {},
 }
-"""Style layers by recipe and encoder, where they are not the encoder's own of today."""
+"""What was an encoder's own under a recipe, where it is another today."""
 
 NEWEST: Recipe = 3
 DEFAULTS: Mapping[str, Any] = RECIPES[NEWEST]
@@ -42,5 +42,4 @@ def defaults_of(recipe: int, encoder: str = "slim") -> dict[str, Any]:
     >>> len(defaults_of(2, "slim")["style_layers"])
     6
     """
-    layers = STYLE_LAYERS[recipe].get(encoder)
-    return {**RECIPES[recipe], **({} if layers is None else {"style_layers": layers})}
+    return {**RECIPES[recipe], **ONCE_OWN[recipe].get(encoder, {})}

@@ -163,7 +163,7 @@ class StyleSettings:
     diagonal_gain: float = _setting(
         DEFAULTS["diagonal_gain"],
         "how many times as far L-BFGS goes along fine slanting structure as along upright, where a style "
-        "counts; 0: the encoder's own, 1.5 against the crosshatch of `slim`, 1 for the others",
+        "counts; 0: the encoder's own, 1.6 against the crosshatch of `slim`, 1 for the others",
         quiet=True,
         ge=0,
         le=4,

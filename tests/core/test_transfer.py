@@ -106,7 +106,8 @@ def test_without_weight_for_the_style_noise_becomes_the_content() -> None:
 
 
 def test_without_weight_for_the_content_only_statistics_count() -> None:
-    result = transfer(content_weight=0, init="noise", steps=200)
+    layers = ("relu1_1", "relu2_1", "relu3_1")  # a random network learns little of a fourth block
+    result = transfer(content_weight=0, init="noise", steps=200, style_layers=layers)
     assert set(result.terms) == {"style"}
     assert result.terms["style"][0] < result.reports[0].loss_curve[0] / 3
 
@@ -208,7 +209,7 @@ def test_one_row_that_diverges_does_not_fail_its_batch() -> None:
 def test_pictures_too_small_are_refused_before_any_work() -> None:
     settings = StyleSettings(steps=5)
     encoder = tiny_encoder(settings)
-    with pytest.raises(ImageTooSmall, match="32x3 px is too small for relu3_4, which needs 4 px"):
+    with pytest.raises(ImageTooSmall, match="32x3 px is too small for relu4_1, which needs 8 px"):
         stylize(content()[..., :3, :], style(), settings=settings, encoder=encoder)
     with pytest.raises(ImageTooSmall, match="2x30 px"):
         stylize(content(), style()[..., :2], settings=settings, encoder=encoder)

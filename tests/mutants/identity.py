@@ -62,8 +62,8 @@ MUTANTS = (
     Mutant(
         "identity-of-an-older-recipe-with-the-newest-layers",
         "stylize_core/settings/recipes.py",
-        '    2: {"slim": _THREE_BLOCKS},\n',
-        "    2: {},\n",
+        '2: {"slim": {"style_layers": _THREE_BLOCKS, "diagonal_gain": 1.5}}',
+        "2: {}",
         STORED,
     ),
     Mutant(

@@ -20,13 +20,15 @@ from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import HELD_IN_RANGE, stylize
 
 FORMS = ("mean", "gatys")
+SEEN = ("relu1_1", "relu2_1", "relu3_1")
+"""In pictures so small a fourth block sees little but their frame."""
 CONTENT, STYLE = waves(0.3, height=64, width=80), waves(1.7, height=60, width=44, finer=4)
 
 
 def objective(
     content: Tensor = CONTENT, style: Tensor = STYLE, *, tile_px: int = 0, masked: bool = False, **given: Any
 ) -> Objective:
-    settings = StyleSettings(**{"style_weight": 300.0, "range_weight": 300.0, **given})
+    settings = StyleSettings(**{"style_layers": SEEN, "style_weight": 300.0, "range_weight": 300.0, **given})
     encoder = tiny_encoder(settings, dtype=content.dtype)
     seen = style_targets(encoder, style, settings, tile_px=tile_px)
     shown = content_targets(encoder, content, settings, tile_px=tile_px)
@@ -123,7 +125,7 @@ def _saved(loss: str, larger: float, share: float) -> float:
     """
     weight = (300.0 if loss == "mean" else 3e5) / larger**2  # style is made of squares of features
     chosen: dict[str, Any] = {"loss": loss, "style_weight": weight, "range_weight": share * weight}
-    settings = StyleSettings(steps=40, scales=1, diagonal_gain=1, init="noise", **chosen)
+    settings = StyleSettings(steps=40, scales=1, diagonal_gain=1, init="noise", style_layers=SEEN, **chosen)
     weights = tiny_weights()
     for name, value in weights.parameters.items():
         if name.endswith("bias") or name == "features.0.weight":

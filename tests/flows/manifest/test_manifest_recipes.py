@@ -12,7 +12,7 @@ from flows.manifest.load import load_manifest
 from flows.manifest.settings import build
 from stylize_core.settings.fields import setting_fields
 from stylize_core.settings.presets import PRESETS, laid_out
-from stylize_core.settings.recipes import NEWEST, RECIPES, STYLE_LAYERS, defaults_of
+from stylize_core.settings.recipes import NEWEST, ONCE_OWN, RECIPES, defaults_of
 from stylize_core.settings.style import StyleSettings
 
 HEAD = "version: 1\noutput: out\ncontents: [a.jpg]\nstyles: [b.jpg]\n"
@@ -32,8 +32,8 @@ def test_the_newest_recipe_is_what_settings_have_that_nobody_has_set() -> None:
 
 def test_every_recipe_speaks_of_the_same_settings() -> None:
     assert len({frozenset(recipe) for recipe in RECIPES.values()}) == 1
-    assert RECIPES.keys() == STYLE_LAYERS.keys()
-    assert not STYLE_LAYERS[NEWEST], "the newest one's are the encoder's own"
+    assert RECIPES.keys() == ONCE_OWN.keys()
+    assert not ONCE_OWN[NEWEST]
 
 
 def test_an_older_recipe_brings_its_defaults_back_under_what_is_set() -> None:

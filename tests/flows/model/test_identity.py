@@ -141,7 +141,7 @@ DEEPER = (
 
 def test_a_picture_of_older_defaults_says_that_the_recipe_has_changed() -> None:
     changed = (
-        f"diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales 2 -> 5, {DEEPER}, "
+        f"diagonal_gain unset -> 1.6, range_weight 100.0 -> 1000.0, scales 2 -> 5, {DEEPER}, "
         "style_weight 100.0 -> 1000.0"
     )
     assert differences(ingredients(older()), ingredients()) == CHANGED + changed
@@ -150,7 +150,7 @@ def test_a_picture_of_older_defaults_says_that_the_recipe_has_changed() -> None:
 def test_what_a_user_has_changed_is_told_apart_from_the_recipe() -> None:
     old, new = older(size=256, style_weight=3), StyleSettings(size=256, style_weight=4, steps=90)
     assert differences(ingredients(old), ingredients(new)) == (
-        f"{CHANGED}diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales unset -> 4, {DEEPER}; "
+        f"{CHANGED}diagonal_gain unset -> 1.6, range_weight 100.0 -> 1000.0, scales unset -> 4, {DEEPER}; "
         "settings: steps 200 -> 90, style_weight 3.0 -> 4.0"
     )
 
@@ -174,7 +174,7 @@ def test_the_recipe_is_not_blamed_for_other_values_nor_on_the_way_back() -> None
 def test_the_recipe_that_explains_most_is_named() -> None:
     second = StyleSettings(**defaults_of(2))
     assert differences(ingredients(second), ingredients()) == (
-        f"default recipe changed (`recipe: 2` keeps the old one): {DEEPER}"
+        f"default recipe changed (`recipe: 2` keeps the old one): diagonal_gain 1.5 -> 1.6, {DEEPER}"
     )
     assert "recipe" not in differences(ingredients(second), ingredients(replace(second, size=64)))
     assert "recipe" not in differences(ingredients(StyleSettings(size=64)), ingredients())
@@ -204,7 +204,7 @@ def test_where_only_the_content_tells_the_size_the_smallest_one_is_named() -> No
 def test_where_sizes_are_not_doubled_the_recipe_is_named_for_it() -> None:
     old, new = older(size=384), StyleSettings(size=384)
     changed = (
-        "coarsest unset -> 0, diagonal_gain unset -> 1.5, range_weight 100.0 -> 1000.0, scales unset -> 5"
+        "coarsest unset -> 0, diagonal_gain unset -> 1.6, range_weight 100.0 -> 1000.0, scales unset -> 5"
     )
     assert differences(ingredients(old), ingredients(new)).startswith(CHANGED + changed)
 

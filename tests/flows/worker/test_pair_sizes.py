@@ -92,10 +92,10 @@ def test_a_long_thin_content_is_made_and_warned_of_by_name_with_a_remedy(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert made(home, {"size": 288}, "scroll.png").status == "done"
+        assert made(home, {"size": 396}, "scroll.png").status == "done"
     (said,) = [line for line in caplog.messages if "long and thin" in line]
     assert str(home / "scroll.png") in said
-    assert "900x20 px is long and thin: at 288x6 px" in said
+    assert "900x20 px is long and thin: at 396x9 px" in said
     assert "`megapixels` or `size`" in said
     assert record(home)["content"]["decisions"][-1] in said
 
@@ -103,7 +103,7 @@ def test_a_long_thin_content_is_made_and_warned_of_by_name_with_a_remedy(
 def test_a_style_too_thin_to_be_seen_is_named_with_a_remedy(home: Path) -> None:
     outcome = made(home, {"size": 96}, "photo.png", "scroll.png")
     assert (outcome.status, outcome.kind) == ("failed", "too_small")
-    assert f"{home / 'scroll.png'}: 96x2 px is too small for relu3_4" in outcome.message
+    assert f"{home / 'scroll.png'}: 96x2 px is too small for relu4_1" in outcome.message
     assert "ask for more pixels, or crop the picture" in outcome.message
 
 
