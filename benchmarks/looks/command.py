@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -71,11 +72,13 @@ def table_of(made: Sequence[Made], title: str) -> Table:
     for size, some in groupby(made, key=lambda one: one.size):
         rows = list(some)
         for one in rows:
-            table.add_row(str(size), one.pair, one.look, *_distances([one]), *_figures([one]))
+            table.add_row(str(size), escape(one.pair), escape(one.look), *_distances([one]), *_figures([one]))
         table.add_section()
         for look in dict.fromkeys(one.look for one in rows):
             those = [one for one in rows if one.look == look]
-            table.add_row(str(size), f"mean of {len(those)}", look, *_distances(those), *_figures(those))
+            table.add_row(
+                str(size), f"mean of {len(those)}", escape(look), *_distances(those), *_figures(those)
+            )
         table.add_section()
     return table
 

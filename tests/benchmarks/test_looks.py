@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from benchmarks.looks.command import add_options, looks_table
 from benchmarks.looks.making import own_pictures, pairs_of, read_look
@@ -62,17 +64,20 @@ def test_styles_can_be_taken_as_if_their_files_were_small(tmp_path: Path) -> Non
 
 
 def test_every_pair_size_and_look_has_a_row_a_cell_and_a_share_in_the_means(tmp_path: Path) -> None:
-    looks = ("--look", "steps: 2, scales: 1", "--look", "steps: 3, scales: 1")
+    looks = ("--look", "steps: 2, scales: 1", "--look", "steps: 3, scales: 1, style_layers: [relu1_1]")
     names = [str(path) for path in own_pictures("styles")[:2]]
     sheet = tmp_path / "sheet.png"
     table = looks_table(options("--styles", *names, "--sizes", "64", "80", *looks, "--sheet", str(sheet)))
     assert table.row_count == 2 * (3 * 2 + 2)  # three contents of our own, and a mean for each look
     cells = {str(column.header): list(map(str, column.cells)) for column in table.columns}
     assert cells["px"] == ["64"] * 8 + ["80"] * 8
-    assert cells["look"][:2] == ["steps: 2, scales: 1", "steps: 3, scales: 1"]
+    assert cells["look"][0] == "steps: 2, scales: 1"
     first = [float(cell) for cell, pair in zip(cells["mean"], cells["pair"], strict=True) if " x " in pair][
         :6:2
     ]
+    shown = StringIO()
+    Console(width=300, file=shown).print(table)
+    assert "style_layers: [relu1_1]" in shown.getvalue(), "which is no markup"
     assert float(cells["mean"][6]) == pytest.approx(sum(first) / 3, abs=1e-4)
     assert not any(cells["apart"][:8])
     assert all(float(cell) > 0 for name in ("apart", "forms") for cell in cells[name][8:])
