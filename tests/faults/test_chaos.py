@@ -125,7 +125,7 @@ def _beyond_all_numbers(path: Path) -> str:
     """Settings with weights so large that no picture has a finite loss."""
     save_file({name: value * 1e15 for name, value in load(builtin_bytes()).items()}, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"{{weights: {{file: {path}, sha256: {digest}}}}}"
+    return f"{{recipe: 2, weights: {{file: {path}, sha256: {digest}}}}}"
 
 
 def test_a_run_through_chaos_does_all_that_can_be_done_and_says_why_the_rest_cannot(

@@ -176,7 +176,9 @@ def test_row_22_a_pair_that_leaves_the_numbers_is_told_with_its_step_and_leaves_
     data = safetensors.torch.save(loud)
     (tmp_path / "loud.safetensors").write_bytes(data)
     weights = f"{{file: loud.safetensors, sha256: {hashlib.sha256(data).hexdigest()}}}"
-    absurd = f"{{weights: {weights}, loss: gatys, style_weight: 1e15, content_weight: 1e15, steps: 60}}"
+    absurd = (
+        f"{{recipe: 2, weights: {weights}, loss: gatys, style_weight: 1e15, content_weight: 1e15, steps: 60}}"
+    )
     entries = f"""pairs:
   - {{content: p.png, style: s.png, name: lost, settings: {absurd}}}
   - {{content: p.png, style: s.png, name: calm}}
@@ -281,7 +283,7 @@ except BadWeights as refusal:
 def _refusal(home: Path, name: str, data: bytes, *, sha256: str) -> str:
     """What a run says that is to use these bytes as weights; nothing may have been started."""
     (home / f"{name}.pth").write_bytes(data)
-    settings = f"{FAST}, weights: {{file: {name}.pth, sha256: {sha256}}}"
+    settings = f"{FAST}, recipe: 2, weights: {{file: {name}.pth, sha256: {sha256}}}"
     path = manifest(home, "contents: [p.png]\nstyles: [p.png]", settings=settings)
     refused = stylize("run", path, *CPU)
     assert refused.returncode == 1
