@@ -106,7 +106,8 @@ def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_mach
     site.command("deployment", "schedule", "clear", "stylize-fleet/nightly", "--accept-yes")
     for name in "bc":
         site.end(name)
-    assert (ended["type"], ended["message"]) == ("COMPLETED", "200 of 200 done (200 now, 0 before)")
+    whole = ("COMPLETED", "200 of 200 done (200 now, 0 before)")
+    assert (ended["type"], ended["message"]) == whole, (ended["message"], site.logs_of(fleet))
     assert len(records(store)) == 200
     assert set(records(store).values()) == {1}, "a record was written twice"
     kept = store.client.list_objects_v2(Bucket=store.bucket)["Contents"]
