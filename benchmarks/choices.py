@@ -8,7 +8,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.pictures import objective_for, picture, settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, objective_for, picture, weights_for
 from benchmarks.precision import PAIRS
 from stylize_core.loss.colour import luminance
 from stylize_core.networks.encoder import Encoder
@@ -33,7 +33,7 @@ def solvers_table(*, size: int, steps: int) -> Table:
         content, style = (picture(name, size) for name in pair)
         losses = []
         for chosen in SOLVERS.values():
-            settings = settings_for(size=size, steps=steps, **chosen)
+            settings = benchmark_settings(size=size, steps=steps, **chosen)
             objective = objective_for(weights_for("slim", None), settings, content, style, torch.float32)
             made, _ = minimise(objective, content.clone(), settings=settings)
             losses.append(float(objective(made)[0]))
@@ -56,7 +56,7 @@ def colours_table(*, size: int, steps: int) -> Table:
 
 
 def _made(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
-    chosen = settings_for(precision="fp32", scales=1, **settings)
+    chosen = benchmark_settings(precision="fp32", scales=1, **settings)
     encoder = Encoder(weights_for("slim", None), layers=chosen.layers, pooling=chosen.pooling)
     return stylize(content, style, settings=chosen, encoder=encoder).image_bchw
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.pictures import objective_for, picture, settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, objective_for, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss
 from benchmarks.turns import Turns, Way, Work, take_turns
 from stylize_core.architecture import Architecture, convolutions
@@ -24,7 +24,7 @@ PEAK = (256, 96, 128)
 
 def evaluation_table(encoder: Architecture, *, size: int, rounds: int, file: str | None) -> Table:
     """Median seconds of each way, taken in turns, with the ratio to plain PyTorch and the memory in use."""
-    settings = settings_for(encoder, size=size)
+    settings = benchmark_settings(encoder, size=size)
     ways = {PLAIN: Way(partial(_plain, settings, file), prepared=False)}
     for name in FORMATS:
         ways[f"chain, {name}"] = Way(partial(chain, settings, file, name))

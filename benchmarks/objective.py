@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from rich.table import Table
 
-from benchmarks.pictures import picture, settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
 from stylize_core.loss.targets import Targets, style_targets
@@ -38,7 +38,7 @@ def objective_table(encoder: Architecture, *, size: int, steps: int, file: str |
     the raw pixels, which no file can hold. Ours counts its penalty for such pixels against itself. With
     several sizes only the loss at the last one counts, and the evaluations and seconds of all.
     """
-    settings = settings_for(encoder, size=size, steps=steps)
+    settings = benchmark_settings(encoder, size=size, steps=steps)
     weights = weights_for(encoder, file)
     content, style = picture("contents/town", size), picture("styles/flow", size)
     loss = plain_loss(PlainVGG(weights, settings.layers), content, style, settings)

@@ -32,7 +32,7 @@ def picture(name: str, long_edge: int) -> Tensor:
     return resize(decoded, long_edge=long_edge, enlarge=True).rgb[None]
 
 
-def settings_for(encoder: Architecture = "slim", **given: Any) -> StyleSettings:
+def benchmark_settings(encoder: Architecture = "slim", **given: Any) -> StyleSettings:
     """Settings over the recipe under which docs/performance.md and docs/guide.md were measured."""
     return StyleSettings(**{**defaults_of(1, encoder), "encoder": encoder, **given})
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from rich.table import Table
 
-from benchmarks.pictures import objective_for, picture, settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, objective_for, picture, weights_for
 from stylize_core.architecture import Architecture
 from stylize_core.networks.weights import Weights
 from stylize_core.optim.minimise import minimise
@@ -24,7 +24,7 @@ PAIRS = (
 
 def _settings(weights: Weights, size: int, steps: int) -> StyleSettings:
     """The defaults, or as deep as weights go that end before them."""
-    settings = settings_for(weights.architecture, size=size, steps=steps)
+    settings = benchmark_settings(weights.architecture, size=size, steps=steps)
     if set(settings.layers) <= set(weights.layers):
         return settings
     return replace(settings, content_layers=(weights.layers[-2],), style_layers=weights.layers[::2])

@@ -9,7 +9,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.pictures import picture, settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, picture, weights_for
 from stylize_core.networks.encoder import Encoder
 from stylize_core.transfer import stylize
 
@@ -86,6 +86,6 @@ def correlation_length(image_bchw: Tensor) -> float:
 
 
 def _made(source: Tensor, **settings: Any) -> Tensor:
-    chosen = settings_for(**settings)
+    chosen = benchmark_settings(**settings)
     encoder = Encoder(weights_for("slim", None), layers=chosen.layers, pooling=chosen.pooling)
     return stylize(source, source, settings=chosen, encoder=encoder).image_bchw

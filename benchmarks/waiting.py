@@ -8,7 +8,7 @@ import torch
 from rich.table import Table
 
 from benchmarks.evaluation import chain
-from benchmarks.pictures import settings_for
+from benchmarks.pictures import benchmark_settings
 from benchmarks.turns import Way, take_turns
 from flows.worker.torch_environment import WANTED
 
@@ -24,7 +24,7 @@ CROWDS = (1, 2, 4)
 
 def waiting_table(*, size: int, rounds: int) -> Table:
     """Median milliseconds of one evaluation by the number of processes that make one at the same time."""
-    settings = settings_for(size=size)
+    settings = benchmark_settings(size=size)
     threads = torch.get_num_threads()
     table = Table(
         "waiting", *(f"{crowd} at once, ms" for crowd in CROWDS),

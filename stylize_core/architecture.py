@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Architecture = Literal["slim", "vgg19", "vgg16", "googlenet"]
+DEFAULT_ENCODER: Architecture = "slim"
 ConventionName = Literal["torchvision", "caffe", "features"]
 
 CONVOLUTIONS_PER_BLOCK: Mapping[str, tuple[int, ...]] = {

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from benchmarks.evaluation import evaluation_flops
 from benchmarks.gpu.clock import Cost, Work, cost_of, forget
-from benchmarks.pictures import picture, settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss
 from stylize_core.architecture import Architecture
 from stylize_core.device import Precision, choose_precision, is_out_of_memory
@@ -61,7 +61,7 @@ def evaluations(
 ) -> Iterator[Evaluation]:
     """A row for each size and batch, as soon as it is measured."""
     for size in sizes:
-        settings = settings_for(encoder, size=size)
+        settings = benchmark_settings(encoder, size=size)
         precision = choose_precision("auto", device, size=size)
         peak = convolution_peak(precision, device)
         plain = _cost(lambda settings=settings: _plain(settings, device, file), device)

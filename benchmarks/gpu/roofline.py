@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from benchmarks.pictures import settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, weights_for
 from stylize_core.architecture import Architecture, convolutions
 
 
@@ -58,7 +58,7 @@ class Term:
 
 def terms(encoder: Architecture, *, size: int, batch: int) -> Iterator[Term]:
     """The terms of one evaluation of square pictures, and of the solver's step after it."""
-    settings = settings_for(encoder, size=size)
+    settings = benchmark_settings(encoder, size=size)
     weights = weights_for(encoder, None).parameters
     first = True
     for place in convolutions(encoder):

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.gpu.clock import forget, once
 from benchmarks.gpu.evaluations import encoder_on, pictures_on
-from benchmarks.pictures import settings_for
+from benchmarks.pictures import benchmark_settings
 from stylize_core.architecture import Architecture
 from stylize_core.device import choose_precision
 from stylize_core.transfer import Stylized, stylize
@@ -36,7 +36,7 @@ def steps_on(
     encoder: Architecture, *, size: int, batch: int, steps: int, device: torch.device, file: str | None
 ) -> Iterator[Step]:
     """A row for steps as they are, and, where a device captures them, one for steps launched one by one."""
-    settings = settings_for(encoder, size=size, steps=steps, scales=1)
+    settings = benchmark_settings(encoder, size=size, steps=steps, scales=1)
     network = encoder_on(settings, choose_precision("auto", device, size=size), device, file)
     contents, styles = pictures_on(settings, batch, device)
 

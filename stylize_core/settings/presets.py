@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from stylize_core.architecture import DEFAULT_ENCODER
 from stylize_core.settings.intents import INTENTS
 from stylize_core.settings.recipes import NEWEST, defaults_of
 
@@ -137,5 +138,5 @@ def laid_out(settings: Mapping[str, Any]) -> dict[str, Any]:
     preset = PRESETS[settings.get("preset", "none")]
     recipe = preset.get("recipe", settings.get("recipe", NEWEST))
     given = {**preset, **settings}
-    found = {**defaults_of(recipe, given.get("encoder", "slim")), **given}
+    found = {**defaults_of(recipe, given.get("encoder", DEFAULT_ENCODER)), **given}
     return {key: value for key, value in found.items() if key not in ("preset", "recipe")}

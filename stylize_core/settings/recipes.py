@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from stylize_core.architecture import DEFAULT_ENCODER
+
 Recipe = Literal[1, 2, 3]
 
 RECIPES: Mapping[int, Mapping[str, Any]] = {
@@ -34,7 +36,7 @@ UNSPOKEN: Mapping[str, Any] = RECIPES[1]
 """What identities leave out where it decides: they were there before recipes were."""
 
 
-def defaults_of(recipe: int, encoder: str = "slim") -> dict[str, Any]:
+def defaults_of(recipe: int, encoder: str = DEFAULT_ENCODER) -> dict[str, Any]:
     """All that a recipe says for an encoder, as settings.
 
     >>> defaults_of(1, "vgg19")["coarsest"]

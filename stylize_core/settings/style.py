@@ -1,7 +1,6 @@
 """What a user may set for one picture: frozen, validated, free of torch, YAML and paths.
 
-The fields carry their own documentation, ranges and defaults; the manifest's schema and its reference are
-generated from them, so there is one place where a setting is described.
+The fields carry their own documentation, ranges and defaults; schema and reference are generated from them.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from stylize_core.architecture import (
     DEFAULT_CONTENT_LAYERS,
     DEFAULT_DREAM_LAYERS,
+    DEFAULT_ENCODER,
     DEFAULT_STYLE_LAYERS,
     Architecture,
 )
@@ -38,7 +38,7 @@ class StyleSettings:
     """
 
     encoder: Architecture = _setting(
-        "slim", "the network: the built-in `slim`, a full VGG, or `googlenet`, made for dreams"
+        DEFAULT_ENCODER, "the network: the built-in `slim`, a full VGG, or `googlenet`, made for dreams"
     )
     weights: WeightsFile | None = _setting(None, "a staged weights file instead of the published weights")
     mode: Literal["transfer", "content", "texture", "dream"] = _setting(

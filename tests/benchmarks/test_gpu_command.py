@@ -15,7 +15,7 @@ from benchmarks.gpu import clock, command, evaluations
 from benchmarks.gpu.command import main, roofline
 from benchmarks.gpu.night import Night
 from benchmarks.gpu.roofline import CARDS, evaluation_s, terms
-from benchmarks.pictures import settings_for, weights_for
+from benchmarks.pictures import benchmark_settings, weights_for
 
 TINY = ("--device", "cpu", "--size", "64", "--network", "slim", "--steps", "2", "--pairs", "8")
 
@@ -90,7 +90,7 @@ def test_tests_that_fail_end_the_command_before_it_measures(
 def test_the_arithmetic_of_the_roofline_is_that_of_the_other_benchmarks() -> None:
     counted = sum(one.flops for one in terms("slim", size=64, batch=2) if one.name == "convolutions")
     weights = weights_for("slim", None)
-    layers = settings_for("slim").layers
+    layers = benchmark_settings("slim").layers
     assert counted == 2 * evaluation_flops(weights, layers[-1], 64 * 64)
 
 

@@ -28,9 +28,9 @@ from stylize_core.sections import Section
 from stylize_core.settings.style import StyleSettings
 
 SMALL = (WHOLE, Rung(64), Rung(24), Rung(24, history=2))
-LITTLE_BYTES = 130_000
+LITTLE_BYTES = 100_000
 """Less than one picture of the tests, for the statistics that each rung measures anew."""
-SETTINGS = "encoder: slim, size: 128, steps: 12, scales: 1, history: 5, margin: 0"
+SETTINGS = "recipe: 2, encoder: slim, size: 128, steps: 12, scales: 1, history: 5, margin: 0"
 
 
 @pytest.fixture

@@ -57,15 +57,14 @@ def pixels(home: Path, output: str, name: str) -> np.ndarray[tuple[int, ...], np
         return np.asarray(image).astype(int)
 
 
-ADAMS_STEP = 5.1
-"""Of its default rate, 0.02, in levels of 255."""
-
-
-@pytest.mark.parametrize("settings", [TEN, TEN + ", optimizer: adam, init: noise", TEN + ", init: style"])
+@pytest.mark.parametrize(
+    "settings", [TEN, TEN + ", recipe: 2, optimizer: adam, init: noise", TEN + ", init: style"]
+)
 def test_pairs_of_a_batch_are_made_as_if_each_were_alone(home: Path, settings: str) -> None:
     """To one level of 255 after ten steps: convolutions of several pictures round differently on a CPU.
 
-    Adam divides by the gradient, so where there is next to none rounding decides on one of its steps.
+    Adam divides by the gradient, so where there is next to none rounding decides on one of its steps; with a
+    fourth block it does so for a few samples of noise.
     """
     together = worker.run_pairs(jobs(manifest(home, settings=settings)))
     assert set(statuses(together).values()) == {"done"}
@@ -75,9 +74,7 @@ def test_pairs_of_a_batch_are_made_as_if_each_were_alone(home: Path, settings: s
     for job in jobs(manifest(home, settings=settings, output="alone")):
         worker.run_pair(job)
         name = job.pair.name
-        apart = np.abs(pixels(home, "out", name) - pixels(home, "alone", name))
-        assert np.quantile(apart, 0.999) <= 1, name
-        assert apart.max() <= (ADAMS_STEP if "adam" in settings else 1), name
+        assert np.abs(pixels(home, "out", name) - pixels(home, "alone", name)).max() <= 1, name
         same_record(told[name], Record.parse((home / f"alone/{name}.json").read_bytes()))
 
 
