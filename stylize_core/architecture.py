@@ -195,6 +195,11 @@ def smallest_side(layer: str) -> int:
     return int(2 ** (block if layer.startswith("pool") else block - 1))
 
 
+def least_side(layers: Iterable[str]) -> int:
+    """The shortest picture side, px, at which every one of the layers sees something."""
+    return max(map(smallest_side, layers), default=1)
+
+
 def inception_units(layer: str, side: int) -> int:
     """How many units a layer of GoogLeNet has along a picture's side of so many px.
 

@@ -21,7 +21,7 @@ from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
-from stylize_core.pyramid.level import Level, ViewSpec, targets_seen
+from stylize_core.pyramid.level import Level, ViewSpec, least_margin, targets_seen, widened
 from stylize_core.pyramid.pyramid import Measured, Pyramid
 from stylize_core.settings.style import StyleSettings
 
@@ -132,9 +132,10 @@ def _stylize(
     tile_px: int,
 ) -> Stylized:
     content_bchw = _canvas(content_bchw.to(encoder.device), settings)
-    encoder.check_size(content_bchw)
     if settings.mode == "dream":
+        encoder.check_size(content_bchw)
         return _dreamt(content_bchw, settings, encoder, init_bchw, callback, frames, checkpoints, tile_px)
+    margin = least_margin(content_bchw, encoder)
     regions = [
         replace(region, mask_b1hw=_canvas(region.mask_b1hw.to(content_bchw), settings)) for region in regions
     ]
@@ -153,7 +154,9 @@ def _stylize(
     if settings.range_weight and settings.loss != "relative":
         for report in reports:
             report.decisions.append(f"{HELD_IN_RANGE} `loss: {settings.loss}`")
-    return _completed(best.clamp_(0, 1), reports, final.objective(encoder), content_bchw)
+    return _completed(
+        best.clamp_(0, 1), reports, final.objective(encoder, margin=margin), content_bchw, margin
+    )
 
 
 # Why so many: what `stylize` was given for a dream.
@@ -184,11 +187,15 @@ def _dreamt(
 
 
 def _completed(
-    image_bchw: Tensor, reports: Sequence[RowReport], final: Objective | DreamObjective, content_bchw: Tensor
+    image_bchw: Tensor,
+    reports: Sequence[RowReport],
+    final: Objective | DreamObjective,
+    content_bchw: Tensor,
+    margin: int = 0,
 ) -> Stylized:
     if all(report.stop_reason == "diverged" for report in reports):
         raise Diverged(_story(reports[0]))
-    terms = {name: value.tolist() for name, value in final.terms(image_bchw).items()}
+    terms = {name: value.tolist() for name, value in final.terms(widened(image_bchw, margin)).items()}
     return Stylized(finished(image_bchw, content_bchw, final.settings), reports, terms)
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from stylize_core.architecture import least_side
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.large_pictures import is_large
 from stylize_core.sections import Section, sections
+from stylize_core.settings.resolved import margin_of
 from stylize_core.settings.style import StyleSettings
 
 Precision = Literal["fp32", "tf32", "bf16"]
@@ -80,7 +82,8 @@ def peak_memory(
     """
     if style_pixels is None:
         style_pixels = round(width * height * settings.style_scale**2)
-    margin = 0 if settings.mode == "dream" else min(settings.margin, min(width, height) // 24)
+    least = least_side(settings.layers)
+    margin = 0 if settings.mode == "dream" else margin_of(settings, width=width, height=height, least=least)
     wide, high = width + 2 * margin, height + 2 * margin
     layers = tuple(layers_for(settings.encoder, settings.layers, width=wide, height=high))
     pictures = batch * FLOAT * PLANES * wide * high

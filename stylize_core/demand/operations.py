@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stylize_core.architecture import smallest_side
+from stylize_core.architecture import least_side
 from stylize_core.demand.features import layers_for, parameter_numbers
-from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of, stages_seen
+from stylize_core.settings.resolved import SMALLEST_OCTAVE, margin_of, octaves_of, stages_seen
 from stylize_core.settings.style import StyleSettings
 
 # What a number costs that only passes through memory, as in the solver's sums and a ReLU: so many products.
@@ -92,7 +92,8 @@ def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: i
         height: of the result, px.
         style_pixels: of the style as it is measured; in the shape of the result if left out.
     """
-    margin = min(settings.margin, min(width, height) // 24)
+    least = least_side(settings.layers)
+    margin = margin_of(settings, width=width, height=height, least=least)
     ratio = settings.style_scale**2 if style_pixels is None else style_pixels / max(1, width * height)
     found, done = [], 0.0
     for share, first, last in _sizes(settings, width, height):
@@ -107,9 +108,9 @@ def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: i
 
 def _sizes(settings: StyleSettings, width: int, height: int) -> list[tuple[float, int, int]]:
     """Share of the long edge, first and last evaluation of each stage."""
-    least = max((smallest_side(layer) for layer in settings.layers), default=1)
+    least = least_side(settings.layers)
     if settings.mode == "dream":
         found = octaves_of(settings, width=width, height=height, least=max(SMALLEST_OCTAVE, least))
-    else:  # a picture that is too small itself is refused when it is made
-        found = stages_seen(settings, width=width, height=height, least=min(least, width, height))
+    else:
+        found = stages_seen(settings, width=width, height=height, least=least)
     return [(stage.share, stage.first, stage.last) for stage in found]

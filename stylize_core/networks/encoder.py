@@ -18,7 +18,7 @@ from stylize_core.architecture import (
     convolutions,
     down_to_deepest,
     layer_names,
-    smallest_side,
+    least_side,
 )
 from stylize_core.device import Precision, convolutions_in, wide
 from stylize_core.errors import BadWeights, ImageTooSmall
@@ -71,7 +71,7 @@ class Encoder:
         self.device = torch.device(device)
         self.dtype = dtype
         self.precision: Precision = "bf16" if dtype == torch.bfloat16 else "tf32" if tf32 else "fp32"
-        self.min_side = max((smallest_side(layer) for layer in layers), default=1)
+        self.min_side = least_side(layers)
         self._channels = list(convention.channels)
         self._mean = torch.tensor(convention.mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(convention.std, device=device).view(1, 3, 1, 1)

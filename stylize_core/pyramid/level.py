@@ -15,10 +15,9 @@ from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import Area, StyledRegion, areas
 from stylize_core.loss.targets import Targets, content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
+from stylize_core.settings.resolved import lacking_margin, margin_of
 from stylize_core.settings.style import StyleSettings
 
-# The margin is at most this share of the shorter side, lest what is cut off decides the statistics.
-SIDE_PER_MARGIN = 24
 # Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged much. Up to four
 # times as long it stays fine enough, and strokes of a px or two would be lost with it.
 SOFTNESS = 1.08
@@ -60,10 +59,10 @@ class Level:
     settings: StyleSettings
     tile_px: int = 0
 
-    @property
-    def margin(self) -> int:
+    def margin(self, encoder: Encoder) -> int:
         """How many px around the picture are optimised with it."""
-        return min(self.settings.margin, min(self.content_bchw.shape[-2:]) // SIDE_PER_MARGIN)
+        height, width = self.content_bchw.shape[-2:]
+        return margin_of(self.settings, width=width, height=height, least=encoder.min_side)
 
     def objective(self, encoder: Encoder, *, margin: int = 0) -> Objective:
         """What is minimised, for the picture with so much around it."""
@@ -104,6 +103,18 @@ class Level:
         if self.settings.start == "noise":
             return resized(best_bchw, height, width)
         return resized(best_bchw - start_bchw, height, width).add_(here_bchw)
+
+
+def least_margin(content_bchw: Tensor, encoder: Encoder) -> int:
+    """How many px of its own reflection a picture needs on each side to be seen at all.
+
+    Raises:
+        ImageTooSmall: even so there is nothing to see.
+    """
+    height, width = content_bchw.shape[-2:]
+    lacking = lacking_margin(width=width, height=height, least=encoder.min_side)
+    encoder.check_size(widened(content_bchw, lacking))
+    return lacking
 
 
 def scaled(image_bchw: Tensor, share: float, *, least: int = 1) -> Tensor:

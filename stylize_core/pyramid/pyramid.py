@@ -61,7 +61,7 @@ class Pyramid:
         before: _Before | None = None
         for stage in _left(self.stages(encoder), checkpoints):
             level = self.final if stage.share == 1 else self._seen(self._view(stage.share), encoder)
-            margin = level.margin
+            margin = level.margin(encoder)
             best, reports = minimise(
                 level.objective(encoder, margin=margin),
                 widened(self._begin(level, before), margin),
@@ -101,7 +101,7 @@ class Pyramid:
         if not encoder.rounds_coarsely or self.measured is None:
             return None
         return lambda: self._seen(self._view(exact=True), encoder).objective(
-            encoder.exact(), margin=self.final.margin
+            encoder.exact(), margin=self.final.margin(encoder)
         )
 
     def _view(self, share: float = 1.0, *, exact: bool = False) -> ViewSpec:

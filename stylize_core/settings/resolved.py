@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,9 @@ from stylize_core.settings.schedule import Stage, automatic_stages, stages
 if TYPE_CHECKING:
     from stylize_core.settings.style import StyleSettings
 
+SIDE_PER_MARGIN = 24
+"""How many times as long as its margin a picture's shorter side is at least."""
+
 SMALLEST_OCTAVE = 32
 """Shorter side, px, below which a network sees too little for an octave to be worth its steps."""
 
@@ -21,6 +25,29 @@ def start_of(settings: StyleSettings) -> Literal["content", "noise", "style", "i
     if settings.init == "auto":
         return "content" if settings.mode in ("transfer", "dream") else "noise"
     return settings.init
+
+
+def margin_of(settings: StyleSettings, *, width: int, height: int, least: int) -> int:
+    """How many px around a picture of those sides, px, are optimised with it and cut off at the end.
+
+    At most a share of the shorter side, lest what is cut off decides the statistics, but all that it lacks.
+    """
+    shorter = min(width, height)
+    lacking = lacking_margin(width=width, height=height, least=least)
+    return max(min(settings.margin, shorter // SIDE_PER_MARGIN), lacking)
+
+
+def lacking_margin(*, width: int, height: int, least: int) -> int:
+    """How many px a picture lacks on each side of the `least` that its network needs, none for most.
+
+    None as well where its reflection, which is what stands in the margin, has too few.
+
+    >>> [lacking_margin(width=192, height=height, least=8) for height in (3, 4, 7, 8)]
+    [0, 2, 1, 0]
+    """
+    shorter = min(width, height)
+    lacking = max(0, math.ceil((least - shorter) / 2))
+    return lacking if lacking < shorter else 0
 
 
 def stages_of(settings: StyleSettings, long_edge: int) -> tuple[Stage, ...]:
@@ -34,9 +61,9 @@ def stages_of(settings: StyleSettings, long_edge: int) -> tuple[Stage, ...]:
 
 
 def stages_seen(settings: StyleSettings, *, width: int, height: int, least: int) -> tuple[Stage, ...]:
-    """The same without the sizes whose shorter side is below `least` px, where the network sees nothing."""
+    """The same without the smaller sizes that are below `least` px a side, where the network sees nothing."""
     found = stages_of(settings, max(width, height))
-    while min(width, height) * found[0].share < least:
+    while len(found) > 1 and min(width, height) * found[0].share < least:
         found = stages_of(replace(settings, scales=len(found) - 1), max(width, height))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,10 @@ def test_a_long_thin_content_is_made_and_warned_of_by_name_with_a_remedy(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert made(home, {"size": 396}, "scroll.png").status == "done"
+        assert made(home, {"size": 288}, "scroll.png").status == "done"
     (said,) = [line for line in caplog.messages if "long and thin" in line]
     assert str(home / "scroll.png") in said
-    assert "900x20 px is long and thin: at 396x9 px" in said
+    assert "900x20 px is long and thin: at 288x6 px" in said
     assert "`megapixels` or `size`" in said
     assert record(home)["content"]["decisions"][-1] in said
 
@@ -105,6 +106,15 @@ def test_a_style_too_thin_to_be_seen_is_named_with_a_remedy(home: Path) -> None:
     assert (outcome.status, outcome.kind) == ("failed", "too_small")
     assert f"{home / 'scroll.png'}: 96x2 px is too small for relu4_1" in outcome.message
     assert "ask for more pixels, or crop the picture" in outcome.message
+
+
+@pytest.mark.parametrize("size", [192, 336])
+def test_a_content_with_fewer_px_than_the_network_needs_is_seen_with_its_reflection(
+    home: Path, size: int
+) -> None:
+    assert made(home, {"size": size, "margin": 0}, "scroll.png").status == "done"
+    assert size_of(home) == (size, round(size * 20 / 900))
+    assert all(math.isfinite(value) for value in record(home)["optimisation"]["loss_terms"].values())
 
 
 def test_a_content_too_thin_to_be_seen_is_named_once(home: Path) -> None:
