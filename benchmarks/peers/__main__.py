@@ -18,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from benchmarks.peers.network import prepared_for, stage_weights
 from benchmarks.peers.programs import PEERS, Job, Peer
 from benchmarks.pictures import IMAGES
 from flows.records.record import Record
+from stylize_core.architecture import ConventionName
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.encode import encode_picture
 from stylize_core.image.resize import resize
@@ -142,6 +145,49 @@ def made_here(peer: Peer, job: Job, weights: Path) -> Made:
     return Made(cost.seconds, record.optimisation.evaluations, picture.read_bytes())
 
 
+def fewest(most: int, reached: Callable[[int], bool]) -> int | None:
+    """The fewest evaluations, in steps of five, that reach a goal; None if `most` do not.
+
+    More evaluations are taken to come no less far, so halves are tried.
+
+    >>> fewest(100, lambda evaluations: evaluations >= 37), fewest(100, lambda evaluations: False)
+    (40, None)
+    """
+    counts = [*range(5, most, 5), most]
+    at = bisect_left(counts, True, key=reached)
+    return counts[at] if at < len(counts) else None
+
+
+def compared(
+    peer: Peer, checkout: Path, job: Job, weights: Weights, staged: Mapping[ConventionName, Path]
+) -> list[tuple[str, Made, float]]:
+    """What a program made and what ours made as its preset, each with its objective as saved.
+
+    Ours with as many evaluations, and with the fewest that reach the other's objective.
+    """
+    judged = partial(
+        objective_as_saved,
+        content=job.content.read_bytes(),
+        style=job.style.read_bytes(),
+        settings=settings_for(peer, job),
+        weights=replace(
+            weights, convention=peer.convention, parameters=prepared_for(weights, peer.convention)
+        ),
+    )
+
+    @cache
+    def ours(steps: int) -> tuple[Made, float]:
+        made = made_here(peer, replace(job, steps=steps), staged[peer.convention])
+        return made, judged(made.picture)
+
+    theirs = made_by(peer, checkout, job)
+    goal = judged(theirs.picture)
+    rows = [(peer.name, theirs, goal), ("stylize", *ours(job.steps))]
+    if steps := fewest(job.steps, lambda steps: ours(steps)[1] <= goal):
+        rows.append(("stylize, to that objective", *ours(steps)))
+    return rows
+
+
 def peers_table(checkouts: Mapping[str, Path], job: Job, weights: Weights) -> Table:
     """Seconds, evaluations and the objective as saved: each program, and ours as that program's preset."""
     table = Table(
@@ -150,16 +196,9 @@ def peers_table(checkouts: Mapping[str, Path], job: Job, weights: Weights) -> Ta
     )  # fmt: skip
     staged = stage_weights(weights, job.folder)
     for peer in (one for one in PEERS if one.name in checkouts):
-        settings = settings_for(peer, job)
-        same = replace(weights, convention=peer.convention, parameters=prepared_for(weights, peer.convention))
-        theirs = made_by(peer, checkouts[peer.name], job)
-        ours = made_here(peer, job, staged[peer.convention])
-        for name, made in ((peer.name, theirs), ("stylize", ours)):
-            found = objective_as_saved(
-                made.picture, job.content.read_bytes(), job.style.read_bytes(),
-                settings=settings, weights=same,
-            )  # fmt: skip
-            ratio = f"{theirs.seconds / made.seconds:.2f}"
+        rows = compared(peer, checkouts[peer.name], job, weights, staged)
+        for name, made, found in rows:
+            ratio = f"{rows[0][1].seconds / made.seconds:.2f}"
             table.add_row(
                 peer.name, name, f"{made.seconds:.1f}", str(made.evaluations), f"{found:.5g}", ratio
             )
