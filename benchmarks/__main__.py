@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from benchmarks.choices import colours_table, solvers_table
+from benchmarks.choices import colours_table, defaults_table, solvers_table
 from benchmarks.estimates import estimates_table
 from benchmarks.evaluation import evaluation_table
 from benchmarks.fleet.command import NAMES as FLEET_NAMES
@@ -97,6 +97,8 @@ def main() -> None:
             console.print(table)
     if "objective" in wanted:
         console.print(objective_table("slim", size=options.size, steps=options.steps, file=None))
+    if "objective" in wanted and options.weights:
+        console.print(objective_table("vgg19", size=options.size, steps=options.steps, file=options.weights))
     if "precision" in wanted:
         console.print(precision_table("slim", size=options.size, steps=options.steps, file=None))
     if "precision" in wanted and options.weights:
@@ -107,6 +109,7 @@ def main() -> None:
         console.print(texture_table(size=256, steps=300))
     if "solvers" in wanted:
         console.print(solvers_table(size=192, steps=100))
+        console.print(defaults_table(sizes=options.sizes or (256, 512, 1024), steps=options.steps))
     if "colours" in wanted:
         console.print(colours_table(size=320, steps=100))
     if "throughput" in wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,9 +12,12 @@ from torch import Tensor
 
 from benchmarks.pictures import benchmark_settings, objective_for, picture, weights_for
 from benchmarks.precision import PAIRS
+from stylize_core.device import choose_precision
 from stylize_core.loss.colour import luminance
-from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.encoder import encoder_for
 from stylize_core.optim.minimise import minimise
+from stylize_core.settings.recipes import defaults_of
+from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import stylize
 
 SOLVERS: dict[str, dict[str, Any]] = {
@@ -23,6 +28,14 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "gd": {"optimizer": "gd"},
 }
 COLOURS = ("style", "luminance", "match")
+MORE_PAIRS = (*PAIRS, ("contents/landscape", "styles/flow"), ("contents/still_life", "styles/ink_waves"))
+ONCE = defaults_of(1)
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "once": {key: ONCE[key] for key in ("coarsest", "diagonal_gain")},
+    "now": {},
+    "now, history 40": {"history": 40},
+}
+"""Ways to one and the same objective, today's: what a recipe says of the solver and of the sizes."""
 
 
 def solvers_table(*, size: int, steps: int) -> Table:
@@ -38,6 +51,30 @@ def solvers_table(*, size: int, steps: int) -> Table:
             made, _ = minimise(objective, content.clone(), settings=settings)
             losses.append(float(objective(made)[0]))
         table.add_row(_name(pair), *(f"{loss:.4g}" for loss in (float(objective(content)[0]), *losses)))
+    return table
+
+
+def defaults_table(*, sizes: Sequence[int], steps: int) -> Table:
+    """The objective as saved, judged in float32, and the seconds of `steps` evaluations, pair by pair.
+
+    The pictures are made as workers make them, by what the defaults once said of sizes and solver and by what
+    they say now.
+    """
+    title = f"slim, the objective as saved after {steps} evaluations, and seconds"
+    columns = [word for way in DEFAULTS for word in (way, "s")]
+    table = Table("px", "pair", *columns, title=title)
+    for size in sizes:
+        for pair in MORE_PAIRS:
+            content, style = (picture(name, size) for name in pair)
+            judge = objective_for(
+                weights_for("slim", None), StyleSettings(size=size), content, style, torch.float32
+            )
+            cells = []
+            for chosen in DEFAULTS.values():
+                began = time.perf_counter()
+                made = _stylised(content, style, StyleSettings(size=size, steps=steps, **chosen))
+                cells += [f"{float(judge(made)[0]):.4g}", f"{time.perf_counter() - began:.1f}"]
+            table.add_row(str(size), _name(pair), *cells)
     return table
 
 
@@ -57,8 +94,16 @@ def colours_table(*, size: int, steps: int) -> Table:
 
 def _made(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
     chosen = benchmark_settings(precision="fp32", scales=1, **settings)
-    encoder = Encoder(weights_for("slim", None), layers=chosen.layers, pooling=chosen.pooling)
-    return stylize(content, style, settings=chosen, encoder=encoder).image_bchw
+    return _stylised(content, style, chosen)
+
+
+def _stylised(content: Tensor, style: Tensor, settings: StyleSettings) -> Tensor:
+    """What a worker on a CPU makes of them, cut to 0..1."""
+    precision = choose_precision(settings.precision, torch.device("cpu"), size=settings.size)
+    encoder = encoder_for(
+        settings, weights_for("slim", None), device=torch.device("cpu"), precision=precision
+    )
+    return stylize(content, style, settings=settings, encoder=encoder).image_bchw.clamp(0, 1)
 
 
 def _chroma(image_bchw: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from stylize_core.architecture import (
@@ -68,8 +69,9 @@ class Section:
         return _block(self.layers[-1]) if self.hands_on else None
 
 
+@lru_cache(64)  # asked at every evaluation
 def sections(
-    architecture: str, layers: Sequence[str], *, width: int, height: int, tile_px: int
+    architecture: str, layers: tuple[str, ...], *, width: int, height: int, tile_px: int
 ) -> tuple[Section, ...]:
     """How pictures of that size go through a network, from the picture inwards.
 
@@ -86,13 +88,12 @@ def sections(
         tile_px: longest side of a tile's own part; 0: the whole network is one section without tiles.
 
     >>> [(one.first, one.side, one.rim) for one in sections(
-    ...     "vgg19", ["relu1_1", "relu5_1"], width=2048, height=1536, tile_px=512)]
+    ...     "vgg19", ("relu1_1", "relu5_1"), width=2048, height=1536, tile_px=512)]
     [(1, 527, 8), (3, 914, 16), (4, 0, 48)]
     """
-    used = tuple(layers)
-    if not tile_px or not used or architecture == "googlenet":
-        return (Section(architecture, 1, used, side=tile_px),)
-    numbers, handed = _numbers_for_a_pixel(architecture, used)
+    if not tile_px or not layers or architecture == "googlenet":
+        return (Section(architecture, 1, layers, side=tile_px),)
+    numbers, handed = _numbers_for_a_pixel(architecture, layers)
     room = numbers[0] * tile_px**2 / (width * height)
     most = max(room, LITTLE) if tile_px > SMALLEST_TILE_PX else room
     firsts = [1, *(block + 1 for block in range(1, len(numbers)) if handed[block - 1] <= most)]
@@ -105,7 +106,7 @@ def sections(
         own, hands_on = sum(numbers[first - 1 : after - 1]), after <= len(numbers)
         growth = max(1.0, numbers[0] / own, numbers[0] * whole / (2 * own * room))
         side = int(tile_px * growth**0.5) if hands_on or not whole else 0
-        within = [layer for layer in used if first <= _block(layer) < after]
+        within = [layer for layer in layers if first <= _block(layer) < after]
         if hands_on:
             within = [*(layer for layer in within if layer != f"pool{after - 1}"), f"pool{after - 1}"]
         found.append(Section(architecture, first, tuple(within), hands_on, side))

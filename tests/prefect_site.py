@@ -175,7 +175,7 @@ class Site:
 
     def await_state(self, run: str, types: Sequence[str] = FINAL, *, patience: int = 2) -> dict[str, Any]:
         """Wait until a flow run is in a state of such a type; patience counts the usual one."""
-        reached = any(eventually(lambda: self._type_of(run) in types) for _ in range(patience))
+        reached = any(eventually(lambda: self._type_of(run) in types, every_s=1) for _ in range(patience))
         assert reached, (self.state(run), self.said_by(*self.programs))
         return self.state(run)
 

@@ -118,12 +118,15 @@ def why_no_trace(folder: Path) -> str:
     return tried.stderr.strip() if tried.returncode else ""
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether the condition comes true before the test's patience ends."""
+def eventually(condition: Callable[[], bool], *, every_s: float = 0.1) -> bool:
+    """Whether the condition comes true before the test's patience ends.
+
+    It is asked for at once, and then less and less often: to ask costs those time who are asked.
+    """
     deadline, wait_s = time.monotonic() + PATIENCE_S, 0.02
     while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(wait_s)
-        wait_s = min(0.1, 1.1 * wait_s)  # to ask costs those time who are asked
+        wait_s = min(every_s, 1.1 * wait_s)
     return True

@@ -71,7 +71,7 @@ def records(store: ObjectStore) -> Counter[str]:
 
 def cron_run(site: Site) -> str:
     """The first run that the cron begins; a minute has to begin first."""
-    began = any(eventually(lambda: bool(site.runs("stylize-fleet"))) for _ in range(2))
+    began = any(eventually(lambda: bool(site.runs("stylize-fleet")), every_s=1) for _ in range(2))
     assert began, site.said_by("server", "control")
     return str(min(site.runs("stylize-fleet"), key=lambda run: str(run["expected_start_time"]))["id"])
 

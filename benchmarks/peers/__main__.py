@@ -18,8 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.batch import stylize
+from benchmarks.fewest import fewest
 from benchmarks.peers.network import prepared_for, stage_weights
 from benchmarks.peers.programs import PEERS, Job, Peer
 from benchmarks.pictures import IMAGES
@@ -145,19 +145,6 @@ def made_here(peer: Peer, job: Job, weights: Path) -> Made:
     return Made(cost.seconds, record.optimisation.evaluations, picture.read_bytes())
 
 
-def fewest(most: int, reached: Callable[[int], bool]) -> int | None:
-    """The fewest evaluations, in steps of five, that reach a goal; None if `most` do not.
-
-    More evaluations are taken to come no less far, so halves are tried.
-
-    >>> fewest(100, lambda evaluations: evaluations >= 37), fewest(100, lambda evaluations: False)
-    (40, None)
-    """
-    counts = [*range(5, most, 5), most]
-    at = bisect_left(counts, True, key=reached)
-    return counts[at] if at < len(counts) else None
-
-
 def compared(
     peer: Peer, checkout: Path, job: Job, weights: Weights, staged: Mapping[ConventionName, Path]
 ) -> list[tuple[str, Made, float]]:
@@ -181,9 +168,9 @@ def compared(
         return made, judged(made.picture)
 
     theirs = made_by(peer, checkout, job)
-    goal = judged(theirs.picture)
+    goal, counts = judged(theirs.picture), [*range(5, job.steps, 5), job.steps]
     rows = [(peer.name, theirs, goal), ("stylize", *ours(job.steps))]
-    if steps := fewest(job.steps, lambda steps: ours(steps)[1] <= goal):
+    if steps := fewest(counts, lambda steps: ours(steps)[1] <= goal):
         rows.append(("stylize, to that objective", *ours(steps)))
     return rows
 

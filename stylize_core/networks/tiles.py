@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -85,6 +86,7 @@ class Tile:
         return wide_bchw
 
 
+@lru_cache(64)  # asked at every evaluation
 def tiles(section: Section, height: int, width: int) -> tuple[Tile, ...]:
     """The tiles of a picture for a section of a network, row by row; all of about the same size.
 

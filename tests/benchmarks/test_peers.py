@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_networks import tiny_weights, waves
 
-from benchmarks.peers.__main__ import fewest, made_by, main, objective_as_saved, settings_for
+from benchmarks.peers.__main__ import made_by, main, objective_as_saved, settings_for
 from benchmarks.peers.network import CLASSIFIER, prepared_for, stage_weights
 from benchmarks.peers.programs import PEERS, Call, Job, Peer, printed_evaluations, traced_evaluations
 from stylize_core.architecture import ConventionName
@@ -133,20 +133,6 @@ def test_a_program_that_fails_is_shown_with_its_last_words(tmp_path: Path) -> No
     )
     with pytest.raises(RuntimeError, match=r"theirs left no picture \(exit code 2\):\nno such option"):
         made_by(peer, tmp_path, job(tmp_path))
-
-
-@pytest.mark.parametrize(("needed", "found"), [(1, 5), (37, 40), (40, 40), (98, 98), (99, None)])
-def test_the_fewest_evaluations_that_reach_a_goal_are_found_in_few_tries(
-    needed: int, found: int | None
-) -> None:
-    tried: list[int] = []
-
-    def reached(steps: int) -> bool:
-        tried.append(steps)
-        return steps >= needed
-
-    assert fewest(98, reached) == found
-    assert len(tried) <= 5
 
 
 def test_without_a_checkout_it_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

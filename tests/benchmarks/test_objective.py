@@ -1,0 +1,32 @@
+"""`python -m benchmarks objective` and `solvers`: who comes how far, and in which time."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from benchmarks.choices import DEFAULTS, MORE_PAIRS, defaults_table
+from benchmarks.objective import WAYS, objective_table
+
+
+def cells_of(table: Table) -> dict[str, list[str]]:
+    return {str(column.header): list(map(str, column.cells)) for column in table.columns}
+
+
+def test_every_way_has_a_row_for_each_goal_with_a_ratio_or_the_word_that_it_was_not_reached() -> None:
+    cells = cells_of(objective_table("slim", size=48, steps=10, file=None))
+    assert cells["way"] == ["plain PyTorch, float32", *(way.name for way in WAYS)] * 2
+    assert [goal.split(", ")[-1] for goal in cells["goal"] if goal] == ["as saved", "raw pixels"]
+    assert cells["ratio"][0] == "1.00"
+    for evaluations, seconds, ratio in zip(
+        cells["evaluations"], cells["seconds"], cells["ratio"], strict=True
+    ):
+        assert (float(ratio) > 0 and int(evaluations) <= 20) if seconds else ratio == "not reached"
+
+
+def test_the_defaults_of_once_and_now_are_judged_by_one_objective() -> None:
+    cells = cells_of(defaults_table(sizes=(48, 64), steps=3))
+    assert cells["px"] == ["48"] * len(MORE_PAIRS) + ["64"] * len(MORE_PAIRS)
+    assert len(set(cells["pair"])) == len(MORE_PAIRS) == 6
+    for way in DEFAULTS:
+        assert all(0 < float(cell) < 1e4 for cell in cells[way])
+    assert cells["once"] != cells["now"]
