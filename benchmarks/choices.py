@@ -99,7 +99,9 @@ def _made(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
 
 def _stylised(content: Tensor, style: Tensor, settings: StyleSettings) -> Tensor:
     """What a worker on a CPU makes of them, cut to 0..1."""
-    precision = choose_precision(settings.precision, torch.device("cpu"), size=settings.size)
+    precision = choose_precision(
+        settings.precision, torch.device("cpu"), size=settings.picture_size.expected_px
+    )
     encoder = encoder_for(
         settings, weights_for("slim", None), device=torch.device("cpu"), precision=precision
     )

@@ -6,6 +6,7 @@ pooling leaves of that block (Simonyan and Zisserman 2014, arXiv 1409.1556, conf
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -198,6 +199,21 @@ def smallest_side(layer: str) -> int:
 def least_side(layers: Iterable[str]) -> int:
     """The shortest picture side, px, at which every one of the layers sees something."""
     return max(map(smallest_side, layers), default=1)
+
+
+# With fewer, Winograd's filtering pays in sums what it saves in products (`python -m benchmarks evaluation`).
+_LEAST_FOR_WINOGRAD = {2: 128 * 128, 4: 64 * 128}
+
+
+def goes_winograds_way(given: int, made: int, *, number_bytes: int) -> bool:
+    """Whether a CPU computes a 3x3 convolution by Winograd's filtering, with kernels four times as large.
+
+    Args:
+        given: channels of what it is given.
+        made: channels of what it makes.
+        number_bytes: of a number; for float64, which only tests use, it never does.
+    """
+    return given * made >= _LEAST_FOR_WINOGRAD.get(number_bytes, math.inf)
 
 
 def inception_units(layer: str, side: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stylize_core.architecture import least_side
+from stylize_core.architecture import goes_winograds_way, least_side
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.large_pictures import is_large
@@ -30,13 +30,11 @@ VECTORS = 14
 # direction in bfloat16.
 LARGE_VECTORS = 5.5
 HALF = 2
-# Networks this wide keep one plane per channel on CPUs, which NNPACK wants; its kernels become tiles of 8x8.
-LEAST_FOR_NNPACK = 128
-TILE = 64
+# Kernels of Winograd's filtering have 36 places instead of 9.
+WINOGRAD = 4
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
-# and takes so much more of them: with all channels side by side, and in planes, which only the many vectors
-# of L-BFGS disturb, and those of tiles not even they.
-SCATTERED, SCATTERED_PLANES = 0.4, 0.5
+# and takes so much more of them.
+SCATTERED = 0.4
 # A process with torch, its thread pools and the loaded code, on a CPU; GoogLeNet's comes from torchvision.
 PROCESS_BYTES = 610 * 10**6
 # Files that torchvision publishes; one is in memory twice while it is read.
@@ -92,7 +90,7 @@ def peak_memory(
     held = _in_sections(settings, layers, number, wide, high, rung)
     evaluated = batch * held
     if on_cpu:
-        evaluated *= _scattered(settings, layers, number, in_tiles=bool(rung.tile_px))
+        evaluated *= _scattered(settings)
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     if rung.tile_px:
         evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, layers)
@@ -103,8 +101,7 @@ def peak_memory(
         share = min(1.0, held / _evaluation(settings, layers, number))  # of the network, at a time
         styled = share * number * kept_numbers(settings.encoder, layers) * style_pixels / (wide * high)
         styled += 4 * FLOAT * PLANES * style_pixels
-    device = max(evaluated + solver, styled) + _network(layers, number)
-    device += _tiles(layers, number, on_cpu=on_cpu)
+    device = max(evaluated + solver, styled) + _network(layers, number, on_cpu=on_cpu)
     loading = 2 * PUBLISHED_BYTES.get(settings.encoder, 0) if settings.weights is None else 0
     return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
 
@@ -160,20 +157,9 @@ def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int)
     return kept + seeds + content + 2 * number * max((layer.numbers for layer in layers), default=0)
 
 
-def _scattered(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, in_tiles: bool) -> float:
+def _scattered(settings: StyleSettings) -> float:
     """The factor by which the CPU's allocator holds more features than there are."""
-    if not (vectors := _solver_vectors(settings)):
-        return 1.0
-    if _in_planes(layers, number):
-        return 1 + (SCATTERED_PLANES if vectors > 2 and not in_tiles else 0.0)
-    return 1 + SCATTERED
-
-
-def _tiles(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
-    """The largest kernel as NNPACK carries it over."""
-    if not (on_cpu and _in_planes(layers, number)):
-        return 0
-    return FLOAT * TILE * max(one.channels * one.given for one in layers if one.products)
+    return 1 + SCATTERED if _solver_vectors(settings) else 1.0
 
 
 def _solver_vectors(settings: StyleSettings) -> int:
@@ -182,11 +168,11 @@ def _solver_vectors(settings: StyleSettings) -> int:
     return 2 * settings.history if settings.optimizer == "lbfgs" else 2
 
 
-def _network(layers: tuple[Layer, ...], number: int) -> int:
+def _network(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
     """As it was read and as it was loaded, with its kernels and those turned round."""
-    return parameter_numbers(layers) * (2 * FLOAT + 2 * number)
-
-
-def _in_planes(layers: tuple[Layer, ...], number: int) -> bool:
-    widest = max((layer.channels for layer in layers), default=0)
-    return number == FLOAT and widest >= LEAST_FOR_NNPACK
+    kernels = 0
+    for layer in layers:
+        filtered = goes_winograds_way(layer.given, layer.channels, number_bytes=number)
+        ours = on_cpu and layer.name.startswith("relu")  # GoogLeNet's are torchvision's own
+        kernels += parameter_numbers((layer,)) * (WINOGRAD if filtered and ours else 1)
+    return 2 * FLOAT * parameter_numbers(layers) + 2 * number * kernels

@@ -132,10 +132,9 @@ class TiledPass:
     def _room(self, section: Section, part_bchw: Tensor) -> Tensor:
         """Room for what a section hands on of the whole picture, given a tile's part of it."""
         height, width = (units(section.layers[-1], side) for side in self._size)
-        beside = part_bchw.is_contiguous(memory_format=torch.channels_last)
         return torch.empty(
             (*part_bchw.shape[:2], height, width),
             dtype=part_bchw.dtype,
             device=part_bchw.device,
-            memory_format=torch.channels_last if beside else torch.contiguous_format,
+            memory_format=torch.channels_last,
         )

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
-from stylize_core.networks.convolution import Filter, convolution, memory_format
+from stylize_core.networks.convolution import Filter, convolution
 from stylize_core.sections import Section
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
@@ -64,9 +64,7 @@ class VggChain:
     ) -> None:
         needed = down_to_deepest(architecture, layers)
         places = [place for place in convolutions(architecture) if place.relu in needed]
-        widest = max((len(parameters[f"features.{place.index}.bias"]) for place in places), default=0)
-        self._order = memory_format(widest, device=device, dtype=dtype)
-        make = partial(convolution, order=self._order, device=device, dtype=dtype)
+        make = partial(convolution, device=device, dtype=dtype)
         self._steps = [
             _Step(place, parameters, make, pooled=pooling == "average" and _opens_block(place))
             for place in places
@@ -83,7 +81,7 @@ class VggChain:
         trace, features = Trace(), given_bchw
         if section.first == 1:
             features = functional.pad(features, (1, 1, 1, 1), mode="replicate")
-        features = features.contiguous(memory_format=self._order)
+        features = features.contiguous(memory_format=torch.channels_last)
         for step in self._within(section):
             if _opens_block(step.place) and step.place.block > section.first:
                 features = self._pool(features, step.place.block - 1, trace)
@@ -204,11 +202,6 @@ def _through_relu(gradient: Tensor | None, seed: Tensor | None, features: Tensor
 
 def _spread(gradient: Tensor, features: Tensor) -> Tensor:
     """The gradient by averages, which is used up, as that by what the ReLU of the features was given."""
-    if not features.is_contiguous(memory_format=torch.channels_last):
-        back = torch.ops.aten.avg_pool2d_backward(
-            gradient, features, [2, 2], [2, 2], [0, 0], False, True, None
-        )
-        return _masked(back, features)
     rows, columns = gradient.shape[2:]
     spread = torch.empty_like(features)
     for rest in (spread[:, :, 2 * rows :], spread[..., 2 * columns :]):

@@ -3,18 +3,20 @@
 Winograd 1980; for networks Lavin and Gray 2015 (arXiv 1509.09308). A tile of 4x4 results needs 6x6 products
 per pair of channels instead of 144: the 6x6 features below it and the kernel are both carried over to where
 filtering is a product, with F(4, 3) over the columns and over the rows. All products of one place within the
-tiles, for all tiles and channels, are one matrix product, which is what processors do best; what comes before
-and after it are sums of a few features.
+tiles, for all tiles and channels, are one matrix product, which is what processors do best. What comes before
+and after it, sums of a few features, are matrix products as well, with the same few numbers for all tiles and
+channels: a pass over memory each, where one addition after another takes a dozen.
 
 The places are the values of polynomials at some points. The usual ones, 0, ±1, ±2 and infinity, are meant for
 float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds by two fifths less
-(`tests/core/networks/test_winograd.py` holds it to that). It pays where channels are many: the sums cost by
-the channel, the products by its square.
+(`tests/core/networks/test_winograd.py` holds it to that). In bfloat16 only the products are: the sums before
+and after them are float32. It pays where channels are many: the sums cost by the channel, the products by its
+square.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -25,22 +27,44 @@ PLACES = REACH * REACH
 # The points, beside 0 and infinity, at -NEAR, NEAR, -FAR and FAR.
 NEAR, FAR = 5 / 8, 3 / 2
 # So much of carried-over features at a time stays in the processor's cache.
-STRIP_BYTES = 8 * 2**20
+STRIP_BYTES = 4 * 2**20
+
+
+def _points() -> tuple[tuple[float, float], ...]:
+    """The points but infinity, each with what its places are larger by than they need be."""
+    return ((0.0, 1.0), (NEAR, NEAR), (-NEAR, NEAR), (FAR, FAR**2), (-FAR, FAR**2))
 
 
 def _kernel_places() -> Tensor:
-    """The kernel's part of F(4, 3), [6, 3]: a polynomial's values, over those that the features' part leaves.
-
-    The places at ±NEAR are larger by NEAR and those at ±FAR by FAR² than they need be, which saves the
-    results' part four multiplications.
-    """
-    near, far = NEAR**2, FAR**2
-    rows = [[1 / (near * far), 0, 0]]
-    for point, scale in ((NEAR, NEAR), (-NEAR, NEAR), (FAR, far), (-FAR, far)):
-        other = far if abs(point) == NEAR else near
-        share = scale / (2 * point**2 * (point**2 - other))
-        rows.append([share, share * point, share * point**2])
+    """The kernel's part of F(4, 3), [6, 3]: a polynomial's values, over what the features' part leaves."""
+    rows = []
+    for point, scale in _points():
+        others = [other for other, _ in _points() if other != point]
+        share = scale / torch.tensor([point - other for other in others], dtype=torch.float64).prod().item()
+        rows.append([share * point**power for power in range(3)])
     return torch.tensor([*rows, [0, 0, 1]], dtype=torch.float64)
+
+
+def _feature_places() -> Tensor:
+    """The features' part of F(4, 3), [6, 6]: for each point the polynomial that is 0 at all others."""
+    rows = []
+    for point, _ in _points():
+        rows.append(_coefficients([other for other, _ in _points() if other != point]))
+    return torch.tensor([*rows, _coefficients([point for point, _ in _points()])], dtype=torch.float64)
+
+
+def _coefficients(zeros: list[float]) -> list[float]:
+    """Of the polynomial with these zeros, from the lowest power on, six of them."""
+    found = [1.0]
+    for zero in zeros:
+        found = [low - zero * high for low, high in zip([0.0, *found], [*found, 0.0], strict=True)]
+    return [*found, *[0.0] * (REACH - len(found))]
+
+
+def _result_places() -> Tensor:
+    """The results' part of F(4, 3), [4, 6]: powers of the points, less what the kernel's part has more."""
+    columns = [[point**power / scale for power in range(TILE)] for point, scale in _points()]
+    return torch.tensor([*columns, [0.0] * (TILE - 1) + [1.0]], dtype=torch.float64).t()
 
 
 class Winograd:
@@ -53,9 +77,12 @@ class Winograd:
     """
 
     def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None, *, dtype: torch.dtype) -> None:
-        over = _kernel_places()
-        places = torch.einsum("pi,qj,kcij->qpck", over, over, weight_kc33.double().cpu())
+        over, features, results = _kernel_places(), _feature_places(), _result_places()
+        places = torch.einsum("pi,qj,kcij->pqck", over, over, weight_kc33.double().cpu())
         self._kernels = places.flatten(0, 1).to(dtype).contiguous()
+        self._sums_in = torch.promote_types(dtype, torch.float32)
+        self._over = torch.kron(features, features).to(self._sums_in)
+        self._back = torch.kron(results, results).to(self._sums_in)
         self._bias = None if bias_k is None else bias_k.to(dtype)
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
@@ -72,14 +99,19 @@ class Winograd:
     def _filter(self, padded_hwc: Tensor, made_hwk: Tensor) -> None:
         """Fill in the results of one picture, a strip of tiles at a time."""
         rows, columns = made_hwk.shape[0] // TILE, made_hwk.shape[1] // TILE
-        row_bytes = PLACES * columns * padded_hwc.shape[2] * padded_hwc.element_size()
+        row_bytes = PLACES * columns * padded_hwc.shape[2] * self._over.element_size()
         for first, last in _strips(rows, max(1, STRIP_BYTES // row_bytes)):
-            tiles = _carried_over(padded_hwc[TILE * first : TILE * last + 2], columns)
-            products = torch.bmm(tiles.flatten(2, 3).flatten(0, 1), self._kernels)
-            made = made_hwk[TILE * first : TILE * last]
-            _carry_back(products.view(*tiles.shape[:4], -1), made)
-            if self._bias is not None:
-                made += self._bias
+            tiles = _tiles(padded_hwc[TILE * first : TILE * last + 2], last - first, columns)
+            given = torch.empty(tiles.shape, dtype=self._sums_in).copy_(tiles)
+            carried = torch.mm(self._over, given.view(PLACES, -1)).to(self._kernels.dtype)
+            products = torch.bmm(carried.view(PLACES, -1, padded_hwc.shape[2]), self._kernels)
+            found = torch.mm(self._back, products.view(PLACES, -1).to(self._sums_in))
+            found = found.view(TILE, TILE, last - first, columns, -1).permute(2, 0, 3, 1, 4)
+            made = made_hwk[TILE * first : TILE * last].view(last - first, TILE, columns, TILE, -1)
+            if self._bias is None:
+                made.copy_(found)
+            else:
+                torch.add(found, self._bias, out=made)
 
 
 def _padded(features_bhwc: Tensor, high: int, wide: int) -> Tensor:
@@ -97,47 +129,8 @@ def _strips(rows: int, most: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + most, rows)
 
 
-def _carried_over(padded_hwc: Tensor, columns: int) -> Tensor:
-    """The tiles of a strip, [6, 6, rows, columns, C], where filtering is a product."""
-    height, _, channels = padded_hwc.shape
-    rows = (height - 2) // TILE
-    wide = padded_hwc.new_empty(REACH, height, columns, channels)
-    _over([padded_hwc[:, j : j + TILE * columns - 3 : TILE] for j in range(REACH)], wide.unbind())
-    tiles = padded_hwc.new_empty(REACH, REACH, rows, columns, channels)
-    _over([wide[:, i : i + TILE * rows - 3 : TILE] for i in range(REACH)], tiles.unbind(1))
-    return tiles
-
-
-def _over(d: Sequence[Tensor], v: Sequence[Tensor]) -> None:
-    """The features' part of F(4, 3): six neighbours `d` to six places `v`, in twelve sums."""
-    near, far = NEAR**2, FAR**2
-    torch.sub(d[4], d[2], alpha=far, out=v[0])
-    torch.sub(d[3], d[1], alpha=far, out=v[5])
-    torch.add(v[0], v[5], alpha=NEAR, out=v[1])
-    torch.sub(v[0], v[5], alpha=NEAR, out=v[2])
-    torch.sub(d[4], d[2], alpha=near, out=v[0])
-    torch.sub(d[3], d[1], alpha=near, out=v[5])
-    torch.add(v[0], v[5], alpha=FAR, out=v[3])
-    torch.sub(v[0], v[5], alpha=FAR, out=v[4])
-    v[0].sub_(torch.sub(d[2], d[0], alpha=near), alpha=far)
-    torch.sub(torch.sub(d[5], d[3], alpha=near), v[5], alpha=far, out=v[5])
-
-
-def _carry_back(products: Tensor, made_hwk: Tensor) -> None:
-    """Sum the products [6, 6, rows, columns, K] of a strip up to its results; the products are used up."""
-    places, _, rows, columns, channels = products.shape
-    high = products.new_empty(places, rows, TILE, columns, channels)
-    _back(products.unbind(1), high.unbind(2))
-    _back(high.flatten(1, 2).unbind(), [made_hwk[:, j::TILE] for j in range(TILE)])
-
-
-def _back(m: Sequence[Tensor], y: Sequence[Tensor]) -> None:
-    """The results' part of F(4, 3): six places `m`, used up, to four neighbours `y`, in ten sums."""
-    p = torch.add(m[1], m[2])
-    q = m[1].sub_(m[2])
-    r = torch.add(m[3], m[4], out=m[2])
-    s = m[3].sub_(m[4])
-    torch.add(m[0].add_(p, alpha=1 / NEAR), r, alpha=FAR**-2, out=y[0])
-    torch.add(q, s, alpha=1 / FAR, out=y[1])
-    torch.add(r, p, alpha=NEAR, out=y[2])
-    torch.add(m[5].add_(q, alpha=NEAR**2), s, alpha=FAR, out=y[3])
+def _tiles(padded_hwc: Tensor, rows: int, columns: int) -> Tensor:
+    """What each tile of a strip sees, [6, 6, rows, columns, C], as a view."""
+    down, across, channel = padded_hwc.stride()
+    strides = (down, across, TILE * down, TILE * across, channel)
+    return padded_hwc.as_strided((REACH, REACH, rows, columns, padded_hwc.shape[2]), strides)

@@ -46,17 +46,29 @@ def rounding(settings: StyleSettings) -> Encoder:
     return Encoder(tiny_weights(), layers=settings.layers, dtype=torch.bfloat16)
 
 
-@pytest.mark.parametrize("hardware", [{"avx512_bf16": True}, {"amx_bf16": True}])
-def test_auto_takes_bf16_where_the_processor_multiplies_it(
-    hardware: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "hardware",
+    [
+        {"avx512_bf16": True, "cpu_name": "AMD EPYC"},
+        {"avx512_bf16": True},
+        {"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"},
+    ],
+)
+def test_auto_takes_bf16_where_the_processor_multiplies_it_faster(
+    hardware: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: hardware)
     assert choose_precision("auto", CPU, size=512) == "bf16"
     assert choose_precision("auto", CPU, size=SMALLEST_IN_BF16 - 1) == "fp32"
 
 
-def test_auto_is_fp32_where_nothing_is_known_of_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_fp32_where_bf16_is_not_faster_or_nothing_is_known_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "avx512_f": True})
+    assert choose_precision("auto", CPU, size=512) == "fp32"
+    slow = {"avx512_bf16": True, "amx_bf16": False, "cpu_name": "Intel Xeon"}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: slow)
     assert choose_precision("auto", CPU, size=512) == "fp32"
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert choose_precision("auto", CPU, size=512) == "fp32"

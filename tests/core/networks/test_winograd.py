@@ -76,10 +76,11 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert distance(Winograd(weight, bias, dtype=torch.float64)(given), whole) < 1e-15
 
 
-def test_a_batch_is_bit_for_bit_its_pictures() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_batch_is_bit_for_bit_its_pictures(dtype: torch.dtype) -> None:
     weight, bias = kernel(16, 16)
-    given = features(3, 16, 20, 24).bfloat16()
-    filtered = Winograd(weight, bias, dtype=torch.bfloat16)
+    given = features(3, 16, 20, 24).to(dtype)
+    filtered = Winograd(weight, bias, dtype=dtype)
     assert torch.equal(filtered(given), torch.cat([filtered(row[None]) for row in given]))
 
 
