@@ -28,6 +28,8 @@ PLACES = REACH * REACH
 NEAR, FAR = 5 / 8, 3 / 2
 # So much of carried-over features at a time stays in the processor's cache.
 STRIP_BYTES = 4 * 2**20
+# Of so many channels at a time kernels are carried over, in float64.
+CHANNELS = 16
 
 
 def _points() -> tuple[tuple[float, float], ...]:
@@ -77,9 +79,8 @@ class Winograd:
     """
 
     def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None, *, dtype: torch.dtype) -> None:
-        over, features, results = _kernel_places(), _feature_places(), _result_places()
-        places = torch.einsum("pi,qj,kcij->pqck", over, over, weight_kc33.double().cpu())
-        self._kernels = places.flatten(0, 1).to(dtype).contiguous()
+        features, results = _feature_places(), _result_places()
+        self._kernels = _carried_over(weight_kc33.cpu(), dtype)
         self._sums_in = torch.promote_types(dtype, torch.float32)
         self._over = torch.kron(features, features).to(self._sums_in)
         self._back = torch.kron(results, results).to(self._sums_in)
@@ -112,6 +113,16 @@ class Winograd:
                 made.copy_(found)
             else:
                 torch.add(found, self._bias, out=made)
+
+
+def _carried_over(weight_kc33: Tensor, dtype: torch.dtype) -> Tensor:
+    """The kernels where filtering is a product, [36, C, K]."""
+    over = torch.kron(_kernel_places(), _kernel_places())
+    kernels = weight_kc33.permute(2, 3, 1, 0).flatten(0, 1)
+    places = torch.empty(PLACES, *kernels.shape[1:], dtype=dtype)
+    for made, given in zip(torch.split(places, CHANNELS, 1), torch.split(kernels, CHANNELS, 1), strict=True):
+        made.copy_(torch.mm(over, given.flatten(1).double()).view_as(made))
+    return places
 
 
 def _padded(features_bhwc: Tensor, high: int, wide: int) -> Tensor:
