@@ -59,7 +59,7 @@ def choose_precision(name: Literal["auto"] | Precision, device: torch.device, *,
     """The number format that the network computes in.
 
     Args:
-        name: a precision, or `auto`: bf16 where the hardware multiplies it and pictures are not small, else
+        name: a precision, or `auto`: bf16 where it is multiplied faster and pictures are not small, else
             fp32.
         device: where the network computes.
         size: long edge of the pictures, px.

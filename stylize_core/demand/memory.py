@@ -87,18 +87,21 @@ def peak_memory(
     pictures = batch * FLOAT * PLANES * wide * high
     finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
     number = 2 if precision == "bf16" and not finished else FLOAT
-    held = _in_sections(settings, layers, number, wide, high, rung)
+    large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
+    # Vectors of a solver scatter what is let go: not of large pictures, nor where features are much larger.
+    wide_features = any(_by_winograd(layer, FLOAT) for layer in layers)
+    reused = on_cpu and (wide_features or (large and not rung.tile_px))
+    held = _in_sections(settings, layers, number, wide, high, rung, reused=reused)
     evaluated = batch * held
     if on_cpu:
         evaluated *= _scattered(settings)
-    large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     if rung.tile_px:
         evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, layers)
     pairs = _solver_vectors(rung.settings(settings))
     solver = pictures * (pairs / 2 + LARGE_VECTORS if large else pairs + VECTORS)
     styled = 0.0
     if settings.uses_style:
-        share = min(1.0, held / _evaluation(settings, layers, number))  # of the network, at a time
+        share = min(1.0, held / _evaluation(settings, layers, number, reused=reused))
         styled = share * number * kept_numbers(settings.encoder, layers) * style_pixels / (wide * high)
         styled += 4 * FLOAT * PLANES * style_pixels
     device = max(evaluated + solver, styled) + _network(layers, number, on_cpu=on_cpu)
@@ -108,7 +111,14 @@ def peak_memory(
 
 # Why so many: what a picture and its network are, and how it goes through.
 def _in_sections(
-    settings: StyleSettings, layers: tuple[Layer, ...], number: int, wide: int, high: int, rung: Rung
+    settings: StyleSettings,
+    layers: tuple[Layer, ...],
+    number: int,
+    wide: int,
+    high: int,
+    rung: Rung,
+    *,
+    reused: bool,
 ) -> float:
     """Bytes of a loss and its gradient, of the section that takes most.
 
@@ -124,7 +134,7 @@ def _in_sections(
         own = tuple(replace(whole[name], units=round(share * whole[name].units)) for name in names)
         handed = whole[section.layers[-1]].numbers * number if section.hands_on else 0
         before = whole[f"pool{section.first - 1}"].numbers * number if section.first > 1 else 0
-        most = max(most, given + before + handed + _evaluation(settings, own, number))
+        most = max(most, given + before + handed + _evaluation(settings, own, number, reused=reused))
         given += handed
     return most
 
@@ -141,20 +151,37 @@ def _is_within(section: Section, layer: str) -> bool:
     return section.first <= int(layer[4]) <= (section.last or int(layer[4]))
 
 
+def _by_winograd(layer: Layer, number: int) -> bool:
+    """Whether a CPU computes a layer by Winograd's filtering; GoogLeNet's are torchvision's own."""
+    return layer.name.startswith("relu") and goes_winograds_way(
+        layer.given, layer.channels, number_bytes=number
+    )
+
+
 def _content_targets(settings: StyleSettings, layers: tuple[Layer, ...]) -> float:
     """How many numbers the content's features have, which are kept of all of the picture."""
     wanted = settings.content_layer_weights if settings.uses_content else {}
     return sum(layer.numbers for layer in layers if layer.name in wanted)
 
 
-def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int) -> float:
-    """Bytes of a loss and its gradient: features, gradients by those that are read, and work in flight."""
+def _evaluation(settings: StyleSettings, layers: tuple[Layer, ...], number: int, *, reused: bool) -> float:
+    """Bytes of a loss and its gradient where most is there.
+
+    On the way back that is what is still kept of the way forward, down to some layer, with the gradients by
+    its result, by what it was given and of the loss. Where what is let go finds no use at once, it is all
+    that is kept and every gradient of the loss.
+    """
     contents = settings.content_layer_weights if settings.uses_content else {}
     styles = settings.style_layer_weights if settings.uses_style else {}
-    kept = number * kept_numbers(settings.encoder, layers)
-    seeds = number * sum(layer.numbers for layer in layers if layer.name in contents or layer.name in styles)
     content = 3 * FLOAT * sum(layer.numbers for layer in layers if layer.name in contents)
-    return kept + seeds + content + 2 * number * max((layer.numbers for layer in layers), default=0)
+    kept = [kept_numbers(settings.encoder, layers[: at + 1]) for at in range(len(layers))]
+    seeds = [layer.numbers * (layer.name in contents or layer.name in styles) for layer in layers]
+    passing = [2 * layer.numbers for layer in layers]
+    if reused:
+        most = max(map(sum, zip(kept, seeds, passing, strict=True)), default=0)
+    else:
+        most = max(kept, default=0) + sum(seeds) + max(passing, default=0)
+    return number * most + content
 
 
 def _scattered(settings: StyleSettings) -> float:
@@ -172,7 +199,5 @@ def _network(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
     """As it was read and as it was loaded, with its kernels and those turned round."""
     kernels = 0
     for layer in layers:
-        filtered = goes_winograds_way(layer.given, layer.channels, number_bytes=number)
-        ours = on_cpu and layer.name.startswith("relu")  # GoogLeNet's are torchvision's own
-        kernels += parameter_numbers((layer,)) * (WINOGRAD if filtered and ours else 1)
+        kernels += parameter_numbers((layer,)) * (WINOGRAD if on_cpu and _by_winograd(layer, number) else 1)
     return 2 * FLOAT * parameter_numbers(layers) + 2 * number * kernels

@@ -203,7 +203,7 @@ class StyleSettings:
     )
     precision: Literal["auto", "fp32", "tf32", "bf16"] = _setting(
         "auto",
-        "number format inside the network: `auto` is `bf16` where the hardware multiplies it and `size` is "
+        "number format inside the network: `auto` is `bf16` where hardware is faster in it and `size` is "
         "at least 256, else `fp32`; everything else is computed in fp32, and what bf16 is too coarse for "
         "is finished in fp32; `tf32` on CUDA only",
         quiet=True,
