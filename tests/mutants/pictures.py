@@ -38,6 +38,22 @@ MUTANTS = (
         ("tests/core/loss/test_tiles.py::test_loss_and_gradient_in_tiles_are_those_of_the_whole_picture",),
     ),
     Mutant(
+        "pictures-a-thin-picture-refused-that-its-reflection-would-do-for",
+        "stylize_core/settings/resolved.py",
+        "    return lacking if lacking < shorter else 0",
+        "    return 0",
+        (SIZED,),
+    ),
+    Mutant(
+        "pictures-bf16-where-it-is-the-slower-format",
+        "stylize_core/device.py",
+        '(capabilities.get("avx512_bf16") and not intel)',
+        'capabilities.get("avx512_bf16")',
+        (
+            "tests/core/test_precision.py::test_auto_is_fp32_where_bf16_is_not_faster_or_nothing_is_known_of_it",
+        ),
+    ),
+    Mutant(
         "pictures-a-regions-shares-forgotten-on-the-way-back",
         "stylize_core/loss/terms.py",
         "guide.put(back_bchw * guide.share_b11n, own_bchw)",
