@@ -8,7 +8,7 @@ and after it, sums of a few features, are matrix products as well, with the same
 channels: a pass over memory each, where one addition after another takes a dozen.
 
 The places are the values of polynomials at some points. The usual ones, 0, ±1, ±2 and infinity, are meant for
-float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds by two fifths less
+float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds half as coarsely
 (`tests/core/networks/test_winograd.py` holds it to that). In bfloat16 only the products are: the sums before
 and after them are float32. It pays where channels are many: the sums cost by the channel, the products by its
 square.

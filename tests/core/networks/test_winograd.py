@@ -50,22 +50,22 @@ def test_without_a_bias_nothing_is_added() -> None:
     assert distance(Winograd(weight, None, dtype=torch.float64)(given), plain(given, weight)) < 1e-14
 
 
-def test_in_bfloat16_it_rounds_at_most_ten_times_as_coarsely_as_the_plain_way() -> None:
+def test_in_bfloat16_it_rounds_at_most_seven_times_as_coarsely_as_the_plain_way() -> None:
     weight, _ = kernel(64, 64)
     given = features(1, 64, 32, 48).bfloat16()
     exact = plain(given.double(), weight)
     rounded = distance(plain(given, weight.bfloat16()), exact)
-    assert rounded < distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact) < 10 * rounded
+    assert rounded < distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact) < 7 * rounded
 
 
-def test_its_points_round_by_two_fifths_less_than_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_points_round_half_as_coarsely_as_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, _ = kernel(64, 64)
     given = features(1, 64, 32, 48).bfloat16()
     exact = plain(given.double(), weight)
     ours = distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
     monkeypatch.setattr(winograd, "NEAR", 1.0)
     monkeypatch.setattr(winograd, "FAR", 2.0)
-    assert ours < 0.6 * distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
+    assert ours < 0.5 * distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
 
 
 def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
