@@ -73,7 +73,8 @@ def defaults_table(*, sizes: Sequence[int], steps: int) -> Table:
             for chosen in DEFAULTS.values():
                 began = time.perf_counter()
                 made = _stylised(content, style, StyleSettings(size=size, steps=steps, **chosen))
-                cells += [f"{float(judge(made)[0]):.4g}", f"{time.perf_counter() - began:.1f}"]
+                seconds = time.perf_counter() - began
+                cells += [f"{float(judge(made)[0]):.4g}", f"{seconds:.1f}"]
             table.add_row(str(size), _name(pair), *cells)
     return table
 

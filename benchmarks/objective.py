@@ -60,7 +60,7 @@ class Task:
     style_bchw: Tensor
     judge: Callable[[Tensor], float]
 
-    def seconds_of(self, way: Way, counts: Sequence[int], goal: float) -> tuple[int, float] | None:
+    def fewest_of(self, way: Way, counts: Sequence[int], goal: float) -> tuple[int, float] | None:
         """The fewest of so many evaluations that come as far as the goal, and their seconds."""
 
         @cache
@@ -82,7 +82,8 @@ class Task:
         began = time.perf_counter()
         final = Level(self.content_bchw, measured(ViewSpec())[0], (), settings)
         best, _ = Pyramid(final, measured, torch.clone).descend(encoder, callback=None, frames=None)
-        return self.judge(best), time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        return self.judge(best), seconds
 
 
 def objective_table(encoder: Architecture, *, size: int, steps: int, file: str | None) -> Table:
@@ -114,7 +115,7 @@ def objective_table(encoder: Architecture, *, size: int, steps: int, file: str |
         task, goal = Task(weights, chosen, content, style, judge), judge(plain)
         table.add_row(f"{goal:.4g}, {name}", "plain PyTorch, float32", str(steps), f"{seconds:.1f}", "1.00")
         for way in WAYS:
-            if found := task.seconds_of(way, counts, goal):
+            if found := task.fewest_of(way, counts, goal):
                 table.add_row("", way.name, str(found[0]), f"{found[1]:.1f}", f"{seconds / found[1]:.2f}")
             else:
                 table.add_row("", way.name, f"more than {counts[-1]}", "", "not reached")

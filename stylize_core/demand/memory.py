@@ -86,7 +86,8 @@ def peak_memory(
     layers = tuple(layers_for(settings.encoder, settings.layers, width=wide, height=high))
     pictures = batch * FLOAT * PLANES * wide * high
     finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
-    number = 2 if precision == "bf16" and not finished else FLOAT
+    number = HALF if precision == "bf16" and not finished else FLOAT
+    formats = {number, HALF} if precision == "bf16" else {number}
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     # Vectors of a solver scatter what is let go: not of large pictures, nor where features are much larger.
     wide_features = any(_by_winograd(layer, FLOAT) for layer in layers)
@@ -104,7 +105,8 @@ def peak_memory(
         share = min(1.0, held / _evaluation(settings, layers, number, reused=reused))
         styled = share * number * kept_numbers(settings.encoder, layers) * style_pixels / (wide * high)
         styled += 4 * FLOAT * PLANES * style_pixels
-    device = max(evaluated + solver, styled) + _network(layers, number, on_cpu=on_cpu)
+    device = max(evaluated + solver, styled) + 2 * FLOAT * parameter_numbers(layers)  # as read, and as loaded
+    device += sum(_kernels(layers, held_in, on_cpu=on_cpu) for held_in in formats)
     loading = 2 * PUBLISHED_BYTES.get(settings.encoder, 0) if settings.weights is None else 0
     return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
 
@@ -195,9 +197,8 @@ def _solver_vectors(settings: StyleSettings) -> int:
     return 2 * settings.history if settings.optimizer == "lbfgs" else 2
 
 
-def _network(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> float:
-    """As it was read and as it was loaded, with its kernels and those turned round."""
-    kernels = 0
-    for layer in layers:
-        kernels += parameter_numbers((layer,)) * (WINOGRAD if on_cpu and _by_winograd(layer, number) else 1)
-    return 2 * FLOAT * parameter_numbers(layers) + 2 * number * kernels
+def _kernels(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
+    """Bytes of a network's kernels in a number format, and of those turned round."""
+    winograd = [layer for layer in layers if on_cpu and _by_winograd(layer, number)]
+    more = (WINOGRAD - 1) * parameter_numbers(tuple(winograd))
+    return 2 * number * (parameter_numbers(layers) + more)

@@ -211,7 +211,7 @@ class StyleSettings:
     margin: int = _setting(
         8,
         "px around the picture that are optimised with it and cut off at the end, at most 1/24 of its "
-        "shorter side, and what a thin one lacks; without any, the network's padding leaves strips along it",
+        "shorter side, and what a thin one lacks; without any, padding leaves strips along the frame",
         ge=0,
         le=256,
     )

@@ -44,6 +44,15 @@ def test_it_is_the_convolution_up_to_rounding(
     assert distance(found, plain(given, weight, bias)) < rounding
 
 
+def test_so_it_is_with_as_many_channels_as_networks_have() -> None:
+    weight, bias = kernel(256, 256)
+    given = features(1, 256, 20, 24)
+    assert (
+        distance(Winograd(weight, bias, dtype=torch.float32)(given.float()), plain(given, weight, bias))
+        < 2e-6
+    )
+
+
 def test_without_a_bias_nothing_is_added() -> None:
     weight, _ = kernel()
     given = features(1, 7, 9, 9)
