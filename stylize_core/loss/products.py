@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylize_core.device import wide
+from stylize_core.device import multiplied_in, wide
 
 # So many places at least make a part of a sum over bfloat16 features.
 PART = 1024
@@ -17,7 +17,7 @@ def products(features_bchw: Tensor) -> Tensor:
         planes_bcn = wide(features_bchw.flatten(2))
         return planes_bcn @ planes_bcn.transpose(1, 2)
     places_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2)
-    if places_bnc.dtype != torch.bfloat16:
+    if multiplied_in(places_bnc.dtype, places_bnc.device) != torch.bfloat16:
         return wide(places_bnc).transpose(1, 2) @ wide(places_bnc)
     if places_bnc.is_cuda:
         return torch.bmm(places_bnc.mT, places_bnc, out_dtype=torch.float32)
@@ -30,10 +30,12 @@ def sent_back(features_bchw: Tensor, slope_bcc: Tensor) -> Tensor:
     It has the format of the features and lies in memory as they do, so nothing is to be turned around before
     it is added to another one.
     """
-    both_bcc = (slope_bcc + slope_bcc.transpose(1, 2)).to(features_bchw.dtype)
+    dtype = features_bchw.dtype
+    factors = multiplied_in(dtype, features_bchw.device)
+    both_bcc = (slope_bcc + slope_bcc.transpose(1, 2)).to(dtype).to(factors)
     if channels_first(features_bchw):
-        return (both_bcc @ features_bchw.flatten(2)).view(features_bchw.shape)
-    back_bnc = features_bchw.permute(0, 2, 3, 1).flatten(1, 2) @ both_bcc
+        return (both_bcc @ features_bchw.flatten(2).to(factors)).view(features_bchw.shape).to(dtype)
+    back_bnc = (features_bchw.permute(0, 2, 3, 1).flatten(1, 2).to(factors) @ both_bcc).to(dtype)
     height, width = features_bchw.shape[2:]
     return back_bnc.view(len(back_bnc), height, width, -1).permute(0, 3, 1, 2)
 

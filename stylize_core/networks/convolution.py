@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylize_core.architecture import goes_winograds_way
+from stylize_core.device import multiplied_in
 from stylize_core.networks.winograd import Winograd
 
 
@@ -58,8 +59,10 @@ class Direct:
         beside = weight_kc33.contiguous(memory_format=torch.channels_last)
         self._kernels = beside.to(device, dtype)
         self._bias = None if bias_k is None else bias_k.to(device, dtype)
-        self._padding = padding
+        self._padding, self._factors = padding, multiplied_in(dtype, device)
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
         """Results of features."""
-        return functional.conv2d(features_bchw, self._kernels, self._bias, padding=self._padding)
+        features, kernels = features_bchw.to(self._factors), self._kernels.to(self._factors)
+        bias = None if self._bias is None else self._bias.to(self._factors)
+        return functional.conv2d(features, kernels, bias, padding=self._padding).to(features_bchw.dtype)

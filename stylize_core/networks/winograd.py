@@ -21,6 +21,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from stylize_core.device import multiplied_in
+
 TILE = 4  # results in a row and in a column of a tile
 REACH = TILE + 2  # features that they see
 PLACES = REACH * REACH
@@ -81,6 +83,7 @@ class Winograd:
     def __init__(self, weight_kc33: Tensor, bias_k: Tensor | None, *, dtype: torch.dtype) -> None:
         features, results = _feature_places(), _result_places()
         self._kernels = _carried_over(weight_kc33.cpu(), dtype)
+        self._factors = multiplied_in(dtype, "cpu")
         self._sums_in = torch.promote_types(dtype, torch.float32)
         self._over = torch.kron(features, features).to(self._sums_in)
         self._back = torch.kron(results, results).to(self._sums_in)
@@ -92,20 +95,21 @@ class Winograd:
         rows, columns = -(-height // TILE), -(-width // TILE)
         padded_bhwc = _padded(features_bchw.permute(0, 2, 3, 1), TILE * rows + 2, TILE * columns + 2)
         made_bhwk = features_bchw.new_empty(batch, TILE * rows, TILE * columns, self._kernels.shape[2])
+        kernels = self._kernels.to(self._factors)
         for padded, made in zip(padded_bhwc, made_bhwk, strict=True):
-            self._filter(padded, made)
+            self._filter(padded, kernels, made)
         made_bkhw = made_bhwk[:, :height, :width].permute(0, 3, 1, 2)
         return made_bkhw.contiguous(memory_format=torch.channels_last)
 
-    def _filter(self, padded_hwc: Tensor, made_hwk: Tensor) -> None:
+    def _filter(self, padded_hwc: Tensor, kernels: Tensor, made_hwk: Tensor) -> None:
         """Fill in the results of one picture, a strip of tiles at a time."""
         rows, columns = made_hwk.shape[0] // TILE, made_hwk.shape[1] // TILE
         row_bytes = PLACES * columns * padded_hwc.shape[2] * self._over.element_size()
         for first, last in _strips(rows, max(1, STRIP_BYTES // row_bytes)):
             tiles = _tiles(padded_hwc[TILE * first : TILE * last + 2], last - first, columns)
             given = torch.empty(tiles.shape, dtype=self._sums_in).copy_(tiles)
-            carried = torch.mm(self._over, given.view(PLACES, -1)).to(self._kernels.dtype)
-            products = torch.bmm(carried.view(PLACES, -1, padded_hwc.shape[2]), self._kernels)
+            carried = torch.mm(self._over, given.view(PLACES, -1)).to(self._kernels.dtype).to(kernels.dtype)
+            products = torch.bmm(carried.view(PLACES, -1, padded_hwc.shape[2]), kernels)
             found = torch.mm(self._back, products.view(PLACES, -1).to(self._sums_in))
             found = found.view(TILE, TILE, last - first, columns, -1).permute(2, 0, 3, 1, 4)
             made = made_hwk[TILE * first : TILE * last].view(last - first, TILE, columns, TILE, -1)

@@ -13,8 +13,9 @@ import torch
 from intensity import LONG
 from small_networks import tiny_encoder, tiny_weights, waves
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from stylize_core.device import SMALLEST_IN_BF16, choose_precision
+from stylize_core.device import SMALLEST_IN_BF16, choose_precision, multiplied_in
 from stylize_core.errors import DeviceUnavailable
 from stylize_core.image.decode import decode_picture
 from stylize_core.image.resize import resize
@@ -265,6 +266,54 @@ def test_bf16_reaches_the_objective_of_fp32_to_one_percent(content: str, style: 
         for encoder in (exact, small)
     }
     assert reached["bf16"] < 1.01 * reached["fp32"], reached
+
+
+class _Factors(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the number formats that are multiplied."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.formats: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.name in ("aten::convolution", "aten::bmm", "aten::mm"):
+            self.formats |= {one.dtype for one in args if isinstance(one, Tensor)}
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16", "bf16"])
+def test_a_processor_without_bf16_multiplies_the_same_numbers_in_float32(
+    wide_weights: Weights, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its products of bf16 would take twenty times as long."""
+    settings = StyleSettings(encoder="vgg19", size=64, style_layers=("relu1_1", "relu2_2"))
+    found = []
+    for known in (False, True):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: {name: known, "avx2": True})
+        encoder = Encoder(wide_weights, layers=settings.layers, dtype=torch.bfloat16)
+        content, style = picture("contents/town", 64), picture("styles/flow", 64)
+        with _Factors() as factors:
+            objective = Objective(
+                encoder,
+                content_targets(encoder, content, settings),
+                style_targets(encoder, style, settings),
+                settings,
+            )
+            found.append(objective(content))
+        assert (torch.bfloat16 in factors.formats) == known
+    (loss, gradient), (native_loss, native_gradient) = found
+    assert float(loss) == pytest.approx(float(native_loss), rel=0.02)
+    assert float((gradient - native_gradient).norm() / native_gradient.norm()) < 0.1
+
+
+def test_only_a_processor_without_bf16_multiplies_it_in_another_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert multiplied_in(torch.bfloat16, "cpu") == torch.float32
+    assert multiplied_in(torch.bfloat16, "cuda:0") == torch.bfloat16
+    for exact in (torch.float32, torch.float64):
+        assert multiplied_in(exact, "cpu") == exact
 
 
 @pytest.mark.slow

@@ -54,6 +54,16 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "pictures-bf16-multiplied-by-a-processor-that-has-none",
+        "stylize_core/device.py",
+        "    return dtype if has_bf16 else torch.float32",
+        "    return dtype",
+        (
+            "tests/core/test_precision.py::test_a_processor_without_bf16_multiplies_the_same_numbers_in_float32",
+            "tests/core/test_precision.py::test_only_a_processor_without_bf16_multiplies_it_in_another_format",
+        ),
+    ),
+    Mutant(
         "pictures-a-regions-shares-forgotten-on-the-way-back",
         "stylize_core/loss/terms.py",
         "guide.put(back_bchw * guide.share_b11n, own_bchw)",
