@@ -19,6 +19,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
+from flows.engines.working_folder import leave_empty_folder
 from flows.logs import described
 from flows.model.events import PairProgress
 from flows.model.pair import Outcome
@@ -66,6 +67,7 @@ def serve(link: Connection) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
     gc.disable()  # loading torch makes a great many objects and no garbage
     take_over_streams()
+    leave_empty_folder()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     connect(partial(_report, link), link.poll, partial(_report, link))
     with suppress(EOFError, OSError):

@@ -13,6 +13,7 @@ from multiprocessing import resource_tracker
 from typing import cast
 
 from flows.engines.process_child import PARENT_DECIDES, STOP, Beat, Raised, Returned, TimeoutMissed, serve
+from flows.engines.working_folder import leave_lost_folder
 from flows.errors import TimedOut, WorkerCrashed, WorkerWedged
 from flows.model.events import PairProgress, Told
 from flows.model.pair import Outcome
@@ -71,6 +72,7 @@ class ProcessHandle:
 
     def start(self) -> None:
         """Start the process; it heeds no signal that its parent is to decide about."""
+        leave_lost_folder()
         with signals_held_back():
             self.process.start()
         self._theirs.close()

@@ -18,6 +18,8 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 
 from flows.records.report import Report
 from flows.storage.location import is_remote
@@ -45,6 +47,14 @@ class Progress:
             self._artifact = _tried(partial(create_progress_artifact, percent, self._key, text))
         else:
             _tried(partial(update_progress_artifact, self._artifact, percent, text))
+
+
+def percent_shown(client: SyncPrefectClient, run: UUID) -> float:
+    """How many of a flow run's pairs have ended, percent, as its `Progress` says; 0 if it has shown none."""
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=["progress"])
+    )
+    return max((float(str(one.data)) for one in client.read_artifacts(artifact_filter=wanted)), default=0.0)
 
 
 def publish(report: Report, *, key: str, cost_per_hour: float | None) -> None:

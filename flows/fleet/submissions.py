@@ -1,8 +1,10 @@
 """Shards as flow runs of a deployment: submitted, watched, and submitted again where one was lost.
 
 A flow run that ended by itself is over, whatever became of its pairs: their records tell, and trying again is
-for the next night. One that crashed, or whose machine fell silent, left pairs that nobody makes, so its shard
-is submitted again, under a key that makes a repeated request for the same attempt the same flow run.
+for the next night. One that crashed or raised, or whose machine fell silent, left pairs that nobody makes, so
+its shard is submitted again, under a key that makes a repeated request for the same attempt the same flow
+run. Machines that are cheap because they may be taken away take a shard along several times a night, each
+time some pairs further; so only attempts in a row that came to nothing count as a reason to give up.
 """
 
 from __future__ import annotations
@@ -23,11 +25,17 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError, Terminati
 from prefect.states import Cancelling, Crashed
 
 from flows.errors import BadArguments
+from flows.fleet.artifacts import percent_shown
 from flows.fleet.locks import Locks
 from flows.model.shard import Shard
 from flows.text import safe_text
 
-ATTEMPTS = 3
+RAISED = "Failed"
+"""How Prefect names the state of a flow run that an exception ended."""
+IN_VAIN = 3
+"""Attempts in a row at a shard that ended no pair before they were lost, after which it is left."""
+ATTEMPTS = 20
+"""The same however many pairs ended: one that fails anew each time ends, too."""
 LOOK_EVERY_S = 5.0
 SILENT_AFTER_S = 150.0
 """A lock is refreshed every 10 s and stale after 120 s; a run that has had none for so long is nobody's."""
@@ -40,11 +48,28 @@ PAGE = 200
 
 @dataclass(slots=True)
 class _Attempt:
-    """A flow run that makes a shard, and since when it has been in which state without a sign of life."""
+    """A flow run that makes a shard.
+
+    Attributes:
+        in_vain: how many lost ones before it, in a row, ended no pair.
+        silent: since when it has been in which state without a sign of life.
+    """
 
     shard: Shard
     number: int
+    in_vain: int = 0
     silent: tuple[StateType, float] | None = None
+
+    def after_loss(self, *, went_on: bool) -> _Attempt | None:
+        """The next one, now that this one is lost; None if there is to be none.
+
+        Args:
+            went_on: whether pairs had ended in this one.
+        """
+        in_vain = 0 if went_on else self.in_vain + 1
+        if in_vain == IN_VAIN or self.number == ATTEMPTS:
+            return None
+        return _Attempt(self.shard, self.number + 1, in_vain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +127,21 @@ class Submissions:
                 del waiting[:PAGE]
                 for run in self._over(client):
                     attempt = self._at_work.pop(run.id)
-                    if _lost(run.state) and attempt.number < ATTEMPTS:
+                    if again := self._again(client, run, attempt):
                         self._note(
                             f"shard {attempt.shard} was lost ({_words(run.state)}); it is submitted again"
                         )
-                        waiting.append(_Attempt(attempt.shard, attempt.number + 1))
+                        waiting.append(again)
                     else:
                         yield _ended(attempt, run.state)
                 if not waiting:
                     time.sleep(LOOK_EVERY_S)
+
+    def _again(self, client: SyncPrefectClient, run: FlowRun, attempt: _Attempt) -> _Attempt | None:
+        """The next attempt at a shard whose flow run has ended, if it was lost and there is to be one."""
+        if not _lost(run.state):
+            return None
+        return attempt.after_loss(went_on=self._patiently(percent_shown, client, run.id) > 0)
 
     @contextmanager
     def cancelled_along(self) -> Iterator[None]:
@@ -220,7 +251,13 @@ def _pages(ids: list[UUID]) -> Iterator[list[UUID]]:
 
 
 def _lost(state: State[Any] | None) -> bool:
-    return state is not None and state.type == StateType.CRASHED
+    """Whether a flow run did not come to its own end: it crashed, or an exception nobody expected ended it.
+
+    Its own ends have names of their own.
+    """
+    if state is None:
+        return False
+    return state.type == StateType.CRASHED or (state.type == StateType.FAILED and state.name == RAISED)
 
 
 def _words(state: State[Any] | None) -> str:

@@ -16,11 +16,16 @@ from prefect_server import prefect_server
 
 if __name__ == "__main__":
     with prefect_server():
+        from prefect.client.orchestration import get_client
+
+        from flows.fleet.artifacts import percent_shown
         from flows.stylize_batch import stylize_batch
 
+        client = get_client(sync_client=True)
         for given in {runs!r}:
             state = stylize_batch(**given, return_state=True)
             print("state", json.dumps([state.type.value, state.name, state.message]), flush=True)
+            print("shown", percent_shown(client, state.state_details.flow_run_id), flush=True)
 """
 
 
@@ -40,9 +45,11 @@ def test_a_deployment_sees_complete_runs_partial_failures_and_runs_that_cannot_s
         {"manifest": manifests[good], "batch": "many"},
     ]
     with family(DEPLOYED.format(runs=runs)) as program:
-        states = [json.loads(program.wait_for("state")) for _ in runs]
+        ends = [(json.loads(program.wait_for("state")), program.wait_for("shown")) for _ in runs]
         assert program.end() == 0, program.errors()
         assert "Traceback" not in program.errors()
+    states, shown = zip(*ends, strict=True)
+    assert shown == ("100.0", "100.0", "0.0", "0.0", "0.0"), "who submits shards again asks for that"
     assert states[0] == ["COMPLETED", "Completed", "4 of 4 done (4 now, 0 before)"]
     assert states[1][:2] == ["FAILED", "PartialFailure"]
     assert "2 failed (bad_image 2)" in states[1][2]

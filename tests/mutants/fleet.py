@@ -7,7 +7,37 @@ from mutants.mutant import Mutant
 NIGHT = "tests/flows/fleet/test_run_fleet.py"
 SHOWN = "tests/flows/fleet/test_shown_in_prefect.py"
 
+PROCESS = "tests/flows/engines/test_process.py"
+
 MUTANTS = (
+    Mutant(
+        "fleet-a-run-that-raised-is-believed-to-be-over",
+        "flows/fleet/submissions.py",
+        "    return state.type == StateType.CRASHED or (state.type == StateType.FAILED and state.name == RAISED)",
+        "    return state.type == StateType.CRASHED",
+        (f"{SHOWN}::test_a_run_that_did_not_come_to_its_own_end_is_lost",),
+    ),
+    Mutant(
+        "fleet-losses-count-although-pairs-ended-in-between",
+        "flows/fleet/submissions.py",
+        "        in_vain = 0 if went_on else self.in_vain + 1",
+        "        in_vain = self.in_vain + 1",
+        (f"{SHOWN}::test_only_losses_in_a_row_that_came_to_nothing_give_a_shard_up",),
+    ),
+    Mutant(
+        "fleet-a-worker-stays-in-the-folder-that-prefect-takes-away",
+        "flows/engines/process_child.py",
+        "    leave_empty_folder()\n",
+        "",
+        (f"{PROCESS}::test_a_worker_leaves_an_empty_working_folder_and_stays_in_another",),
+    ),
+    Mutant(
+        "fleet-no-worker-follows-where-the-folder-is-gone",
+        "flows/engines/process_handle.py",
+        "        leave_lost_folder()\n",
+        "",
+        (f"{PROCESS}::test_a_worker_that_dies_after_the_working_folder_is_gone_is_followed_by_another",),
+    ),
     Mutant(
         "fleet-a-lost-shard-counts-as-made",
         "flows/fleet/run.py",

@@ -482,3 +482,36 @@ def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
         assert ours.wait_for("got") == "1"
         assert ours.end() == 0
         assert eventually(lambda: not ours.members())
+
+
+# ---- working folders
+
+
+def go_on_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+def test_a_worker_leaves_an_empty_working_folder_and_stays_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect makes an empty one for each run, and removes it while the run still imports torch."""
+    go_on_from(tmp_path / "own", monkeypatch)
+    with WorkerProcess("cpu") as worker:
+        assert worker.call(os.getcwd) == "/"
+    Path("credentials").touch()
+    with WorkerProcess("cpu") as worker:
+        assert worker.call(os.getcwd) == str(tmp_path / "own")
+
+
+def test_a_worker_that_dies_after_the_working_folder_is_gone_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on_from(tmp_path / "own", monkeypatch)
+    with WorkerProcess("cpu") as worker:
+        first = worker.call(os.getpid)
+        (tmp_path / "own").rmdir()
+        os.kill(first, signal.SIGKILL)
+        with suppress(WorkerCrashed):
+            worker.call(os.getpid)
+        assert worker.call(os.getpid) != first

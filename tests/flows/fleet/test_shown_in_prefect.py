@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from prefect.states import Pending, Running
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 from rich.console import Console
 
 from flows.errors import StorageFatal
@@ -18,10 +20,19 @@ from flows.fleet.artifacts import Progress, artifact_key, failure_row, markdown
 from flows.fleet.flow_run_log import FAILURES_TOLD, FlowRunLog, outlive_console
 from flows.fleet.locks import Locks
 from flows.fleet.naming import run_name, tags
-from flows.fleet.submissions import NEVER_STARTED_S, SILENT_AFTER_S, Submissions, _Attempt
+from flows.fleet.submissions import (
+    ATTEMPTS,
+    IN_VAIN,
+    NEVER_STARTED_S,
+    SILENT_AFTER_S,
+    Submissions,
+    _Attempt,
+    _lost,
+)
 from flows.model.pair import Outcome
 from flows.model.shard import Shard
-from flows.records.report import Failed, Report
+from flows.records.report import Failed as FailedPair
+from flows.records.report import Report
 from flows.storage.lock import hold_output
 from flows.storage.opening import open_storage
 
@@ -30,7 +41,8 @@ def a_report(**changes: Any) -> Report:
     facts: dict[str, Any] = {
         "manifest": "s3://bucket/m|x.yaml", "output": "s3://bucket/out", "shard": "1/4", "planned": 10,
         "done_before": 2, "done": 6, "failed": 1, "left": 1, "end": "finished", "reason": "",
-        "failures": (Failed("a__b", "bad_image", "no <b>JPEG</b>"),), "failures_by_kind": {"bad_image": 1},
+        "failures": (FailedPair("a__b", "bad_image", "no <b>JPEG</b>"),),
+        "failures_by_kind": {"bad_image": 1},
         "devices": ("cuda:0",), "warnings": (), "storage_retries": 0, "double_work": 0,
         "seconds": 1800.0, "device_seconds": 3600.0, "machine_seconds": 5400.0,
         "started_at": "2026-01-01T00:00:00", "finished_at": "2026-01-01T00:30:00",
@@ -150,6 +162,50 @@ def test_the_lock_of_another_shard_is_no_sign_of_life(tmp_path: Path, clock: lis
         fleet._why_silent(attempt, Running())
         clock[0] += SILENT_AFTER_S + 1
         assert fleet._why_silent(attempt, Running())
+
+
+def losses_until_given_up(went_on: Callable[[int], bool]) -> int:
+    """How often a shard is lost before no further attempt is made at it."""
+    attempt: _Attempt | None = _Attempt(Shard(1, 4), 1)
+    losses = 0
+    while attempt:
+        losses += 1
+        assert attempt.number == losses
+        attempt = attempt.after_loss(went_on=went_on(losses))
+    return losses
+
+
+@pytest.mark.parametrize(
+    ("went_on", "losses"),
+    [
+        (lambda loss: False, IN_VAIN),
+        (lambda loss: loss <= 5, 5 + IN_VAIN),
+        (lambda loss: loss % IN_VAIN > 0, ATTEMPTS),
+        (lambda loss: True, ATTEMPTS),
+    ],
+    ids=["never came to anything", "went on five times", "now and then", "every time"],
+)
+def test_only_losses_in_a_row_that_came_to_nothing_give_a_shard_up(
+    went_on: Callable[[int], bool], losses: int
+) -> None:
+    assert losses_until_given_up(went_on) == losses
+
+
+@pytest.mark.parametrize(
+    ("state", "lost"),
+    [
+        (Crashed(message="its worker was stopped"), True),
+        (Failed(message="Flow run encountered an exception: FileNotFoundError"), True),
+        (Failed(name="PartialFailure"), False),
+        (Failed(name="NothingStarted"), False),
+        (Completed(), False),
+        (Cancelled(), False),
+        (None, False),
+    ],
+    ids=str,
+)
+def test_a_run_that_did_not_come_to_its_own_end_is_lost(state: State[Any] | None, lost: bool) -> None:
+    assert _lost(state) == lost
 
 
 def test_a_run_that_waits_for_its_image_has_half_an_hour(tmp_path: Path, clock: list[float]) -> None:
