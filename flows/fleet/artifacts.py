@@ -54,7 +54,8 @@ def percent_shown(client: SyncPrefectClient, run: UUID) -> float:
     wanted = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=["progress"])
     )
-    return max((float(str(one.data)) for one in client.read_artifacts(artifact_filter=wanted)), default=0.0)
+    shown = [one.data for one in client.read_artifacts(artifact_filter=wanted)]
+    return max((float(one) for one in shown if isinstance(one, int | float)), default=0.0)
 
 
 def publish(report: Report, *, key: str, cost_per_hour: float | None) -> None:

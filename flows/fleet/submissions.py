@@ -141,7 +141,11 @@ class Submissions:
         """The next attempt at a shard whose flow run has ended, if it was lost and there is to be one."""
         if not _lost(run.state):
             return None
-        return attempt.after_loss(went_on=self._patiently(percent_shown, client, run.id) > 0)
+        try:
+            percent = self._patiently(percent_shown, client, run.id)
+        except PrefectHTTPStatusError:  # such as of who may not read artifacts
+            percent = 0.0
+        return attempt.after_loss(went_on=percent > 0)
 
     @contextmanager
     def cancelled_along(self) -> Iterator[None]:

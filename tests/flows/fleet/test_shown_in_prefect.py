@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 from rich.console import Console
 
@@ -206,6 +209,39 @@ def test_only_losses_in_a_row_that_came_to_nothing_give_a_shard_up(
 )
 def test_a_run_that_did_not_come_to_its_own_end_is_lost(state: State[Any] | None, lost: bool) -> None:
     assert _lost(state) == lost
+
+
+@pytest.mark.parametrize(("percent", "in_vain"), [(0.5, 0), (0.0, 1)])
+def test_a_lost_shard_is_tried_again_and_what_its_run_had_shown_counts(
+    percent: float, in_vain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions_module, "percent_shown", lambda client, run: percent)
+    again = submissions_over(tmp_path)._again(NOBODY, lost_run(), _Attempt(Shard(1, 4), 2))
+    assert again is not None
+    assert (again.shard, again.number, again.in_vain) == (Shard(1, 4), 3, in_vain)
+
+
+def test_a_server_that_shows_nobody_its_artifacts_ends_no_fleet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(client: object, run: object) -> float:
+        answer = httpx.Response(403, request=httpx.Request("POST", "http://127.0.0.1/api/artifacts/filter"))
+        raise PrefectHTTPStatusError.from_httpx_error(
+            httpx.HTTPStatusError("Forbidden", request=answer.request, response=answer)
+        )
+
+    monkeypatch.setattr(submissions_module, "percent_shown", forbidden)
+    again = submissions_over(tmp_path)._again(NOBODY, lost_run(), _Attempt(Shard(1, 4), 1))
+    assert again is not None
+    assert again.in_vain == 1
+
+
+NOBODY: Any = None
+"""A client that is asked nothing."""
+
+
+def lost_run() -> Any:
+    return SimpleNamespace(id=uuid4(), state=Crashed(message="its machine was lost"))
 
 
 def test_a_run_that_waits_for_its_image_has_half_an_hour(tmp_path: Path, clock: list[float]) -> None:
