@@ -104,8 +104,8 @@ def _multiplies_bf16(device: torch.device) -> bool:
 def multiplied_in(dtype: torch.dtype, device: torch.device | str) -> torch.dtype:
     """The number format in which a device multiplies numbers of another, for the same products or finer ones.
 
-    A processor without instructions for bfloat16 takes some twenty times as long for its products as for the
-    same numbers in float32.
+    A processor without instructions for bfloat16 takes ten times as long and more for its products as for the
+    same numbers in float32 (docs/performance.md).
     """
     if dtype != torch.bfloat16 or torch.device(device).type != "cpu":
         return dtype

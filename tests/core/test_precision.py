@@ -285,7 +285,7 @@ class _Factors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def test_a_processor_without_bf16_multiplies_the_same_numbers_in_float32(
     wide_weights: Weights, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its products of bf16 would take twenty times as long."""
+    """Its products of bf16 would take ten times as long and more."""
     settings = StyleSettings(encoder="vgg19", size=64, style_layers=("relu1_1", "relu2_2"))
     found = []
     for known in (False, True):

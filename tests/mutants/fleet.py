@@ -6,7 +6,6 @@ from mutants.mutant import Mutant
 
 NIGHT = "tests/flows/fleet/test_run_fleet.py"
 SHOWN = "tests/flows/fleet/test_shown_in_prefect.py"
-
 PROCESS = "tests/flows/engines/test_process.py"
 
 MUTANTS = (

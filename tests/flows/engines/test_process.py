@@ -487,7 +487,7 @@ def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
 # ---- working folders
 
 
-def go_on_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def work_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     monkeypatch.chdir(folder)
 
@@ -496,7 +496,7 @@ def test_a_worker_leaves_an_empty_working_folder_and_stays_in_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prefect makes an empty one for each run, and removes it while the run still imports torch."""
-    go_on_from(tmp_path / "own", monkeypatch)
+    work_in(tmp_path / "own", monkeypatch)
     with WorkerProcess("cpu") as worker:
         assert worker.call(os.getcwd) == "/"
     Path("credentials").touch()
@@ -507,7 +507,7 @@ def test_a_worker_leaves_an_empty_working_folder_and_stays_in_another(
 def test_a_worker_that_dies_after_the_working_folder_is_gone_is_followed_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on_from(tmp_path / "own", monkeypatch)
+    work_in(tmp_path / "own", monkeypatch)
     with WorkerProcess("cpu") as worker:
         first = worker.call(os.getpid)
         (tmp_path / "own").rmdir()
