@@ -15,6 +15,7 @@ from prefect.states import Completed, Failed
 from flows.engines.prefect.view_process import FLOW_NAME
 from flows.errors import BatchError
 from flows.fleet.artifacts import Progress, artifact_key, publish
+from flows.fleet.flow_process import heed_ending
 from flows.fleet.flow_run_log import (
     FlowRunLog,
     counted,
@@ -87,6 +88,7 @@ def stylize_batch(
         force: what is done is made again.
         preview: everything small and fast, in an output of its own beside the real one.
     """
+    heed_ending()
     outlive_console()
     leave_out_own_failures()
     try:
@@ -147,6 +149,7 @@ def stylize_fleet(
         max_time: no further pair begins after this time, counted from here.
         cost_per_hour: of one machine; the report tells what all of them cost together.
     """
+    heed_ending()
     outlive_console()
     leave_out_own_failures()
     of_every_shard: dict[str, Any] = {

@@ -121,8 +121,9 @@ def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_mach
     assert "200 of 200 done" in shown["markdown"]["data"]
     names = {run["name"] for run in site.runs("stylize-batch")}
     assert names == {f"m.yaml to {store.bucket}/night {index}/4" for index in range(4)}
-    later = {run["state"]["type"] for run in site.runs("stylize-fleet") if run["id"] != fleet}
-    assert later <= {"CANCELLED", "COMPLETED", "SCHEDULED"}
+    later = [run["id"] for run in site.runs("stylize-fleet") if run["id"] != fleet]
+    ends = {site.await_state(run)["type"] for run in later}
+    assert ends <= {"CANCELLED", "COMPLETED"}, "one at a time, and what came later found everything done"
 
 
 def test_a_long_pair_is_finished_by_another_machine_from_where_the_first_one_was(
@@ -226,6 +227,21 @@ def test_a_run_that_is_cancelled_in_the_middle_of_a_pair_writes_its_report_and_g
     assert not lock.exists()
     assert (report(tmp_path)["end"], report(tmp_path)["reason"]) == ("stopped", "SIGTERM")
     assert "Traceback" not in "".join(site.logs_of(run))
+
+
+def test_a_run_that_is_ended_before_its_flow_has_begun_is_known_to_be_lost(
+    site: Site, tmp_path: Path
+) -> None:
+    batch = small_batch(tmp_path, photos=1, paintings=1)
+    run = site.run("stylize-batch/shard", manifest=str(batch), **GIVEN)
+    assert any(
+        eventually(lambda: bool(site.processes_of("a", "prefect.engine")), every_s=0.05) for _ in range(2)
+    )
+    os.kill(site.programs["a"].pid, signal.SIGTERM)
+    ended = site.await_state(run)
+    site.end("a")
+    assert ended["type"] == "CRASHED", ended
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_fleet_that_is_cancelled_takes_its_shards_along(site: Site, tmp_path: Path) -> None:

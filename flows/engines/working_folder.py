@@ -1,8 +1,8 @@
 """Working folders that are taken away from under a run.
 
 A worker of Prefect's makes an empty folder for each flow run, and when it is stopped it removes that while
-the run still ends in order, or only just starts. All paths of a run are absolute by then; but no process can
-start in a folder that is gone, and PyTorch cannot be imported there.
+the run still ends in order, or only just begins. All paths of a run are absolute by then; but no process can
+start in a folder that is gone, and neither Prefect nor PyTorch can be loaded there.
 """
 
 from __future__ import annotations

@@ -5,6 +5,12 @@ no report, keep their lock, and stay RUNNING on the server. Deployments therefor
 command of their runs, `python -m flows.fleet.flow_process`. It starts the flow run's real process in another
 session and hands SIGTERM and SIGINT on to it as SIGTERM; if it is killed, Linux sends that SIGTERM.
 
+Whoever ends a flow run before its flow has begun would leave it PENDING for ever: Prefect says what became of
+a run only from inside it. So both signals wait until then, which takes a few seconds.
+
+The run leaves its empty working folder at once, which the worker may take away; entrypoints are modules that
+are installed.
+
 In a container, where SIGTERM comes from whoever drains the node, it hands that on just the same.
 """
 
@@ -17,6 +23,8 @@ import subprocess
 import sys
 from types import FrameType
 
+from flows.engines.working_folder import leave_empty_folder
+
 ENGINE = ("-m", "prefect.engine")
 ENDING = (signal.SIGTERM, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -25,6 +33,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def main() -> int:
     """Run the flow run's process to its end; its exit code, or 128 and the signal that ended it."""
     parent = os.getpid()
+    leave_empty_folder()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     with (
         subprocess.Popen(  # noqa: S603  our own interpreter and Prefect's module
@@ -44,13 +53,17 @@ def main() -> int:
     return code if code >= 0 else 128 - code
 
 
+def heed_ending() -> None:
+    """In a flow that has begun: let what asks it to end through, also if it asked before."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 def _end_with(parent: int) -> None:
     """In the new process: have Linux send SIGTERM when the parent ends; elsewhere there is no such thing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    if os.getppid() != parent:
-        os._exit(1)
+    if os.getppid() != parent:  # it has ended already
+        signal.raise_signal(signal.SIGTERM)
 
 
 if __name__ == "__main__":

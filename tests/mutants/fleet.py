@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 NIGHT = "tests/flows/fleet/test_run_fleet.py"
 SHOWN = "tests/flows/fleet/test_shown_in_prefect.py"
+SITE = "tests/test_fleet.py"
 PROCESS = "tests/flows/engines/test_process.py"
 
 MUTANTS = (
@@ -24,11 +25,18 @@ MUTANTS = (
         (f"{SHOWN}::test_only_losses_in_a_row_that_came_to_nothing_give_a_shard_up",),
     ),
     Mutant(
-        "fleet-a-worker-stays-in-the-folder-that-prefect-takes-away",
-        "flows/engines/process_child.py",
+        "fleet-a-run-stays-in-the-folder-that-prefect-takes-away",
+        "flows/fleet/flow_process.py",
         "    leave_empty_folder()\n",
         "",
-        (f"{PROCESS}::test_a_worker_leaves_an_empty_working_folder_and_stays_in_another",),
+        (f"{SITE}::test_a_run_that_is_ended_before_its_flow_has_begun_is_known_to_be_lost",),
+    ),
+    Mutant(
+        "fleet-what-ends-a-run-does-not-wait-until-it-has-begun",
+        "flows/fleet/flow_process.py",
+        "    if os.getppid() != parent:",
+        "    heed_ending()\n    if os.getppid() != parent:",
+        (f"{SITE}::test_a_run_that_is_ended_before_its_flow_has_begun_is_known_to_be_lost",),
     ),
     Mutant(
         "fleet-no-worker-follows-where-the-folder-is-gone",

@@ -18,6 +18,7 @@ from processes import eventually, family, needs_proc
 from flows.engines.process import WorkerProcess
 from flows.engines.process_child import Beat
 from flows.engines.process_handle import TICK_S, Died, Limits, Message, _Patience
+from flows.engines.working_folder import leave_empty_folder
 from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
 from flows.model.events import PairProgress, Told
 from flows.storage.process_id import is_alive
@@ -492,16 +493,16 @@ def work_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
 
 
-def test_a_worker_leaves_an_empty_working_folder_and_stays_in_another(
+def test_an_empty_working_folder_is_left_and_another_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prefect makes an empty one for each run, and removes it while the run still imports torch."""
     work_in(tmp_path / "own", monkeypatch)
-    with WorkerProcess("cpu") as worker:
-        assert worker.call(os.getcwd) == "/"
     Path("credentials").touch()
-    with WorkerProcess("cpu") as worker:
-        assert worker.call(os.getcwd) == str(tmp_path / "own")
+    leave_empty_folder()
+    assert Path.cwd() == tmp_path / "own"
+    Path("credentials").unlink()
+    leave_empty_folder()
+    assert Path.cwd() == Path("/")
 
 
 def test_a_worker_that_dies_after_the_working_folder_is_gone_is_followed_by_another(
