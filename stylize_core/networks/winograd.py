@@ -16,7 +16,8 @@ square.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -28,8 +29,8 @@ REACH = TILE + 2  # features that they see
 PLACES = REACH * REACH
 # The points, beside 0 and infinity, at -NEAR, NEAR, -FAR and FAR.
 NEAR, FAR = 5 / 8, 3 / 2
-# So much of carried-over features at a time stays in the processor's cache.
-STRIP_BYTES = 4 * 2**20
+# So many tiles at a time: with fewer, kernels are read too often; more of them leave the cache in between.
+TILES_AT_ONCE = 96
 # Of so many channels at a time kernels are carried over, in float64.
 CHANNELS = 16
 
@@ -104,19 +105,53 @@ class Winograd:
     def _filter(self, padded_hwc: Tensor, kernels: Tensor, made_hwk: Tensor) -> None:
         """Fill in the results of one picture, a strip of tiles at a time."""
         rows, columns = made_hwk.shape[0] // TILE, made_hwk.shape[1] // TILE
-        row_bytes = PLACES * columns * padded_hwc.shape[2] * self._over.element_size()
-        for first, last in _strips(rows, max(1, STRIP_BYTES // row_bytes)):
+        at_once = min(rows, -(-TILES_AT_ONCE // columns))
+        room = _Room(PLACES * at_once * columns * max(kernels.shape[1:]), self._sums_in)
+        for first, last in _strips(rows, at_once):
             tiles = _tiles(padded_hwc[TILE * first : TILE * last + 2], last - first, columns)
-            given = torch.empty(tiles.shape, dtype=self._sums_in).copy_(tiles)
-            carried = torch.mm(self._over, given.view(PLACES, -1)).to(self._kernels.dtype).to(kernels.dtype)
-            products = torch.bmm(carried.view(PLACES, -1, padded_hwc.shape[2]), kernels)
-            found = torch.mm(self._back, products.view(PLACES, -1).to(self._sums_in))
-            found = found.view(TILE, TILE, last - first, columns, -1).permute(2, 0, 3, 1, 4)
+            found = self._filter_tiles(tiles, kernels, room)
             made = made_hwk[TILE * first : TILE * last].view(last - first, TILE, columns, TILE, -1)
             if self._bias is None:
                 made.copy_(found)
             else:
                 torch.add(found, self._bias, out=made)
+
+    def _filter_tiles(self, tiles: Tensor, kernels: Tensor, room: _Room) -> Tensor:
+        """Results [rows, 4, columns, 4, K] of what tiles see, [6, 6, rows, columns, C]."""
+        rows, columns, channels = tiles.shape[2:]
+        count, made = rows * columns, kernels.shape[2]
+        given = room.take(tiles.shape, self._sums_in).copy_(tiles).view(PLACES, -1)
+        carried = torch.mm(self._over, given, out=room.take(given.shape, self._sums_in))
+        carried = room.held_as(kernels.dtype, room.held_as(self._kernels.dtype, carried))
+        products = room.take((PLACES, count, made), kernels.dtype)
+        torch.bmm(carried.view(PLACES, count, channels), kernels, out=products)
+        summands = room.held_as(self._sums_in, products).view(PLACES, -1)
+        found = room.take((TILE * TILE, count * made), self._sums_in)
+        torch.mm(self._back, summands, out=found)
+        return found.view(TILE, TILE, rows, columns, made).permute(2, 0, 3, 1, 4)
+
+
+class _Room:
+    """Two pieces of memory that take turns, so that each step reads one and writes the other.
+
+    Fresh memory for every strip would cost as much as the sums.
+
+    Args:
+        numbers: as many as are in the largest step.
+        dtype: the widest number format of a step.
+    """
+
+    def __init__(self, numbers: int, dtype: torch.dtype) -> None:
+        self._next, self._last = torch.empty(numbers, dtype=dtype), torch.empty(numbers, dtype=dtype)
+
+    def take(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Room for such a tensor, in the piece that was not taken last."""
+        self._next, self._last = self._last, self._next
+        return self._last.view(dtype)[: math.prod(shape)].view(shape)
+
+    def held_as(self, dtype: torch.dtype, taken: Tensor) -> Tensor:
+        """What was taken last, in another number format."""
+        return taken if taken.dtype == dtype else self.take(taken.shape, dtype).copy_(taken)
 
 
 def _carried_over(weight_kc33: Tensor, dtype: torch.dtype) -> Tensor:

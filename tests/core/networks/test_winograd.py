@@ -77,11 +77,13 @@ def test_its_points_round_half_as_coarsely_as_the_usual_ones(monkeypatch: pytest
     assert ours < 0.5 * distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
 
 
-def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tiles_at_once", [1, 20])
+def test_strips_change_nothing(tiles_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the six rows of five tiles one at a time, and four; the last strip is a shorter one."""
     weight, bias = kernel()
     given = features(1, 7, 23, 19)
     whole = Winograd(weight, bias, dtype=torch.float64)(given)
-    monkeypatch.setattr(winograd, "STRIP_BYTES", 1)
+    monkeypatch.setattr(winograd, "TILES_AT_ONCE", tiles_at_once)
     assert distance(Winograd(weight, bias, dtype=torch.float64)(given), whole) < 1e-15
 
 
