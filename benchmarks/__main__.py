@@ -25,7 +25,8 @@ from benchmarks.large import large_rows
 from benchmarks.lists import lists_table
 from benchmarks.looks.command import add_options as add_options_of_looks
 from benchmarks.looks.command import looks_table
-from benchmarks.objective import objective_table
+from benchmarks.objective import add_options as add_options_of_objective
+from benchmarks.objective import chosen_table
 from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
 from benchmarks.reconstructions import content_table, texture_table
@@ -75,6 +76,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add_options(parser)
     add_options_of_looks(parser)
     add_options_of_large(parser)
+    add_options_of_objective(parser)
     return parser
 
 
@@ -96,9 +98,7 @@ def main() -> None:
             table = evaluation_table(encoder, size=options.size, rounds=options.rounds, file=options.weights)
             console.print(table)
     if "objective" in wanted:
-        console.print(objective_table("slim", size=options.size, steps=options.steps, file=None))
-    if "objective" in wanted and options.weights:
-        console.print(objective_table("vgg19", size=options.size, steps=options.steps, file=options.weights))
+        console.print(chosen_table(options))
     if "precision" in wanted:
         console.print(precision_table("slim", size=options.size, steps=options.steps, file=None))
     if "precision" in wanted and options.weights:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -28,20 +29,23 @@ PERCENTS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100, 115, 130, 150, 200)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A number format, and at which sizes; see `scales` and `coarsest` of the settings."""
+    """A number format, at which sizes, and how many curvature pairs; see the settings of these names."""
 
     name: str
     dtype: torch.dtype
     scales: int = 1
     coarsest: int = 0
+    history: int = 10
 
 
-WAYS = (
-    Way("chain, float32, one size", torch.float32),
-    Way("chain, bfloat16, one size", torch.bfloat16),
-    Way("chain, bfloat16, from 256 px up", torch.bfloat16, scales=0, coarsest=256),
-    Way("chain, bfloat16, from the smallest size up", torch.bfloat16, scales=0),
-)
+WAYS = {
+    "fp32": Way("chain, float32, one size", torch.float32),
+    "fp32-history-100": Way("chain, float32, one size, history 100", torch.float32, history=100),
+    "bf16": Way("chain, bfloat16, one size", torch.bfloat16),
+    "bf16-from-256": Way("chain, bfloat16, from 256 px up", torch.bfloat16, scales=0, coarsest=256),
+    "bf16-from-small": Way("chain, bfloat16, from the smallest size up", torch.bfloat16, scales=0),
+}
+GOALS = ("saved", "raw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Task:
 
     def _made(self, way: Way, steps: int) -> tuple[float, float]:
         """The objective after so many evaluations of all sizes together, and the seconds."""
-        settings = replace(self.settings, steps=steps, scales=way.scales, coarsest=way.coarsest, margin=0)
+        chosen = {name: getattr(way, name) for name in ("scales", "coarsest", "history")}
+        settings = replace(self.settings, steps=steps, margin=0, **chosen)
         encoder = Encoder(self.weights, layers=settings.layers, dtype=way.dtype)
 
         def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
@@ -86,7 +91,34 @@ class Task:
         return self.judge(best), seconds
 
 
-def objective_table(encoder: Architecture, *, size: int, steps: int, file: str | None) -> Table:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those that choose rows of the table, which takes long for a wide network."""
+    parser.add_argument("--goals", nargs="+", choices=GOALS, default=GOALS, help="for the objective")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=tuple(WAYS), help="for the objective")
+
+
+def chosen_table(options: argparse.Namespace) -> Table:
+    """The table of a command line: of VGG-19 where it names weights, else of `slim`."""
+    return objective_table(
+        "vgg19" if options.weights else "slim",
+        size=options.size,
+        steps=options.steps,
+        file=options.weights,
+        goals=options.goals,
+        ways=options.ways,
+    )
+
+
+# Why so many: what is measured, and which rows of it.
+def objective_table(
+    encoder: Architecture,
+    *,
+    size: int,
+    steps: int,
+    file: str | None,
+    goals: Collection[str] = GOALS,
+    ways: Collection[str] = tuple(WAYS),
+) -> Table:
     """Seconds and evaluations to the objective that plain PyTorch has after `steps` evaluations.
 
     All are judged in float32 by plain PyTorch's own objective, of two kinds of pixels: as they are saved, cut
@@ -108,13 +140,14 @@ def objective_table(encoder: Architecture, *, size: int, steps: int, file: str |
 
     counts = [max(1, steps * percent // 100) for percent in PERCENTS]
     table = Table("goal", "way", "evaluations", "seconds", "ratio", title=f"{encoder}, {size} px")
-    for name, judge, chosen in (
-        ("as saved", as_saved, settings),
-        ("raw pixels", raw, replace(settings, range_weight=0.0)),
-    ):
+    judged: dict[str, tuple[str, Callable[[Tensor], float], StyleSettings]] = {
+        "saved": ("as saved", as_saved, settings),
+        "raw": ("raw pixels", raw, replace(settings, range_weight=0.0)),
+    }
+    for name, judge, chosen in (judged[goal] for goal in goals):
         task, goal = Task(weights, chosen, content, style, judge), judge(plain)
         table.add_row(f"{goal:.4g}, {name}", "plain PyTorch, float32", str(steps), f"{seconds:.1f}", "1.00")
-        for way in WAYS:
+        for way in (WAYS[key] for key in ways):
             if found := task.fewest_of(way, counts, goal):
                 table.add_row("", way.name, str(found[0]), f"{found[1]:.1f}", f"{seconds / found[1]:.2f}")
             else:

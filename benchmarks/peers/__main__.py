@@ -168,7 +168,7 @@ def compared(
         return made, judged(made.picture)
 
     theirs = made_by(peer, checkout, job)
-    goal, counts = judged(theirs.picture), [*range(5, job.steps, 5), job.steps]
+    goal, counts = judged(theirs.picture), [*range(2, job.steps, 2), job.steps]
     rows = [(peer.name, theirs, goal), ("stylize", *ours(job.steps))]
     if steps := fewest(counts, lambda steps: ours(steps)[1] <= goal):
         rows.append(("stylize, to that objective", *ours(steps)))
