@@ -94,22 +94,22 @@ class Winograd:
         """Results [B, K, H, W] of features [B, C, H, W], channels last."""
         batch, _, height, width = features_bchw.shape
         rows, columns = -(-height // TILE), -(-width // TILE)
-        padded_bhwc = _padded(features_bchw.permute(0, 2, 3, 1), TILE * rows + 2, TILE * columns + 2)
         made_bhwk = features_bchw.new_empty(batch, TILE * rows, TILE * columns, self._kernels.shape[2])
         kernels = self._kernels.to(self._factors)
-        for padded, made in zip(padded_bhwc, made_bhwk, strict=True):
-            self._filter(padded, kernels, made)
+        for features, made in zip(features_bchw.permute(0, 2, 3, 1), made_bhwk, strict=True):
+            self._filter(features, kernels, made)
         made_bkhw = made_bhwk[:, :height, :width].permute(0, 3, 1, 2)
         return made_bkhw.contiguous(memory_format=torch.channels_last)
 
-    def _filter(self, padded_hwc: Tensor, kernels: Tensor, made_hwk: Tensor) -> None:
+    def _filter(self, features_hwc: Tensor, kernels: Tensor, made_hwk: Tensor) -> None:
         """Fill in the results of one picture, a strip of tiles at a time."""
         rows, columns = made_hwk.shape[0] // TILE, made_hwk.shape[1] // TILE
         at_once = min(rows, -(-TILES_AT_ONCE // columns))
         room = _Room(PLACES * at_once * columns * max(kernels.shape[1:]), self._sums_in)
+        padded = features_hwc.new_zeros(TILE * at_once + 2, TILE * columns + 2, features_hwc.shape[2])
         for first, last in _strips(rows, at_once):
-            tiles = _tiles(padded_hwc[TILE * first : TILE * last + 2], last - first, columns)
-            found = self._filter_tiles(tiles, kernels, room)
+            _lay(features_hwc, TILE * first - 1, TILE * last + 1, within=padded)
+            found = self._filter_tiles(_tiles(padded, last - first, columns), kernels, room)
             made = made_hwk[TILE * first : TILE * last].view(last - first, TILE, columns, TILE, -1)
             if self._bias is None:
                 made.copy_(found)
@@ -164,14 +164,13 @@ def _carried_over(weight_kc33: Tensor, dtype: torch.dtype) -> Tensor:
     return places
 
 
-def _padded(features_bhwc: Tensor, high: int, wide: int) -> Tensor:
-    """Features with a zero before the first row and column, and zeros up to so many rows and columns."""
-    batch, height, width, channels = features_bhwc.shape
-    padded = features_bhwc.new_empty(batch, high, wide, channels)
-    padded[:, 1 : height + 1, 1 : width + 1] = features_bhwc
-    for border in (padded[:, :1], padded[:, height + 1 :], padded[:, :, :1], padded[:, :, width + 1 :]):
-        border.zero_()
-    return padded
+def _lay(features_hwc: Tensor, top: int, bottom: int, *, within: Tensor) -> None:
+    """Lay rows, of which those outside the picture are zeros, from the second column on within zeros."""
+    seen = features_hwc[max(0, top) : bottom]
+    above, below = max(0, -top), max(0, -top) + len(seen)
+    within[:above].zero_()
+    within[above:below, 1 : seen.shape[1] + 1] = seen
+    within[below : bottom - top].zero_()
 
 
 def _strips(rows: int, most: int) -> Iterator[tuple[int, int]]:
