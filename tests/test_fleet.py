@@ -76,6 +76,12 @@ def cron_run(site: Site) -> str:
     return str(min(site.runs("stylize-fleet"), key=lambda run: str(run["expected_start_time"]))["id"])
 
 
+def await_engine(site: Site, worker: str) -> None:
+    """Wait until that worker has started the process of a flow run, whose flow takes seconds to begin."""
+    begun = any(eventually(lambda: bool(site.processes_of(worker, "prefect.engine"))) for _ in range(2))
+    assert begun, site.said_by("control", worker)
+
+
 def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_machine_are_lost_in_it(
     site: Site, store: ObjectStore, tmp_path: Path
 ) -> None:
@@ -91,11 +97,7 @@ def test_a_night_that_a_cron_began_is_whole_although_a_shard_a_worker_and_a_mach
         site.start_worker(name, "gpu")
     fleet = cron_run(site)
     for name in "abc":
-        at_work = any(
-            eventually(lambda name=name: bool(site.processes_of(name, "prefect.engine")))  # type: ignore[misc]
-            for _ in range(2)
-        )
-        assert at_work, site.said_by("control", name)
+        await_engine(site, name)
     assert eventually(lambda: len(records(store)) >= 3), site.said_by("a", "b", "c")
     for process in site.processes_of("a", "prefect.engine"):
         os.kill(process, signal.SIGKILL)
@@ -234,13 +236,22 @@ def test_a_run_that_is_ended_before_its_flow_has_begun_is_known_to_be_lost(
 ) -> None:
     batch = small_batch(tmp_path, photos=1, paintings=1)
     run = site.run("stylize-batch/shard", manifest=str(batch), **GIVEN)
-    assert any(
-        eventually(lambda: bool(site.processes_of("a", "prefect.engine")), every_s=0.05) for _ in range(2)
-    )
+    await_engine(site, "a")
     os.kill(site.programs["a"].pid, signal.SIGTERM)
     ended = site.await_state(run)
     site.end("a")
     assert ended["type"] == "CRASHED", ended
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_is_cancelled_before_its_flow_has_begun_is_cancelled(site: Site, tmp_path: Path) -> None:
+    batch = small_batch(tmp_path, photos=1, paintings=1)
+    run = site.run("stylize-batch/shard", manifest=str(batch), **GIVEN)
+    await_engine(site, "a")
+    site.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    for process in site.processes_of("a", "flow_process"):
+        os.kill(process, signal.SIGTERM)  # as the worker does, which may see it later than the flow begins
+    assert site.await_state(run)["type"] == "CANCELLED"
     assert not (tmp_path / "out").exists()
 
 
