@@ -72,7 +72,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if left out")
     parser.add_argument("--against", type=Path, help="an older checkout to compare the records with")
-    parser.add_argument("--weights", help="a VGG-19 file; random weights, or no such network, if left out")
+    parser.add_argument("--weights", help="a VGG-19 file; `slim` alone, or random weights, if left out")
     add_options(parser)
     add_options_of_looks(parser)
     add_options_of_large(parser)

@@ -87,7 +87,7 @@ def _collect_garbage_again() -> None:
 
 
 def _leave() -> None:
-    """End the process without Python's own end: to take PyTorch apart takes a third as long as loading it."""
+    """End the process without Python's own end, which takes PyTorch apart slowly and for nothing."""
     with suppress(OSError):
         sys.stdout.flush()
     drain_notices()

@@ -134,7 +134,7 @@ class Winograd:
 class _Room:
     """Two pieces of memory that take turns, so that each step reads one and writes the other.
 
-    Fresh memory for every strip would cost as much as the sums.
+    Fresh memory at every step would take time.
 
     Args:
         numbers: as many as are in the largest step.
