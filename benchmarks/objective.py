@@ -6,7 +6,8 @@ import argparse
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
+from typing import Literal
 
 import torch
 from rich.table import Table
@@ -16,11 +17,13 @@ from benchmarks.fewest import fewest
 from benchmarks.pictures import benchmark_settings, picture, weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from stylize_core.architecture import Architecture
-from stylize_core.loss.targets import Targets, style_targets
+from stylize_core.loss.targets import Targets
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import Weights
-from stylize_core.pyramid.level import Level, ViewSpec, scaled
+from stylize_core.pyramid.level import Level, ViewSpec, targets_seen
 from stylize_core.pyramid.pyramid import Pyramid
+from stylize_core.pyramid.sketch import sketched
+from stylize_core.pyramid.start import starting_picture
 from stylize_core.settings.style import StyleSettings
 
 PERCENTS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100, 115, 130, 150, 200)
@@ -29,21 +32,24 @@ PERCENTS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100, 115, 130, 150, 200)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A number format, at which sizes, and how many curvature pairs; see the settings of these names."""
+    """A number format, at which sizes, how many curvature pairs, and from where; see these settings."""
 
     name: str
     dtype: torch.dtype
     scales: int = 1
     coarsest: int = 0
     history: int = 10
+    init: Literal["content", "slim"] = "content"
 
 
 WAYS = {
     "fp32": Way("chain, float32, one size", torch.float32),
     "fp32-history-100": Way("chain, float32, one size, history 100", torch.float32, history=100),
+    "fp32-from-slim": Way("chain, float32, one size, from slim", torch.float32, history=40, init="slim"),
     "bf16": Way("chain, bfloat16, one size", torch.bfloat16),
     "bf16-from-256": Way("chain, bfloat16, from 256 px up", torch.bfloat16, scales=0, coarsest=256),
     "bf16-from-small": Way("chain, bfloat16, from the smallest size up", torch.bfloat16, scales=0),
+    "bf16-from-slim": Way("chain, bfloat16, one size, from slim", torch.bfloat16, history=40, init="slim"),
 }
 GOALS = ("saved", "raw")
 
@@ -76,17 +82,18 @@ class Task:
 
     def _made(self, way: Way, steps: int) -> tuple[float, float]:
         """The objective after so many evaluations of all sizes together, and the seconds."""
-        chosen = {name: getattr(way, name) for name in ("scales", "coarsest", "history")}
+        chosen = {name: getattr(way, name) for name in ("scales", "coarsest", "history", "init")}
         settings = replace(self.settings, steps=steps, margin=0, **chosen)
         encoder = Encoder(self.weights, layers=settings.layers, dtype=way.dtype)
 
         def measured(view: ViewSpec) -> tuple[Targets, Sequence[Targets]]:
-            network = encoder.exact() if view.exact else encoder
-            return style_targets(network, scaled(self.style_bchw, view.share), settings), ()
+            return targets_seen(view, encoder, self.style_bchw, settings), ()
 
         began = time.perf_counter()
         final = Level(self.content_bchw, measured(ViewSpec())[0], (), settings)
-        best, _ = Pyramid(final, measured, torch.clone).descend(encoder, callback=None, frames=None)
+        sketch = sketched(final, encoder, measured, None) if way.init == "slim" else None
+        start = partial(starting_picture, settings=settings, init_bchw=sketch)
+        best, _ = Pyramid(final, measured, start).descend(encoder, callback=None, frames=None)
         seconds = time.perf_counter() - began
         return self.judge(best), seconds
 
@@ -147,7 +154,7 @@ def objective_table(
     for name, judge, chosen in (judged[goal] for goal in goals):
         task, goal = Task(weights, chosen, content, style, judge), judge(plain)
         table.add_row(f"{goal:.4g}, {name}", "plain PyTorch, float32", str(steps), f"{seconds:.1f}", "1.00")
-        for way in (WAYS[key] for key in ways):
+        for way in (WAYS[key] for key in ways if not (encoder == "slim" and WAYS[key].init == "slim")):
             if found := task.fewest_of(way, counts, goal):
                 table.add_row("", way.name, str(found[0]), f"{found[1]:.1f}", f"{seconds / found[1]:.2f}")
             else:

@@ -9,13 +9,12 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from stylize_core.device import is_out_of_memory
 from stylize_core.dream.dream import dream
 from stylize_core.dream.objective import DreamObjective, dream_objective
 from stylize_core.errors import Diverged, OutOfMemory, SettingsError
-from stylize_core.loss.colour import finished, grey, recoloured
+from stylize_core.loss.colour import finished
 from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import StyledRegion
 from stylize_core.loss.targets import Targets, style_targets
@@ -23,10 +22,9 @@ from stylize_core.networks.encoder import Encoder
 from stylize_core.optim.watching import Callback, Checkpoints, Frames, RowReport
 from stylize_core.pyramid.level import Level, ViewSpec, least_margin, targets_seen, widened
 from stylize_core.pyramid.pyramid import Measured, Pyramid
+from stylize_core.pyramid.sketch import SKETCHED, sketched
+from stylize_core.pyramid.start import cover, starting_picture
 from stylize_core.settings.style import StyleSettings
-
-# How strong the noise is that a content is reconstructed from: what a layer does not see stays as it was.
-FAINT_NOISE = 0.1
 
 HELD_IN_RANGE = "`range_weight` adds a penalty for pixels outside 0..1, which is ours, to the formulas of"
 
@@ -75,9 +73,9 @@ def stylize(
         encoder: a network with the layers that the settings use.
         init_bchw: [B, 3, h, w], the start for `init: style` and `init: image`; cut and scaled to fit.
         regions: parts of the content with styles of their own; `style` is that of what they leave.
-        measured: makes the statistics for the smaller sizes that `settings.scales` asks for, and for the last
-            steps of a network in bf16. Needed for styles that come as statistics;
-            without it they, and regions, are optimised at the final size and in one precision alone.
+        measured: makes the statistics for the smaller sizes that `settings.scales` asks for, for the last
+            steps of a network in bf16 and for the run of `init: slim`. Needed for styles that come as
+            statistics; without it they, and regions, are optimised at the final size and in one precision.
         callback: told every few evaluations; an exception from it ends the work.
         frames: shown the pictures on their way, which changes nothing in the result.
         checkpoints: shown the state after every step, and where to go on from, if it is one picture.
@@ -147,16 +145,28 @@ def _stylize(
         )
     if measured is None and isinstance(style, Tensor) and not regions:
         measured = _views_of(style.to(encoder.device), encoder, settings, content_bchw)
+    if settings.init == "slim":
+        if measured is None:
+            raise ValueError("init: slim needs `measured` where styles are statistics, and for regions")
+        init_bchw = sketched(final, encoder, measured, callback)
     start = partial(starting_picture, settings=settings, init_bchw=init_bchw)
     pyramid = Pyramid(final, measured, start)
     frames = _finished_frames(frames, content_bchw, settings)
     best, reports = pyramid.descend(encoder, callback=callback, frames=frames, checkpoints=checkpoints)
-    if settings.range_weight and settings.loss != "relative":
-        for report in reports:
-            report.decisions.append(f"{HELD_IN_RANGE} `loss: {settings.loss}`")
+    for report in reports:
+        report.decisions += _said_of(settings)
     return _completed(
         best.clamp_(0, 1), reports, final.objective(encoder, margin=margin), content_bchw, margin
     )
+
+
+def _said_of(settings: StyleSettings) -> list[str]:
+    """What of the settings' work somebody would not expect."""
+    held = settings.range_weight and settings.loss != "relative"
+    return [
+        *([SKETCHED] if settings.init == "slim" else ()),
+        *([f"{HELD_IN_RANGE} `loss: {settings.loss}`"] if held else ()),
+    ]
 
 
 # Why so many: what `stylize` was given for a dream.
@@ -234,48 +244,6 @@ def _canvas(content_bchw: Tensor, settings: StyleSettings) -> Tensor:
         return content_bchw
     height, width = round(long_edge / max(1.0, ratio)), round(long_edge * min(1.0, ratio))
     return cover(content_bchw, height=max(1, height), width=max(1, width))
-
-
-def starting_picture(
-    content_bchw: Tensor, settings: StyleSettings, *, init_bchw: Tensor | None = None
-) -> Tensor:
-    """Where the optimisation starts, in the shape of the content; its luminance, if that is all that counts.
-
-    Noise is uniform around grey, drawn on the CPU from the seed, the same for every row and on every device.
-    """
-    start = _start_in_colour(content_bchw, settings, init_bchw)
-    return grey(start) if settings.colour == "luminance" else start
-
-
-def _start_in_colour(content_bchw: Tensor, settings: StyleSettings, init_bchw: Tensor | None) -> Tensor:
-    if settings.start == "content":
-        return content_bchw.clone()
-    if settings.start == "noise":
-        generator = torch.Generator().manual_seed(settings.seed)
-        noise = torch.rand(content_bchw.shape[1:], generator=generator)
-        if settings.mode == "content":
-            noise = torch.lerp(torch.full_like(noise, 0.5), noise, FAINT_NOISE)
-        return noise.expand_as(content_bchw).to(content_bchw, copy=True)
-    if init_bchw is None:
-        raise ValueError(f"init: {settings.init} needs init_bchw")
-    if settings.init == "style":
-        init_bchw = recoloured(init_bchw.to(content_bchw), content_bchw, settings)
-    height, width = content_bchw.shape[-2:]
-    return cover(init_bchw.to(content_bchw), height=height, width=width)
-
-
-def cover(image_bchw: Tensor, *, height: int, width: int) -> Tensor:
-    """The picture scaled, aspect kept, until it covers height x width px, and cut around its middle."""
-    old_height, old_width = image_bchw.shape[-2:]
-    factor = max(height / old_height, width / old_width)
-    scaled = functional.interpolate(
-        image_bchw,
-        size=(max(height, round(old_height * factor)), max(width, round(old_width * factor))),
-        mode="bicubic",
-        antialias=True,
-    ).clamp(0, 1)
-    top, left = (scaled.shape[-2] - height) // 2, (scaled.shape[-1] - width) // 2
-    return scaled[..., top : top + height, left : left + width].contiguous()
 
 
 def _as_targets(

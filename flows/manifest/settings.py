@@ -16,7 +16,7 @@ from stylize_core.settings.recipes import NEWEST, Recipe
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
-INIT_WORDS = ("auto", "content", "noise", "style")
+INIT_WORDS = ("auto", "content", "noise", "style", "slim")
 
 
 @dataclass(frozen=True, slots=True)

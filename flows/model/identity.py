@@ -22,6 +22,7 @@ from stylize_core.errors import BadWeights
 from stylize_core.settings.fields import every_value
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.schedule import SHARING_HALF
+from stylize_core.settings.sketch import sketch_of
 from stylize_core.settings.style import StyleSettings
 
 ALGORITHM_VERSION = 4
@@ -142,7 +143,17 @@ def spelled_styles(pair: Pair, style_sha256: str, others: Mapping[str, str]) -> 
 
 
 def weights_digest(settings: StyleSettings) -> str:
-    """What stands for the weights in an identity: those that the settings use.
+    """What stands for the weights in an identity: those of the network, and of `slim` that begins for it.
+
+    Raises:
+        BadWeights: the installation lacks the built-in weights.
+    """
+    digest = network_digest(settings)
+    return f"{digest}+{network_digest(sketch_of(settings))}" if settings.init == "slim" else digest
+
+
+def network_digest(settings: StyleSettings) -> str:
+    """What stands for the weights of the network that the settings name.
 
     A staged file counts with its convention, because the same weights see other colours under another one.
     Published weights count by the digits that their file name promises, as they may not be downloaded yet.

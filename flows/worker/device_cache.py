@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from flows.model.identity import weights_digest
+from flows.model.identity import network_digest
 from flows.model.pair import Input, Pair
 from flows.records.checkpoints import CheckpointShelf
 from flows.storage.opening import read_uri
@@ -74,7 +74,7 @@ class DeviceCache:
             BadWeights: they are not what was promised.
             StorageError: they could not be read.
         """
-        return self._weights.get((settings.encoder, weights_digest(settings)), lambda: _load(settings))
+        return self._weights.get((settings.encoder, network_digest(settings)), lambda: _load(settings))
 
     def encoder(self, settings: StyleSettings) -> Encoder:
         """The network, cut after the deepest layer that the settings use."""
@@ -161,7 +161,7 @@ class DeviceCache:
 
     def _network(self, settings: StyleSettings) -> Hashable:
         """What tells networks, and what was measured with them, apart."""
-        digest, precision = weights_digest(settings), self.precision(settings)
+        digest, precision = network_digest(settings), self.precision(settings)
         return settings.encoder, digest, settings.layers, settings.network_pooling, precision
 
 

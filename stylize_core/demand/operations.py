@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stylize_core.architecture import least_side
 from stylize_core.demand.features import layers_for, parameter_numbers
 from stylize_core.settings.resolved import SMALLEST_OCTAVE, margin_of, octaves_of, stages_seen
+from stylize_core.settings.sketch import sketch_of
 from stylize_core.settings.style import StyleSettings
 
 # What a number costs that only passes through memory, as in the solver's sums and a ReLU: so many products.
@@ -95,7 +96,11 @@ def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: i
     least = least_side(settings.layers)
     margin = margin_of(settings, width=width, height=height, least=least)
     ratio = settings.style_scale**2 if style_pixels is None else style_pixels / max(1, width * height)
-    found, done = [], 0.0
+    found: list[StageWork] = []
+    done = 0.0
+    if settings.init == "slim":
+        before = sketch_of(settings)
+        done = work_of(before, width=width, height=height, style_pixels=style_pixels).total
     for share, first, last in _sizes(settings, width, height):
         wide, high = (max(1, round(side * share)) + 2 * margin for side in (width, height))
         each = _evaluation(settings, wide, high)

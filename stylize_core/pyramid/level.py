@@ -15,7 +15,9 @@ from stylize_core.loss.objective import Objective
 from stylize_core.loss.regions import Area, StyledRegion, areas
 from stylize_core.loss.targets import Targets, content_targets, style_targets
 from stylize_core.networks.encoder import Encoder
+from stylize_core.networks.slim import slim_beside
 from stylize_core.settings.resolved import lacking_margin, margin_of
+from stylize_core.settings.sketch import sketch_of
 from stylize_core.settings.style import StyleSettings
 
 # Standard deviation, px, of the blur that takes the noise of a scan before it is enlarged much. Up to four
@@ -32,11 +34,13 @@ class ViewSpec:
         share: with sides so many times as long as at full size.
         exact: as the network is for the last steps; see `Encoder.exact`.
         tile_px: longest side of the tiles that the network sees them in, px; 0: all at once.
+        sketch: by `slim` instead, for the run before that `init: slim` asks for.
     """
 
     share: float = 1.0
     exact: bool = False
     tile_px: int = 0
+    sketch: bool = False
 
 
 AS_IT_IS = ViewSpec()
@@ -145,6 +149,8 @@ def targets_seen(
             have their proportion to the picture at every size, but only here, for it may be large, and
             softened before, lest the noise of its own pixels become grain. 0: they are in full size.
     """
+    if view.sketch:
+        encoder, settings = slim_beside(encoder), sketch_of(settings)
     long_edge = max(style_bchw.shape[-2:])
     enlarged = max(long_edge, meant_px) / long_edge
     share = view.share * enlarged

@@ -25,6 +25,7 @@ def check_style(settings: StyleSettings) -> None:
     """
     _check_layers(settings)
     _check_mode(settings)
+    _check_start(settings)
     _check_size(settings)
     _check_aspect(settings.aspect, settings.mode)
     _check_steps(settings)
@@ -47,6 +48,19 @@ def _check_mode(settings: StyleSettings) -> None:
     if settings.mode != "dream" and not (settings.uses_content or settings.uses_style or settings.tv_weight):
         key = "content_weight" if settings.mode == "content" else "style_weight"
         raise SettingsError(key, 0, "at least one weight must be above 0")
+
+
+def _check_start(settings: StyleSettings) -> None:
+    """The short run before is by another network, and of a style."""
+    if settings.init != "slim":
+        return
+    if settings.encoder == "slim":
+        advice = "`encoder: slim` makes that picture itself; name a larger encoder, or leave `init` out"
+        raise SettingsError("init", "slim", advice)
+    if not settings.uses_style:
+        of_mode = settings.mode in ("content", "dream")
+        why = f"`mode: {settings.mode}` has none" if of_mode else "`style_weight` is 0"
+        raise SettingsError("init", "slim", f"it begins with a style, and {why}; leave `init` out")
 
 
 def _check_size(settings: StyleSettings) -> None:

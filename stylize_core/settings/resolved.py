@@ -13,6 +13,9 @@ from stylize_core.settings.schedule import Stage, automatic_stages, stages
 if TYPE_CHECKING:
     from stylize_core.settings.style import StyleSettings
 
+Start = Literal["content", "noise", "style", "slim", "image"]
+"""What the optimisation starts from."""
+
 SIDE_PER_MARGIN = 24
 """How many times as long as its margin a picture's shorter side is at least."""
 
@@ -20,7 +23,7 @@ SMALLEST_OCTAVE = 32
 """Shorter side, px, below which a network sees too little for an octave to be worth its steps."""
 
 
-def start_of(settings: StyleSettings) -> Literal["content", "noise", "style", "image"]:
+def start_of(settings: StyleSettings) -> Start:
     """What `init` means in this mode."""
     if settings.init == "auto":
         return "content" if settings.mode in ("transfer", "dream") else "noise"

@@ -21,7 +21,7 @@ from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
 from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
 from stylize_core.settings.recipes import DEFAULTS
-from stylize_core.settings.resolved import gain_of, layers_of, stages_of, start_of
+from stylize_core.settings.resolved import Start, gain_of, layers_of, stages_of, start_of
 from stylize_core.settings.schedule import Stage
 from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
@@ -168,10 +168,10 @@ class StyleSettings:
         ge=0,
         le=4,
     )
-    init: Literal["auto", "content", "noise", "style", "image"] = _setting(
+    init: Literal["auto"] | Start = _setting(
         "auto",
         "the picture to start from; in a manifest also a path; `auto`: the content, or noise in the modes "
-        "`content` and `texture`",
+        "`content` and `texture`; `slim`: what that encoder makes of it first, for a larger one",
     )
     seed: int = _setting(0, "seed of the noise that `init: noise` starts from", ge=0, le=2**63 - 1)
     loss: Literal["relative", "gatys", "mean"] = _setting(
@@ -237,7 +237,7 @@ class StyleSettings:
         return self.mode in ("transfer", "texture") and self.style_weight > 0
 
     @property
-    def start(self) -> Literal["content", "noise", "style", "image"]:
+    def start(self) -> Start:
         """What `init` means in this mode."""
         return start_of(self)
 

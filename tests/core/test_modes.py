@@ -16,9 +16,10 @@ from stylize_core.image.decode import decode_picture
 from stylize_core.image.resize import resize
 from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.weights import builtin_weights
+from stylize_core.pyramid.start import starting_picture
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
-from stylize_core.transfer import Stylized, starting_picture, stylize
+from stylize_core.transfer import Stylized, stylize
 
 
 def made(content: Tensor, style: Tensor, **settings: Any) -> Stylized:

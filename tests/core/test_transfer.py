@@ -17,8 +17,9 @@ from stylize_core.networks.encoder import Encoder
 from stylize_core.networks.vgg import Trace
 from stylize_core.networks.weights import builtin_weights
 from stylize_core.optim.watching import StepProgress
+from stylize_core.pyramid.start import cover, starting_picture
 from stylize_core.settings.style import StyleSettings
-from stylize_core.transfer import Stylized, cover, starting_picture, stylize
+from stylize_core.transfer import Stylized, stylize
 
 INITS: tuple[Any, ...] = ("content", "noise", "style", "image")
 OPTIMIZERS: tuple[Any, ...] = ("lbfgs", "adam", "gd")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from stylize_core.architecture import CHANNELS_PER_BLOCK, INCEPTION_LAYERS, Arch
 from stylize_core.demand.features import layers_for
 from stylize_core.demand.operations import work_of
 from stylize_core.networks.encoder import vgg_features
+from stylize_core.settings.sketch import sketch_of
 from stylize_core.settings.style import StyleSettings
 
 
@@ -99,3 +101,13 @@ def test_the_products_of_googlenet_are_those_of_torchvisions() -> None:
     network(picture)
     layers = layers_for("googlenet", ("inception5b",), width=96, height=128)
     assert {one.name: one.products for one in layers} == pytest.approx(counted, rel=0.01)
+
+
+def test_what_slim_makes_before_is_work_too_and_less_than_it_saves() -> None:
+    plain = StyleSettings(encoder="vgg19", scales=1)
+    before = work_of(replace(plain, init="slim"), width=512, height=384)
+    alone, run = work_of(sketch_of(plain), width=512, height=384), work_of(plain, width=512, height=384)
+    assert before.total == pytest.approx(alone.total + run.total)
+    assert before.after(0) == 0
+    assert before.after(1) == pytest.approx(alone.total + run.after(1))
+    assert alone.total < run.after(20)

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 from small_batch import Audience, draw, waves
+from small_networks import tiny_state
 
 from flows.running.one import run_one
 from flows.worker.main import DeviceWorker
 from stylize_core import Picture, StepProgress, StyleSettings, open_picture, save_picture, stylize
 from stylize_core.errors import BadImage, BadWeights, DeviceUnavailable, ImageTooSmall, SettingsError
 from stylize_core.networks.weights import builtin_bytes
+from stylize_core.pyramid.sketch import SKETCHED
 from stylize_core.settings.recipes import defaults_of
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -197,6 +200,26 @@ def test_a_staged_file_of_weights_is_used(tmp_path: Path, photo: Path, painting:
     asked = StyleSettings(**defaults_of(2), size=64, steps=2)  # the file has three blocks
     made = stylize(*pictures, settings=asked, weights=staged, device="cpu")
     assert torch.equal(made.rgb, stylize(*pictures, settings=asked, device="cpu").rgb)
+
+
+def test_a_larger_network_that_slim_begins_for_makes_the_picture_of_the_command(
+    tmp_path: Path, photo: Path, painting: Path
+) -> None:
+    data = save(tiny_state("vgg16"))
+    (tmp_path / "w.safetensors").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    staged = WeightsFile(file=str(tmp_path / "w.safetensors"), sha256=digest)
+    words = ("encoder=vgg16", "init=slim", "size=64", "steps=6")
+    named = f"weights={{file: {staged.file}, sha256: {digest}}}"
+    expected = by_command(photo, painting, tmp_path / "one.png", named, *words)
+    pictures = open_picture(photo), open_picture(painting)
+    asked = StyleSettings(encoder="vgg16", init="slim", size=64, steps=6, weights=staged)
+    made = stylize(*pictures, settings=asked, device="cpu")
+    save_picture(made, tmp_path / "made.png")
+    with Image.open(tmp_path / "made.png") as image:
+        assert np.asarray(image).tolist() == expected
+    assert SKETCHED in made.decisions
+    assert not torch.equal(made.rgb, stylize(*pictures, settings=asked, init="content", device="cpu").rgb)
 
 
 def test_a_style_too_thin_to_show_anything_is_refused(tmp_path: Path, photo: Path) -> None:

@@ -24,8 +24,9 @@ from stylize_core.loss.colour import (
 )
 from stylize_core.loss.targets import style_targets
 from stylize_core.optim.watching import Frames
+from stylize_core.pyramid.start import starting_picture
 from stylize_core.settings.style import StyleSettings
-from stylize_core.transfer import Stylized, starting_picture, stylize
+from stylize_core.transfer import Stylized, stylize
 
 MATCHES = (match_colours, match_luminance)
 # The matrix from RGB to YIQ of the NTSC, rounded as in every textbook.

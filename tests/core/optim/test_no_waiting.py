@@ -19,6 +19,7 @@ from stylize_core.optim import steps
 from stylize_core.optim.descent import Descent
 from stylize_core.optim.state import buffers
 from stylize_core.optim.watching import CHECK_EVERY
+from stylize_core.settings.sketch import SKETCH_STEPS
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
@@ -61,7 +62,7 @@ def made_there(
 ) -> Stylized:
     contents, styles = (elsewhere(one) for one in pictures(rows))
     encoder = Encoder(
-        tiny_weights(), layers=settings.layers, pooling=settings.pooling, dtype=dtype, device=DEVICE
+        tiny_weights(settings.encoder), layers=settings.layers, pooling=settings.pooling, dtype=dtype, device=DEVICE
     )
     regions = []
     if masked:
@@ -105,6 +106,11 @@ def test_a_step_waits_for_nothing_and_moves_no_buffer(
 def test_nor_does_it_in_other_modes(watched: Watched, mode: dict[str, Any]) -> None:
     made_there(StyleSettings(steps=CHECK_EVERY + 2, scales=1, **mode))
     assert watched.steps == CHECK_EVERY + 2
+
+
+def test_nor_does_slim_where_it_begins_for_a_larger_network(watched: Watched) -> None:
+    made_there(StyleSettings(encoder="vgg19", init="slim", steps=CHECK_EVERY, scales=1))
+    assert watched.steps == SKETCH_STEPS + CHECK_EVERY
 
 
 ONE_LAYER: dict[str, Any] = {"style_layers": ["relu2_1"], "content_layers": ["relu2_1"]}

@@ -118,6 +118,12 @@ def test_so_it_is_where_nothing_changes_any_more_or_fp32_has_taken_over(after: i
     assert_same(gone_on(coarse, after, torch.bfloat16), calm(coarse, torch.bfloat16))
 
 
+@pytest.mark.parametrize("after", [5, 20])
+def test_so_it_is_where_slim_has_begun(after: int) -> None:
+    asked = StyleSettings(encoder="vgg19", init="slim", steps=24, scales=2)
+    assert_same(gone_on(asked, after), calm(asked))
+
+
 def test_so_it_is_while_adam_rescues_what_l_bfgs_has_lost() -> None:
     settings = StyleSettings(steps=60)
     content, style = pairs(1)

@@ -36,7 +36,7 @@ BEYOND_A_SCHEMA = {
     "alias", "anchor", "blend_picture_twice", "blend_with_a_pattern", "blend_without_weight",
     "contents_alone", "contradiction", "control_in_path", "double_star", "duplicate_key", "empty",
     "list_is_a_pattern", "list_without_format", "mask_is_a_pattern", "style_mask_of_a_blend",
-    "init", "key_is_a_list", "layer", "merge_key", "missing_style", "name_absolute",
+    "init", "init_by_slim", "key_is_a_list", "layer", "merge_key", "missing_style", "name_absolute",
     "name_for_a_pattern", "name_hidden", "name_is_a_uri", "name_leaves_output", "name_reserved",
     "name_too_long", "nesting", "not_utf8", "nul", "octal", "pattern_in_pair", "s3_without_bucket",
     "scheme", "size_and_megapixels",

@@ -17,6 +17,7 @@ from flows.model.identity import (
     canonical_settings,
     differences,
     identity,
+    network_digest,
     weights_digest,
 )
 from stylize_core.settings.picture import PictureSettings
@@ -263,6 +264,16 @@ def test_the_built_in_weights_count_by_the_packaged_files_that_are_used() -> Non
         StyleSettings(mode="dream", dream_layers=("relu4_1:3",)),
     ):
         assert weights_digest(deep) == f"{front}+{block}"
+
+
+def test_the_network_that_begins_counts_beside_the_one_that_goes_on() -> None:
+    from_content, from_slim = (StyleSettings(encoder="vgg19", init=init) for init in ("content", "slim"))
+    slim = weights_digest(StyleSettings())
+    assert weights_digest(from_slim) == f"published:dcbb9e9d+{slim}"
+    assert network_digest(from_slim) == network_digest(from_content) == "published:dcbb9e9d"
+    styles = from_content, from_slim
+    old, new = (replace(ingredients(style), weights=weights_digest(style)) for style in styles)
+    assert differences(old, new) == "settings: init content -> slim"
 
 
 def test_identities_need_no_torch() -> None:
