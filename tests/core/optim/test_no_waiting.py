@@ -62,7 +62,11 @@ def made_there(
 ) -> Stylized:
     contents, styles = (elsewhere(one) for one in pictures(rows))
     encoder = Encoder(
-        tiny_weights(settings.encoder), layers=settings.layers, pooling=settings.pooling, dtype=dtype, device=DEVICE
+        tiny_weights(settings.encoder),
+        layers=settings.layers,
+        pooling=settings.pooling,
+        dtype=dtype,
+        device=DEVICE,
     )
     regions = []
     if masked:
