@@ -32,7 +32,7 @@ from torch import Tensor
 from benchmarks.batch import stylize
 from benchmarks.fewest import fewest
 from benchmarks.peers.network import prepared_for, stage_weights
-from benchmarks.peers.programs import PEERS, Job, Peer
+from benchmarks.peers.programs import PEERS, STARTS, Job, Peer
 from benchmarks.pictures import IMAGES
 from flows.records.record import Record
 from stylize_core.architecture import ConventionName
@@ -136,7 +136,7 @@ def made_here(peer: Peer, job: Job, weights: Path, *, init: str = "content") -> 
         "preset": peer.name, "encoder": "vgg19", "weights": named, "init": init, "size": job.size,
         "steps": job.steps, "scales": 1, "margin": 0,
     }  # fmt: skip
-    picture = job.folder / f"ours-as-{peer.name}.png"
+    picture = job.folder / f"ours-as-{peer.name}-from-{init}-{job.steps}.png"  # never one that is there
     given = [word for key, value in asked.items() for word in ("-s", f"{key}={value}")]
     pair = (str(job.content), str(job.style), "-o", str(picture), "--device", job.device)
     cost = stylize("one", *pair, *given)
@@ -163,18 +163,21 @@ def compared(
         ),
     )
 
-    @cache
-    def ours(steps: int, init: str) -> tuple[Made, float]:
-        made = made_here(peer, replace(job, steps=steps), staged[peer.convention], init=init)
-        return made, judged(made.picture)
+    def ours(init: str) -> Callable[[int], tuple[Made, float]]:
+        @cache
+        def made(steps: int) -> tuple[Made, float]:
+            found = made_here(peer, replace(job, steps=steps), staged[peer.convention], init=init)
+            return found, judged(found.picture)
 
-    theirs = made_by(peer, checkout, job)
+        return made
+
+    theirs, from_content = made_by(peer, checkout, job), ours("content")
     goal, counts = judged(theirs.picture), [*range(2, job.steps, 2), job.steps]
-    rows = [(peer.name, theirs, goal), ("stylize", *ours(job.steps, "content"))]
-    for init in ("content", "slim"):
-        reached = partial(_reached, partial(ours, init=init), goal)
-        if steps := fewest(counts, reached):
-            rows.append((f"stylize, to that objective, from {init}", *ours(steps, init)))
+    rows = [(peer.name, theirs, goal), ("stylize", *from_content(job.steps))]
+    for init in job.starts:
+        made = from_content if init == "content" else ours(init)
+        if steps := fewest(counts, partial(_reached, made, goal)):
+            rows.append((f"stylize, to that objective, from {init}", *made(steps)))
     return rows
 
 
@@ -211,6 +214,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--style", type=Path, default=IMAGES / "styles/flow.jpg")
     parser.add_argument("--size", type=int, default=384, help="long edge, px")
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument(
+        "--starts", nargs="+", choices=STARTS, default=STARTS, help="of ours, to that objective"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--python", default=sys.executable, help="an interpreter for the other programs")
     options = parser.parse_args(arguments)
@@ -230,7 +236,8 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(name)
         content = stage_picture(options.content, folder / "content.png", options.size)
         style = stage_picture(options.style, folder / "style.png", options.size)
-        job = Job(options.python, options.device, folder, content, style, options.size, options.steps)
+        sizes = options.size, options.steps, options.starts
+        job = Job(options.python, options.device, folder, content, style, *sizes)
         Console(width=170).print(peers_table(checkouts, job, weights))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stylize_core.architecture import ConventionName
+
+STARTS = ("content", "slim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Job:
         python: the interpreter that has what the program imports.
         device: `cpu` or `cuda:0`.
         folder: where weights and pictures are, and where the program may write.
+        starts: what ours is to start from; see the setting `init`.
     """
 
     python: str
@@ -28,6 +31,7 @@ class Job:
     style: Path
     size: int
     steps: int
+    starts: Sequence[str] = STARTS
 
 
 @dataclass(frozen=True, slots=True)

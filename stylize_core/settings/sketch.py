@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stylize_core.settings.recipes import DEFAULTS
+from stylize_core.settings.recipes import DEFAULTS, RECIPES
 from stylize_core.settings.style import StyleSettings
 
 SKETCH_STEPS = 100
 """Evaluations by `slim`, each of which costs an eighth to a sixteenth of one by a full VGG."""
 
+LONGEST_HISTORY = 10
+"""Curvature pairs that such a short run has a use for."""
+
+# In the place of weights in other units: those of the recipe that presets of other programs lie on.
 _OWN_WEIGHTS = {
     "content_weight": 1.0,
-    "style_weight": DEFAULTS["style_weight"],
-    "range_weight": DEFAULTS["range_weight"],
+    "style_weight": RECIPES[1]["style_weight"],
+    "range_weight": RECIPES[1]["range_weight"],
 }
 
 
@@ -33,6 +37,7 @@ def sketch_of(settings: StyleSettings) -> StyleSettings:
         pooling="average",
         init="auto",
         steps=SKETCH_STEPS,
+        history=min(settings.history, LONGEST_HISTORY),
         scales=0,
         coarsest=DEFAULTS["coarsest"],
         plateau=0.0,
