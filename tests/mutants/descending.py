@@ -7,6 +7,7 @@ from mutants.mutant import Mutant
 NO_WAITING = "tests/core/optim/test_no_waiting.py"
 STEPS = f"{NO_WAITING}::test_a_step_waits_for_nothing_and_moves_no_buffer"
 MOMENTS = f"{NO_WAITING}::test_nor_with_moments_and_regions"
+SKETCH = "tests/core/pyramid/test_sketch.py"
 KEPT = "tests/flows/worker/test_checkpoints.py"
 
 MUTANTS = (
@@ -100,5 +101,19 @@ MUTANTS = (
         "    if task.job.checkpoint_s:\n",
         "    if not task.job.checkpoint_s:\n",
         (f"{KEPT}::test_a_pair_that_is_stopped_goes_on_where_it_was_and_says_so",),
+    ),
+    Mutant(
+        "descending-from-the-content-where-slim-was-to-begin",
+        "stylize_core/transfer.py",
+        "init_bchw = sketched(final, encoder, measured, callback)",
+        "init_bchw = content_bchw",
+        (f"{SKETCH}::test_it_starts_from_the_picture_that_slim_makes",),
+    ),
+    Mutant(
+        "descending-from-slim-with-nobody-who-could-stop-it",
+        "stylize_core/pyramid/sketch.py",
+        "callback=told, frames=None",
+        "callback=None, frames=None",
+        (f"{SKETCH}::test_who_looks_on_hears_of_step_0_meanwhile_and_may_end_it",),
     ),
 )

@@ -101,4 +101,11 @@ MUTANTS = (
         "    return True",
         (f"{EARLIER}::test_what_was_made_with_a_large_style_stays_done",),
     ),
+    Mutant(
+        "identity-without-the-network-that-begins",
+        "flows/model/identity.py",
+        'if settings.init == "slim" else digest',
+        'if settings.init == "nobody" else digest',
+        (f"{REASONS}::test_the_network_that_begins_counts_beside_the_one_that_goes_on",),
+    ),
 )
