@@ -142,8 +142,8 @@ OPTIMISATION: Mapping[str, Note] = {
     ),
     "init": Strip(
         "With `style_weight: 100`. From the content its edges stay; from noise all is painted anew; from the "
-        "style, or from another picture, that one's forms stay where the content does not object. `init: slim` "
-        "is for larger encoders ([guide](guide.md#a-full-network-sooner)), which this page does without."
+        "style, or from another picture, that one's forms stay where the content does not object. "
+        "`init: slim` is for larger encoders ([guide](guide.md#a-full-network-sooner)), not at hand here."
     ),
     "seed": Strip(
         "With `init: noise` and `style_weight: 100`: another seed, other strokes, no better and no worse."
