@@ -42,12 +42,16 @@ def previewed(settings: Mapping[str, object]) -> dict[str, object]:
     {'encoder': 'slim', 'size': 256, 'steps': 40, 'weights': None}
     >>> previewed({"encoder": "vgg19", "style_layers": ("relu5_1",), "size": 100})["encoder"]
     'vgg19'
+    >>> sorted(previewed({"encoder": "vgg19", "init": "slim"}))  # which begins with itself then
+    ['encoder', 'size', 'steps', 'weights']
     """
     style = build(settings).style
     px = style.picture_size.known_px or LONGEST_PX
     kept = {key: value for key, value in settings.items() if key not in _LARGE}
     small = kept | {"size": min(px, LONGEST_PX), "steps": min(style.steps, MOST_STEPS)}
     fast = small | {"encoder": "slim", "weights": None}
+    if fast.get("init") == "slim":
+        del fast["init"]
     try:
         build(fast)
     except SettingsError:

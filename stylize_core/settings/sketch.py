@@ -40,6 +40,7 @@ def sketch_of(settings: StyleSettings) -> StyleSettings:
         history=min(settings.history, LONGEST_HISTORY),
         scales=0,
         coarsest=DEFAULTS["coarsest"],
+        average=0.0,
         plateau=0.0,
         snapshot_every=0,
         loss="relative",
