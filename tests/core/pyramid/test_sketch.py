@@ -122,6 +122,16 @@ def test_regions_begin_with_their_own_styles() -> None:
     assert right[2] > right[0] + 0.2
 
 
+def test_tiles_change_nothing_but_the_memory() -> None:
+    settings = replace(FROM_SLIM, steps=3, margin=0)
+    encoder = tiny_encoder(settings, dtype=torch.float64)
+    pictures = waves(0.3, height=96, width=128).double(), style().double()
+    whole, tiled = (
+        stylize(*pictures, settings=settings, encoder=encoder, tile_px=px).image_bchw for px in (0, 64)
+    )
+    assert torch.allclose(tiled, whole, atol=1e-6)
+
+
 def test_statistics_alone_do_not_tell_slim_what_the_style_is() -> None:
     encoder = tiny_encoder(FROM_SLIM)
     measured = stack_targets([style_targets(encoder, style(), FROM_SLIM)])
