@@ -101,7 +101,13 @@ class Task:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Those that choose rows of the table, which takes long for a wide network."""
     parser.add_argument("--goals", nargs="+", choices=GOALS, default=GOALS, help="for the objective")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=tuple(WAYS), help="for the objective")
+    parser.add_argument(
+        "--ways",
+        nargs="+",
+        choices=WAYS,
+        default=tuple(WAYS),
+        help="for the objective; from slim only with --weights",
+    )
 
 
 def chosen_table(options: argparse.Namespace) -> Table:

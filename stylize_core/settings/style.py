@@ -168,7 +168,7 @@ class StyleSettings:
         ge=0,
         le=4,
     )
-    init: Literal["auto"] | Start = _setting(
+    init: Literal["auto", Start] = _setting(
         "auto",
         "the picture to start from; in a manifest also a path; `auto`: the content, or noise in the modes "
         "`content` and `texture`; `slim`: what that encoder makes of it first, for a larger one",

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from stylize_core.architecture import DEFAULT_CONTENT_LAYERS, DEFAULT_STYLE_LAYERS, layer_names
 from stylize_core.errors import SettingsError
-from stylize_core.settings.fields import setting_fields
+from stylize_core.settings.fields import Crop, setting_fields
 from stylize_core.settings.picture import PictureSettings
+from stylize_core.settings.picture_size import Size
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -45,6 +46,18 @@ def _refused(cls: Any, key: str, value: Any) -> str:
         cls(**{key: value})
     assert (caught.value.key, caught.value.value) == (key, value) or math.isnan(caught.value.value)  # type: ignore[arg-type]
     return str(caught.value)
+
+
+def test_every_setting_is_of_a_kind_that_somebody_checks() -> None:
+    """A kind that nobody knows, such as a union of words, would let any value through."""
+    elsewhere = {"weights", "dream_layers", "content_layers", "style_layers", "aspect"}
+    unknown = {
+        f.name
+        for cls in CLASSES
+        for f, hint, _ in setting_fields(cls)
+        if get_origin(hint) is not Literal and hint not in (int, float, bool, Size, Crop)
+    }
+    assert unknown == elsewhere
 
 
 @pytest.mark.parametrize(("cls", "key", "kind", "limits"), _numbers())
