@@ -20,6 +20,8 @@ from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
 CLASSES: tuple[Any, ...] = (StyleSettings, PictureSettings)
+# What some of their words want beside them.
+GOES_WITH: dict[str, dict[str, Any]] = {"bit_depth": {"format": "png"}, "init": {"encoder": "vgg19"}}
 DIGEST = "0123456789abcdef" * 4
 
 
@@ -110,8 +112,7 @@ def test_every_choice_is_accepted_and_others_are_refused_with_the_list(
 ) -> None:
     assert len(choices) > 1
     for choice in choices:
-        extra = {"format": "png"} if key == "bit_depth" else {}
-        assert getattr(cls(**{key: choice}, **extra), key) == choice
+        assert getattr(cls(**{key: choice}, **GOES_WITH.get(key, {})), key) == choice
     for other in ("", "LBFGS", None, 3, True, 8.0, [choices[0]]):
         assert "choose one of " + ", ".join(map(str, choices)) in _refused(cls, key, other)
 
