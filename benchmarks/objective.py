@@ -26,13 +26,13 @@ from stylize_core.pyramid.sketch import sketched
 from stylize_core.pyramid.start import starting_picture
 from stylize_core.settings.style import StyleSettings
 
-PERCENTS = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100, 115, 130, 150, 200)
+PERCENTS = (*range(5, 80, 5), 80, 90, 100, 115, 130, 150, 200)
 """Evaluations that are tried, in percent of plain PyTorch's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A number format, at which sizes, how many curvature pairs, and from where; see these settings."""
+    """A number format, at which sizes, curvature pairs, from where, whitened; see these settings."""
 
     name: str
     dtype: torch.dtype
@@ -40,12 +40,17 @@ class Way:
     coarsest: int = 0
     history: int = 10
     init: Literal["content", "slim"] = "content"
+    whitening: float = 0.0
 
 
 WAYS = {
     "fp32": Way("chain, float32, one size", torch.float32),
     "fp32-history-100": Way("chain, float32, one size, history 100", torch.float32, history=100),
+    "fp32-whitened": Way("chain, float32, one size, whitened", torch.float32, whitening=0.7),
     "fp32-from-slim": Way("chain, float32, one size, from slim", torch.float32, history=40, init="slim"),
+    "fp32-from-slim-whitened": Way(
+        "chain, float32, one size, from slim, whitened", torch.float32, history=40, init="slim", whitening=0.4
+    ),
     "bf16": Way("chain, bfloat16, one size", torch.bfloat16),
     "bf16-from-256": Way("chain, bfloat16, from 256 px up", torch.bfloat16, scales=0, coarsest=256),
     "bf16-from-small": Way("chain, bfloat16, from the smallest size up", torch.bfloat16, scales=0),
@@ -82,7 +87,7 @@ class Task:
 
     def _made(self, way: Way, steps: int) -> tuple[float, float]:
         """The objective after so many evaluations of all sizes together, and the seconds."""
-        chosen = {name: getattr(way, name) for name in ("scales", "coarsest", "history", "init")}
+        chosen = {name: getattr(way, name) for name in ("scales", "coarsest", "history", "init", "whitening")}
         settings = replace(self.settings, steps=steps, margin=0, **chosen)
         encoder = Encoder(self.weights, layers=settings.layers, dtype=way.dtype)
 

@@ -135,6 +135,10 @@ OPTIMISATION: Mapping[str, Note] = {
         "Not another look, but how fast the loss falls: little memory is slow, and more than the default "
         "gains little. Made with `scales: 1`."
     ),
+    "whitening": Strip(
+        "With `steps: 40` and `scales: 1`: after as many steps there are longer strokes, and fewer of the "
+        "content's greys are left."
+    ),
     "diagonal_gain": Strip(
         "In the style of `impasto`, enlarged: without a gain there is a fine weave of upright and level "
         "lines; too much of it hatches along the diagonals.",

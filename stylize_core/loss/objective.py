@@ -38,6 +38,7 @@ class Objective:
         style: targets of `style_targets`, B rows, for the whole picture.
         areas: styles of parts of the picture, instead of `style`.
         tile_px: longest side of a tile's own part, px; 0 for all of the picture at once.
+        whitened: whether styles are compared as `settings.whitening` has it for the first steps.
     """
 
     encoder: Encoder
@@ -46,6 +47,7 @@ class Objective:
     settings: StyleSettings
     areas: Sequence[Area] = ()
     tile_px: int = 0
+    whitened: bool = False
     contents: Sequence[ContentTerm] = field(init=False, repr=False)
     styles: Sequence[Sequence[StyleTerm]] = field(init=False, repr=False)
     used: frozenset[str] = field(init=False, repr=False)
@@ -73,7 +75,14 @@ class Objective:
 
     def _terms_of(self, area: Area) -> list[StyleTerm]:
         return [
-            StyleTerm.of(layer, target, self.settings, area_b=area.weight_b, guide=area.guides.get(layer))
+            StyleTerm.of(
+                layer,
+                target,
+                self.settings,
+                area_b=area.weight_b,
+                guide=area.guides.get(layer),
+                whitened=self.whitened,
+            )
             for layer, target in area.style.items()
         ]
 
@@ -121,6 +130,7 @@ class Objective:
             settings=self.settings,
             areas=[area.rows(chosen) for area in self.areas],
             tile_px=self.tile_px,
+            whitened=self.whitened,
         )
 
     def _add(self, sums: Sums, view: View, *, exact: bool = False) -> None:

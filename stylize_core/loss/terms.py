@@ -21,6 +21,7 @@ from stylize_core.loss.functional import Form, content_unit, style_unit
 from stylize_core.loss.moments import covariance_root, wasserstein, wasserstein_unit
 from stylize_core.loss.products import products, sent_back
 from stylize_core.loss.regions import Guide
+from stylize_core.loss.whitening import Axes
 from stylize_core.networks.tiles import Tile
 from stylize_core.settings.style import StyleSettings
 
@@ -86,6 +87,7 @@ class StyleTerm:
         slope_bdd: its gradient by Gram matrices, as a share of how far they are apart, for each of their
             elements; none for moments.
         guide: the units that count for the area, with the roots of their shares; None for all.
+        axes: in which differences of Gram matrices are weighed; None: as they are.
     """
 
     layer: str
@@ -96,10 +98,17 @@ class StyleTerm:
     steep_b: Tensor
     slope_bdd: Tensor | None
     guide: Guide | None
+    axes: Axes | None
 
     @staticmethod
     def of(
-        layer: str, target_bdd: Tensor, settings: StyleSettings, *, area_b: Tensor | None, guide: Guide | None
+        layer: str,
+        target_bdd: Tensor,
+        settings: StyleSettings,
+        *,
+        area_b: Tensor | None,
+        guide: Guide | None,
+        whitened: bool = False,
     ) -> StyleTerm:
         """The term of a layer, in an area that counts so much, [B]; None: fully."""
         by_moments = settings.statistics == "moments"
@@ -112,7 +121,8 @@ class StyleTerm:
         if not by_moments:
             slope_bdd = (2 * (steep_b / unit_b))[:, None, None].expand_as(target_bdd).contiguous()
         guide = None if guide is None else guide.roots(target_bdd.shape[-1])
-        return StyleTerm(layer, target_bdd, root_bcc, unit_b, weight, steep_b, slope_bdd, guide)
+        axes = Axes.of(target_bdd) if whitened and not by_moments else None
+        return StyleTerm(layer, target_bdd, root_bcc, unit_b, weight, steep_b, slope_bdd, guide, axes)
 
     @property
     def silent_b(self) -> Tensor:
@@ -175,8 +185,12 @@ def judged(
     factors = [term.slope_bdd for term in terms if term.slope_bdd is not None]
     if factors:
         apart = torch._foreach_sub(statistics, [term.target_bdd for term in terms])
-        distances = [squares.sum((1, 2)) for squares in torch._foreach_mul(apart, apart)]
-        slopes = torch._foreach_mul(factors, apart)
+        pulls = [
+            one if term.axes is None else term.axes.weighed(one)
+            for term, one in zip(terms, apart, strict=True)
+        ]
+        distances = [products.sum((1, 2)) for products in torch._foreach_mul(apart, pulls)]
+        slopes = torch._foreach_mul(factors, pulls)
         return distances, list(torch._foreach_div(slopes, counts))
     found = [
         term.by_moments(one, term.root_bcc)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from stylize_core.loss.objective import Objective
 from stylize_core.optim.base import on_host
 from stylize_core.optim.descent import Descent, begun, resumed
+from stylize_core.optim.finish import Finish, Revaluing
 from stylize_core.optim.looks import Seen, look
 from stylize_core.optim.state import UnfitState
 from stylize_core.optim.steps import Steps
@@ -25,19 +25,6 @@ from stylize_core.optim.watching import (
 )
 from stylize_core.settings.schedule import Stage
 from stylize_core.settings.style import StyleSettings
-
-# The share of the steps at full size that is taken in fp32 where the network rounds coarsely: gradients that
-# are off by some percent get most of the way as fast as exact ones, and no further.
-FINISH = 0.4
-
-
-@runtime_checkable
-class Revaluing(Protocol):
-    """A solver that another objective can go on with."""
-
-    def revalue(self) -> None:
-        """Ask for the best points again."""
-        ...
 
 
 # Why so many: the one loop of all solvers, with what its callers watch and bound.
@@ -92,47 +79,12 @@ def minimise(
         descent = begun(start_bchw, settings, reports, stage=stage.first)
     del start_bchw  # as large as every vector of the solver
     course = _Course(settings, stage.last, descent.reports, callback, frames, checkpoints)
-    finish = None
-    if exact is not None and objective.encoder.rounds_coarsely and descent.phase != "rescue":
-        finish = _Finish(stage.last - round(FINISH * (stage.last - stage.first)), exact)
-    course.follow(descent, objective, finish)
+    finish = None if descent.phase == "rescue" else Finish.of(objective, settings, stage, exact)
+    course.follow(descent, finish.before(objective) if finish else objective, finish)
     if descent.phase != "rescue":
         course.rescue(descent, objective)
     descent.settle(descent.going)  # where no step was left to take
     return descent.results.view(-1, *descent.shape), descent.reports
-
-
-@dataclass(frozen=True, slots=True)
-class _Finish:
-    """The last steps in fp32, with what the solver has learned of the curvature.
-
-    Attributes:
-        after: how many evaluations are planned before.
-    """
-
-    after: int
-    exact: Callable[[], Objective]
-
-    def begin(self, descent: Descent) -> Objective:
-        """Turn the solver to the objective of the walking rows, and say so in the reports."""
-        objective = self.exact()
-        for at in descent.going:
-            report = descent.reports[descent.rows[at]]
-            report.decisions.append(
-                f"bf16 rounds too coarsely for the last steps; {objective.encoder.precision} took over after "
-                f"{len(report.loss_curve) + descent.untold} evaluations"
-            )
-            report.best_loss = math.inf  # of the other precision, and no bound for this one
-        if isinstance(descent.walking.solver, Revaluing):
-            descent.walking.solver.revalue()
-        descent.phase = "finish"
-        return self.resumed(descent, objective)
-
-    def resumed(self, descent: Descent, objective: Objective | None = None) -> Objective:
-        """The objective of the walking rows where it is under way."""
-        objective = objective or self.exact()
-        every = descent.rows == list(range(len(descent.results)))
-        return objective if every else objective.rows(descent.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +102,7 @@ class _Course:
     frames: Frames | None
     checkpoints: Checkpoints | None
 
-    def follow(self, descent: Descent, objective: Objective, finish: _Finish | None = None) -> None:
+    def follow(self, descent: Descent, objective: Objective, finish: Finish | None = None) -> None:
         """Go on until the evaluations are used up or every row has ended.
 
         A row that has ended leaves the batch, which goes on without it: at once where that costs no wait,
@@ -204,11 +156,10 @@ class _Course:
             losses = tuple(report.best_loss for report in self.reports)
             self.callback(StepProgress(descent.step, self.settings.steps, losses))
 
-    def _end(self, descent: Descent, seen: list[Seen], finish: _Finish | None) -> None:
-        """End the rows that are over. Before a finish, those that only the precision holds up wait for it."""
+    def _end(self, descent: Descent, seen: list[Seen], finish: Finish | None) -> None:
+        """End the rows that are over, but not those that wait for a finish."""
         used_up = descent.step == self.last
-        waits = finish is not None and descent.phase == "walk" and descent.step <= finish.after
-        waiting = [one for one in seen if waits and one.stalled and not (one.broken or one.still)]
+        waiting = finish.awaited(descent, seen) if finish else []
         over = [one for one in seen if (one.over or used_up) and one not in waiting]
         descent.settle([one.place for one in over])
         for one in over:

@@ -33,6 +33,10 @@ class Plateau:
         self.least = least
         self.before = start_bn.clone() if least else start_bn.new_empty(len(start_bn), 0)
 
+    def forget(self) -> None:
+        """Count no row as still at the next look: it is about to move again."""
+        self.before.fill_(torch.nan)
+
     def due(self, step: int) -> bool:
         """Whether there is a look after so many evaluations since the start."""
         return bool(self.least) and step % WINDOW == 0

@@ -91,6 +91,12 @@ def gain_of(settings: StyleSettings) -> float:
     return settings.diagonal_gain or DIAGONAL_GAIN[settings.encoder]
 
 
+def whitened_of(settings: StyleSettings) -> float:
+    """What `whitening` means for this solver, mode and these statistics; 0 where it has no part."""
+    has_part = settings.uses_style and settings.optimizer == "lbfgs" and settings.statistics == "gram"
+    return settings.whitening if has_part else 0.0
+
+
 def layers_of(settings: StyleSettings) -> tuple[str, ...]:
     """Every layer that has a part in the loss, from the picture inwards."""
     used: set[str] = set()

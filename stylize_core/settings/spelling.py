@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stylize_core.settings.fields import plain
 from stylize_core.settings.layers import UNUSED
 from stylize_core.settings.recipes import UNSPOKEN
+from stylize_core.settings.resolved import whitened_of
 from stylize_core.settings.schedule import stages
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def spelled(settings: StyleSettings) -> dict[str, Any]:
         "scales": _scales(settings),
         "coarsest": _coarsest(settings),
         "diagonal_gain": None if settings.gain == UNSPOKEN["diagonal_gain"] else float(settings.gain),
+        "whitening": whitened_of(settings) or None,
     }
     unused = {*UNUSED[settings.mode], *(("size",) if settings.megapixels else ())}
     return {key: value for key, value in found.items() if key not in unused and value is not None}

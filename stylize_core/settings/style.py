@@ -54,11 +54,7 @@ class StyleSettings:
         quiet=True,
     )
     dream_rate: float = _setting(
-        0.001,
-        "how far a pixel moves in a step of a dream, on average, of the 0..1 range",
-        quiet=True,
-        gt=0,
-        le=1,
+        0.001, "how far a pixel moves in a step of a dream, on average, of 0..1", quiet=True, gt=0, le=1
     )
     octaves: int = _setting(
         4,
@@ -71,11 +67,7 @@ class StyleSettings:
         1.4, "how much larger each of these sizes is than the one before", quiet=True, ge=1.1, le=4
     )
     jitter: int = _setting(
-        32,
-        "px by which a dream is shifted at random, by the seed, before each step",
-        quiet=True,
-        ge=0,
-        le=1024,
+        32, "px of a random shift, by the seed, before each step of a dream", quiet=True, ge=0, le=1024
     )
     aspect: str = _setting(
         "",
@@ -160,6 +152,14 @@ class StyleSettings:
         le=0.9999,
     )
     history: int = _setting(10, "curvature pairs that L-BFGS remembers", ge=1, le=100)
+    whitening: float = _setting(
+        0.0,
+        "share of the steps at full size, the first ones, in which what is strong in a style's Gram matrices "
+        "counts less, so that L-BFGS brings what is weak along sooner",
+        quiet=True,
+        ge=0,
+        le=0.9,
+    )
     diagonal_gain: float = _setting(
         DEFAULTS["diagonal_gain"],
         "how many times as far L-BFGS goes along fine slanting structure as along upright, where a style "

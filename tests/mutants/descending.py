@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant
 
+FINISH = "tests/core/optim/test_finish.py"
 NO_WAITING = "tests/core/optim/test_no_waiting.py"
 STEPS = f"{NO_WAITING}::test_a_step_waits_for_nothing_and_moves_no_buffer"
 MOMENTS = f"{NO_WAITING}::test_nor_with_moments_and_regions"
@@ -101,6 +102,27 @@ MUTANTS = (
         "    if task.job.checkpoint_s:\n",
         "    if not task.job.checkpoint_s:\n",
         (f"{KEPT}::test_a_pair_that_is_stopped_goes_on_where_it_was_and_says_so",),
+    ),
+    Mutant(
+        "descending-to-the-end-of-a-loss-that-nobody-asked-for",
+        "stylize_core/optim/finish.py",
+        "        objective = self.exact()\n",
+        "        objective = self.before(self.exact())\n",
+        (f"{FINISH}::test_so_large_a_share_of_the_steps_comes_first",),
+    ),
+    Mutant(
+        "descending-among-axes-that-all-count-alike",
+        "stylize_core/loss/whitening.py",
+        "weight_bcc = 2 / (1 + pull_bcc / strongest_b11 / KNEE)",
+        "weight_bcc = torch.ones_like(pull_bcc)",
+        ("tests/core/loss/test_whitening.py", FINISH),
+    ),
+    Mutant(
+        "descending-no-further-where-the-first-steps-have-come-to-rest",
+        "stylize_core/optim/finish.py",
+        "(self.whitened or not one.still)",
+        "not one.still",
+        (f"{FINISH}::test_a_picture_that_is_still_before_the_finish_waits_for_it",),
     ),
     Mutant(
         "descending-from-the-content-where-slim-was-to-begin",

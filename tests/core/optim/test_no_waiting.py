@@ -79,13 +79,14 @@ def made_there(
 SOLVERS: list[dict[str, Any]] = [
     {},
     {"diagonal_gain": 1.0, "history": 3},
+    {"whitening": 0.6},
     {"optimizer": "adam", "average": 0.5},
     {"optimizer": "gd"},
 ]
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-@pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: solver.get("optimizer", "lbfgs"))
+@pytest.mark.parametrize("solver", SOLVERS, ids=str)
 def test_a_step_waits_for_nothing_and_moves_no_buffer(
     watched: Watched, solver: dict[str, Any], rows: int
 ) -> None:
@@ -160,7 +161,7 @@ def test_an_evaluation_is_launched_in_few_pieces_however_many_pictures_there_are
         assert 0 < device.launches.total() <= MOST_LAUNCHES
 
 
-@pytest.mark.parametrize("solver", SOLVERS[:3], ids=str)
+@pytest.mark.parametrize("solver", SOLVERS[:4], ids=str)
 def test_what_comes_out_is_what_the_cpu_makes(watched: Watched, solver: dict[str, Any]) -> None:
     settings = StyleSettings(steps=2 * CHECK_EVERY, scales=1, **solver)
     there = made_there(settings)

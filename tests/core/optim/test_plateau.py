@@ -34,6 +34,12 @@ def test_between_looks_and_without_a_limit_no_row_is_still() -> None:
     assert not Plateau(0, start).reached(WINDOW, start).any()
 
 
+def test_who_is_about_to_move_again_is_not_still_at_the_next_look_but_at_the_one_after_it() -> None:
+    plateau = Plateau(0.5, torch.zeros(1, 12))
+    plateau.forget()
+    assert [bool(plateau.reached(look * WINDOW, torch.zeros(1, 12))) for look in (1, 2)] == [False, True]
+
+
 def test_rows_that_go_on_are_compared_with_themselves() -> None:
     plateau = Plateau(0.5, torch.tensor([[0.0], [1.0]]))
     keep_rows(plateau, torch.tensor([1]))

@@ -222,7 +222,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_weight": 2, "tv_weight": 2, "range_weight": 2, "margin": 2, "content_layers": ["relu1_2"],
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
-        "plateau": 2, "megapixels": 2, "coarsest": 200, "diagonal_gain": 2,
+        "plateau": 2, "megapixels": 2, "coarsest": 200, "diagonal_gain": 2, "whitening": 0.5,
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {
@@ -237,6 +237,16 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
     assert set(changes) == {f.name for f, _, _ in setting_fields(StyleSettings)} - {"weights"} - with_others
     spelled = [_spelled(StyleSettings(**{key: value})) for key, value in changes.items()]
     assert len({*spelled, _spelled(StyleSettings())}) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"optimizer": "adam"}, {"statistics": "moments"}, {"mode": "content"}, {"style_weight": 0}],
+    ids=str,
+)
+def test_whitening_is_spelled_where_it_has_a_part_only(elsewhere: dict[str, Any]) -> None:
+    assert StyleSettings(whitening=0.6).canonical()["whitening"] == 0.6
+    assert _spelled(StyleSettings(whitening=0.6, **elsewhere)) == _spelled(StyleSettings(**elsewhere))
 
 
 def test_snapshots_must_not_be_more_than_anybody_looks_at() -> None:
