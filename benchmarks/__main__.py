@@ -29,7 +29,6 @@ from benchmarks.objective import add_options as add_options_of_objective
 from benchmarks.objective import chosen_table
 from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
-from benchmarks.products import products_table
 from benchmarks.reconstructions import content_table, texture_table
 from benchmarks.records import records_table
 from benchmarks.report_page import MOST, report_page_table
@@ -42,7 +41,6 @@ NAMES = (
     "evaluation",
     "objective",
     "precision",
-    "products",
     "reconstructions",
     "solvers",
     "colours",
@@ -106,8 +104,6 @@ def main() -> None:
     if "precision" in wanted and options.weights:
         table = precision_table("vgg19", size=options.size, steps=options.steps, file=options.weights)
         console.print(table)
-    if "products" in wanted:
-        console.print(products_table(size=options.size, rounds=options.rounds))
     if "reconstructions" in wanted:
         console.print(content_table(size=256, steps=100))
         console.print(texture_table(size=256, steps=300))
