@@ -2,11 +2,11 @@
 
 Gram matrices have a few strong axes, such as the mean brightness, and many weak ones, and the pull on each is
 as steep as the axes themselves: an optimisation that follows the steepest finishes what is strong long before
-what is weak has begun. A change E of `F Fᵀ` pulls features by `(E + Eᵀ) F`, and so much moves `F Fᵀ` itself by
-about `E G + G E`: in the axes of G, with eigenvalues l, by l_i + l_j for the product of axes i and j. Dividing
-there by about as much lets all of them come along together. Whitening and colouring transforms (Li et al.
-2017, arXiv 1705.08086) take the same axes; here they weigh a loss, which leads to the same pictures once it
-is weighed as ever again.
+what is weak has begun. A change E of `F Fᵀ` pulls features by `(E + Eᵀ) F`, and so moves `F Fᵀ` itself by
+about `E G + G E`: in the axes of G, with eigenvalues l, by l_i + l_j for the product of axes i and j.
+Dividing there by about as much lets all of them come along together. Whitening and colouring transforms (Li
+et al. 2017, arXiv 1705.08086) take the same axes; here they weigh a loss, which leads to the same pictures
+once it is weighed as ever again.
 """
 
 from __future__ import annotations
