@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flows.model.estimate import Prospect
 from flows.model.events import Listener, PairProgress, Watcher
 from flows.model.pair import Outcome
+from flows.running.signals import Terminated
 from flows.text import safe_text
 
 log = logging.getLogger("stylize.run")
@@ -50,6 +51,8 @@ class Listeners:
         for listener in self._listeners:
             try:
                 call(listener)
+            except Terminated:  # none of the listener's own
+                raise
             except (Exception, SystemExit) as error:  # rich ends the program where its console is gone
                 self._drop(listener, error)
 

@@ -105,7 +105,8 @@ def run_shard(
         with suppress(StorageError):  # for want of time, a run that was killed may not have come to it
             forget_checkpoints(storage, (one.identity for one in plan.pairs if one.status == "done"))
         engine = engine or LocalEngine(on_progress=listener.pair_progress, note=listener.note)
-        run = signals.run = Run(plan, engine, listener, began)
+        run = Run(plan, engine, listener, began)
+        signals.govern(run)
         so_far = partial(run.report, manifest, shard, began)
         try:
             with (

@@ -15,6 +15,13 @@ TERMINATED = "SIGTERM"
 """The reason that a report gives of a run that this signal ended."""
 
 
+class Terminated(SystemExit):
+    """SIGTERM came while there was no run yet to bring into order; nobody else's `SystemExit`."""
+
+    def __init__(self) -> None:
+        super().__init__(STOPPED_EARLY)
+
+
 class Stoppable(Protocol):
     """A run that can be ended early."""
 
@@ -26,13 +33,13 @@ class StopSignals:
     """While its block lasts, a signal stops the run; SIGINT after one of them breaks it off.
 
     Handlers belong to a program's main thread: in any other one, such as that of a flow, nothing changes.
-
-    Attributes:
-        run: the run, once there is one; before, there is nothing yet to bring into order.
+    Before there is a run, an exception ends the program. One that is raised where Python can only print it,
+    as in a destructor, is lost; what it stood for is kept, and ends the run once there is one.
     """
 
     def __init__(self) -> None:
-        self.run: Stoppable | None = None
+        self._run: Stoppable | None = None
+        self._lost: tuple[End, str] | None = None
         self._told = False
         self._before: list[Any] = []
 
@@ -46,15 +53,25 @@ class StopSignals:
         for number, handler in self._before:
             signal.signal(number, handler)
 
+    def govern(self, run: Stoppable) -> None:
+        """From now on signals are for this run; so is one that has come and did not end the program."""
+        self._run = run
+        if self._lost:
+            run.stop(*self._lost)
+
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        if self.run is None or self._told:
+        how: tuple[End, str] = ("interrupted", "interrupted")
+        if self._run is None or self._told:
+            self._lost = how
             raise KeyboardInterrupt
         self._told = True
-        self.run.stop("interrupted", "interrupted")
+        self._run.stop(*how)
         say_at_once(b"\nstopping; Ctrl-C again ends at once\n")  # not through what may be in use just now
 
     def _terminated(self, number: int, frame: FrameType | None) -> None:
-        if self.run is None:
-            raise SystemExit(STOPPED_EARLY)
+        how: tuple[End, str] = ("stopped", TERMINATED)
+        if self._run is None:
+            self._lost = how
+            raise Terminated
         self._told = True
-        self.run.stop("stopped", TERMINATED)
+        self._run.stop(*how)

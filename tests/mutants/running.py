@@ -8,10 +8,27 @@ RECORDED = "tests/flows/running/test_recorded.py"
 FAILED = "tests/flows/records/test_failed.py"
 SUPERVISOR = "tests/flows/engines/test_supervisor.py"
 UNHEARD = "tests/faults/test_unheard.py"
+SIGNALS = "tests/flows/running/test_signals.py"
 SIZING = "tests/flows/running/test_sizing.py"
 METRICS = "tests/flows/running/test_metrics.py"
 
 MUTANTS = (
+    Mutant(
+        "running-a-guarded-listener-swallows-sigterm",
+        "flows/running/listeners.py",
+        "            except Terminated:  # none of the listener's own\n                raise\n",
+        "",
+        (f"{SIGNALS}::test_what_a_listener_is_told_when_a_signal_comes_does_not_swallow_it",),
+    ),
+    Mutant(
+        "running-a-lost-signal-is-forgotten",
+        "flows/running/signals.py",
+        "            run.stop(*self._lost)",
+        "            pass",
+        (
+            f"{SIGNALS}::test_a_signal_whose_exception_is_lost_in_a_destructor_ends_the_run_before_its_first_pair",
+        ),
+    ),
     Mutant(
         "running-planning-not-counted-in-a-budget",
         "flows/running/run.py",
