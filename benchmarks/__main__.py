@@ -63,7 +63,9 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join(NAMES), help="all of them if left out")
     parser.add_argument("--size", type=int, default=512, help="long edge, px")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each way but the objective's")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="rounds of each way but the objective's plain one"
+    )
     parser.add_argument(
         "--pairs", type=int, default=100_000, help="pairs for records and fleet, pictures for lists"
     )

@@ -1,7 +1,8 @@
 """Ways to do the same work, each in a process of its own, taking turns.
 
 So each has the memory and the environment that it would have alone: ours what the workers set, plain PyTorch
-what the user's shell gives it. `python -m benchmarks.turns` is such a process.
+what the user's shell gives it. `python -m benchmarks.turns` is such a process; with `once`, it does one
+thing alone and answers with what came of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import IO
+from typing import IO, Any
 
 from benchmarks import AS_GIVEN, UNPREPARED
 
@@ -76,13 +77,23 @@ def take_turns(ways: Mapping[str, Way], *, rounds: int, threads: int) -> dict[st
     return found
 
 
-def _started(way: Way, threads: int) -> subprocess.Popen[bytes]:
+def once(way: Way, *, threads: int) -> Any:
+    """What comes of doing the work a single time; it can be pickled, as the way can."""
+    with _started(way, threads, "once") as process:
+        told, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError("a way ended before its end; what it said stands above")
+    return pickle.loads(told)
+
+
+def _started(way: Way, threads: int, *words: str) -> subprocess.Popen[bytes]:
     environment = {**AS_GIVEN, **way.environment, "PYTHONUNBUFFERED": "1"}
     if not way.prepared:
         environment[UNPREPARED] = "1"
-    command = [sys.executable, "-m", "benchmarks.turns"]
+    command = [sys.executable, "-m", "benchmarks.turns", *words]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     pickle.dump((way.make, threads), _pipe(process.stdin))
+    _pipe(process.stdin).flush()
     return process
 
 
@@ -108,6 +119,9 @@ def _serve() -> None:
     make, threads = pickle.load(sys.stdin.buffer)
     torch.set_num_threads(threads)
     work = make()
+    if sys.argv[1:] == ["once"]:
+        pickle.dump(work(), sys.stdout.buffer)
+        return
     for _ in sys.stdin.buffer:
         began = time.perf_counter()
         work()

@@ -13,7 +13,7 @@ def cells_of(table: Table) -> dict[str, list[str]]:
 
 
 def test_every_way_has_a_row_for_each_goal_with_a_ratio_or_the_word_that_it_was_not_reached() -> None:
-    cells = cells_of(objective_table("slim", size=48, steps=10, file=None))
+    cells = cells_of(objective_table("slim", size=48, steps=10, rounds=2, file=None))
     ours = [way.name for way in WAYS.values() if way.init == "content"]
     assert cells["way"] == ["plain PyTorch, float32", *ours] * 2
     assert [goal.split(", ")[-1] for goal in cells["goal"] if goal] == ["as saved", "raw pixels"]
@@ -25,7 +25,9 @@ def test_every_way_has_a_row_for_each_goal_with_a_ratio_or_the_word_that_it_was_
 
 
 def test_a_larger_network_is_begun_for_by_slim_as_well() -> None:
-    table = objective_table("vgg19", size=32, steps=5, file=None, goals=["saved"], ways=["fp32-from-slim"])
+    table = objective_table(
+        "vgg19", size=32, steps=5, rounds=1, file=None, goals=["saved"], ways=["fp32-from-slim"]
+    )
     assert cells_of(table)["way"] == ["plain PyTorch, float32", WAYS["fp32-from-slim"].name]
 
 
