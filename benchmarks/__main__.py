@@ -22,16 +22,17 @@ from benchmarks.fleet.command import add_options, print_tables
 from benchmarks.gpu import command as gpu
 from benchmarks.large import add_options as add_options_of_large
 from benchmarks.large import large_rows
-from benchmarks.lists import lists_table
 from benchmarks.looks.command import add_options as add_options_of_looks
 from benchmarks.looks.command import looks_table
+from benchmarks.many_pairs.lists import lists_table
+from benchmarks.many_pairs.records import records_table
+from benchmarks.many_pairs.report_page import MOST, report_page_table
 from benchmarks.objective import add_options as add_options_of_objective
 from benchmarks.objective import chosen_table
 from benchmarks.pipeline import pipeline_table
 from benchmarks.precision import precision_table
+from benchmarks.products import products_table
 from benchmarks.reconstructions import content_table, texture_table
-from benchmarks.records import records_table
-from benchmarks.report_page import MOST, report_page_table
 from benchmarks.scaling import scaling_table
 from benchmarks.throughput import throughput_table
 from benchmarks.waiting import waiting_table
@@ -41,6 +42,7 @@ NAMES = (
     "evaluation",
     "objective",
     "precision",
+    "products",
     "reconstructions",
     "solvers",
     "colours",
@@ -106,6 +108,8 @@ def main() -> None:
     if "precision" in wanted and options.weights:
         table = precision_table("vgg19", size=options.size, steps=options.steps, file=options.weights)
         console.print(table)
+    if "products" in wanted:
+        console.print(products_table(size=options.size, rounds=options.rounds))
     if "reconstructions" in wanted:
         console.print(content_table(size=256, steps=100))
         console.print(texture_table(size=256, steps=300))

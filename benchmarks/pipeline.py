@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import PAIRS, write_manifest
+from benchmarks.many_pairs.batch import PAIRS, write_manifest
 from benchmarks.pictures import IMAGES
 from flows.engines.base import WorkerSpec
 from flows.engines.groups import Group, SharedGroups, in_groups

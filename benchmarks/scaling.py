@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import PAIRS, Cost, compared, in_rounds, stylize, write_manifest
+from benchmarks.many_pairs.batch import PAIRS, Cost, compared, in_rounds, stylize, write_manifest
 from flows.worker.devices import slots, usable_cores
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from benchmarks.batch import Cost
 from benchmarks.fleet.load import PlanTerms, add_options, of_fleet
 from benchmarks.fleet.server import ServerTerms
 from benchmarks.fleet.store import StoreTerms
+from benchmarks.many_pairs.batch import Cost
 
 PLAN = PlanTerms(Cost(1.0, 2**20), s_per_name=1e-4, bytes_per_name=2**20 / 1e4, filter_s_per_name=1e-6)
 STORE = StoreTerms(

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import Cost, stylize
 from benchmarks.fleet.server import ServerTerms, server_terms
 from benchmarks.fleet.store import StoreTerms, store_terms
-from benchmarks.records import write_manifests
+from benchmarks.many_pairs.batch import Cost, stylize
+from benchmarks.many_pairs.records import write_manifests
 from flows.model.shard import Shard
 from flows.planning.output import asking_is_cheaper
 from flows.planning.threads import REMOTE_THREADS

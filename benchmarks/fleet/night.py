@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.fleet.parent import FLEET, POOL, SHARDS_FLOW, report_of_fleet, run_parent, site
 from benchmarks.fleet.relay import Relay
 from benchmarks.fleet.stand_in import StandIn
-from benchmarks.records import write_manifests
+from benchmarks.many_pairs.records import write_manifests
 
 if TYPE_CHECKING:
     from prefect_site import Site

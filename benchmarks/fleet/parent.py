@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.batch import ROOT, Cost, cost_of, measuring
+from benchmarks.many_pairs.batch import ROOT, Cost, cost_of, measuring
 
 if TYPE_CHECKING:
     from prefect_site import Site

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batch import ROOT, write_manifest
 from benchmarks.fleet.relay import Relay
+from benchmarks.many_pairs.batch import ROOT, write_manifest
 
 SHARDS = 3
 IDLE_S = 60.0

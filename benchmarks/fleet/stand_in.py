@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.records import leave_results
+from benchmarks.many_pairs.records import leave_results
 from flows.manifest.load import load_manifest
 from flows.model.shard import Shard
 from flows.planning.plan import PlannedPair, make_plan

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from benchmarks.batch import ROOT, stylize
+from benchmarks.many_pairs.batch import ROOT, stylize
 from flows.model.shard import WHOLE
 from flows.storage.lock import LOCK_NAME, hold_output
 from flows.storage.opening import open_storage

@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.batch import stylize
 from benchmarks.fewest import fewest
+from benchmarks.many_pairs.batch import stylize
 from benchmarks.peers.network import prepared_for, stage_weights
 from benchmarks.peers.programs import PEERS, STARTS, Job, Peer
 from benchmarks.pictures import IMAGES

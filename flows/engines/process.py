@@ -20,7 +20,7 @@ from typing import Self, TypeVar, TypeVarTuple, cast
 
 from flows.engines.process_child import Raised
 from flows.engines.process_handle import Died, Limits, ProcessHandle
-from flows.errors import TimedOut, WorkerCrashed, WorkerStopped
+from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped
 from flows.model.events import Told
 
 T = TypeVar("T")
@@ -86,20 +86,26 @@ class WorkerProcess:
         function: Callable[[*Ts], T],
         *args: *Ts,
         stuck_s: float = math.inf,
+        going_on: bool = False,
     ) -> T:
         """Run `function(*args)` in the child and return or raise what it returned or raised.
 
         The time without progress counts from when the child is ready. Time in which this process is stopped,
         or the machine asleep, does not count. After a child's death the next call starts a fresh one.
 
+        Args:
+            going_on: whether the child may still be at what an earlier call has begun: then its death since
+                that call is raised as well.
+
         Raises:
+            BatchError: no process can be started.
             TimedOut: the call has `timed` a pair and did not heed its timeout, and the child was killed.
             WorkerWedged: the child fell silent or made no progress for `stuck_s`, and was killed.
             WorkerCrashed: the child died.
             WorkerStopped: `stop` or `close` came first.
         """
         with self._one_call:
-            child = self._ready_child()
+            child = self._ready_child(going_on=going_on)
             limits = Limits(stuck_s, self._silence_s, self._stop_s)
             return self._ask(child, partial(function, *args), limits)
 
@@ -120,23 +126,41 @@ class WorkerProcess:
             child.end(grace_s)
         atexit.unregister(self.close)
 
-    def _ready_child(self) -> ProcessHandle:
-        if self._child and (self._busy or not self._child.process.is_alive()):
-            self._discard(self._child)
+    def _ready_child(self, *, going_on: bool) -> ProcessHandle:
+        child = self._child
+        if child and (self._busy or not child.process.is_alive()):
+            died = going_on and not self._busy
+            how = child.exit_reason() if died else ""
+            self._discard(child)
+            self._refuse_if_stopped()
+            if died:
+                raise WorkerCrashed(f"the worker process on {self.device} {how} between two calls")
         self._refuse_if_stopped()
         return self._child or self._start()
 
     def _start(self) -> ProcessHandle:
-        # Known before it starts, so that close() finds it in any case.
-        child = self._child = ProcessHandle(self.device)
+        child = self._spawned()
         try:
-            child.start()
             self._refuse_if_stopped()  # a stop that came before the assignment has told nobody
             if self._initializer:
                 limits = Limits(START_TIMEOUT_S, START_TIMEOUT_S, self._stop_s)
                 self._ask(child, self._initializer, limits)
         except BaseException:
             self._discard(child)
+            raise
+        return child
+
+    def _spawned(self) -> ProcessHandle:
+        """A process that has started; known before, so that close() finds it in any case."""
+        try:
+            child = self._child = ProcessHandle(self.device)
+            child.start()
+        except BaseException as error:
+            if self._child:
+                self._discard(self._child)
+            if isinstance(error, OSError):  # such as a limit of processes, memory or open files
+                text = f"no worker process can be started on {self.device}: {error.strerror or error}"
+                raise BatchError(text) from error
             raise
         return child
 

@@ -127,9 +127,9 @@ class ProcessHandle:
         try:
             yield
         except (EOFError, OSError) as error:
-            raise Died(WorkerCrashed, self._exit_reason()) from error
+            raise Died(WorkerCrashed, self.exit_reason()) from error
 
-    def _exit_reason(self) -> str:
+    def exit_reason(self) -> str:
         """How the process ended, as the middle of a sentence."""
         self.process.join(KILL_TIMEOUT_S)  # the socket closes a little earlier
         code = self.process.exitcode

@@ -41,7 +41,7 @@ class ProcessWorker:
     def run_pairs(self, jobs: Sequence[Job], ahead: Sequence[Job]) -> tuple[Outcome, ...]:
         """See `Worker.run_pairs`; a process that gets nowhere for much too long is killed."""
         stuck_s = stuck_after_s((job.pair for job in jobs), self.device)
-        return self.process.call(calls.run_pairs, jobs, ahead, stuck_s=stuck_s)
+        return self.process.call(calls.run_pairs, jobs, ahead, stuck_s=stuck_s, going_on=True)
 
     def make_sheet(self, job: SheetJob) -> bool:
         """See `Worker.make_sheet`."""

@@ -56,7 +56,7 @@ class Supervisor:
             try:
                 ended = self.worker.run_pairs(group, ahead)
             except WorkerCrashed as crash:
-                yield from self._one_by_one(crash, ahead)
+                yield from self._one_by_one(crash, () if self.enough() else ahead)
                 ahead = self._next(take)
             except WorkerStopped:
                 yield from (Outcome(name, "stopped") for name in self._in_hand)
@@ -123,7 +123,9 @@ def _given_up(job: Job, crash: WorkerCrashed, attempts: int, device: str) -> Out
     failure = Failure(kind=crash.kind, message=message, attempts=job.attempts + attempts, phase="work")
     record = failed_record(job, failure).model_copy(update={"device": device})
     try:
-        if not record_failure(open_storage(job.output), job.pair, record) and not job.force:
+        unread = not record.identity
+        recorded = record_failure(open_storage(job.output), job.pair, record, unread=unread)
+        if not (recorded or unread or job.force):
             return Outcome(job.pair.name, "skipped")
     except BatchError as error:
         return Outcome(job.pair.name, "failed", error.kind, safe_text(str(error)), error.fatal)

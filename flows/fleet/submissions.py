@@ -19,10 +19,10 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, WorkerFilter, WorkerFilterStatus
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkerStatus
+from prefect.client.schemas.objects import State, StateType, WorkerStatus
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError, TerminationSignal
-from prefect.states import Cancelling, Crashed
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from flows.errors import BadArguments
 from flows.fleet.artifacts import percent_shown
@@ -41,7 +41,15 @@ SILENT_AFTER_S = 150.0
 """A lock is refreshed every 10 s and stale after 120 s; a run that has had none for so long is nobody's."""
 NEVER_STARTED_S = 1800.0
 """A flow run that was handed to a machine may load an image of some gigabytes before it begins."""
-_PATIENCE_S = {StateType.RUNNING: SILENT_AFTER_S, StateType.PENDING: NEVER_STARTED_S}
+_PATIENCE_S = {
+    StateType.RUNNING: SILENT_AFTER_S,
+    StateType.CANCELLING: SILENT_AFTER_S,
+    StateType.PENDING: NEVER_STARTED_S,
+}
+_AT_WORK = (StateType.RUNNING, StateType.CANCELLING)
+"""States of flow runs that hold a lock, if their machines are still there."""
+UNKNOWN_LOOKS = 2
+"""After so many looks in a row a flow run that the server does not know is deleted, with what it made."""
 PAGE = 200
 """Flow runs per answer; the server's own limit."""
 
@@ -53,12 +61,14 @@ class _Attempt:
     Attributes:
         in_vain: how many lost ones before it, in a row, ended no pair.
         silent: since when it has been in which state without a sign of life.
+        unknown: at how many looks in a row the server did not know its flow run.
     """
 
     shard: Shard
     number: int
     in_vain: int = 0
     silent: tuple[StateType, float] | None = None
+    unknown: int = 0
 
     def after_loss(self, *, went_on: bool) -> _Attempt | None:
         """The next one, now that this one is lost; None if there is to be none.
@@ -125,24 +135,24 @@ class Submissions:
                 for attempt in waiting[:PAGE]:
                     self._submit(attempt)
                 del waiting[:PAGE]
-                for run in self._over(client):
-                    attempt = self._at_work.pop(run.id)
-                    if again := self._again(client, run, attempt):
-                        self._note(
-                            f"shard {attempt.shard} was lost ({_words(run.state)}); it is submitted again"
-                        )
+                for run, state in self._over(client):
+                    attempt = self._at_work.pop(run)
+                    if again := self._again(client, run, state, attempt):
+                        self._note(f"shard {attempt.shard} was lost ({_words(state)}); it is submitted again")
                         waiting.append(again)
                     else:
-                        yield _ended(attempt, run.state)
+                        yield _ended(attempt, state)
                 if not waiting:
                     time.sleep(LOOK_EVERY_S)
 
-    def _again(self, client: SyncPrefectClient, run: FlowRun, attempt: _Attempt) -> _Attempt | None:
+    def _again(
+        self, client: SyncPrefectClient, run: UUID, state: State[Any], attempt: _Attempt
+    ) -> _Attempt | None:
         """The next attempt at a shard whose flow run has ended, if it was lost and there is to be one."""
-        if not _lost(run.state):
+        if not _lost(state):
             return None
         try:
-            percent = self._patiently(percent_shown, client, run.id)
+            percent = self._patiently(percent_shown, client, run)
         except PrefectHTTPStatusError:  # such as of who may not read artifacts
             percent = 0.0
         return attempt.after_loss(went_on=percent > 0)
@@ -176,23 +186,37 @@ class Submissions:
         )
         self._at_work[run.id] = attempt
 
-    def _over(self, client: SyncPrefectClient) -> Iterator[FlowRun]:
+    def _over(self, client: SyncPrefectClient) -> Iterator[tuple[UUID, State[Any]]]:
         """The flow runs that have ended since the last look; those that fell silent have by the next one."""
         for ids in _pages(list(self._at_work)):
             wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids))
-            for run in self._patiently(client.read_flow_runs, flow_run_filter=wanted, limit=PAGE):
-                if run.state is None:
+            found = self._patiently(client.read_flow_runs, flow_run_filter=wanted, limit=PAGE)
+            states = {run.id: run.state for run in found}
+            for run in ids:
+                if run in states:
+                    self._at_work[run].unknown = 0
+                state = states[run] if run in states else self._unknown(run)
+                if state is None:
                     continue
-                if run.state.is_final():
-                    yield run
-                elif why := self._why_silent(self._at_work[run.id], run.state):
+                if state.is_final():
+                    yield run, state
+                elif why := self._why_silent(self._at_work[run], state):
                     # Not by force: one that has ended since it was looked at stays as it has ended.
-                    self._patiently(client.set_flow_run_state, run.id, Crashed(message=why))
+                    end = Cancelled if state.type == StateType.CANCELLING else Crashed
+                    self._patiently(client.set_flow_run_state, run, end(message=why))
+
+    def _unknown(self, run: UUID) -> State[Any] | None:
+        """How a flow run has ended that the server does not know: somebody has deleted it."""
+        attempt = self._at_work[run]
+        attempt.unknown += 1
+        if attempt.unknown < UNKNOWN_LOOKS:
+            return None
+        return Crashed(message="Prefect does not know its flow run any more; it was deleted")
 
     def _why_silent(self, attempt: _Attempt, state: State[Any]) -> str:
         """Why nobody works on a flow run any more that has not ended; empty if somebody may."""
         limit = _PATIENCE_S.get(state.type)
-        if limit is None or (state.type == StateType.RUNNING and not self._locks.nobody_holds(attempt.shard)):
+        if limit is None or (state.type in _AT_WORK and not self._locks.nobody_holds(attempt.shard)):
             attempt.silent = None
             return ""
         now = time.monotonic()

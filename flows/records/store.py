@@ -103,15 +103,22 @@ def keep_picture(
     return not same
 
 
-def record_failure(storage: Storage, pair: Pair, record: Record) -> bool:
+def record_failure(storage: Storage, pair: Pair, record: Record, *, unread: bool = False) -> bool:
     """Write the record of a failure, unless the very picture is there after all; whether it was written.
+
+    Args:
+        unread: whether an input could not be read, so that nobody knows what the picture would be made of.
+            Then one that is done stays, whatever it was made of: a disk that is away for a night takes
+            nothing along.
 
     Raises:
         StorageError: it could not be written.
     """
     old = read_record(storage, pair.record_name)
-    if old is not None and makes_done(old, pair, record.identity, storage):
-        return False
+    if old is not None:
+        wanted = identity_today(old, pair) if unread else record.identity
+        if makes_done(old, pair, wanted, storage):
+            return False
     _replace(storage, pair.record_name, record, old=old)
     return True
 
@@ -135,16 +142,43 @@ def _replace(storage: Storage, name: str, record: Record, *, old: Record | None)
             storage.delete(left)
 
 
+def announce_files(storage: Storage, pair: Pair, record: Record, *, keep_done: bool) -> Record:
+    """Let a record say which files a try may leave, before the first one is written; the one that does.
+
+    Args:
+        record: of the try, which has not ended, with those files.
+        keep_done: whether the very picture, if it is there, stays until the try has made it again: then its
+            own record names the files that it does not know yet.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    old = read_record(storage, pair.record_name)
+    if keep_done and old is not None and makes_done(old, pair, record.identity, storage):
+        names = tuple(sorted({*record.unfinished, *old.unfinished} - set(old.sizes)))
+        record = old.model_copy(update={"unfinished": names})
+    if record != old:
+        _replace(storage, pair.record_name, record, old=old)
+    return record
+
+
 def withdraw_unfinished(storage: Storage, name: str) -> None:
     """Leave nothing of a try that was given up: first its files, then the record that lists them.
+
+    What a picture that is done speaks of stays, and so does its record.
 
     Raises:
         StorageError: something could not be deleted; then the record is still there.
     """
     record = read_record(storage, name)
-    if record is not None and record.unfinished:
-        for left in sorted(own_files(record, name)):
-            storage.delete(left)
+    if record is None or not record.unfinished:
+        return
+    stays = record.model_copy(update={"unfinished": ()}) if record.status == "done" else None
+    for left in sorted(own_files(record, name) - (stays.files if stays else frozenset())):
+        storage.delete(left)
+    if stays:
+        storage.write(name, stays.to_bytes(), content_type=_JSON)
+    else:
         storage.delete(name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from flows.errors import BatchError, NotFound
 from flows.model.events import PairProgress
@@ -70,9 +71,10 @@ class Tracing:
             raise
 
     def close(self) -> None:
-        """Nothing is noted any more."""
+        """Nothing is noted any more; a full disk may have kept rows in memory, and takes them now no more."""
         if self._rows is not None:
-            self._rows.close()
+            with suppress(OSError):
+                self._rows.close()
 
     def write(
         self, shard: Shard, storage: Storage, note: Callable[[str], None], *, replace_foreign: bool

@@ -9,13 +9,19 @@ from os import SEEK_END
 
 from torch import Tensor
 
-from flows.errors import BatchError, ForeignFile
+from flows.errors import BatchError, ForeignFile, StorageError
 from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
 from flows.records.experience import observed_in
 from flows.records.failed import failed_record, settings_facts
 from flows.records.record import Failure, Output, Record
-from flows.records.store import keep_picture, record_failure, replace_record, withdraw_unfinished
+from flows.records.store import (
+    announce_files,
+    keep_picture,
+    record_failure,
+    replace_record,
+    withdraw_unfinished,
+)
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 from flows.storage.spool import contents, digest, spool
@@ -115,7 +121,7 @@ def _published(made: Optimized) -> Outcome:
                 done,
                 contents(file),
                 content_type=CONTENT_TYPES[kind],
-                before=made.prepared.record,
+                before=task.log.announced or made.prepared.record,
             )
     if task.job.checkpoint_s:
         made.prepared.shelf.forget(task.job.output, made.prepared.identity)
@@ -144,11 +150,15 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
     if isinstance(error, ForeignFile):  # nothing of ours may stand there, a record least of all
         return _outcome(task, "failed", kind, message)
     failure = Failure(kind=kind, message=message, attempts=task.job.attempts + 1, phase=task.log.phase)
+    record = _failed(task, failure)
+    unread = not record.identity and isinstance(error, StorageError)
     try:
-        recorded = record_failure(_storage(task), task.job.pair, _failed(task, failure))
+        recorded = record_failure(_storage(task), task.job.pair, record, unread=unread)
+        if not recorded:
+            withdraw_unfinished(_storage(task), task.job.pair.record_name)
     except BatchError as second:
         return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
-    told = recorded or task.job.force  # the picture from before stays, with its record
+    told = recorded or unread or task.job.force  # the picture from before stays, with its record
     return _outcome(task, "failed", kind, message) if told else _doubled(task)
 
 
@@ -161,7 +171,8 @@ def _announce(task: PairTask, names: tuple[str, ...]) -> None:
         phase=task.log.phase,
     )
     record = _failed(task, failure).model_copy(update={"unfinished": names})
-    replace_record(_storage(task), task.job.pair.record_name, record)
+    storage, pair, force = _storage(task), task.job.pair, task.job.force
+    task.log.announced = announce_files(storage, pair, record, keep_done=force)
 
 
 def _withdraw(task: PairTask) -> None:

@@ -21,7 +21,7 @@ def products(features_bchw: Tensor) -> Tensor:
         return wide(places_bnc).transpose(1, 2) @ wide(places_bnc)
     if places_bnc.is_cuda:
         return torch.bmm(places_bnc.mT, places_bnc, out_dtype=torch.float32)
-    return torch.stack([_products_in_parts(places_nc) for places_nc in places_bnc])
+    return torch.stack([products_in_parts(places_nc) for places_nc in places_bnc])
 
 
 def sent_back(features_bchw: Tensor, slope_bcc: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def sent_back(features_bchw: Tensor, slope_bcc: Tensor) -> Tensor:
     return back_bnc.view(len(back_bnc), height, width, -1).permute(0, 3, 1, 2)
 
 
-def _products_in_parts(places_nc: Tensor) -> Tensor:
+def products_in_parts(places_nc: Tensor) -> Tensor:
     """`Σ f fᵀ` over the places of one picture, [C, C] float32, of bfloat16 features.
 
     A processor multiplies those fastest but hands its sums back rounded to bfloat16, by 0.1 %; those of many

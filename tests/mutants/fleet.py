@@ -11,6 +11,20 @@ PROCESS = "tests/flows/engines/test_process.py"
 
 MUTANTS = (
     Mutant(
+        "fleet-a-deleted-run-is-waited-for-without-end",
+        "flows/fleet/submissions.py",
+        "        if attempt.unknown < UNKNOWN_LOOKS:",
+        "        if attempt.unknown:",
+        (f"{SHOWN}::test_a_flow_run_that_was_deleted_is_lost_and_one_that_is_missed_once_is_not",),
+    ),
+    Mutant(
+        "fleet-a-run-that-is-being-cancelled-is-waited-for-without-end",
+        "flows/fleet/submissions.py",
+        "    StateType.CANCELLING: SILENT_AFTER_S,\n",
+        "",
+        (f"{SHOWN}::test_a_flow_run_that_is_being_cancelled_on_a_machine_that_is_gone_is_cancelled",),
+    ),
+    Mutant(
         "fleet-a-run-that-raised-is-believed-to-be-over",
         "flows/fleet/submissions.py",
         " or (state.type == StateType.FAILED and state.name == RAISED)",

@@ -9,10 +9,69 @@ FAILED = "tests/flows/records/test_failed.py"
 SUPERVISOR = "tests/flows/engines/test_supervisor.py"
 UNHEARD = "tests/faults/test_unheard.py"
 SIGNALS = "tests/flows/running/test_signals.py"
+SNAPSHOTS = "tests/flows/worker/test_snapshots.py"
+WORKER = "tests/flows/worker/test_worker.py"
 SIZING = "tests/flows/running/test_sizing.py"
 METRICS = "tests/flows/running/test_metrics.py"
 
 MUTANTS = (
+    Mutant(
+        "running-a-disk-that-is-away-takes-finished-pictures-along",
+        "flows/worker/publish.py",
+        "    unread = not record.identity and isinstance(error, StorageError)",
+        "    unread = False",
+        (f"{WORKER}::test_an_input_that_cannot_be_read_takes_no_finished_picture_along",),
+    ),
+    Mutant(
+        "running-a-crash-takes-a-picture-along-of-which-nobody-knows-whether-it-is-the-same",
+        "flows/engines/supervisor.py",
+        "        unread = not record.identity",
+        "        unread = False",
+        (
+            f"{SUPERVISOR}::test_a_picture_stays_where_nobody_knows_what_the_pair_that_kills_its_workers_is_made_of",
+        ),
+    ),
+    Mutant(
+        "running-a-picture-goes-before-it-is-made-again",
+        "flows/worker/publish.py",
+        "keep_done=force)",
+        "keep_done=False)",
+        (f"{SNAPSHOTS}::test_a_picture_that_is_made_again_in_vain_stays_with_all_that_its_record_speaks_of",),
+    ),
+    Mutant(
+        "running-a-picture-that-is-made-again-counts-as-another-runs",
+        "flows/worker/publish.py",
+        "before=task.log.announced or made.prepared.record,",
+        "before=made.prepared.record,",
+        (f"{SNAPSHOTS}::test_a_picture_that_is_made_again_has_what_is_asked_for_beside_it_and_nothing_else",),
+    ),
+    Mutant(
+        "running-a-death-between-two-calls-goes-unheard",
+        "flows/engines/process_worker.py",
+        ", going_on=True",
+        "",
+        (
+            "tests/flows/engines/test_process_worker.py"
+            "::test_a_worker_that_is_killed_between_two_calls_costs_no_pair_and_ends_in_time",
+        ),
+    ),
+    Mutant(
+        "running-a-death-begins-pairs-although-there-is-enough",
+        "flows/engines/supervisor.py",
+        "self._one_by_one(crash, () if self.enough() else ahead)",
+        "self._one_by_one(crash, ahead)",
+        (f"{SUPERVISOR}::test_when_there_is_enough_a_death_begins_nothing_that_was_only_read",),
+    ),
+    Mutant(
+        "running-a-full-disk-of-temporary-files-ends-the-run",
+        "flows/running/reporting.py",
+        "            with suppress(OSError):\n                self._rows.close()",
+        "            self._rows.close()",
+        (
+            "tests/flows/records/test_trace.py"
+            "::test_a_full_disk_of_temporary_files_costs_the_trace_and_nothing_else",
+        ),
+    ),
     Mutant(
         "running-a-guarded-listener-swallows-sigterm",
         "flows/running/listeners.py",

@@ -26,8 +26,8 @@ MUTANTS = (
     Mutant(
         "selecting-a-forced-failure-is-hidden-by-the-old-picture",
         "flows/worker/publish.py",
-        "told = recorded or task.job.force",
-        "told = recorded",
+        "told = recorded or unread or task.job.force",
+        "told = recorded or unread",
         (f"{SELECTION}::test_a_picture_that_cannot_be_made_again_stays_and_the_failure_is_told",),
     ),
     Mutant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -15,11 +16,12 @@ from pathlib import Path
 import pytest
 from processes import eventually, family, needs_proc
 
+from flows.engines import process_handle
 from flows.engines.process import WorkerProcess
 from flows.engines.process_child import Beat
 from flows.engines.process_handle import TICK_S, Died, Limits, Message, _Patience
 from flows.engines.working_folder import leave_empty_folder
-from flows.errors import TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
+from flows.errors import BatchError, TimedOut, WorkerCrashed, WorkerStopped, WorkerWedged
 from flows.model.events import PairProgress, Told
 from flows.storage.process_id import is_alive
 from flows.worker.link import Stopwatch, report, should_stop, timed
@@ -58,6 +60,11 @@ class TwoFacts(Exception):
 
 def refuse_with_two_facts() -> None:
     raise TwoFacts("one", "two")
+
+
+def stop_living_soon() -> None:
+    """Answer, and end before anybody asks again."""
+    threading.Timer(0.05, os._exit, (3,)).start()
 
 
 def make_something_that_cannot_travel() -> object:
@@ -516,3 +523,33 @@ def test_a_worker_that_dies_after_the_working_folder_is_gone_is_followed_by_anot
         with suppress(WorkerCrashed):
             worker.call(os.getpid)
         assert worker.call(os.getpid) != first
+
+
+# ---- between calls, and before the first
+
+
+def test_a_death_between_two_calls_is_told_to_who_waits_for_what_the_first_one_began() -> None:
+    with WorkerProcess("cpu") as worker:
+        worker.call(stop_living_soon)
+        assert eventually(lambda: worker.pid is None)
+        with pytest.raises(WorkerCrashed, match=r"cpu ended with exit code 3 between two calls"):
+            worker.call(add, 1, 2, going_on=True)
+        assert worker.call(add, 1, 2, going_on=True) == 3, "then a fresh one is at work"
+        worker.call(stop_living_soon)
+        assert eventually(lambda: worker.pid is None)
+        assert worker.call(add, 1, 2) == 3, "others have nothing there to lose"
+
+
+@pytest.mark.parametrize("where", ["Pipe", "Process"])
+def test_a_process_that_the_system_refuses_is_an_error_of_ours_and_leaves_the_next_call_free(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def refused(*_: object, **__: object) -> object:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with WorkerProcess("cpu") as worker:
+        with monkeypatch.context() as patch:
+            patch.setattr(process_handle.SPAWN, where, refused)
+            with pytest.raises(BatchError, match="no worker process can be started on cpu: Resource temp"):
+                worker.call(add, 1, 2)
+        assert worker.call(add, 1, 2) == 3

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from flows.engines.groups import Group, SharedGroups
 from flows.engines.supervisor import MAX_ATTEMPTS, Supervisor
 from flows.errors import StorageFatal, TimedOut, WorkerCrashed, WorkerStopped
+from flows.model.identity import Ingredients
 from flows.model.pair import Input, Job, Outcome, Pair
 from flows.model.sheet import SheetJob
+from flows.records.record import Output, Record
 from flows.records.store import read_record
 from flows.storage.opening import open_storage
 from flows.worker.api import Worker
@@ -157,6 +159,35 @@ def test_when_there_is_enough_the_pairs_in_hand_end_and_no_other_begins(jobs: li
     told, _ = supervise(worker, jobs, enough=lambda: len(worker.calls) >= 2)
     assert told == [("a", "done"), ("b", "done")]
     assert worker.calls[-1] == ((), ())
+
+
+def test_when_there_is_enough_a_death_begins_nothing_that_was_only_read(jobs: list[Job]) -> None:
+    worker = ScriptedWorker(lambda names, ahead, call: WorkerCrashed("it died") if call == 2 else None)
+    told, _ = supervise(worker, jobs, enough=lambda: len(worker.calls) >= 2)
+    assert told == [("a", "done"), ("b", "done")]
+    assert worker.calls[1] == (("b",), ("c",)), "it was being read"
+    assert worker.calls[2:] == [(("a",), ()), (("b",), ())]
+
+
+@pytest.mark.parametrize(("identity", "stays"), [("", True), ("another", False)])
+def test_a_picture_stays_where_nobody_knows_what_the_pair_that_kills_its_workers_is_made_of(
+    jobs: list[Job], identity: str, stays: bool
+) -> None:
+    storage = open_storage(jobs[0].output)
+    storage.write("a.png", b"a picture")
+    done = record_of(b"a picture")
+    storage.write("a.json", done.to_bytes())
+    worker = ScriptedWorker(lambda *_: WorkerCrashed("it died"))
+    assert supervise(worker, [replace(jobs[0], identity=identity)])[0] == [("a", "crashed")]
+    found = read_record(storage, "a.json")
+    assert found is not None
+    assert (found == done, storage.stat("a.png") is not None) == (stays, stays)
+
+
+def record_of(picture: bytes) -> Record:
+    output = Output(name="a.png", size_bytes=len(picture), sha256="", width=1, height=1, format="png")
+    made_of = Ingredients("c", "s", "", "w", {})
+    return Record(status="done", name="a", identity="then", ingredients=made_of, output=output)
 
 
 def test_two_supervisors_share_the_groups_and_make_each_pair_once(jobs: list[Job]) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 from rich.console import Console
 
 from flows.errors import StorageFatal
@@ -216,7 +216,7 @@ def test_a_lost_shard_is_tried_again_and_what_its_run_had_shown_counts(
     percent: float, in_vain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submissions_module, "percent_shown", lambda client, run: percent)
-    again = submissions_over(tmp_path)._again(NOBODY, lost_run(), _Attempt(Shard(1, 4), 2))
+    again = submissions_over(tmp_path)._again(NOBODY, uuid4(), LOST, _Attempt(Shard(1, 4), 2))
     assert again is not None
     assert (again.shard, again.number, again.in_vain) == (Shard(1, 4), 3, in_vain)
 
@@ -231,7 +231,7 @@ def test_a_server_that_shows_nobody_its_artifacts_ends_no_fleet(
         )
 
     monkeypatch.setattr(submissions_module, "percent_shown", forbidden)
-    again = submissions_over(tmp_path)._again(NOBODY, lost_run(), _Attempt(Shard(1, 4), 1))
+    again = submissions_over(tmp_path)._again(NOBODY, uuid4(), LOST, _Attempt(Shard(1, 4), 1))
     assert again is not None
     assert again.in_vain == 1
 
@@ -240,8 +240,47 @@ NOBODY: Any = None
 """A client that is asked nothing."""
 
 
-def lost_run() -> Any:
-    return SimpleNamespace(id=uuid4(), state=Crashed(message="its machine was lost"))
+LOST: State[Any] = Crashed(message="its machine was lost")
+
+
+class Server:
+    """A client whose server answers with what it knows of each flow run; None: it does not know it."""
+
+    def __init__(self, *answers: State[Any] | None) -> None:
+        self.answers, self.was_set = list(answers), list[State[Any]]()
+
+    def read_flow_runs(self, *, flow_run_filter: Any, limit: int) -> list[Any]:
+        state = self.answers.pop(0)
+        return [SimpleNamespace(id=run, state=state) for run in flow_run_filter.id.any_ if state]
+
+    def set_flow_run_state(self, run: object, state: State[Any]) -> None:
+        self.was_set.append(state)
+
+
+def looked_at(fleet: Submissions, server: Any, attempt: _Attempt) -> list[str]:
+    """The types of the states in which its flow run was found to have ended, by one look."""
+    fleet._at_work = {uuid4(): attempt} if not fleet._at_work else fleet._at_work
+    return [state.type.value for _, state in fleet._over(server)]
+
+
+def test_a_flow_run_that_was_deleted_is_lost_and_one_that_is_missed_once_is_not(tmp_path: Path) -> None:
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    server = Server(None, Pending(), None, None)
+    assert [looked_at(fleet, server, attempt) for _ in range(4)] == [[], [], [], ["CRASHED"]]
+    assert server.was_set == []
+
+
+def test_a_flow_run_that_is_being_cancelled_on_a_machine_that_is_gone_is_cancelled(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    fleet, attempt = submissions_over(tmp_path), _Attempt(Shard(1, 4), 1)
+    server = Server(Cancelling(), Cancelling(), Cancelled())
+    assert looked_at(fleet, server, attempt) == []
+    assert server.was_set == []
+    clock[0] += SILENT_AFTER_S + 1
+    assert looked_at(fleet, server, attempt) == []
+    assert [state.type.value for state in server.was_set] == ["CANCELLED"]
+    assert looked_at(fleet, server, attempt) == ["CANCELLED"]
 
 
 def test_a_run_that_waits_for_its_image_has_half_an_hour(tmp_path: Path, clock: list[float]) -> None:

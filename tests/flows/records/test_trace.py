@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
+
+import pytest
+from commands import ROOT
 
 from flows.model.pair import Effort, Outcome
 from flows.records.trace import COLUMNS, TraceRow, TraceWriter, is_trace, read_trace
@@ -48,6 +53,28 @@ def test_what_is_no_row_of_ours_is_passed_over() -> None:
     broken = good + b"b,x,cpu,never,nan,,,done,\nc,0\n\xff\xfe\nd,0,cpu,never,1.0,,,done,\n"
     assert [(row.pair, row.span_s is None) for row in read_trace(broken)] == [("a", False), ("d", True)]
     assert list(read_trace(b"pair,worker\na,0\n")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", range(2**20, 2**20 + 40_000, 4_000))
+def test_a_full_disk_of_temporary_files_costs_the_trace_and_nothing_else(limit: int) -> None:
+    """Whatever is buffered when the disk is full; a limit of a file's size stands for the disk."""
+    script = f"""
+import resource, signal
+from flows.model.pair import Outcome
+from flows.running.listeners import Listeners
+from flows.running.reporting import Tracing
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+tracing = Tracing()
+listeners = Listeners(tracing)
+for number in range(20_000):
+    listeners.pair_ended(Outcome("p" * 100 + str(number), "done"))
+tracing.close()
+print(tracing._lost)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stdout) == (0, "File too large\n"), ended.stderr
 
 
 def test_a_trace_is_told_from_somebody_elses_table() -> None:

@@ -38,6 +38,7 @@ from flows.cli.app import app
 from flows.manifest.load import load_manifest
 from flows.model.events import PairProgress
 from flows.model.pair import Job, Outcome, Pair
+from flows.model.selection import Selection
 from flows.planning.plan import make_plan
 from flows.records.record import Extra, Record
 from flows.storage.base import BINARY
@@ -348,6 +349,42 @@ def test_a_killed_run_leaves_nothing_stale_whatever_comes_next(home: Path) -> No
     resumed = tree(home / "out")
     run_inside(manifest(home, settings=WATCHED, output="other"), Audience())
     assert resumed == tree(home / "other")
+
+
+@pytest.mark.parametrize(("number", "code"), [(None, 3), (signal.SIGTERM, 4), (signal.SIGINT, 130)])
+def test_a_picture_that_is_made_again_in_vain_stays_with_all_that_its_record_speaks_of(
+    home: Path, number: signal.Signals | None, code: int
+) -> None:
+    manifest(home, settings=WATCHED)
+    run_inside(home / "m.yaml", Audience())
+    (home / "out/p0__s0.0007.png").unlink()  # so that the new try leaves something of its own
+    before, told = pictures_and_records(home), record(home, "p0__s0")
+
+    def end(progress: PairProgress) -> None:
+        if progress.step:
+            assert "p0__s0.0007.png" in files(home)
+            if number is None:
+                raise ArithmeticError("spoilt")
+            os.kill(os.getpid(), number)
+
+    again = run_inside(home / "m.yaml", Audience(end), selection=Selection(("p0__s0",), force=True))
+    assert again.exit_code == code
+    assert pictures_and_records(home).items() >= before.items()
+    assert record(home, "p0__s0") == told
+
+
+def test_a_picture_that_is_made_again_has_what_is_asked_for_beside_it_and_nothing_else(home: Path) -> None:
+    run_inside(manifest(home, settings=WATCHED.replace("7", "5")), Audience())
+    path = manifest(home, settings=WATCHED)
+    again = run_inside(path, Audience(), selection=Selection(("p0__s0",), force=True))
+    assert (again.exit_code, again.done, again.double_work) == (0, 1, 0)
+    run_inside(manifest(home, settings=WATCHED, output="other"), Audience())
+    assert pictures_and_records(home) == pictures_and_records(home, "other")
+    assert record(home, "p0__s0").unfinished == ()
+
+
+def pictures_and_records(home: Path, output: str = "out") -> dict[str, bytes]:
+    return {name: data for name, data in tree(home / output).items() if name.startswith("p0__s0")}
 
 
 def test_on_s3_the_files_are_the_same_and_older_ones_go_too(home: Path, object_store: ObjectStore) -> None:

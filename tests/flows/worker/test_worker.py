@@ -242,6 +242,29 @@ def test_a_photo_that_vanished_after_the_plan_is_a_failure_of_its_pair(home: Pat
     assert "p0.png does not exist" in outcome.message
 
 
+@pytest.mark.parametrize("away", ["photos/p0.png", "paintings/s0.png"])
+def test_an_input_that_cannot_be_read_takes_no_finished_picture_along(home: Path, away: str) -> None:
+    entries = "pairs: [{content: photos/p0.png, style: paintings/s0.png}]"  # nothing that is only found
+    path = manifest(home, entries)
+    do(path)
+    before = written_at(home / "out")
+    (home / away).rename(home / "elsewhere")
+    for _ in range(2):
+        (outcome,) = do(path).values()
+        assert (outcome.status, outcome.kind) == ("failed", "not_found")
+        assert written_at(home / "out") == before
+    (home / "elsewhere").rename(home / away)
+    assert reasons(path) == {}
+
+
+def test_a_pair_without_a_picture_whose_input_cannot_be_read_is_recorded(home: Path) -> None:
+    path = manifest(home, "pairs: [{content: photos/p0.png, style: paintings/gone.png}]")
+    do(path)
+    failure = record(home, "p0__gone").failure
+    assert failure is not None
+    assert failure.kind == "not_found"
+
+
 def test_the_picture_of_older_settings_goes_when_the_new_ones_fail(home: Path) -> None:
     do_one(home)
     (home / "photos/p0.png").write_bytes(b"no photo any more")

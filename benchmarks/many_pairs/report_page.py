@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from rich.table import Table
 
-from benchmarks.batch import ROOT
+from benchmarks.many_pairs.batch import ROOT
 from flows.manifest.load import load_manifest
 from flows.model.identity import effective_settings, identity, ingredients_of
 from flows.model.pair import Pair

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.pictures import IMAGES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAIRS = 16
 MANIFEST = """version: 1
 output: {output}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import Cost, in_rounds, row, stylize
+from benchmarks.many_pairs.batch import Cost, in_rounds, row, stylize
 
 MANIFEST = "version: 1\noutput: out\ncontents: [{contents}]\nstyles: [s.png]\n"
 WAYS = {

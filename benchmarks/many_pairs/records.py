@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.batch import ROOT, Cost, in_rounds, median_s, row, stylize
+from benchmarks.many_pairs.batch import ROOT, Cost, in_rounds, median_s, row, stylize
 from flows.manifest.load import load_manifest
 from flows.model.identity import identity, ingredients_of
 from flows.model.pair import Input
