@@ -9,6 +9,8 @@ FAILED = "tests/flows/records/test_failed.py"
 SUPERVISOR = "tests/flows/engines/test_supervisor.py"
 UNHEARD = "tests/faults/test_unheard.py"
 SIGNALS = "tests/flows/running/test_signals.py"
+PROCESS_WORKER = "tests/flows/engines/test_process_worker.py"
+TRACE = "tests/flows/records/test_trace.py"
 SNAPSHOTS = "tests/flows/worker/test_snapshots.py"
 WORKER = "tests/flows/worker/test_worker.py"
 SIZING = "tests/flows/running/test_sizing.py"
@@ -50,10 +52,7 @@ MUTANTS = (
         "flows/engines/process_worker.py",
         ", going_on=True",
         "",
-        (
-            "tests/flows/engines/test_process_worker.py"
-            "::test_a_worker_that_is_killed_between_two_calls_costs_no_pair_and_ends_in_time",
-        ),
+        (f"{PROCESS_WORKER}::test_a_worker_that_is_killed_between_two_calls_costs_no_pair_and_ends_in_time",),
     ),
     Mutant(
         "running-a-death-begins-pairs-although-there-is-enough",
@@ -67,10 +66,7 @@ MUTANTS = (
         "flows/running/reporting.py",
         "            with suppress(OSError):\n                self._rows.close()",
         "            self._rows.close()",
-        (
-            "tests/flows/records/test_trace.py"
-            "::test_a_full_disk_of_temporary_files_costs_the_trace_and_nothing_else",
-        ),
+        (f"{TRACE}::test_a_full_disk_of_temporary_files_costs_the_trace_and_nothing_else",),
     ),
     Mutant(
         "running-a-guarded-listener-swallows-sigterm",
