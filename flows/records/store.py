@@ -142,43 +142,32 @@ def _replace(storage: Storage, name: str, record: Record, *, old: Record | None)
             storage.delete(left)
 
 
-def announce_files(storage: Storage, pair: Pair, record: Record, *, keep_done: bool) -> Record:
-    """Let a record say which files a try may leave, before the first one is written; the one that does.
+def announce_files(storage: Storage, pair: Pair, record: Record, *, keep_done: bool) -> None:
+    """Let a record say which files a try may leave, before the first one is written.
 
     Args:
         record: of the try, which has not ended, with those files.
-        keep_done: whether the very picture, if it is there, stays until the try has made it again: then its
-            own record names the files that it does not know yet.
+        keep_done: whether the very picture, if it is there, stays until the try has made it again. Its own
+            record names the same files already.
 
     Raises:
         StorageError: it could not be written.
     """
     old = read_record(storage, pair.record_name)
-    if keep_done and old is not None and makes_done(old, pair, record.identity, storage):
-        names = tuple(sorted({*record.unfinished, *old.unfinished} - set(old.sizes)))
-        record = old.model_copy(update={"unfinished": names})
-    if record != old:
+    if not (keep_done and old is not None and makes_done(old, pair, record.identity, storage)):
         _replace(storage, pair.record_name, record, old=old)
-    return record
 
 
 def withdraw_unfinished(storage: Storage, name: str) -> None:
     """Leave nothing of a try that was given up: first its files, then the record that lists them.
 
-    What a picture that is done speaks of stays, and so does its record.
-
     Raises:
         StorageError: something could not be deleted; then the record is still there.
     """
     record = read_record(storage, name)
-    if record is None or not record.unfinished:
-        return
-    stays = record.model_copy(update={"unfinished": ()}) if record.status == "done" else None
-    for left in sorted(own_files(record, name) - (stays.files if stays else frozenset())):
-        storage.delete(left)
-    if stays:
-        storage.write(name, stays.to_bytes(), content_type=_JSON)
-    else:
+    if record is not None and record.unfinished:
+        for left in sorted(own_files(record, name)):
+            storage.delete(left)
         storage.delete(name)
 
 

@@ -121,7 +121,7 @@ def _published(made: Optimized) -> Outcome:
                 done,
                 contents(file),
                 content_type=CONTENT_TYPES[kind],
-                before=task.log.announced or made.prepared.record,
+                before=made.prepared.record,
             )
     if task.job.checkpoint_s:
         made.prepared.shelf.forget(task.job.output, made.prepared.identity)
@@ -154,8 +154,6 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
     unread = not record.identity and isinstance(error, StorageError)
     try:
         recorded = record_failure(_storage(task), task.job.pair, record, unread=unread)
-        if not recorded:
-            withdraw_unfinished(_storage(task), task.job.pair.record_name)
     except BatchError as second:
         return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
     told = recorded or unread or task.job.force  # the picture from before stays, with its record
@@ -171,8 +169,7 @@ def _announce(task: PairTask, names: tuple[str, ...]) -> None:
         phase=task.log.phase,
     )
     record = _failed(task, failure).model_copy(update={"unfinished": names})
-    storage, pair, force = _storage(task), task.job.pair, task.job.force
-    task.log.announced = announce_files(storage, pair, record, keep_done=force)
+    announce_files(_storage(task), task.job.pair, record, keep_done=task.job.force)
 
 
 def _withdraw(task: PairTask) -> None:

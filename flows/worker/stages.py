@@ -46,7 +46,6 @@ class PairLog:
         decisions: what the optimisation decided for the user.
         began_at: when each phase began, in seconds since 1970.
         kept: whether there is a checkpoint that the next run can go on from.
-        announced: the record that names the files beside the picture, once one may be there.
     """
 
     phase: str = "prepare"
@@ -62,7 +61,6 @@ class PairLog:
     decisions: tuple[str, ...] = ()
     began_at: dict[str, float] = field(default_factory=dict)
     kept: bool = False
-    announced: Record | None = None
 
     @property
     def effort(self) -> Effort | None:

@@ -36,16 +36,9 @@ MUTANTS = (
     Mutant(
         "running-a-picture-goes-before-it-is-made-again",
         "flows/worker/publish.py",
-        "keep_done=force)",
+        "keep_done=task.job.force)",
         "keep_done=False)",
         (f"{SNAPSHOTS}::test_a_picture_that_is_made_again_in_vain_stays_with_all_that_its_record_speaks_of",),
-    ),
-    Mutant(
-        "running-a-picture-that-is-made-again-counts-as-another-runs",
-        "flows/worker/publish.py",
-        "before=task.log.announced or made.prepared.record,",
-        "before=made.prepared.record,",
-        (f"{SNAPSHOTS}::test_a_picture_that_is_made_again_has_what_is_asked_for_beside_it_and_nothing_else",),
     ),
     Mutant(
         "running-a-death-between-two-calls-goes-unheard",
