@@ -107,9 +107,8 @@ def record_failure(storage: Storage, pair: Pair, record: Record, *, unread: bool
     """Write the record of a failure, unless the very picture is there after all; whether it was written.
 
     Args:
-        unread: whether an input could not be read, so that nobody knows what the picture would be made of.
-            Then one that is done stays, whatever it was made of: a disk that is away for a night takes
-            nothing along.
+        unread: whether an input could not be read. Then a picture that is done stays, whatever it was made
+            of: a disk that is away for a night takes nothing along.
 
     Raises:
         StorageError: it could not be written.

@@ -151,7 +151,7 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
         return _outcome(task, "failed", kind, message)
     failure = Failure(kind=kind, message=message, attempts=task.job.attempts + 1, phase=task.log.phase)
     record = _failed(task, failure)
-    unread = not record.identity and isinstance(error, StorageError)
+    unread = task.log.ingredients is None and isinstance(error, StorageError)
     try:
         recorded = record_failure(_storage(task), task.job.pair, record, unread=unread)
     except BatchError as second:

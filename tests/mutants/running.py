@@ -20,7 +20,7 @@ MUTANTS = (
     Mutant(
         "running-a-disk-that-is-away-takes-finished-pictures-along",
         "flows/worker/publish.py",
-        "    unread = not record.identity and isinstance(error, StorageError)",
+        "    unread = task.log.ingredients is None and isinstance(error, StorageError)",
         "    unread = False",
         (f"{WORKER}::test_an_input_that_cannot_be_read_takes_no_finished_picture_along",),
     ),

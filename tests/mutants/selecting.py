@@ -7,6 +7,7 @@ from mutants.mutant import Mutant
 SELECTION = "tests/flows/running/test_selection.py"
 LEFTOVERS = "tests/flows/running/upkeep/test_leftovers.py"
 SEARCH = "flows/running/upkeep/leftovers.py"
+DOUBT = "flows/running/upkeep/doubt.py"
 
 MUTANTS = (
     Mutant(
@@ -59,8 +60,15 @@ MUTANTS = (
         (f"{LEFTOVERS}::test_a_record_goes_before_its_picture_and_that_of_a_try_after_its_files",),
     ),
     Mutant(
+        "cleaning-what-was-made-of-a-folder-that-is-away",
+        DOUBT,
+        "    if away := _away(plan):",
+        "    if (away := _away(plan)) and not plan.todo:",
+        (f"{LEFTOVERS}::test_nothing_is_removed_while_a_folder_is_away",),
+    ),
+    Mutant(
         "cleaning-everything-where-nothing-is-named",
-        SEARCH,
+        DOUBT,
         'if plan.counts["planned"] == 0:',
         'if plan.counts["planned"] < 0:',
         (f"{LEFTOVERS}::test_nothing_is_removed_while_nobody_knows_what_the_manifest_names",),

@@ -25,6 +25,7 @@ from flows.records.report import report_shard
 from flows.records.store import load_record, own_files
 from flows.records.trace import trace_shard
 from flows.running.under_way import identity_of
+from flows.running.upkeep.doubt import doubt_about
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
 from flows.storage.lock import hold_output
@@ -36,7 +37,6 @@ UNKNOWN = "unknown"
 """Stands for results of versions that did not note their manifest."""
 MADE = (".png", ".jpg", ".webp", ".tif", ".gif", ".mp4")
 """The suffixes of what we write beside records."""
-_UNREADABLE = ("denied", "bad_line")
 _REPLACED = "it is not the file that its record speaks of"
 _UNSAID = "nothing says for which manifest it was made"
 
@@ -100,7 +100,7 @@ def find_leftovers(manifest: Manifest, *, earlier: Collection[str] = ()) -> Left
     ours = set(map(one_spelling, (manifest.source, *earlier)))
     sizes = {item.name: item.stat.size for item in storage.list() if not item.name.startswith(HIDDEN)}
     ours |= {""} if UNKNOWN in ours else set()
-    leftovers = _Search(storage, sizes, _Named(plan), ours).leftovers(_doubt(plan, manifest))
+    leftovers = _Search(storage, sizes, _Named(plan), ours).leftovers(doubt_about(plan, manifest))
     leftovers.found += _checkpoints(plan, tuple(kept_in(storage)), ours)
     return leftovers
 
@@ -139,18 +139,6 @@ def remove_leftovers(
 
 def _threads(storage: Storage) -> int:
     return REMOTE_THREADS if is_remote(storage.root) else 1
-
-
-def _doubt(plan: Plan, manifest: Manifest) -> str:
-    if plan.counts["planned"] == 0:
-        return "the manifest names no pair at all, so everything would go; delete the output if that is meant"
-    unread = [one.name for one in plan.refused if one.kind in _UNREADABLE]
-    if unread:
-        what = f"{len(unread)} inputs, such as {unread[0]}," if len(unread) > 1 else unread[0]
-        return f"{what} cannot be read, so nobody knows which pairs it names; let it be read, or `exclude` it"
-    if manifest.source.startswith("<"):
-        return "results are known by their manifest's path; give the manifest as a file"
-    return ""
 
 
 def _checkpoints(plan: Plan, kept: Sequence[KeptState], ours: Collection[str]) -> Iterator[Leftover]:
@@ -215,6 +203,9 @@ class _Search:
                 result.foreign += 1
             elif isinstance(record, str):
                 result.kept.append(Kept(name, record))
+            elif name_key(record.name + SIDECAR) != name_key(name):
+                claimed |= _copied_along(record, name)
+                result.kept.append(Kept(name, f"a copy of {record.name}, or of another output"))
             else:
                 claimed |= own_files(record, name)
                 self._judge(name, record, result)
@@ -292,3 +283,9 @@ class _Search:
             ):
                 return found
         return None
+
+
+def _copied_along(record: Record, name: str) -> frozenset[str]:
+    """Where the files of a record lie that was copied to another name with them."""
+    stem = name.removesuffix(SIDECAR)
+    return frozenset(stem + file.removeprefix(record.name) for file in record.files)

@@ -257,6 +257,20 @@ def test_an_input_that_cannot_be_read_takes_no_finished_picture_along(home: Path
     assert reasons(path) == {}
 
 
+def test_nor_does_one_that_is_lost_after_the_plan_of_a_run_with_other_settings(home: Path) -> None:
+    do_one(home)
+    before = written_at(home / "out")
+    path = manifest(home, settings="encoder: slim, size: 64, steps: 6")
+    (job,) = jobs(path)
+    (home / "photos/p0.png").rename(home / "elsewhere")
+    worker.start("cpu")  # which has nothing in its cache
+    outcome = worker.run_pair(job)
+    assert (outcome.status, outcome.kind) == ("failed", "not_found")
+    assert written_at(home / "out") == before
+    (home / "elsewhere").rename(home / "photos/p0.png")
+    assert reasons(path) == {"p0__s0": "settings: steps 5 -> 6"}
+
+
 def test_a_pair_without_a_picture_whose_input_cannot_be_read_is_recorded(home: Path) -> None:
     path = manifest(home, "pairs: [{content: photos/p0.png, style: paintings/gone.png}]")
     do(path)

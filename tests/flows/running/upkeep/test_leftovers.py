@@ -134,6 +134,36 @@ def test_a_sheet_that_is_no_longer_drawn_goes(tmp_path: Path) -> None:
     assert files(tmp_path) == {"p0__s0.png", "p0__s0.json"}
 
 
+def test_what_somebody_has_put_by_stays_and_so_do_previews_that_lie_in_the_output(home: Path) -> None:
+    put_by = {"p0__s0.json", "p0__s0.png", "p1__s1.json", "p1__s1.png", "p1__s1.0002.png", "p1__s1.gif"}
+    (home / "out/keep").mkdir()
+    for name in put_by:
+        (home / "out/keep" / name).write_bytes((home / "out" / name).read_bytes())
+    for earlier in ((), (UNKNOWN,)):
+        assert set(names(find(home, earlier=set(earlier)))) == {"p0__s1", "p1__s1"}
+    assert {one.name: one.why for one in find(home).kept} == {
+        f"keep/{name}.json": f"a copy of {name}, or of another output" for name in ("p0__s0", "p1__s1")
+    }
+    remove(home, earlier=(UNKNOWN,))
+    assert {path.name for path in (home / "out/keep").iterdir()} == put_by
+
+
+@pytest.mark.parametrize("away", ["contents", "styles"])
+def test_nothing_is_removed_while_a_folder_is_away(tmp_path: Path, away: str) -> None:
+    small_batch(tmp_path)
+    draw(tmp_path / "disk/q0.png", 5)
+    entries = {"contents": ["photos"], "styles": ["paintings"]}
+    entries[away].append("disk")
+    path = manifest(tmp_path, "\n".join(f"{key}: {places}" for key, places in entries.items()))
+    run_inside(path, Audience())
+    before = files(tmp_path)
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    assert "disk is not there, and if it is a folder nobody knows which pairs" in find(tmp_path).doubt
+    with pytest.raises(BatchError, match=r"nothing was deleted: .*disk is not there"):
+        remove(tmp_path)
+    assert files(tmp_path) == before
+
+
 def test_nothing_is_removed_while_a_run_is_at_work(home: Path) -> None:
     with hold_output(open_storage(str(home / "out"))), pytest.raises(AlreadyRunning):
         remove(home)
