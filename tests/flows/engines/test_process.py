@@ -62,11 +62,6 @@ def refuse_with_two_facts() -> None:
     raise TwoFacts("one", "two")
 
 
-def stop_living_soon() -> None:
-    """Answer, and end before anybody asks again."""
-    threading.Timer(0.05, os._exit, (3,)).start()
-
-
 def make_something_that_cannot_travel() -> object:
     return threading.Lock()
 
@@ -528,15 +523,18 @@ def test_a_worker_that_dies_after_the_working_folder_is_gone_is_followed_by_anot
 # ---- between calls, and before the first
 
 
+def killed_between_calls(worker: WorkerProcess) -> None:
+    os.kill(worker.call(os.getpid), signal.SIGKILL)
+    assert eventually(lambda: worker.pid is None)
+
+
 def test_a_death_between_two_calls_is_told_to_who_waits_for_what_the_first_one_began() -> None:
     with WorkerProcess("cpu") as worker:
-        worker.call(stop_living_soon)
-        assert eventually(lambda: worker.pid is None)
-        with pytest.raises(WorkerCrashed, match=r"cpu ended with exit code 3 between two calls"):
+        killed_between_calls(worker)
+        with pytest.raises(WorkerCrashed, match=r"cpu was killed by SIGKILL .* between two calls"):
             worker.call(add, 1, 2, going_on=True)
         assert worker.call(add, 1, 2, going_on=True) == 3, "then a fresh one is at work"
-        worker.call(stop_living_soon)
-        assert eventually(lambda: worker.pid is None)
+        killed_between_calls(worker)
         assert worker.call(add, 1, 2) == 3, "others have nothing there to lose"
 
 

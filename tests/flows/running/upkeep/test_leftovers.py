@@ -134,7 +134,7 @@ def test_a_sheet_that_is_no_longer_drawn_goes(tmp_path: Path) -> None:
     assert files(tmp_path) == {"p0__s0.png", "p0__s0.json"}
 
 
-def test_what_somebody_has_put_by_stays_and_so_do_previews_that_lie_in_the_output(home: Path) -> None:
+def test_what_was_copied_to_another_place_in_the_output_stays_with_its_pictures(home: Path) -> None:
     put_by = {"p0__s0.json", "p0__s0.png", "p1__s1.json", "p1__s1.png", "p1__s1.0002.png", "p1__s1.gif"}
     (home / "out/keep").mkdir()
     for name in put_by:
