@@ -129,6 +129,7 @@ class ObjectStore:
         client: a plain client for looking behind the scenes; its requests are never spoiled or counted.
         hits: (method, key) of every counted request in order; a listing has the method LIST and an empty key.
         listed: the prefix of every counted listing.
+        ranges: (key, range) of every counted GET of an object; an empty range means all of it.
         spoiled: how many of them were spoiled by each fault.
     """
 
@@ -136,6 +137,7 @@ class ObjectStore:
     bucket: str = "stylize-test"
     hits: list[tuple[str, str]] = field(default_factory=list)
     listed: list[str] = field(default_factory=list)
+    ranges: list[tuple[str, str]] = field(default_factory=list)
     spoiled: Counter[str] = field(default_factory=Counter)
     _rules: list[_Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -180,6 +182,7 @@ class ObjectStore:
         self.heal()
         self.hits.clear()
         self.listed.clear()
+        self.ranges.clear()
         self.spoiled.clear()
         cast("BackendDict[Any]", s3_backends).reset()
         self.client.create_bucket(Bucket=self.bucket)
@@ -269,6 +272,8 @@ def _spoiled(store: ObjectStore, inner: WSGIApplication) -> WSGIApplication:
         method = environ["REQUEST_METHOD"]
         if method == "GET" and not key:
             store.listed.append(dict(parse_qsl(environ["QUERY_STRING"])).get("prefix", ""))
+        elif method == "GET":
+            store.ranges.append((key, environ.get("HTTP_RANGE", "")))
         fault = store.fault_for("LIST" if method == "GET" and not key else method, key)
         if fault is None:
             return inner(environ, start_response)

@@ -14,7 +14,7 @@ from flows.storage.location import is_remote
 def made_by_us(uris: Collection[str], output: str, *, listed: frozenset[str]) -> set[str]:
     """Those that are results, films, contact sheets, records, reports, traces or pages.
 
-    In an object store, looking into a picture costs a download. It is done only in the output and where
+    In an object store, looking into a picture costs requests. It is done only in the output and where
     records or reports of ours lie.
 
     Args:

@@ -16,9 +16,9 @@ from flows.model.pair import Pair
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import Report
 from flows.records.store import load_record
-from flows.storage.base import Storage
+from flows.storage.base import Storage, ends_of
 from flows.storage.location import is_remote
-from flows.storage.opening import read_uri
+from flows.storage.opening import open_storage, read_uri, split_uri
 from stylize_core.image.facts import MAX_FACTS_BYTES, embedded_facts
 
 SIDECAR = ".json"
@@ -50,13 +50,13 @@ def carries_facts(uri: str) -> bool:
 def facts_of(uri: str) -> dict[str, str]:
     """What a picture or film says of its making; nothing if it is not of this program.
 
-    A local file is searched where facts stand; an object is read whole. What cannot be read is not ours:
-    reading it as an input will say why.
+    It is searched where facts stand. What cannot be read is not ours: reading it as an input will say why.
     """
     if not is_remote(uri):
-        return embedded_facts(_ends_of(uri))
+        return embedded_facts(_local_ends(uri))
+    root, name = split_uri(uri)
     try:
-        return embedded_facts(read_uri(uri))
+        return embedded_facts(open_storage(root).ends(name, _PEEK_BYTES))
     except StorageError:
         return {}
 
@@ -108,7 +108,7 @@ def refuse_foreign_file(storage: Storage, name: str) -> None:
         StorageError: it could not be read.
     """
     try:
-        ours = bool(embedded_facts(storage.read(name)))
+        ours = bool(embedded_facts(storage.ends(name, _PEEK_BYTES)))
     except (NotFound, Denied):
         return
     if not ours:
@@ -160,17 +160,13 @@ def _speaks_of(record_uri: str, uri: str) -> bool:
 
 def read_beginning(path: str) -> bytes:
     """The beginning of a local file; nothing of one that cannot be read."""
-    return _ends_of(path)[:_PEEK_BYTES]
+    return _local_ends(path)[:_PEEK_BYTES]
 
 
-def _ends_of(path: str) -> bytes:
+def _local_ends(path: str) -> bytes:
     """The beginning and the end of a local file; nothing of one that cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            start = file.read(_PEEK_BYTES)
-            if len(start) == _PEEK_BYTES and file.seek(0, os.SEEK_END) > _PEEK_BYTES:
-                file.seek(-_PEEK_BYTES, os.SEEK_END)
-                start += file.read()
-            return start
+            return ends_of(file, _PEEK_BYTES)
     except OSError:
         return b""

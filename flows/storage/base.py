@@ -12,6 +12,7 @@ was found in a folder is read `within` that folder: a link may lead elsewhere in
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -85,6 +86,12 @@ class Storage(Protocol):
         Bytes that were altered on the way may be noticed after the last block only, by an error.
         """
 
+    def ends(self, name: str, each: int) -> bytes:
+        """The first and the last `each` bytes in a row; all of an object that has no more than both.
+
+        Nobody verifies them: they are to be looked at, not worked with.
+        """
+
     def stat(self, name: str) -> Stat | None:
         """Size and version token, or None if absent."""
 
@@ -109,6 +116,14 @@ class Storage(Protocol):
 
     def remove_abandoned(self) -> int:
         """Remove temporary files that writers of ours left behind when they died; how many."""
+
+
+def ends_of(file: BinaryIO, each: int) -> bytes:
+    """The first and the last `each` bytes of an open file; all of one that has no more than both."""
+    start = file.read(each)
+    if len(start) == each:
+        file.seek(max(each, file.seek(0, os.SEEK_END) - each))
+    return start + file.read()
 
 
 def check_size(size: int, at_most: int | None, *, place: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flows.errors import Denied
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name, ends_of
 from flows.storage.errors import from_os
 from flows.storage.process_id import hostname, is_alive, pid_namespace_id
 
@@ -60,6 +60,11 @@ class LocalStorage:
         with self._opened(name) as file:
             while block := file.read(BLOCK_BYTES):
                 yield block
+
+    def ends(self, name: str, each: int) -> bytes:
+        """The beginning and the end."""
+        with self._opened(name) as file:
+            return ends_of(file, each)
 
     def digest(self, name: str) -> str:
         """The SHA-256 of what `read` would return, in hex digits."""

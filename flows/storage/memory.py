@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import count
 from typing import BinaryIO
 
 from flows.errors import NotFound
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name, ends_of
 from flows.storage.location import Location
 
 _versions = count(1)
@@ -58,6 +59,10 @@ class MemoryStorage:
         """The same in blocks."""
         data = self.read(name)
         return (data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES))
+
+    def ends(self, name: str, each: int) -> bytes:
+        """The beginning and the end."""
+        return ends_of(BytesIO(self.read(name)), each)
 
     def stat(self, name: str) -> Stat | None:
         """Size and version, None if there is no such object."""

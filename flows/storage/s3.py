@@ -8,8 +8,6 @@ answer was lost is recognised as our own.
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -27,7 +25,7 @@ from flows.storage.errors import code_and_status, from_s3, is_about_the_request
 from flows.storage.location import Location
 from flows.storage.retry import retry_call
 from flows.storage.s3_client import s3_client
-from flows.storage.s3_proof import DIGEST_KEY, Proof, body_of, digests, etag_of, rewind, whole_size
+from flows.storage.s3_proof import OWNER_KEY, Proof, body_of, etag_of, put_request, rewind, whole_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
         PutObjectRequestTypeDef,
     )
 
-OWNER_KEY = "stylize-owner"
 # boto3 raises ValueError for an endpoint that is no URL.
 _FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, ValueError)
 # Whoever may GET an object may not always HEAD it: gateways and some policies tell the methods apart.
@@ -74,7 +71,7 @@ class S3Storage:
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """The bytes by a request for each block, which is repeated alone; verified as a whole at the end."""
-        found = first = self._repeated(name, partial(self._block, name, 0))
+        found = first = self._repeated(name, partial(self._span, name, 0))
         if first is None:
             return
         proof, size = Proof(first[0], self._bucket), whole_size(first[0])
@@ -84,8 +81,19 @@ class S3Storage:
             if proof.size >= size:
                 self._require_no(proof.mismatch(size), name)
                 return
-            found = self._repeated(name, partial(self._block, name, proof.size))
+            found = self._repeated(name, partial(self._span, name, proof.size))
         raise StorageTransient(f"{self.uri(name)} was replaced while it was read; run again")
+
+    def ends(self, name: str, each: int) -> bytes:
+        """The beginning, and the end by a request of its own."""
+        first = self._repeated(name, partial(self._span, name, 0, each))
+        if first is None:
+            return b""
+        answer, data = first
+        if (size := whole_size(answer)) > len(data):
+            rest = self._repeated(name, partial(self._span, name, max(each, size - each), each))
+            data += rest[1] if rest else b""
+        return data
 
     def stat(self, name: str) -> Stat | None:
         """Size and ETag, None if there is no such object in an existing bucket."""
@@ -106,15 +114,16 @@ class S3Storage:
 
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
         """Store or replace `name` by one PUT; a PUT that was stored although its answer was lost counts."""
-        self._put(name, self._request(name, data, content_type))
+        self._put(name, put_request(self._bucket, self._key(name), data, content_type))
 
     def write_file(self, name: str, file: BinaryIO, *, content_type: str = BINARY) -> None:
         """The same with all that an open file holds."""
-        self._put(name, self._request(name, file, content_type))
+        self._put(name, put_request(self._bucket, self._key(name), file, content_type))
 
     def create(self, name: str, data: bytes, *, content_type: str = BINARY) -> bool:
         """Store `name` unless it exists, by a conditional PUT; our own object counts as stored by us."""
-        return self._put(name, {**self._request(name, data, content_type), "IfNoneMatch": "*"})
+        request = put_request(self._bucket, self._key(name), data, content_type)
+        return self._put(name, {**request, "IfNoneMatch": "*"})
 
     def delete(self, name: str) -> None:
         """Remove the object if it is there."""
@@ -145,9 +154,11 @@ class S3Storage:
         self._require_no(proof.mismatch(answer["ContentLength"]), name)
         return data
 
-    def _block(self, name: str, start: int) -> tuple[GetObjectOutputTypeDef, bytes] | None:
-        """The answer about the block that begins at `start`, and its bytes; None if none begins there."""
-        span = f"bytes={start}-{start + BLOCK_BYTES - 1}"
+    def _span(
+        self, name: str, start: int, length: int = BLOCK_BYTES
+    ) -> tuple[GetObjectOutputTypeDef, bytes] | None:
+        """The answer about the bytes from `start` on, and they themselves; None if there are none."""
+        span = f"bytes={start}-{start + length - 1}"
         try:
             answer = self._client().get_object(Bucket=self._bucket, Key=self._key(name), Range=span)
         except ClientError as error:
@@ -214,19 +225,6 @@ class S3Storage:
             if not item["Key"].endswith("/")
         )
         return found, answer.get("NextContinuationToken")
-
-    def _request(self, name: str, data: bytes | BinaryIO, content_type: str) -> PutObjectRequestTypeDef:
-        """One PUT with both digests: current stores verify SHA-256, older ones (Ceph) only Content-MD5."""
-        sha256, of_old = digests(data)
-        return {
-            "Bucket": self._bucket,
-            "Key": self._key(name),
-            "Body": data,
-            "ContentType": content_type,
-            "ContentMD5": base64.b64encode(of_old).decode(),
-            "ChecksumSHA256": base64.b64encode(sha256).decode(),
-            "Metadata": {DIGEST_KEY: sha256.hex(), OWNER_KEY: secrets.token_hex(16)},
-        }
 
     def _put(self, name: str, request: PutObjectRequestTypeDef) -> bool:
         """Whether the stored object is now that of this request; False only for a conditional PUT."""

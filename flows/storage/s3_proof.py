@@ -1,9 +1,11 @@
-"""What the headers of an S3 answer tell about the bytes of its object, held against them."""
+"""What proves the bytes of an S3 object: what a PUT promises of them, and what an answer tells of them."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import secrets
 from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,9 +15,12 @@ from botocore.parsers import ResponseParserError
 from flows.storage.base import BLOCK_BYTES, check_size
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, PutObjectRequestTypeDef
 
 DIGEST_KEY = "stylize-sha256"
+"""Where the metadata of an object of ours tell the SHA-256 of its bytes."""
+OWNER_KEY = "stylize-owner"
+"""Where they tell which of all PUTs stored it."""
 
 
 class Proof:
@@ -77,7 +82,21 @@ def md5(data: bytes = b"") -> hashlib._Hash:
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def digests(data: bytes | BinaryIO) -> tuple[bytes, bytes]:
+def put_request(bucket: str, key: str, data: bytes | BinaryIO, content_type: str) -> PutObjectRequestTypeDef:
+    """One PUT with both digests: current stores verify SHA-256, older ones (Ceph) only Content-MD5."""
+    sha256, of_old = _digests(data)
+    return {
+        "Bucket": bucket,
+        "Key": key,
+        "Body": data,
+        "ContentType": content_type,
+        "ContentMD5": base64.b64encode(of_old).decode(),
+        "ChecksumSHA256": base64.b64encode(sha256).decode(),
+        "Metadata": {DIGEST_KEY: sha256.hex(), OWNER_KEY: secrets.token_hex(16)},
+    }
+
+
+def _digests(data: bytes | BinaryIO) -> tuple[bytes, bytes]:
     """SHA-256 and MD5 of bytes, or of all that an open file holds."""
     if isinstance(data, bytes | bytearray):
         return hashlib.sha256(data).digest(), md5(data).digest()

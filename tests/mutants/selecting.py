@@ -11,6 +11,13 @@ DOUBT = "flows/running/upkeep/doubt.py"
 
 MUTANTS = (
     Mutant(
+        "selecting-an-empty-mount-point-takes-its-pictures-along",
+        DOUBT,
+        "if empty := _empty(manifest):",
+        "if (empty := _empty(manifest)) and False:",
+        (f"{LEFTOVERS}::test_nothing_is_removed_while_only_the_mount_point_of_a_disk_is_there",),
+    ),
+    Mutant(
         "selecting-a-limit-counts-what-is-done",
         "flows/planning/selecting.py",
         'todo = [one.pair.name for one in pairs if one.status == "todo"]',

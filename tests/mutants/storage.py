@@ -7,15 +7,23 @@ from mutants.mutant import Mutant
 S3 = "tests/flows/storage/test_storage_s3.py"
 LOCAL = "tests/flows/storage/test_storage_local.py"
 RETRIES = "tests/flows/storage/test_retries.py"
+INPUTS = "tests/flows/planning/test_inputs.py"
 LOCK = "tests/flows/storage/test_lock.py"
 GARBLED = f"{S3}::test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again"
-MD5 = '            "ContentMD5": base64.b64encode(of_old).decode(),\n'
-SHA256 = '            "ChecksumSHA256": base64.b64encode(sha256).decode(),\n'
+MD5 = '        "ContentMD5": base64.b64encode(of_old).decode(),\n'
+SHA256 = '        "ChecksumSHA256": base64.b64encode(sha256).decode(),\n'
 
 MUTANTS = (
-    Mutant("storage-put-without-any-checksum", "flows/storage/s3.py", MD5 + SHA256, "", (GARBLED,)),
-    Mutant("storage-put-without-md5", "flows/storage/s3.py", MD5, "", (GARBLED,)),
-    Mutant("storage-put-without-sha256", "flows/storage/s3.py", SHA256, "", (GARBLED,)),
+    Mutant("storage-put-without-any-checksum", "flows/storage/s3_proof.py", MD5 + SHA256, "", (GARBLED,)),
+    Mutant(
+        "storage-every-input-fetched-whole-to-see-whose-it-is",
+        "flows/records/ownership.py",
+        "open_storage(root).ends(name, _PEEK_BYTES)",
+        "open_storage(root).read(name)",
+        (f"{INPUTS}::test_no_picture_of_a_bucket_is_fetched_whole_to_see_whose_it_is",),
+    ),
+    Mutant("storage-put-without-md5", "flows/storage/s3_proof.py", MD5, "", (GARBLED,)),
+    Mutant("storage-put-without-sha256", "flows/storage/s3_proof.py", SHA256, "", (GARBLED,)),
     Mutant(
         "storage-bad-digest-is-permanent",
         "flows/storage/errors.py",

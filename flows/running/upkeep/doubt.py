@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flows.manifest.model import Manifest
+from pathlib import Path
+
+from flows.manifest.model import Entry, Manifest
 from flows.planning.listing import has_picture_suffix
 from flows.planning.plan import Plan
+from flows.storage.globs import entries_of, literal, split_pattern
+from flows.storage.location import is_remote
 
 _UNREADABLE = ("denied", "bad_line")
 
@@ -19,6 +23,11 @@ def doubt_about(plan: Plan, manifest: Manifest) -> str:
         return f"{what} cannot be read, so nobody knows which pairs it names; let it be read, or `exclude` it"
     if away := _away(plan):
         return f"{away} is not there, and if it is a folder nobody knows which pairs it names; bring it back"
+    if empty := _empty(manifest):
+        return (
+            f"{empty} is empty or not there, and if its disk is away nobody knows which pairs it names; "
+            "bring it back, or take it out of the manifest"
+        )
     if manifest.source.startswith("<"):
         return "results are known by their manifest's path; give the manifest as a file"
     return ""
@@ -31,3 +40,23 @@ def _away(plan: Plan) -> str:
             if given and not given.token and not given.sha256 and not has_picture_suffix(given.uri):
                 return given.uri
     return ""
+
+
+def _empty(manifest: Manifest) -> str:
+    """A local folder that is searched and holds nothing, as a mount point does; empty if there is none.
+
+    Without `allow_empty` there is no plan of it.
+    """
+    entries = (*manifest.contents, *manifest.styles)
+    folders = (_searched(entry) for entry in entries if not entry.listed and not entry.blend)
+    return next((one for one in folders if one and not entries_of(one, unreadable=lambda _: None)), "")
+
+
+def _searched(entry: Entry) -> str:
+    """The local folder below which all is that an entry may find; empty if it names a single picture."""
+    if is_remote(entry.image):
+        return ""
+    path = literal(entry.image)
+    if path is None:
+        return split_pattern(entry.image)[0] or "/"
+    return path if path.endswith("/") or Path(path).is_dir() else ""

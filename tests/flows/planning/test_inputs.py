@@ -169,6 +169,17 @@ def test_only_folders_that_hold_results_are_looked_into_in_a_bucket(object_store
     assert left_out(expansion) == {"y.jpg": "ours", "c.jpg": "ours"}
 
 
+def test_no_picture_of_a_bucket_is_fetched_whole_to_see_whose_it_is(object_store: ObjectStore) -> None:
+    pixels = bytes(400_000)
+    for key, data in {"his.jpg": pixels, "begins.png": OURS + pixels, "ends.webp": pixels + OURS}.items():
+        object_store.put(f"out/{key}", data)
+    expansion = contents(entry(f"{object_store.root}/out/"), output=f"{object_store.root}/out")
+    assert names(expansion) == ["his"]
+    assert left_out(expansion) == {"begins.png": "ours", "ends.webp": "ours"}
+    asked = {(key, span != "") for key, span in object_store.ranges if not key.endswith(".json")}
+    assert asked == {("out/his.jpg", True), ("out/begins.png", True), ("out/ends.webp", True)}
+
+
 def test_a_file_name_that_is_no_text_costs_its_own_pairs_alone(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb"):  # noqa: PTH123
         pass

@@ -57,6 +57,15 @@ def test_what_was_written_is_read_in_blocks_as_well(storage: Storage, size: int)
         list(storage.blocks("nothing/here"))
 
 
+@pytest.mark.parametrize("size", [0, 7, 10, 11, 20, 27])
+def test_its_ends_are_its_beginning_and_its_end_and_no_byte_twice(storage: Storage, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    storage.write("a", data)
+    assert storage.ends("a", 10) == (data if size <= 20 else data[:10] + data[-10:])
+    with pytest.raises(NotFound, match="nothing/here"):
+        storage.ends("nothing/here", 10)
+
+
 def test_a_second_write_replaces_the_first_whole(storage: Storage) -> None:
     storage.write("a", b"long long long")
     storage.write("a", b"short")

@@ -164,6 +164,21 @@ def test_nothing_is_removed_while_a_folder_is_away(tmp_path: Path, away: str) ->
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize("place", ["disk", "disk/", "disk/*.png", "disk/**/*.png", "disk/photos/*.png"])
+def test_nothing_is_removed_while_only_the_mount_point_of_a_disk_is_there(tmp_path: Path, place: str) -> None:
+    small_batch(tmp_path)
+    draw(tmp_path / ("disk/photos/q0.png" if "photos" in place else "disk/q0.png"), 5)
+    path = manifest(tmp_path, f"contents: [photos, '{place}']\nstyles: ['paintings/*']\nallow_empty: true")
+    run_inside(path, Audience())
+    before = files(tmp_path)
+    assert not find(tmp_path).doubt
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    (tmp_path / "disk").mkdir()
+    with pytest.raises(BatchError, match=r"nothing was deleted: .*disk.* is empty or not there"):
+        remove(tmp_path)
+    assert files(tmp_path) == before
+
+
 def test_nothing_is_removed_while_a_run_is_at_work(home: Path) -> None:
     with hold_output(open_storage(str(home / "out"))), pytest.raises(AlreadyRunning):
         remove(home)
