@@ -1,12 +1,14 @@
 # The image of a GPU worker; the same image runs on the CPU where no GPU is lent.
 #
 #   docker build -t stylize .
-#   docker run --gpus all -v "$PWD:/work" -w /work stylize stylize run manifest.yaml
+#   docker run --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/work" -w /work stylize stylize run manifest.yaml
+#
+# Any user will do, and with yours the output is yours. Without `--user` it is one that has no rights in your folders.
 #
 # No CUDA base image: PyTorch's own wheels bring the CUDA runtime libraries. The host brings the driver and the
 # NVIDIA container toolkit. Whatever follows the image's name is run: `stylize ...`, `prefect worker start ...`, or what
 # a work pool says, `prefect flow-run execute`. docs/fleet.md has it on clusters.
-FROM python:3.11-slim
+FROM python:3.11-slim AS stylize
 
 LABEL org.opencontainers.image.title="stylize" \
       org.opencontainers.image.description="Bulk neural style transfer that an operations team can trust" \
@@ -44,9 +46,19 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
 # Downloaded weights outlive the container in this volume. Credentials come at run time, never into the image.
 RUN useradd --create-home --uid 10001 stylize \
  && mkdir -p /var/cache/stylize/torch \
- && chown -R stylize:stylize /var/cache/stylize /srv/stylize
+ && chown -R stylize:stylize /var/cache/stylize /srv/stylize \
+ && chmod 1777 /var/cache/stylize/torch
 VOLUME /var/cache/stylize/torch
 USER stylize
 
 ENTRYPOINT ["tini", "--"]
 CMD ["stylize", "--help"]
+
+# SkyPilot makes a task's container its own machine and installs an ssh server there, for which it has to be root:
+#
+#   docker build --target skypilot -t registry.example.com/stylize:0.1.0-skypilot .
+FROM stylize AS skypilot
+USER root
+
+# What is built where no target is named.
+FROM stylize

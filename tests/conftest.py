@@ -47,6 +47,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (os.cpu_count() or 1) + 1)
 
 
+@pytest.fixture
+def hearing_hangups() -> Iterator[None]:
+    """SIGHUP ends programs, as it does in a terminal, although `nohup` may have started the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no process is left alone with one of them at the end."""
     seconds: Counter[Path] = Counter()

@@ -78,15 +78,18 @@ def _docker(words: list[str], folder: Path) -> None:
 
 
 def _docker_build(words: list[str], folder: Path) -> None:
-    given, (context,) = _options(words, valued={"-t"})
-    assert given["-t"] == "stylize"
-    assert (folder / context / "Dockerfile").is_file()
+    given, (context,) = _options(words, valued={"-t", "--target"})
+    file = folder / context / "Dockerfile"
+    target = given.get("--target", "")
+    assert not target or f" AS {target}\n" in file.read_text()
+    assert given["-t"] == "stylize" or given["-t"].endswith(f"-{target}")
 
 
 def _docker_run(words: list[str], folder: Path) -> None:
     image = words.index("stylize")
-    given, rest = _options(words[:image], flags={"--rm"}, valued={"--gpus", "-v", "-w"})
+    given, rest = _options(words[:image], flags={"--rm"}, valued={"--gpus", "--user", "-v", "-w"})
     assert not rest
+    assert given["--user"] == f"{os.getuid()}:{os.getgid()}", "the output is to belong to who runs it"
     assert given["-v"] == f"{folder}:{given['-w']}", "the image is to see this folder"
     done = subprocess.run(words[image + 1 :], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -22,11 +22,21 @@ from small_batch import small_batch
 DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 
 
-def _instructions(word: str) -> list[str]:
-    """The arguments of these instructions of the Dockerfile, continued lines joined, comments dropped."""
+def _instructions(word: str, *, stage: str = "stylize") -> list[str]:
+    """The arguments of these instructions of a stage, continued lines joined, comments dropped."""
+    return [line.split(None, 1)[1] for line in _stages()[stage] if line.split(None, 1)[:1] == [word]]
+
+
+def _stages() -> dict[str, list[str]]:
+    """The lines of each stage of the Dockerfile by its name; the last one has none."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
-    joined = "\n".join(lines).replace("\\\n", " ").splitlines()
-    return [line.split(None, 1)[1] for line in joined if line.split(None, 1)[:1] == [word]]
+    stages: dict[str, list[str]] = {}
+    name = ""
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        if line.startswith("FROM "):
+            name = line.partition(" AS ")[2]
+        stages.setdefault(name, []).append(line)
+    return stages
 
 
 def _copies() -> list[tuple[list[str], str]]:
@@ -108,10 +118,17 @@ def test_the_image_runs_what_it_is_told_under_tini_as_a_user_of_its_own() -> Non
     assert f"useradd --create-home --uid 10001 {user}" in " ".join(_instructions("RUN"))
 
 
-def test_downloaded_weights_outlive_the_container() -> None:
+def test_skypilot_alone_gets_an_image_that_is_root() -> None:
+    assert list(_stages()) == ["stylize", "skypilot", ""]
+    assert _stages()["skypilot"][:2] == ["FROM stylize AS skypilot", "USER root"]
+    assert "".join(_stages()[""]) == "FROM stylize"
+
+
+def test_downloaded_weights_outlive_the_container_and_any_user_may_fetch_them() -> None:
     (volume,) = _instructions("VOLUME")
     assert f"TORCH_HOME={volume}" in _instructions("ENV")[0]
     assert f"mkdir -p {volume}" in " ".join(_instructions("RUN"))
+    assert f"chmod 1777 {volume}" in " ".join(_instructions("RUN"))
 
 
 @pytest.mark.slow

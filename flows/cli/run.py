@@ -96,7 +96,8 @@ def run(
             sys.stdout.write(report.to_bytes().decode())
         else:
             print_line(report.sentence())
-            print_line(closing_line(report, manifest, page=loaded.html))
+            chosen = options["selection"]
+            print_line(closing_line(report, manifest, page=loaded.html, preview=preview, selection=chosen))
         say_if_lost()
         raise typer.Exit(report.exit_code)
 

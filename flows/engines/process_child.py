@@ -28,7 +28,8 @@ from flows.worker.link import connect, current_stopwatch
 
 STOP = b""
 BEAT_S = 1.0
-PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)  # they reach whole process groups; the parent alone acts
+PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""They reach whole process groups, and the parent alone acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,7 @@ _at_work = threading.Event()
 
 def serve(link: Connection) -> None:
     """Answer the parent's requests, pickled calls without arguments, until it sends STOP or ends."""
-    for number in PARENT_DECIDES:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
+    leave_signals_to_parent()
     gc.disable()  # loading torch makes a great many objects and no garbage
     take_over_streams()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
@@ -77,6 +76,13 @@ def serve(link: Connection) -> None:
             _send(link, answer)
             _collect_garbage_again()
     _leave()
+
+
+def leave_signals_to_parent() -> None:
+    """From now on what ends whole process groups does not end this process; it was held back until now."""
+    for number in PARENT_DECIDES:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_DECIDES)
 
 
 def _collect_garbage_again() -> None:

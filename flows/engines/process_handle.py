@@ -183,7 +183,7 @@ class _Patience:
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Let a process start with SIGINT and SIGTERM blocked, until it has decided to ignore them."""
+    """Let a process start with what its parent decides about blocked, until it has begun to ignore that."""
     resource_tracker.ensure_running()  # its own start would unblock them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_DECIDES)
     try:

@@ -21,8 +21,8 @@ from flows.manifest.model import Manifest
 from flows.model.pair import Outcome
 from flows.model.shard import WHOLE, Shard
 from flows.planning.plan import Plan, make_plan, without_failed
-from flows.records.last_report import added_up, last_report, report_on
-from flows.records.report import REPORT_NAME, Report, RunFacts, Tally, summed_up
+from flows.records.last_report import added_up, failures_of, last_report, report_on
+from flows.records.report import REPORT_NAME, Failed, Report, RunFacts, Tally, summed_up
 from flows.running.reporting import write_report
 from flows.running.sheets import make_sheets
 from flows.running.sizing import MOST_SHARDS, choose_shards, pilot_shard, seconds_per_pair_of
@@ -89,7 +89,8 @@ def run_fleet(fleet: Fleet, submit: Submit, shown: Shown) -> Report:
         _make(fleet, before, storage, submit, shown, ends)
         del before, after  # two plans of a million pairs need not fit into memory
         after = fleet.plan()
-    tally = _tally(after, attempts, made=after.counts["done"] - done_before)
+    reported = failures_of(storage, ends.reported)
+    tally = _tally(after, attempts, reported, made=after.counts["done"] - done_before)
     _draw_sheets(after, tally, storage, shown)
     left = after.counts["planned"] - done_before - tally.ended
     unmade = ends.unmade if left else []  # what records have is done, whatever became of its flow run
@@ -179,16 +180,25 @@ def _measured(fleet: Fleet, plan: Plan, storage: Storage, submit: Submit, shown:
     return sizing.shards
 
 
-def _tally(plan: Plan, attempts: Mapping[str, int], *, made: int) -> Tally:
+def _tally(plan: Plan, attempts: Mapping[str, int], reported: Iterable[Failed], *, made: int) -> Tally:
     """How the pairs ended that were to do, as their records say; failures of before do not count.
+
+    A picture that was there stays with its record where its input cannot be read: what became of that pair
+    stands in its shard's report alone.
 
     Args:
         attempts: how often each of them had been tried in vain before.
+        reported: what tonight's shards tried in vain.
     """
     tally = Tally(made=max(0, made))
     for one in plan.todo:
         if one.failure and one.attempts > attempts.get(one.pair.name, 0):
             tally.add(Outcome(one.pair.name, "failed", one.failure.kind, one.failure.message))
+    without = {one.pair.name for one in plan.todo if not one.failure and one.pair.name in attempts}
+    for told in reported:
+        if told.name in without:
+            without.remove(told.name)  # a pilot may tell of it as well
+            tally.add(Outcome(told.name, "failed", told.kind, told.message))
     for refused in plan.refused:
         tally.add(Outcome(refused.name, "failed", refused.kind, refused.message))
     return tally

@@ -95,21 +95,17 @@ class Forecast:
         self._heard: dict[int, float] = {}
         self._hands: dict[int, dict[str, PairProgress]] = {}
         self._began: float | None = None
+        usual_pace = _usual_pace(prospect)
         for one in prospect.pairs:
-            self._add(one)
+            self._add(one, usual_pace)
 
-    def _add(self, one: Expected) -> None:
-        expected_s = one.work.total * self._usual_pace() if one.device_s is None else one.device_s
+    def _add(self, one: Expected, usual_pace: float) -> None:
+        expected_s = one.work.total * usual_pace if one.device_s is None else one.device_s
         self._open[one.pair.name] = _Open(one, expected_s)
         pace = self._paces.setdefault(one.kind, _Pace())
         pace.known = one.device_s is not None
         pace.all_s += expected_s
         pace.left_s += expected_s
-
-    def _usual_pace(self) -> float:
-        """Seconds for a unit of work, where they are known for some pairs; any positive number elsewhere."""
-        known = [(one.device_s, one.work.total) for one in self.prospect.pairs if one.device_s]
-        return sum(seconds for seconds, _ in known) / sum(work for _, work in known) if known else 1e-10
 
     def begin(self) -> None:
         """From now on workers are at pairs."""
@@ -191,3 +187,9 @@ class Forecast:
             return own
         done = sum(pace.done_s for pace in self._paces.values())
         return sum(pace.took_s for pace in self._paces.values()) / done if done > 0 else None
+
+
+def _usual_pace(prospect: Prospect) -> float:
+    """Seconds for a unit of work, where they are known for some pairs; any positive number elsewhere."""
+    known = [(one.device_s, one.work.total) for one in prospect.pairs if one.device_s]
+    return sum(seconds for seconds, _ in known) / sum(work for _, work in known) if known else 1e-10

@@ -52,10 +52,17 @@ class Selection:
         >>> Selection(("lion*", "sea"), limit=3).words()
         '--only lion* --only sea --limit 3'
         """
-        said = [f"--only {pattern}" for pattern in self.only]
-        said += [] if self.limit is None else [f"--limit {self.limit}"]
-        said += [f"--{word}" for word in ("failed", "force") if getattr(self, word)]
-        return " ".join(said)
+        return " ".join(self.options())
+
+    def options(self) -> list[str]:
+        """The command's options that mean it.
+
+        >>> Selection(("lion*",), force=True).options()
+        ['--only', 'lion*', '--force']
+        """
+        only = [word for pattern in self.only for word in ("--only", pattern)]
+        limit = [] if self.limit is None else ["--limit", str(self.limit)]
+        return only + limit + [f"--{word}" for word in ("failed", "force") if getattr(self, word)]
 
 
 EVERYTHING = Selection()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from flows.errors import ForeignFile, StorageError
@@ -30,6 +31,7 @@ class Assessment:
         failure: why the last try left no picture, if it left a record that says so.
         unreadable: something that is no record of this version stands where the record belongs.
         refused: why the pair is not even tried: a file of somebody else's stands where one of its own goes.
+        finished_at: when the picture that there is was made; None if there is none.
     """
 
     status: Status
@@ -39,6 +41,7 @@ class Assessment:
     failure: Failure | None = None
     unreadable: bool = False
     refused: str = ""
+    finished_at: datetime | None = None
 
 
 def assess(
@@ -90,7 +93,7 @@ def _judged(pair: Pair, settings: ResolvedSettings, output: OutputView, record: 
         return Assessment("todo", reason, wanted, attempts, record.failure)
     if not wanted:  # else all that it is to be made of is known
         reason = _unreadable_input(pair) or reason
-    return Assessment("todo" if reason else "done", reason, wanted)
+    return Assessment("todo" if reason else "done", reason, wanted, finished_at=record.finished_at)
 
 
 def _read(pair: Pair, output: OutputView) -> Record | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 
 from flows.errors import (
@@ -60,6 +61,7 @@ class PlannedPair:
 
     Attributes:
         forced: it is done, and to be made again all the same.
+        finished_at: when the picture that there is was made; None if there is none.
     """
 
     pair: Pair
@@ -69,6 +71,7 @@ class PlannedPair:
     attempts: int = 0
     failure: Failure | None = None
     forced: bool = False
+    finished_at: datetime | None = None
 
 
 # Why so many: what is planned, what is not, and what a user should know of both.
@@ -257,7 +260,9 @@ def _assessed(
 
     found = list(in_threads(assessment, range(len(pairs)), threads=threads))
     planned = tuple(
-        PlannedPair(pair, one.status, one.reason, one.identity, one.attempts, one.failure)
+        PlannedPair(
+            pair, one.status, one.reason, one.identity, one.attempts, one.failure, finished_at=one.finished_at
+        )
         for pair, one in zip(pairs, found, strict=True)
         if not one.refused
     )

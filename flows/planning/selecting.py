@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from flows.model.sheet import Sheet
 from flows.text import safe_text
 
 if TYPE_CHECKING:
-    from flows.planning.plan import Plan
+    from flows.planning.plan import Plan, PlannedPair
 
 FORCED = "to be made again, as asked"
 """Why a pair that is done is to do."""
@@ -56,10 +56,7 @@ def narrowed(plan: Plan, selection: Selection, *, of: int) -> Plan:
     if selection.failed:
         pairs = tuple(one for one in pairs if one.failure is not None)
     if selection.force:
-        pairs = tuple(
-            replace(one, status="todo", reason=FORCED, forced=True) if one.status == "done" else one
-            for one in pairs
-        )
+        pairs = _all_again(pairs)
     if selection.limit is not None:
         todo = [one.pair.name for one in pairs if one.status == "todo"]
         first = set(todo[: selection.limit])
@@ -69,6 +66,20 @@ def narrowed(plan: Plan, selection: Selection, *, of: int) -> Plan:
     asked = replace(asked, not_asked=of - asked.counts["planned"])
     sheets, later = _whole_sheets(asked)
     return replace(asked, sheets=sheets, warnings=(*asked.warnings, *later))
+
+
+def _all_again(pairs: Sequence[PlannedPair]) -> tuple[PlannedPair, ...]:
+    """What is to do anyway, then what is done, beginning with what was made longest ago.
+
+    A run that ends early, and is started again, begins with what it had not come to.
+    """
+    done = [one for one in pairs if one.status == "done"]
+    again = (replace(one, status="todo", reason=FORCED, forced=True) for one in sorted(done, key=_made_at))
+    return (*(one for one in pairs if one.status != "done"), *again)
+
+
+def _made_at(one: PlannedPair) -> float:
+    return one.finished_at.timestamp() if one.finished_at else 0.0
 
 
 def _whole_sheets(plan: Plan) -> tuple[tuple[Sheet, ...], tuple[str, ...]]:

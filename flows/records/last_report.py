@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flows.errors import BatchError
 from flows.model.shard import WHOLE, Shard
-from flows.records.report import FAILURES_LISTED, REPORT, report_name, report_shard
+from flows.records.report import FAILURES_LISTED, REPORT, Failed, report_name, report_shard
 from flows.storage.base import Storage
 
 _SUMS = (
@@ -48,6 +48,14 @@ def added_up(storage: Storage, shards: Iterable[Shard]) -> dict[str, Any]:
     """The reports on these shards as one; nothing but sums of nothing where there is none."""
     reports = [found for shard in shards if (found := report_on(storage, shard))]
     return _added(reports, len(reports)) if reports else dict.fromkeys(_SUMS, 0) | {"devices": []}
+
+
+def failures_of(storage: Storage, shards: Iterable[Shard]) -> Iterator[Failed]:
+    """What the last runs over these shards tried in vain, as far as their reports list it."""
+    for shard in shards:
+        for one in _joined([report_on(storage, shard)], "failures"):
+            if isinstance(one, dict):
+                yield Failed(*(str(one.get(key, "")) for key in ("name", "kind", "message")))
 
 
 def _read(storage: Storage, name: str) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Record(_Section):
         peak_memory_bytes: what the device held at most, for all pairs in the batch; on a CPU what the
             worker's process held.
         batch: how many pairs were computed together.
-        finished_at: UTC; for people only, nothing is ever decided by it.
+        finished_at: UTC; for people, and for the order in which `--force` makes pictures again.
     """
 
     record_version: int = RECORD_VERSION

@@ -184,10 +184,15 @@ class Report:
         if self.reason:
             parts.append(f"{self.end}: {self.reason}" if self.reason != self.end else self.end)
         if self.left:
-            parts.append(f"{self.left} left: run the same command again to go on")
+            parts.append(f"{self.left} left: {self._way_on()}")
         if self.not_asked:
             parts.append(f"{self.not_asked} not asked for ({safe_text(self.selection, 200)})")
         return "; ".join(parts)
+
+    def _way_on(self) -> str:
+        again = "run the same command again"
+        forced = "--force" in self.selection.split()
+        return f"{again}, which begins with what was made longest ago" if forced else f"{again} to go on"
 
 
 # Why so many: a field for each fact of a report that no pair tells.

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a run in good order, whatever it is at."""
+"""SIGINT, SIGTERM and SIGHUP end a run in good order, whatever it is at."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from flows.records.report import End
 from flows.streams import say_at_once
 
 TERMINATED = "SIGTERM"
-"""The reason that a report gives of a run that this signal ended."""
+"""The reason that a report gives of a run that this signal ended, as it does of SIGHUP."""
 
 
 class Terminated(SystemExit):
-    """SIGTERM came while there was no run yet to bring into order; nobody else's `SystemExit`."""
+    """SIGTERM or SIGHUP came while there was no run yet to bring into order; nobody else's `SystemExit`."""
 
     def __init__(self) -> None:
         super().__init__(STOPPED_EARLY)
@@ -32,6 +32,8 @@ class Stoppable(Protocol):
 class StopSignals:
     """While its block lasts, a signal stops the run; SIGINT after one of them breaks it off.
 
+    SIGHUP, which comes when a terminal is closed or a connection to it breaks, stays ignored under `nohup`.
+
     Handlers belong to a program's main thread: in any other one, such as that of a flow, nothing changes.
     Before there is a run, an exception ends the program. One that is raised where Python can only print it,
     as in a destructor, is lost; what it stood for is kept, and ends the run once there is one.
@@ -45,8 +47,10 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            handlers = ((signal.SIGINT, self._interrupted), (signal.SIGTERM, self._terminated))
-            self._before = [(number, signal.signal(number, handler)) for number, handler in handlers]
+            handlers = {signal.SIGINT: self._interrupted, signal.SIGTERM: self._terminated}
+            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+                handlers[signal.SIGHUP] = self._terminated
+            self._before = [(number, signal.signal(number, handler)) for number, handler in handlers.items()]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +73,7 @@ class StopSignals:
         say_at_once(b"\nstopping; Ctrl-C again ends at once\n")  # not through what may be in use just now
 
     def _terminated(self, number: int, frame: FrameType | None) -> None:
-        how: tuple[End, str] = ("stopped", TERMINATED)
+        how: tuple[End, str] = ("stopped", signal.Signals(number).name)
         if self._run is None:
             self._lost = how
             raise Terminated

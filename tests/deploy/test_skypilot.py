@@ -42,7 +42,7 @@ class Task(Strict):
 
 def test_its_fields_are_those_of_skypilot() -> None:
     task = Task.model_validate(TASK)
-    assert task.resources.image_id == f"docker:{IMAGE}"
+    assert task.resources.image_id == f"docker:{IMAGE}-skypilot"
     assert task.envs == {"MANIFEST": EXAMPLE}
 
 

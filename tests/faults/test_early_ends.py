@@ -26,7 +26,7 @@ from flows.model.events import PairProgress
 pytestmark = [pytest.mark.slow, needs_proc]
 LONG = "encoder: slim, size: 64, steps: 100"
 CPU = ("--device", "cpu", "--workers", "1")
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 4}
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 4, signal.SIGHUP: 4}
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def nothing_is_left(program: Family, home: Path) -> bool:
 
 
 @pytest.mark.parametrize("number", CODES)
+@pytest.mark.usefixtures("hearing_hangups")
 def test_row_06_two_busy_workers_stop_and_leave_whole_pairs_only(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -67,7 +68,7 @@ def test_row_06_two_busy_workers_stop_and_leave_whole_pairs_only(
     assert len(tree(home / "out")) == 2 * facts["done"]
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_row_06_a_run_that_is_about_to_start_stops_as_well(home: Path, number: signal.Signals) -> None:
     with stylize_family("run", manifest(home), *CPU) as program:
         assert eventually((home / "out/.stylize.lock").exists)

@@ -11,6 +11,20 @@ PROCESS = "tests/flows/engines/test_process.py"
 
 MUTANTS = (
     Mutant(
+        "fleet-the-container-of-a-worker-ends-before-its-runs",
+        "flows/fleet/pool_worker.py",
+        "                code = os.waitstatus_to_exitcode(status)",
+        "                return os.waitstatus_to_exitcode(status)",
+        ("tests/flows/fleet/test_pool_worker.py",),
+    ),
+    Mutant(
+        "fleet-a-finished-picture-whose-input-is-gone-is-left-without-a-word",
+        "flows/fleet/run.py",
+        "if told.name in without:",
+        "if told.name in without and False:",
+        (f"{NIGHT}::test_a_finished_picture_whose_input_is_gone_fails_tonight_and_stays",),
+    ),
+    Mutant(
         "fleet-a-deleted-run-is-waited-for-without-end",
         "flows/fleet/submissions.py",
         "        if attempt.unknown < UNKNOWN_LOOKS:",

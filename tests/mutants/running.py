@@ -14,9 +14,17 @@ TRACE = "tests/flows/records/test_trace.py"
 SNAPSHOTS = "tests/flows/worker/test_snapshots.py"
 WORKER = "tests/flows/worker/test_worker.py"
 SIZING = "tests/flows/running/test_sizing.py"
+FORECAST = "tests/flows/model/test_forecast.py"
 METRICS = "tests/flows/running/test_metrics.py"
 
 MUTANTS = (
+    Mutant(
+        "running-what-is-foreseen-of-each-pair-looks-at-all-of-them",
+        "flows/model/forecast.py",
+        "            self._add(one, usual_pace)",
+        "            self._add(one, _usual_pace(prospect))",
+        (f"{FORECAST}::test_what_is_foreseen_of_many_pairs_is_not_gone_through_for_each_of_them",),
+    ),
     Mutant(
         "running-a-disk-that-is-away-takes-finished-pictures-along",
         "flows/worker/publish.py",

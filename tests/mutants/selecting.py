@@ -11,6 +11,13 @@ DOUBT = "flows/running/upkeep/doubt.py"
 
 MUTANTS = (
     Mutant(
+        "selecting-what-is-made-again-begins-with-the-same-pairs-each-night",
+        "flows/planning/selecting.py",
+        "sorted(done, key=_made_at)",
+        "done",
+        (f"{SELECTION}::test_a_night_that_could_not_make_all_again_is_gone_on_with_by_the_next_one",),
+    ),
+    Mutant(
         "selecting-an-empty-mount-point-takes-its-pictures-along",
         DOUBT,
         "if empty := _empty(manifest):",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from flows.engines.prefect.server import users_server, why_unavailable
+from flows.engines.process_child import leave_signals_to_parent
 from flows.text import safe_text
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def show(link: Connection) -> None:
 
     Answers with one text: why the run could not be shown; empty if it was.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which says what becomes of it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+    leave_signals_to_parent()  # the run says what becomes of it, and kills this process at its end
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the run's own terminal is not for Prefect's complaints
     os.environ.update(QUIET)
     answer = why_unavailable(users_server())

@@ -92,14 +92,19 @@ def _is_of(run: dict[str, Any], path: Path) -> bool:
     return bool(run["parameters"].get("manifest") == str(path))
 
 
-def test_ctrl_c_is_shown_as_a_run_that_left_pairs(server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code", "reason"), [
+    (signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 4, "stopped: SIGTERM"),
+])  # fmt: skip
+def test_what_ends_the_whole_process_group_is_shown_as_a_run_that_left_pairs(
+    server: str, tmp_path: Path, number: signal.Signals, code: int, reason: str
+) -> None:
     path = small_batch(tmp_path)
     manifest(tmp_path, settings="encoder: slim, size: 64, steps: 3000")
     with stylize_family("run", path, *CPU, **in_view(tmp_path, server)) as program:
         assert eventually(lambda: [r for r in ask(server, "flow_runs/filter") if _is_of(r, path)] != [])
-        program.signal(signal.SIGINT)
-        assert program.end() == 130
+        program.signal(number)
+        assert program.end() == code
         assert eventually(lambda: not program.members())
     shown = flow_run(server, path)
     assert shown["state"]["name"] == "PartialFailure"
-    assert "interrupted" in shown["state"]["message"]
+    assert reason in shown["state"]["message"]

@@ -123,6 +123,21 @@ def test_failures_of_tonight_count_and_those_that_nobody_tried_again_do_not(tmp_
     assert pool.submitted == []
 
 
+def test_a_finished_picture_whose_input_is_gone_fails_tonight_and_stays(tmp_path: Path) -> None:
+    entries = "contents: [photos/p0.png, photos/p1.png]\nstyles: ['paintings/*']"
+    small_batch(tmp_path, photos=2, paintings=2)
+    pool = Pool(manifest(tmp_path, entries))
+    assert pool.night().exit_code == 0
+    made = tree(tmp_path / "out")
+    (tmp_path / "photos/p1.png").unlink()
+    night = pool.night()
+    assert (night.done_before, night.failed, night.left, night.exit_code) == (2, 2, 0, 3)
+    assert [(one.name, one.kind) for one in sorted(night.failures, key=lambda one: one.name)] == [
+        ("p1__s0", "not_found"), ("p1__s1", "not_found")
+    ]  # fmt: skip
+    assert tree(tmp_path / "out") == made
+
+
 def test_the_division_of_those_at_work_is_kept(tmp_path: Path) -> None:
     pool = Pool(small_batch(tmp_path, photos=3, paintings=2))
     free = next(index for index in range(7) if not any(Shard(index, 7).holds(name) for name in names(pool)))

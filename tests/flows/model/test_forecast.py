@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -168,3 +168,22 @@ def test_an_estimate_counts_as_long_as_it_is_about_right(slower: float, least: f
     run.make(one, seconds=100.0 * slower, until=40)
     expected_s = 100.0 * (1 - run.forecast.share)
     assert least <= run.left / expected_s <= most
+
+
+class Counted(tuple[Expected, ...]):
+    """Counts how often somebody goes through it."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Expected]:
+        self.walks += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("seconds", [None, 2.0])
+def test_what_is_foreseen_of_many_pairs_is_not_gone_through_for_each_of_them(seconds: float | None) -> None:
+    """A hundred thousand pairs of which nothing was measured held up a run for minutes."""
+    few, many = (Counted(pair(str(n), seconds) for n in range(count)) for count in (3, 300))
+    for pairs in (few, many):
+        Forecast(Prospect(pairs), Clock())
+    assert many.walks == few.walks

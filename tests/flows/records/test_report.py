@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,6 +88,10 @@ def test_the_sentence_says_what_a_person_wants_to_know() -> None:
     assert stopped.sentence() == (
         "1 of 5 done (1 now, 0 before); 1 failed (bad_image 1); stopped: /out: no space left; "
         "3 left: run the same command again to go on"
+    )
+    again = replace(stopped, selection="--only lion* --force")
+    assert again.sentence().endswith(
+        "3 left: run the same command again, which begins with what was made longest ago"
     )
     interrupted = report_of([], planned=2, end="interrupted", reason="interrupted")
     assert "; interrupted; 2 left" in interrupted.sentence()

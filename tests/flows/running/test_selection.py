@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from small_batch import (
     Audience,
     draw,
     manifest,
+    record,
     report,
     run_inside,
     small_batch,
@@ -101,6 +103,17 @@ def test_what_is_done_is_made_again_when_asked_and_comes_out_the_same(home: Path
     assert {name[:2] for name in after if after[name] != before[name]} == {"p0"}
     assert results(home / "out", tree) == pictures
     assert todo(home) == {}
+
+
+def test_a_night_that_could_not_make_all_again_is_gone_on_with_by_the_next_one(home: Path) -> None:
+    run(home)
+    for hours, name in enumerate(("p1__s0", "p0__s1", "p1__s1", "p0__s0")):
+        made = record(home, name)
+        older = made.model_copy(update={"finished_at": made.finished_at - timedelta(hours=hours)})
+        (home / f"out/{name}.json").write_bytes(older.to_bytes())
+    assert list(todo(home, force=True, limit=3)) == ["p0__s0", "p1__s1", "p0__s1"]
+    (home / "out/p1__s0.json").unlink()
+    assert list(todo(home, force=True, limit=2)) == ["p1__s0", "p0__s0"], "what there is none of goes first"
 
 
 def test_a_picture_that_cannot_be_made_again_stays_and_the_failure_is_told(home: Path) -> None:

@@ -10,10 +10,14 @@ import pytest
 from small_batch import Audience, run_inside, small_batch, tree
 
 from flows.model.estimate import Prospect
-from flows.running.signals import TERMINATED
 
+pytestmark = pytest.mark.usefixtures("hearing_hangups")
 CHECKING = "checking inputs"
-HOW = {signal.SIGINT: (KeyboardInterrupt, 130), signal.SIGTERM: (SystemExit, 4)}
+HOW = {
+    signal.SIGINT: (KeyboardInterrupt, 130),
+    signal.SIGTERM: (SystemExit, 4),
+    signal.SIGHUP: (SystemExit, 4),
+}
 
 
 class Told(Audience):
@@ -62,4 +66,10 @@ def test_a_signal_whose_exception_is_lost_in_a_destructor_ends_the_run_before_it
 ) -> None:
     ended = run_inside(small_batch(tmp_path), Told(number, destroyed=True))
     assert (ended.exit_code, ended.done, ended.left) == (HOW[number][1], 0, 4)
-    assert ended.reason == (TERMINATED if number is signal.SIGTERM else "interrupted")
+    assert ended.reason == ("interrupted" if number is signal.SIGINT else number.name)
+
+
+def test_under_nohup_a_terminal_that_is_closed_ends_nothing(tmp_path: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ended = run_inside(small_batch(tmp_path), Told(signal.SIGHUP, destroyed=False))
+    assert (ended.exit_code, ended.done) == (0, 4)
