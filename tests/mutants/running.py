@@ -9,15 +9,38 @@ FAILED = "tests/flows/records/test_failed.py"
 SUPERVISOR = "tests/flows/engines/test_supervisor.py"
 UNHEARD = "tests/faults/test_unheard.py"
 SIGNALS = "tests/flows/running/test_signals.py"
+PROCESS = "tests/flows/engines/test_process.py"
 PROCESS_WORKER = "tests/flows/engines/test_process_worker.py"
 TRACE = "tests/flows/records/test_trace.py"
 SNAPSHOTS = "tests/flows/worker/test_snapshots.py"
 WORKER = "tests/flows/worker/test_worker.py"
 SIZING = "tests/flows/running/test_sizing.py"
+EARLY = "tests/faults/test_early_ends.py"
 FORECAST = "tests/flows/model/test_forecast.py"
 METRICS = "tests/flows/running/test_metrics.py"
 
 MUTANTS = (
+    Mutant(
+        "running-a-terminal-that-is-closed-leaves-no-report",
+        "flows/running/signals.py",
+        "                handlers[signal.SIGHUP] = self._terminated\n",
+        "                pass\n",
+        (f"{EARLY}::test_row_06_two_busy_workers_stop_and_leave_whole_pairs_only",),
+    ),
+    Mutant(
+        "running-a-terminal-that-is-closed-takes-the-workers-along",
+        "flows/engines/process_child.py",
+        "PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)",
+        "PARENT_DECIDES = (signal.SIGINT, signal.SIGTERM)",
+        (f"{PROCESS}::test_what_ends_whole_process_groups_is_for_the_parent_to_decide",),
+    ),
+    Mutant(
+        "running-nohup-does-not-help",
+        "flows/running/signals.py",
+        "            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:",
+        "            if True:",
+        (f"{SIGNALS}::test_under_nohup_a_terminal_that_is_closed_ends_nothing",),
+    ),
     Mutant(
         "running-what-is-foreseen-of-each-pair-looks-at-all-of-them",
         "flows/model/forecast.py",

@@ -430,6 +430,14 @@ finally:
 """
 
 
+@pytest.mark.usefixtures("hearing_hangups")
+def test_what_ends_whole_process_groups_is_for_the_parent_to_decide() -> None:
+    with WorkerProcess("cpu") as child:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            child.call(kill_myself, number)
+        assert child.call(add, 2, 3) == 5
+
+
 @pytest.fixture
 def program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     folder = tmp_path_factory.mktemp("program")
