@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flows.errors import (
+    Denied,
     ForeignFile,
     ManifestError,
+    NotFound,
     Problem,
+    StorageError,
     StorageTransient,
     TimedOut,
     WorkerCrashed,
@@ -49,7 +52,7 @@ from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from stylize_core.image.extras import check_extras
 
-_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageTransient)
+_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageError, StorageTransient, NotFound, Denied)
 MAY_PASS = frozenset({"unfinished", *(error.kind for error in _PASSING)})
 """Kinds of failures that say nothing about the pair's inputs and settings."""
 
@@ -69,6 +72,7 @@ class PlannedPair:
     attempts: int = 0
     failure: Failure | None = None
     forced: bool = False
+    alike: bool = False
 
 
 # Why so many: what is planned, what is not, and what a user should know of both.
@@ -185,7 +189,7 @@ def without_failed(plan: Plan) -> Plan:
     hopeless = {
         one.pair.name: Failed(one.pair.name, one.failure.kind, one.failure.message)
         for one in plan.todo
-        if one.failure and one.attempts and one.failure.kind not in MAY_PASS
+        if one.failure and one.alike and one.failure.kind not in MAY_PASS
     }
     kept = tuple(one for one in plan.pairs if one.pair.name not in hopeless)
     return replace(plan, pairs=kept, refused=(*plan.refused, *hopeless.values()))
@@ -257,7 +261,7 @@ def _assessed(
 
     found = list(in_threads(assessment, range(len(pairs)), threads=threads))
     planned = tuple(
-        PlannedPair(pair, one.status, one.reason, one.identity, one.attempts, one.failure)
+        PlannedPair(pair, one.status, one.reason, one.identity, one.attempts, one.failure, alike=one.alike)
         for pair, one in zip(pairs, found, strict=True)
         if not one.refused
     )
