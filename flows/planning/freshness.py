@@ -27,8 +27,8 @@ class Assessment:
     Attributes:
         reason: why it is to do; empty for a done pair.
         identity: of the picture that is asked for; empty while an input's digest is unknown.
-        attempts: how often earlier runs tried the very same and failed; of pictures that nobody has read yet, how
-            often they tried whatever was there.
+        attempts: how often earlier runs tried the very same and failed; where the digests were not known,
+            whatever was there.
         failure: why the last try left no picture, if it left a record that says so.
         unreadable: something that is no record of this version stands where the record belongs.
         refused: why the pair is not even tried: a file of somebody else's stands where one of its own goes.

@@ -37,6 +37,27 @@ MUTANTS = (
         (f"{LISTS}::test_every_form_of_list_names_pictures_in_its_order",),
     ),
     Mutant(
+        "lists-take-a-quote-between-tabs-for-the-beginning-of-a-field",
+        "flows/planning/list_rows.py",
+        "map(_tabbed, lines) if tabs else",
+        'csv.reader(lines, delimiter="\\t", strict=True) if tabs else',
+        (f"{LISTS}::test_a_quote_is_a_letter_between_tabs_unless_it_stands_around_a_whole_field",),
+    ),
+    Mutant(
+        "lists-lose-the-lines-behind-a-quote-that-is-not-closed",
+        "flows/planning/list_rows.py",
+        "where = lines.end_record(broken=bool(wrong))",
+        "where = lines.end_record(broken=False)",
+        (f"{LISTS}::test_a_quote_that_is_not_closed_costs_its_own_line_and_no_other",),
+    ),
+    Mutant(
+        "lists-make-one-record-of-several-lines-unseen",
+        "flows/planning/lists.py",
+        "        if row.has_several_lines:\n",
+        "        if False:\n",
+        (f"{LISTS}::test_lines_that_quotes_make_one_record_are_told",),
+    ),
+    Mutant(
         "lists-with-an-unknown-bucket-cost-the-whole-night",
         "flows/planning/objects.py",
         "    except BucketUnusable as error:\n        return str(error)\n",
