@@ -148,7 +148,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE, selection: Selection 
     pairing = pair_up(manifest, contents.found, styles.found)
     apart = keep_inputs_apart(pairing.candidates, listed, manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems, *apart.problems])
-    refused = [*contents.refused, *styles.refused, *pairing.refused]
+    refused = _each_once([*contents.refused, *styles.refused, *pairing.refused])
     names = [*(one.name for one in apart.candidates), *(one.name for one in refused)]
     of_shard = count_of(shard, names, selection, source=manifest.source)
     candidates = [one for one in apart.candidates if shard.holds(one.name) and selection.names(one.name)]
@@ -193,6 +193,11 @@ def without_failed(plan: Plan) -> Plan:
     }
     kept = tuple(one for one in plan.pairs if one.pair.name not in hopeless)
     return replace(plan, pairs=kept, refused=(*plan.refused, *hopeless.values()))
+
+
+def _each_once(refused: Iterable[Failed]) -> list[Failed]:
+    """Each failure once, by its name: two entries may find the same file, or take the same list."""
+    return list({one.name: one for one in refused}.values())
 
 
 def _left_out(left_out: Iterable[LeftOut], candidates: Iterable[Candidate]) -> tuple[LeftOut, ...]:

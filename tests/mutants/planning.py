@@ -194,4 +194,11 @@ MUTANTS = (
         '            refused |= {f: Failed(safe_text(f.name), "bad_name", problem.message) for f in found}\n',
         (TAKEN,),
     ),
+    Mutant(
+        "planning-a-failure-that-two-entries-find-counts-twice",
+        "flows/planning/plan.py",
+        "return list({one.name: one for one in refused}.values())",
+        "return list(refused)",
+        (f"{PLAN}::test_a_failure_that_several_entries_find_counts_once",),
+    ),
 )

@@ -345,6 +345,18 @@ def test_all_problems_of_a_manifest_come_at_once(home: Path) -> None:
     assert "in/sub/a.png" in str(caught.value)
 
 
+def test_a_failure_that_several_entries_find_counts_once(home: Path) -> None:
+    with open(os.fsencode(home) + b"/in/caf\xe9.jpg", "wb"):  # noqa: PTH123
+        pass
+    (home / "feed.csv").write_text("image\nart/y.jpg\n~/a.jpg\n")
+    plan = plan_of(
+        home,
+        "contents: ['in/*.jpg', 'in/**/*.jpg', {list: feed.csv}]\nstyles: [art/x.jpg, {list: feed.csv}]",
+    )
+    assert sorted(one.kind for one in plan.refused) == ["bad_line", "bad_name"]
+    assert plan.counts == {"planned": 8, "done": 0, "todo": 6}
+
+
 def test_very_many_problems_are_cut_short(home: Path) -> None:
     entries = "\n".join(f"- in/{number}.{suffix}" for number in range(200) for suffix in ("jpg", "png"))
     with pytest.raises(ManifestError) as caught:
