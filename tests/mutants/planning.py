@@ -183,15 +183,15 @@ MUTANTS = (
     Mutant(
         "planning-two-found-files-of-one-name-fail-the-whole-plan",
         "flows/planning/conflicts.py",
-        "        if found:\n",
-        "        if False:\n",
+        "    if found:\n",
+        "    if False:\n",
         (TAKEN,),
     ),
     Mutant(
         "planning-both-of-two-files-of-one-name-fail",
         "flows/planning/conflicts.py",
-        '            refused[found[0]] = Failed(safe_text(found[0].name), "bad_name", problem.message)\n',
-        '            refused |= {f: Failed(safe_text(f.name), "bad_name", problem.message) for f in found}\n',
+        "lost[max(found, key=lambda one: one.is_sheet)] = problem.message",
+        "lost |= dict.fromkeys(found, problem.message)",
         (TAKEN,),
     ),
     Mutant(
@@ -200,5 +200,26 @@ MUTANTS = (
         "return list({one.name: one for one in refused}.values())",
         "return list(refused)",
         (f"{PLAN}::test_a_failure_that_several_entries_find_counts_once",),
+    ),
+    Mutant(
+        "planning-pairs-that-lost-one-name-are-one-failure",
+        "flows/planning/conflicts.py",
+        "called = one.name if free else",
+        "called = one.name if True else",
+        (f"{NAMING}::test_each_of_several_pairs_that_want_one_name_counts",),
+    ),
+    Mutant(
+        "planning-sheets-of-pairs-that-clash-fail-the-whole-plan",
+        "flows/planning/conflicts.py",
+        "    sheets = sheet_candidates(pairs)",
+        "    sheets = sheet_candidates(usable)",
+        (f"{NAMING}::test_a_swept_pair_whose_name_is_taken_takes_its_sheet_along_and_nothing_else",),
+    ),
+    Mutant(
+        "planning-a-found-sheet-whose-name-is-taken-costs-the-pair",
+        "flows/planning/conflicts.py",
+        "max(found, key=lambda one: one.is_sheet)",
+        "min(found, key=lambda one: one.is_sheet)",
+        (f"{NAMING}::test_a_found_contact_sheet_whose_name_is_taken_is_left_out_with_a_warning",),
     ),
 )
