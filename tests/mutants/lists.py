@@ -58,6 +58,13 @@ MUTANTS = (
         (f"{LISTS}::test_lines_that_quotes_make_one_record_are_told",),
     ),
     Mutant(
+        "lists-wait-for-a-pipe",
+        "flows/records/ownership.py",
+        "os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC",
+        "os.O_RDONLY | os.O_CLOEXEC",
+        (f"{LISTS}::test_a_pipe_or_a_device_in_a_list_costs_its_own_pair_and_is_not_waited_for",),
+    ),
+    Mutant(
         "lists-with-an-unknown-bucket-cost-the-whole-night",
         "flows/planning/objects.py",
         "    except BucketUnusable as error:\n        return str(error)\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from flows.model.identity import Ingredients
 from flows.planning.list_rows import MAX_LINE_BYTES, MAX_RECORD_LINES, read_rows
 from flows.planning.objects import WORTH_LISTING
 from flows.planning.plan import Plan, make_plan
+from flows.records.ownership import facts_of
 from flows.records.record import Output, Record
 from flows.storage.base import BLOCK_BYTES
 from stylize_core.image.facts import facts_text
@@ -257,6 +259,22 @@ def test_a_bad_line_of_json_costs_its_own_pair(home: Path) -> None:
     )
     for (line, message), expected in zip(refused(plan).items(), words, strict=True):
         assert expected in message, line
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_or_a_device_in_a_list_costs_its_own_pair_and_is_not_waited_for(home: Path) -> None:
+    os.mkfifo(home / "feed/pipe.png")
+    assert facts_of(str(home / "feed/pipe.png")) == {}  # in this thread, so that waiting is noticed
+    plan = of_list(home, "image\npipe.png\n/dev/null\nphotos/p0.png\n")
+    assert [one.identity != "" for one in plan.pairs] == [False, False, True]
+    assert all("not a regular file" in warning for warning in plan.warnings)
+    assert len(plan.warnings) == 2
+
+
+def test_a_giant_beside_a_picture_is_not_read_to_see_whether_it_is_its_record(home: Path) -> None:
+    with (home / "feed/photos/p0.json").open("wb") as file:
+        file.truncate(2**40)
+    assert names(of_list(home, "image\nphotos/p0.png\n")) == ["p0"]
 
 
 def test_a_picture_that_is_not_there_costs_its_own_pair(home: Path) -> None:
