@@ -57,9 +57,18 @@ def facts_of(uri: str) -> dict[str, str]:
         return embedded_facts(_local_ends(uri))
     root, name = split_uri(uri)
     try:
-        return embedded_facts(open_storage(root).ends(name, _PEEK_BYTES))
+        return stored_facts(open_storage(root), name)
     except StorageError:
         return {}
+
+
+def stored_facts(storage: Storage, name: str) -> dict[str, str]:
+    """What a picture or film in a storage says of its making, by its beginning and its end.
+
+    Raises:
+        StorageError: it is not there, or could not be read.
+    """
+    return embedded_facts(storage.ends(name, _PEEK_BYTES))
 
 
 def own_record(storage: Storage, pair: Pair) -> Record | None:
@@ -109,7 +118,7 @@ def refuse_foreign_file(storage: Storage, name: str) -> None:
         StorageError: it could not be read.
     """
     try:
-        ours = bool(embedded_facts(storage.ends(name, _PEEK_BYTES)))
+        ours = bool(stored_facts(storage, name))
     except (NotFound, Denied):
         return
     if not ours:
