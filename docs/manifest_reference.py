@@ -81,7 +81,8 @@ pairs:                                 # single pairs, instead of the combinatio
 - **Lists** name pictures, one on each line: `- list: feed/tonight.csv` under `contents` or `styles`. `.csv`
   and `.tsv` begin with a line that names the columns; a line of `.jsonl` is an object or a string. The
   column `image`, or the only one, or the one that `column:` names, has the pictures, and a column `name`
-  what `{{content}}` or `{{style}}` stands for; other columns are ignored. Paths start in the list's folder,
+  what `{{content}}` or `{{style}}` stands for; other columns are ignored. Quotes stand around whole fields;
+  in a `.csv` they may hold commas and line breaks, in a `.tsv` no tabs. Paths start in the list's folder,
   and `*` is a letter in them. A list in S3 names objects only, in any bucket, never local files. Lists are
   UTF-8, of any size, and are read at each plan. A line that names no usable picture fails alone
   (`bad_line`, with its number). What stylize made is not taken, nor what `exclude` says, and names that

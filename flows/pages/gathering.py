@@ -19,9 +19,10 @@ from flows.pages.entries import (
     source_shown,
     styles_of,
 )
-from flows.pages.wording import Settings, as_recorded, differing
+from flows.pages.wording import Settings, differing
 from flows.planning.plan import Plan, PlannedPair
 from flows.planning.threads import REMOTE_THREADS, in_threads
+from flows.records.failed import as_recorded
 from flows.records.record import Record, UnreadableRecord
 from flows.records.report import Failed, report_shard
 from flows.records.store import load_record

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from flows.model.identity import effective_settings
+from flows.records.failed import as_recorded
 from stylize_core.errors import StylizeError
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.style import StyleSettings
@@ -50,12 +50,6 @@ def _usual(ground: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
         return as_recorded(StyleSettings(**dict(ground)), PictureSettings())
     except (StylizeError, TypeError, ValueError):
         return _usual(())
-
-
-def as_recorded(style: StyleSettings, picture: PictureSettings) -> dict[str, Any]:
-    """All settings that are in force, as the record of such a pair will have them."""
-    found: dict[str, Any] = json.loads(json.dumps(effective_settings(style, picture)))
-    return found
 
 
 def in_words(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from flows.errors import Problem
@@ -27,11 +27,13 @@ class SettledNames:
     Attributes:
         problems: names that the user has to change.
         refused: pairs of a picture that a pattern found, whose names cannot be used; they fail alone.
+        warnings: contact sheets of such pairs that have no name; their pairs are made without.
     """
 
     candidates: list[Candidate]
     problems: list[Problem]
     refused: list[Failed]
+    warnings: list[str] = field(default_factory=list)
 
 
 def settle_names(candidates: Iterable[Candidate]) -> SettledNames:
@@ -39,19 +41,56 @@ def settle_names(candidates: Iterable[Candidate]) -> SettledNames:
 
     Two names are one where they agree in Unicode form C without regard to case. What the user wrote is a
     problem. Where a pattern found the picture, a name that cannot be used is replaced by one that can, and
-    one that is taken costs its own pair alone.
+    one that is taken costs its own pair alone, or the contact sheet that would be called so.
     """
     usable = [_usable(candidate) for candidate in candidates]
     problems: list[Problem] = []
-    refused: dict[Candidate, Failed] = {}
-    for problem, *clashing in _name_clashes([*usable, *sheet_candidates(usable)]):
-        found = [one for one in clashing if one and one.from_search and not one.is_sheet]
-        if found:
-            refused[found[0]] = Failed(safe_text(found[0].name), "bad_name", problem.message)
-        else:
-            problems.append(problem)
-    kept = [one for one in usable if one not in refused] if refused else usable
-    return SettledNames(kept, problems, list(refused.values()))
+    lost: dict[Candidate, str] = {}
+    for problem, *clashing in _name_clashes(usable):
+        _judge(problem, clashing, problems, lost)
+    pairs = _without(lost, usable)
+    sheets = sheet_candidates(pairs)  # of those that are left: two pairs that clash have sheets that clash
+    if sheets:
+        for problem, *clashing in _name_clashes([*pairs, *sheets]):
+            if any(one and one.is_sheet for one in clashing):  # the others are judged already
+                _judge(problem, clashing, problems, lost)
+    bare = {shown for sheet in sheets if sheet in lost for shown in sheets[sheet]}
+    kept = _without(lost, pairs)
+    if bare:
+        kept = [replace(one, sheet="") if one in bare else one for one in kept]
+    warnings = [f"a contact sheet is left out: {why}" for one, why in lost.items() if one.is_sheet]
+    return SettledNames(kept, problems, _refused(lost, kept), warnings)
+
+
+def _without(lost: Mapping[Candidate, str], candidates: list[Candidate]) -> list[Candidate]:
+    return [one for one in candidates if one not in lost] if lost else candidates
+
+
+def _judge(
+    problem: Problem,
+    clashing: Iterable[Candidate | None],
+    problems: list[Problem],
+    lost: dict[Candidate, str],
+) -> None:
+    """Let what was found lose its name, a contact sheet rather than a pair; else the user has to choose."""
+    found = [one for one in clashing if one and one.from_search]
+    if found:
+        lost[max(found, key=lambda one: one.is_sheet)] = problem.message
+    else:
+        problems.append(problem)
+
+
+def _refused(lost: Mapping[Candidate, str], kept: Iterable[Candidate]) -> list[Failed]:
+    """The pairs that lost their names; where another pair has the name, they are told by their pictures."""
+    taken = {name_key(one.name) for one in kept}
+    refused = []
+    for one, why in lost.items():
+        if not one.is_sheet:
+            free = name_key(one.name) not in taken
+            called = one.name if free else f"{one.name} ({one.title(str)})"
+            taken.add(name_key(one.name))
+            refused.append(Failed(safe_text(called), "bad_name", why))
+    return refused
 
 
 def _usable(candidate: Candidate) -> Candidate:

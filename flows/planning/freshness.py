@@ -12,6 +12,7 @@ from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
 from flows.planning.output import OutputView
 from flows.records.earlier import identity_today
+from flows.records.failed import speaks_of_the_same
 from flows.records.ownership import foreign_record, refuse_foreign_files
 from flows.records.record import Failure, Record, Source, UnreadableRecord
 from flows.records.store import why_not_done
@@ -27,11 +28,13 @@ class Assessment:
     Attributes:
         reason: why it is to do; empty for a done pair.
         identity: of the picture that is asked for; empty while an input's digest is unknown.
-        attempts: how often earlier runs tried the very same and failed.
+        attempts: how often earlier runs tried the very same and failed; where the digests were not known,
+            whatever was there.
         failure: why the last try left no picture, if it left a record that says so.
         unreadable: something that is no record of this version stands where the record belongs.
         refused: why the pair is not even tried: a file of somebody else's stands where one of its own goes.
         finished_at: when the picture that there is was made; None if there is none.
+        alike: the last try was of these very pictures and settings, as far as can be told without reading.
     """
 
     status: Status
@@ -42,6 +45,7 @@ class Assessment:
     unreadable: bool = False
     refused: str = ""
     finished_at: datetime | None = None
+    alike: bool = False
 
 
 def assess(
@@ -89,8 +93,10 @@ def _judged(pair: Pair, settings: ResolvedSettings, output: OutputView, record: 
     size = output.size(pair.output_name) if record.status == "done" else None
     reason = why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     if record.failure is not None:
-        attempts = record.failure.attempts if identity_today(record, pair) == wanted else 0
-        return Assessment("todo", reason, wanted, attempts, record.failure)
+        same = identity_today(record, pair) == wanted
+        attempts = record.failure.attempts if same else 0
+        alike = same and (bool(wanted) or speaks_of_the_same(record, pair))
+        return Assessment("todo", reason, wanted, attempts, record.failure, alike=alike)
     if not wanted:  # else all that it is to be made of is known
         reason = _unreadable_input(pair) or reason
     return Assessment("todo" if reason else "done", reason, wanted, finished_at=record.finished_at)

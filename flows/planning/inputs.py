@@ -156,6 +156,10 @@ def _of_list(
     if named.again:
         again = counted(named.again, "picture")
         result.warnings.append(f"{safe_text(listed.uri)} names {again} again; each is made once")
+    if named.merged:
+        merged = counted(named.merged, "record")
+        advice = "where they are not meant to be one, close the quote, and double those inside a field"
+        result.warnings.append(f"{safe_text(listed.uri)} has {merged} of several lines; {advice}")
     listing = _surveyed(listed, named, result)
     chosen = set(_chosen(manifest, listing, result))
     if not chosen and len(result.refused) == before and not manifest.allow_empty:

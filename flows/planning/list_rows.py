@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,7 +17,10 @@ from flows.planning.listing import has_picture_suffix
 from flows.storage.opening import read_blocks
 
 MAX_LINE_BYTES = 2**20
+MAX_RECORD_LINES = 1000
+"""A record with more lines is one whose quote nobody closed."""
 IMAGE, NAME = "image", "name"
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _NO_TEXT = {
     BOM_UTF16_LE: "UTF-16",
     BOM_UTF16_BE: "UTF-16",
@@ -39,6 +44,11 @@ class Row:
     image: str = ""
     name: str = ""
     wrong: str = ""
+
+    @property
+    def has_several_lines(self) -> bool:
+        """Whether it is one record of several lines, by quotes around the line breaks."""
+        return "-" in self.where
 
 
 class BadList(Exception):
@@ -86,42 +96,112 @@ def _check_text(start: bytes) -> None:
 
 def _records(listed: PictureList) -> Iterator[Row]:
     """The rows of a table below its first one, which says what the columns are."""
-    records = _fields(_lines(listed), "\t" if listed.format == "tsv" else ",")
-    where, head, wrong = next(records, ("", [], ""))
-    if wrong:
-        raise BadList("list", f"line {where}, which names the columns: {wrong}")
-    image, name = _columns(listed, [cell.strip() for cell in head]) if head else (0, None)
-    for where, row, wrong in records:
-        if not wrong and any(row[len(head) :]):
-            wrong = f"it has {len(row)} fields for {len(head)} columns; put a field with a comma into quotes"
-        yield Row(where, _cell(row, image), _cell(row, name), wrong)
+    lines = _Lines(_lines(listed))
+    tabs = listed.format == "tsv"
+    records: Iterator[list[str]] = map(_tabbed, lines) if tabs else csv.reader(lines, strict=True)
+    columns: _Columns | None = None
+    while (found := _next(records)) is not None:
+        row, wrong = found
+        wrong = wrong or (columns.misfit(row) if columns else "")
+        where = lines.end_record(broken=bool(wrong))
+        if columns is not None and (wrong or any(row)):
+            yield Row(where, columns.cell(row, columns.image), columns.cell(row, columns.name), wrong)
+        elif wrong:
+            raise BadList("list", f"line {where}, which names the columns: {wrong}")
+        elif any(row):
+            columns = _columns(listed, [cell.strip() for cell in row])
 
 
-def _fields(lines: Iterator[str], delimiter: str) -> Iterator[tuple[str, list[str], str]]:
-    """Where each record stands that is not blank, its fields, and what is wrong with it."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        first, row, wrong = reader.line_num + 1, None, ""
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            wrong = f"it is no such record ({error}); close each quote, and double those inside a field"
-        if row is None and not wrong:
-            return
-        if wrong or any(row or ()):
-            yield _span(first, reader.line_num), row or [], wrong
+class _Lines:
+    """The lines of a table as its records take them; those of a broken record come again, less the first.
+
+    So a quote that nobody closes costs its own line, not all up to the next quote.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self._before = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if len(self._taken) == MAX_RECORD_LINES:
+            raise csv.Error(f"it goes on for more than {MAX_RECORD_LINES} lines")
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._taken.append(line)
+        return line
+
+    def end_record(self, *, broken: bool) -> str:
+        """Where the record stands whose lines were taken last."""
+        if broken:
+            self._again.extendleft(reversed(self._taken[1:]))
+            del self._taken[1:]
+        first, self._before = self._before + 1, self._before + len(self._taken)
+        self._taken.clear()
+        return f"{first}-{self._before}" if self._before > first else f"{first}"
 
 
-def _span(first: int, last: int) -> str:
-    return f"{first}-{last}" if last > first else f"{first}"
+def _next(records: Iterator[list[str]]) -> tuple[list[str], str] | None:
+    """The next record's fields and what is wrong with it; None after the last one."""
+    try:
+        row = next(records, None)
+    except csv.Error as error:
+        return [], f"it is no such record ({error}); close each quote, and double those inside a field"
+    return None if row is None else (row, "")
 
 
-def _cell(row: Sequence[str], at: int | None) -> str:
-    return row[at] if at is not None and at < len(row) else ""
+def _tabbed(line: str) -> list[str]:
+    """The fields of a line with tabs, where a quote is a letter unless it stands around a whole field.
+
+    >>> _tabbed('"a ""b"" c"\\t12" x 8"\\t"c\\n')
+    ['a "b" c', '12" x 8"', '"c']
+    """
+    return [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
 
 
-def _columns(listed: PictureList, names: Sequence[str]) -> tuple[int, int | None]:
-    """Which column names the pictures, and which one their names, if there is such."""
+def _unquoted(cell: str) -> str:
+    quoted = _QUOTED.fullmatch(cell)
+    return quoted[1].replace('""', '"') if quoted else cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What the columns of a table are.
+
+    Attributes:
+        count: how many there are.
+        image: which one names the pictures, from 0.
+        name: which one gives their names; None if none does.
+        advice: what to do about a row with more fields.
+    """
+
+    count: int
+    image: int
+    name: int | None
+    advice: str
+
+    def cell(self, row: Sequence[str], at: int | None) -> str:
+        """A field; empty where the row or the table has none."""
+        return row[at] if at is not None and at < len(row) else ""
+
+    def misfit(self, row: Sequence[str]) -> str:
+        """Why a row cannot be one of the table; empty if it can."""
+        if any(row[self.count :]):
+            return f"it has {len(row)} fields for {self.count} columns; {self.advice}"
+        if "\n" in self.cell(row, self.image) + self.cell(row, self.name):
+            return "its picture goes on in the next line; close each quote, and double those inside a field"
+        return ""
+
+
+def _columns(listed: PictureList, names: Sequence[str]) -> _Columns:
+    """Which column names the pictures, and which one their names, if there is such.
+
+    Raises:
+        BadList: the column is not there, or the first line names no columns.
+    """
     filled = [name for name in names if name]
     wanted = listed.column or (filled[0] if len(filled) == 1 else IMAGE)
     if not listed.column and (has_picture_suffix(wanted) or set(wanted) & set("/;\t")):
@@ -133,7 +213,9 @@ def _columns(listed: PictureList, names: Sequence[str]) -> tuple[int, int | None
         message = f"it has {has} among {there}; say which column names the pictures with `column:`"
         raise BadList("column" if listed.column else "list", message)
     own_names = NAME in names and wanted != NAME
-    return names.index(wanted), names.index(NAME) if own_names else None
+    tabs = listed.format == "tsv"
+    advice = "no field can hold a tab, take it out" if tabs else "put a field with a comma into quotes"
+    return _Columns(len(names), names.index(wanted), names.index(NAME) if own_names else None, advice)
 
 
 def _objects(listed: PictureList) -> Iterator[Row]:

@@ -22,11 +22,13 @@ class NamedByList:
         pictures: URI and name of each, in order and once; the name empty where the list gives none.
         again: URIs of those that were named before.
         refused: lines that name no picture that could be used.
+        merged: where quotes make one record of several lines, which names one picture.
     """
 
     pictures: dict[tuple[str, str], None] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
     refused: list[Failed] = field(default_factory=list)
+    merged: list[str] = field(default_factory=list)
 
 
 def named_by(listed: PictureList) -> NamedByList:
@@ -41,6 +43,8 @@ def named_by(listed: PictureList) -> NamedByList:
     """
     found, folder = NamedByList(), folder_of(listed.uri)
     for row in read_rows(listed):
+        if row.has_several_lines:
+            found.merged.append(f"lines {row.where}")
         try:
             picture = _place(row, folder), normalised(row.name)
         except ValueError as error:

@@ -71,6 +71,7 @@ def pair_up(manifest: Manifest, contents: Sequence[Found], styles: Sequence[Foun
     settled = settle_names(result.candidates)
     result.problems += settled.problems
     result.refused += settled.refused
+    result.warnings += settled.warnings
     result.candidates = _grouped(settled.candidates)
     return result
 

@@ -13,9 +13,12 @@ from datetime import datetime
 from functools import cached_property
 
 from flows.errors import (
+    Denied,
     ForeignFile,
     ManifestError,
+    NotFound,
     Problem,
+    StorageError,
     StorageTransient,
     TimedOut,
     WorkerCrashed,
@@ -50,7 +53,7 @@ from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from stylize_core.image.extras import check_extras
 
-_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageTransient)
+_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageError, StorageTransient, NotFound, Denied)
 MAY_PASS = frozenset({"unfinished", *(error.kind for error in _PASSING)})
 """Kinds of failures that say nothing about the pair's inputs and settings."""
 
@@ -62,6 +65,7 @@ class PlannedPair:
     Attributes:
         forced: it is done, and to be made again all the same.
         finished_at: when the picture that there is was made; None if there is none.
+        alike: a failure before was of the very same, so that trying again may be in vain.
     """
 
     pair: Pair
@@ -72,6 +76,7 @@ class PlannedPair:
     failure: Failure | None = None
     forced: bool = False
     finished_at: datetime | None = None
+    alike: bool = False
 
 
 # Why so many: what is planned, what is not, and what a user should know of both.
@@ -147,7 +152,7 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE, selection: Selection 
     pairing = pair_up(manifest, contents.found, styles.found)
     apart = keep_inputs_apart(pairing.candidates, listed, manifest.output)
     _raise_problems(manifest, [*contents.problems, *styles.problems, *pairing.problems, *apart.problems])
-    refused = [*contents.refused, *styles.refused, *pairing.refused]
+    refused = _each_once([*contents.refused, *styles.refused, *pairing.refused])
     names = [*(one.name for one in apart.candidates), *(one.name for one in refused)]
     of_shard = count_of(shard, names, selection, source=manifest.source)
     candidates = [one for one in apart.candidates if shard.holds(one.name) and selection.names(one.name)]
@@ -188,10 +193,15 @@ def without_failed(plan: Plan) -> Plan:
     hopeless = {
         one.pair.name: Failed(one.pair.name, one.failure.kind, one.failure.message)
         for one in plan.todo
-        if one.failure and one.attempts and one.failure.kind not in MAY_PASS
+        if one.failure and one.alike and one.failure.kind not in MAY_PASS
     }
     kept = tuple(one for one in plan.pairs if one.pair.name not in hopeless)
     return replace(plan, pairs=kept, refused=(*plan.refused, *hopeless.values()))
+
+
+def _each_once(refused: Iterable[Failed]) -> list[Failed]:
+    """Each failure once, by its name: two entries may find the same file, or take the same list."""
+    return list({one.name: one for one in refused}.values())
 
 
 def _left_out(left_out: Iterable[LeftOut], candidates: Iterable[Candidate]) -> tuple[LeftOut, ...]:
@@ -261,7 +271,14 @@ def _assessed(
     found = list(in_threads(assessment, range(len(pairs)), threads=threads))
     planned = tuple(
         PlannedPair(
-            pair, one.status, one.reason, one.identity, one.attempts, one.failure, finished_at=one.finished_at
+            pair,
+            one.status,
+            one.reason,
+            one.identity,
+            one.attempts,
+            one.failure,
+            finished_at=one.finished_at,
+            alike=one.alike,
         )
         for pair, one in zip(pairs, found, strict=True)
         if not one.refused

@@ -14,8 +14,8 @@ from flows.model.sheet import DIGEST_FACT, Sheet, SheetJob
 from flows.model.sweep import Axes
 from flows.planning.candidates import Candidate, sheet_candidates
 from flows.planning.inputs import stem
+from flows.records.ownership import stored_facts
 from flows.storage.base import Storage
-from stylize_core.image.facts import embedded_facts
 
 ONE_ROW = 6
 """Values of a single swept setting that stand in one row; more are broken into rows of even length."""
@@ -33,7 +33,7 @@ def is_current(job: SheetJob, storage: Storage) -> bool:
         StorageError: it could not be read.
     """
     try:
-        return embedded_facts(storage.read(job.sheet.name)).get(DIGEST_FACT) == job.digest
+        return stored_facts(storage, job.sheet.name).get(DIGEST_FACT) == job.digest
     except NotFound:
         return False
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Container, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from flows.errors import Denied, ForeignFile, NotFound, StorageError
 from flows.model.pair import Pair
@@ -18,7 +19,7 @@ from flows.records.report import Report
 from flows.records.store import load_record
 from flows.storage.base import Storage, ends_of
 from flows.storage.location import is_remote
-from flows.storage.opening import open_storage, read_uri, split_uri
+from flows.storage.opening import open_storage, split_uri
 from stylize_core.image.facts import MAX_FACTS_BYTES, embedded_facts
 
 SIDECAR = ".json"
@@ -56,9 +57,18 @@ def facts_of(uri: str) -> dict[str, str]:
         return embedded_facts(_local_ends(uri))
     root, name = split_uri(uri)
     try:
-        return embedded_facts(open_storage(root).ends(name, _PEEK_BYTES))
+        return stored_facts(open_storage(root), name)
     except StorageError:
         return {}
+
+
+def stored_facts(storage: Storage, name: str) -> dict[str, str]:
+    """What a picture or film in a storage says of its making, by its beginning and its end.
+
+    Raises:
+        StorageError: it is not there, or could not be read.
+    """
+    return embedded_facts(storage.ends(name, _PEEK_BYTES))
 
 
 def own_record(storage: Storage, pair: Pair) -> Record | None:
@@ -108,7 +118,7 @@ def refuse_foreign_file(storage: Storage, name: str) -> None:
         StorageError: it could not be read.
     """
     try:
-        ours = bool(embedded_facts(storage.ends(name, _PEEK_BYTES)))
+        ours = bool(stored_facts(storage, name))
     except (NotFound, Denied):
         return
     if not ours:
@@ -152,10 +162,11 @@ def _speaks_of(record_uri: str, uri: str) -> bool:
     if not is_remote(record_uri) and not os.path.exists(record_uri):  # noqa: PTH110  asked for every file
         return False
     try:
-        record = Record.parse(read_uri(record_uri))
+        root, name = split_uri(record_uri)
+        record = load_record(open_storage(root), name)
     except (StorageError, UnreadableRecord):
         return False
-    return any(uri.endswith("/" + file) for file in record.files)
+    return record is not None and any(uri.endswith("/" + file) for file in record.files)
 
 
 def read_beginning(path: str) -> bytes:
@@ -164,9 +175,20 @@ def read_beginning(path: str) -> bytes:
 
 
 def _local_ends(path: str) -> bytes:
-    """The beginning and the end of a local file; nothing of one that cannot be read."""
+    """The beginning and the end of a regular local file; nothing of another one, or one that cannot be read.
+
+    A list may name a FIFO, which nobody must wait for, or a device without an end.
+    """
     try:
-        with Path(path).open("rb") as file:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return b""
+        with os.fdopen(handle, "rb", closefd=False) as file:
             return ends_of(file, _PEEK_BYTES)
     except OSError:
         return b""
+    finally:
+        os.close(handle)

@@ -10,7 +10,6 @@ from flows.model.pair import Pair
 from flows.records.earlier import identity_today, ingredients_today
 from flows.records.record import Record, UnreadableRecord
 from flows.storage.base import Storage
-from flows.storage.opening import read_uri
 from flows.text import safe_text
 
 _JSON = "application/json"
@@ -179,18 +178,6 @@ def read_record(storage: Storage, name: str) -> Record | None:
     """The record of that name; None if there is none, or none that this program can use."""
     try:
         return load_record(storage, name)
-    except UnreadableRecord:
-        return None
-
-
-def record_at(uri: str) -> Record | None:
-    """The record at that path or URI, by one request; None if there is something else.
-
-    Raises:
-        StorageError: there is nothing, or it could not be read.
-    """
-    try:
-        return Record.parse(read_uri(uri))
     except UnreadableRecord:
         return None
 

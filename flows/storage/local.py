@@ -90,7 +90,7 @@ class LocalStorage:
         named = ((file.path[below:], file) for file in self._walk(folder, beginning))
         wanted = ((n, f) for n, f in named if n.startswith(prefix) and not _TEMPORARY.fullmatch(f.name))
         for name, file in sorted(wanted, key=lambda pair: pair[0]):
-            with suppress(FileNotFoundError):
+            with self._explained(file.path), suppress(FileNotFoundError):
                 yield Listed(name, _stat(file.stat(follow_symlinks=False)))
 
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:

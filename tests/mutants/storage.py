@@ -14,12 +14,19 @@ MD5 = '        "ContentMD5": base64.b64encode(of_old).decode(),\n'
 SHA256 = '        "ChecksumSHA256": base64.b64encode(sha256).decode(),\n'
 
 MUTANTS = (
+    Mutant(
+        "storage-a-disk-that-fails-in-a-listing-is-an-internal-error",
+        "flows/storage/local.py",
+        "with self._explained(file.path), suppress(FileNotFoundError):",
+        "with suppress(FileNotFoundError):",
+        (f"{LOCAL}::test_a_disk_that_fails_while_files_are_listed_is_a_storage_error",),
+    ),
     Mutant("storage-put-without-any-checksum", "flows/storage/s3_proof.py", MD5 + SHA256, "", (GARBLED,)),
     Mutant(
         "storage-every-input-fetched-whole-to-see-whose-it-is",
         "flows/records/ownership.py",
-        "open_storage(root).ends(name, _PEEK_BYTES)",
-        "open_storage(root).read(name)",
+        "storage.ends(name, _PEEK_BYTES)",
+        "storage.read(name)",
         (f"{INPUTS}::test_no_picture_of_a_bucket_is_fetched_whole_to_see_whose_it_is",),
     ),
     Mutant("storage-put-without-md5", "flows/storage/s3_proof.py", MD5, "", (GARBLED,)),

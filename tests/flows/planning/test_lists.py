@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from flows.errors import ManifestError, StorageFatal
 from flows.manifest.load import load_manifest
 from flows.manifest.model import PictureList
 from flows.model.identity import Ingredients
-from flows.planning.list_rows import MAX_LINE_BYTES, read_rows
+from flows.planning.list_rows import MAX_LINE_BYTES, MAX_RECORD_LINES, read_rows
 from flows.planning.objects import WORTH_LISTING
 from flows.planning.plan import Plan, make_plan
+from flows.records.ownership import facts_of
 from flows.records.record import Output, Record
 from flows.storage.base import BLOCK_BYTES
 from stylize_core.image.facts import facts_text
@@ -76,7 +79,7 @@ TWO = ["p1", "p0"]
         ("a.csv", "image\nphotos/p1.png\nphotos/p0.png\n"),
         ("no_end_of_line.csv", "image\nphotos/p1.png\nphotos/p0.png"),
         ("windows.CSV", "\ufeffid,image,name\r\n1,photos/p1.png,\r\n2,photos/p0.png,\r\n"),
-        ("quoted.csv", 'image,"a, b"\n"photos/p1.png","x ""y"", z"\nphotos/p0.png,"two\nlines"\n'),
+        ("quoted.csv", 'image,"a, b"\n"photos/p1.png","x ""y"", z"\nphotos/p0.png,""\n'),
         ("only_column.csv", "path\nphotos/p1.png\nphotos/p0.png\n"),
         ("blank_lines.csv", "\n\nimage,x\n\nphotos/p1.png,\n,\n./photos/../photos/p0.png,,,\n"),
         ("a.tsv", "x\timage\n1,2\tphotos/p1.png\n\tphotos/p0.png\n"),
@@ -173,7 +176,7 @@ def test_a_list_of_this_machine_may_name_what_a_manifest_may(home: Path, object_
 def test_a_bad_line_costs_its_own_pair_and_is_named_with_its_number(home: Path) -> None:
     lines = [
         b"image,name,about", b"photos/p0.png,,", b"https://host/a.png,,",
-        b'x,,"two\nlines, and a "bad" quote"',
+        b'x,,"two\n,lines, and a "bad" quote"',
         b",only a name,", b"~/a.png,,", b"photos/,,", b"caf\xe9.png,,", b"photos/p1.png,,caf\xe9",
         b"a,b,c,d",
         b"a\x1b[31m.png,,", b"gs://a/b,,", b"s3://a/b,,", b'"photos/p2.png,,',
@@ -182,7 +185,8 @@ def test_a_bad_line_costs_its_own_pair_and_is_named_with_its_number(home: Path) 
     assert names(plan) == ["p0", "p1"]
     told = refused(plan)
     expected = {
-        "3": "'https:' is not supported", "4-5": "close each quote", "6": "it names no picture",
+        "3": "'https:' is not supported", "4": "close each quote", "5": "it names no picture",
+        "6": "it names no picture",
         "7": "`~` is not expanded", "8": "it names a folder", "9": "it is not UTF-8",
         "11": "4 fields for 3 columns", "12": "control character", "13": "'gs:' is not supported",
         "14": "write s3://bucket/key", "15": "close each quote",
@@ -191,7 +195,55 @@ def test_a_bad_line_costs_its_own_pair_and_is_named_with_its_number(home: Path) 
     for line, words in expected.items():
         assert words in told[f"tonight.csv:{line}"]
     assert all(text.isprintable() for text in told.values())
-    assert plan.counts == {"planned": 13, "done": 0, "todo": 2}
+    assert plan.counts == {"planned": 14, "done": 0, "todo": 2}
+
+
+def test_a_quote_is_a_letter_between_tabs_unless_it_stands_around_a_whole_field(home: Path) -> None:
+    lines = ['about\timage', '"Sunrise, part one\tphotos/p0.png', '3" x 5"\t"photos/p1.png"',
+             '"frame ""16"""\tphotos/p2.png', 'frame 16"\tphotos/p""3.png']  # fmt: skip
+    plan = of_list(home, "\n".join(lines), file="a.tsv")
+    assert names(plan) == ["p0", "p1", "p2", 'p""3']
+    assert plan.refused == ()
+    assert "several lines" not in " ".join(plan.warnings)
+
+
+def test_a_field_with_a_tab_costs_its_own_line(home: Path) -> None:
+    plan = of_list(home, 'image\tx\n"photos/p0.png"\t"a\tb"\nphotos/p1.png\tb\n', file="a.tsv")
+    assert names(plan) == ["p1"]
+    assert refused(plan) == {"a.tsv:2": "it has 3 fields for 2 columns; no field can hold a tab, take it out"}
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [
+        ('photos/p0.png,"Sunrise', "photos/p2.png,"),  # nobody closes it
+        ('photos/p0.png,"Sunrise', 'photos/p2.png,"frame"'),
+        ('photos/p0.png,"Sunrise', 'photos/p2.png,",x'),  # one field more than there are columns
+        ('"photos/p0.png,', 'photos/p2.png",'),  # a picture of three lines
+    ],
+)
+def test_a_quote_that_is_not_closed_costs_its_own_line_and_no_other(
+    home: Path, opened: str, closed: str
+) -> None:
+    plan = of_list(home, f"image,about\n{opened}\nphotos/p1.png,\n{closed}\n")
+    assert "p1" in names(plan)
+    assert re.search("close each quote|fields for", refused(plan)["tonight.csv:2"])
+    assert plan.counts["planned"] == 3
+
+
+def test_a_quote_that_is_closed_a_thousand_lines_below_was_not_meant(home: Path) -> None:
+    between = "photos/p1.png,\n" * MAX_RECORD_LINES
+    plan = of_list(home, f'image,about\nphotos/p0.png,"Sunrise\n{between}photos/p2.png,frame 16"\n')
+    assert names(plan) == ["p1", "p2"]
+    assert list(refused(plan)) == ["tonight.csv:2"]
+
+
+def test_lines_that_quotes_make_one_record_are_told(home: Path) -> None:
+    lines = ["image,about", "photos/p0.png,two", 'photos/p1.png,"Sunrise', 'photos/p2.png,frame 16"']
+    plan = of_list(home, "\n".join(lines))
+    assert names(plan) == ["p0", "p1"]
+    (told,) = plan.warnings
+    assert "tonight.csv has 1 record (lines 3-4) of several lines; where they are not meant to be" in told
 
 
 def test_a_bad_line_of_json_costs_its_own_pair(home: Path) -> None:
@@ -207,6 +259,22 @@ def test_a_bad_line_of_json_costs_its_own_pair(home: Path) -> None:
     )
     for (line, message), expected in zip(refused(plan).items(), words, strict=True):
         assert expected in message, line
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_or_a_device_in_a_list_costs_its_own_pair_and_is_not_waited_for(home: Path) -> None:
+    os.mkfifo(home / "feed/pipe.png")
+    assert facts_of(str(home / "feed/pipe.png")) == {}  # in this thread, so that waiting is noticed
+    plan = of_list(home, "image\npipe.png\n/dev/null\nphotos/p0.png\n")
+    assert [one.identity != "" for one in plan.pairs] == [False, False, True]
+    assert all("not a regular file" in warning for warning in plan.warnings)
+    assert len(plan.warnings) == 2
+
+
+def test_a_giant_beside_a_picture_is_not_read_to_see_whether_it_is_its_record(home: Path) -> None:
+    with (home / "feed/photos/p0.json").open("wb") as file:
+        file.truncate(2**40)
+    assert names(of_list(home, "image\nphotos/p0.png\n")) == ["p0"]
 
 
 def test_a_picture_that_is_not_there_costs_its_own_pair(home: Path) -> None:
@@ -226,7 +294,7 @@ def test_a_picture_that_is_not_there_costs_its_own_pair(home: Path) -> None:
         ("image;name\na;b\n", "", "list: {}: its first line is 'image;name'; write a first line"),
         ("image\na.png\n".encode("utf-16"), "", "list: {}: it is UTF-16, not plain UTF-8"),
         (b"\x1f\x8b\x08", "", "list: {}: it is compressed, not plain UTF-8"),
-        ('"image\na.png\n', "", "list: {}: line 1-2, which names the columns: it is no such record"),
+        ('"image\na.png\n', "", "list: {}: line 1, which names the columns: it is no such record"),
         ("a\n" + "a" * BLOCK_BYTES, "", "list: {}: it has a line of more than 1 MiB; this is no list"),
         ("", "", "list: {} is empty; `allow_empty: true` accepts that"),
         ("image,name\n", "", "list: {} is empty; `allow_empty: true` accepts that"),

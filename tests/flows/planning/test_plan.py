@@ -14,11 +14,20 @@ import pytest
 from object_store import ObjectStore
 from stub_records import PICTURE, digest_of, do_all, finished
 
-from flows.errors import ManifestError, StorageFatal
+from flows.errors import (
+    Denied,
+    ManifestError,
+    NotFound,
+    StorageError,
+    StorageFatal,
+    StorageTransient,
+)
 from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.identity import identity, ingredients_of
+from flows.model.pair import Job
 from flows.planning.plan import Plan, PlannedPair, make_plan, without_failed
+from flows.records.failed import failed_record
 from flows.records.record import Failure
 from flows.records.report import Failed
 from flows.storage.opening import open_storage
@@ -296,6 +305,16 @@ def test_what_failed_for_a_reason_of_its_own_is_left_out_on_request_and_counts_a
     assert plan.counts == {"planned": 4, "done": 0, "todo": 3}
 
 
+@pytest.mark.parametrize("error", [NotFound, Denied, StorageError, StorageTransient])
+def test_what_failed_because_storage_was_out_of_reach_is_never_left_out(
+    home: Path, error: type[StorageError]
+) -> None:
+    for planned in plan_of(home, ONE).todo:
+        failed = finished(planned.pair, failure=Failure(kind=error.kind, message="the disk was away"))
+        open_storage(str(home / "out")).write(planned.pair.record_name, failed.to_bytes())
+    assert names(without_failed(plan_of(home, ONE))) == ["a__x"]
+
+
 def test_a_missing_content_fails_its_own_pairs_only(home: Path) -> None:
     text = "contents: ['in/*.jpg', gone.jpg]\nstyles: [art/x.jpg]"
     plan = plan_of(home, text)
@@ -324,6 +343,18 @@ def test_all_problems_of_a_manifest_come_at_once(home: Path) -> None:
     ]
     assert "in/a.jpg" in str(caught.value)
     assert "in/sub/a.png" in str(caught.value)
+
+
+def test_a_failure_that_several_entries_find_counts_once(home: Path) -> None:
+    with open(os.fsencode(home) + b"/in/caf\xe9.jpg", "wb"):  # noqa: PTH123
+        pass
+    (home / "feed.csv").write_text("image\nart/y.jpg\n~/a.jpg\n")
+    plan = plan_of(
+        home,
+        "contents: ['in/*.jpg', 'in/**/*.jpg', {list: feed.csv}]\nstyles: [art/x.jpg, {list: feed.csv}]",
+    )
+    assert sorted(one.kind for one in plan.refused) == ["bad_line", "bad_name"]
+    assert plan.counts == {"planned": 8, "done": 0, "todo": 6}
 
 
 def test_very_many_problems_are_cut_short(home: Path) -> None:
@@ -444,6 +475,42 @@ def test_local_pictures_and_a_bucket_for_the_results_go_together(bucket: ObjectS
     assert make_plan(manifest).counts["done"] == 4
     (home / "in/a.jpg").write_bytes(b"another picture")
     assert make_plan(manifest).reasons == {"content changed": 2}
+
+
+def fail_unread(plan: Plan, kind: str) -> None:
+    """Leave behind what workers would of pairs whose pictures they could not decode."""
+    for one in plan.todo:
+        failed = failed_record(Job(one.pair, plan.output, one.identity), Failure(kind=kind, message="why"))
+        open_storage(plan.output).write(one.pair.record_name, failed.to_bytes())
+
+
+def test_a_broken_object_is_left_out_on_request_until_it_is_replaced(
+    bucket: ObjectStore, bucket_plan: Callable[[], Plan]
+) -> None:
+    fail_unread(bucket_plan(), "bad_image")
+    assert names(without_failed(bucket_plan())) == []
+    bucket.put("in/a.jpg", b"a sound picture")
+    assert names(without_failed(bucket_plan())) == ["a__x", "a__y"]
+    assert {one.attempts for one in bucket_plan().todo} == {1}
+
+
+def test_an_object_that_was_too_large_is_tried_under_other_settings(
+    bucket: ObjectStore, tmp_path: Path
+) -> None:
+    entries = f"contents: ['{bucket.root}/in/*.jpg']\nstyles: ['{bucket.root}/art/x.jpg']"
+    fail_unread(make_plan(manifest_of(tmp_path, entries)), "too_large")
+    assert names(without_failed(make_plan(manifest_of(tmp_path, f"timeout: 9m\n{entries}")))) == []
+    larger = SETTINGS.replace("}", ", max_megapixels: 500}")
+    assert len(without_failed(make_plan(manifest_of(tmp_path, entries, settings=larger))).pairs) == 2
+
+
+def test_an_object_that_was_not_there_yet_is_tried_once_it_has_come(
+    bucket: ObjectStore, tmp_path: Path
+) -> None:
+    text = f"pairs: [{{content: '{bucket.root}/late.jpg', style: '{bucket.root}/art/x.jpg'}}]"
+    fail_unread(make_plan(manifest_of(tmp_path, text)), "bad_image")
+    bucket.put("late.jpg", b"a picture")
+    assert names(without_failed(make_plan(manifest_of(tmp_path, text)))) == ["late__x"]
 
 
 def test_a_record_that_one_may_not_read_is_to_do(

@@ -141,6 +141,13 @@ def test_a_run_over_shards_makes_each_pair_once_and_all_of_them(home: Path) -> N
     assert run_inside(manifest(home), Audience()).done_before == 4
 
 
+def test_a_line_that_two_entries_cannot_use_fails_once_and_leaves_nothing_to_do(home: Path) -> None:
+    (home / "feed.csv").write_text("image\n~/a.png\n")
+    entries = "contents: ['photos/*', {list: feed.csv}]\nstyles: [paintings/s0.png, {list: feed.csv}]"
+    ended = run_inside(manifest(home, entries), Audience())
+    assert (ended.planned, ended.done, ended.failed, ended.left, ended.exit_code) == (3, 2, 1, 0, 3)
+
+
 def test_a_run_that_is_stopped_keeps_what_is_done_and_says_what_is_left(home: Path) -> None:
     engines: list[LocalEngine] = []
     pids: list[int] = []

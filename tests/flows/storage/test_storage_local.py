@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from processes import why_no_mount, why_no_trace
 from flows.errors import Denied, NotFound, StorageFatal, StorageTransient
 from flows.storage import local as storage_local
 from flows.storage.base import Storage
+from flows.storage.local import LocalStorage
 from flows.storage.opening import open_storage, read_uri, stat_uri
 from flows.storage.process_id import hostname, pid_namespace_id
 
@@ -524,3 +526,16 @@ def test_files_that_vanish_while_they_are_listed_are_left_out(storage: Storage, 
     assert next(listing).name == "a"
     (out / "b").unlink()
     assert [listed.name for listed in listing] == ["c"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_while_files_are_listed_is_a_storage_error(
+    storage: Storage, out: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def stat_fails(**_: object) -> None:
+        raise OSError(number, "broken")
+
+    entry = SimpleNamespace(name="a", path=str(out / "a"), stat=stat_fails)
+    monkeypatch.setattr(LocalStorage, "_walk", lambda *_: [entry])
+    with pytest.raises(StorageTransient, match="it may pass, run again"):
+        list(storage.list())

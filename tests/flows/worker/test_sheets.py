@@ -9,10 +9,13 @@ from PIL import Image
 from small_batch import Audience, draw, manifest, record, run_inside, small_batch, stylize, tree, written_at
 
 from flows.manifest.load import load_manifest
-from flows.model.sheet import Cell, Sheet, SheetJob
+from flows.model.sheet import DIGEST_FACT, Cell, Sheet, SheetJob
 from flows.planning.plan import make_plan
+from flows.planning.sheets import is_current
 from flows.planning.sheets_due import sheet_facts, sheet_line
+from flows.storage.opening import open_storage
 from stylize_core.image.decode import embedded_facts
+from stylize_core.image.facts import facts_text
 
 TINY = "encoder: slim, size: 64"
 SWEEP = "sweep: {steps: [1, 2], style_weight: [1, 50]}\ncontents: [photos/p0.png]\nstyles: [paintings/s0.png]"
@@ -181,3 +184,11 @@ def test_plan_and_status_tell_of_sheets_and_only_where_there_are_any(home: Path)
         assert json.loads(facts.stdout)["sheets"] == {"planned": 1, "todo": ["p0__s0__sheet.png"]}
         assert "sheet" not in stylize(name, manifest(home, settings=TINY)).stdout
         manifest(home, SWEEP, settings=TINY)
+
+
+def test_no_sheet_in_a_bucket_is_fetched_whole_to_see_whether_it_is_new(object_store: ObjectStore) -> None:
+    sheet = Sheet("a.png", "t", 1, (), (), (), ("p",))
+    job = SheetJob(f"{object_store.root}/out", sheet, (Cell("1", "p.png"),))
+    object_store.put("out/a.png", facts_text({DIGEST_FACT: job.digest}).encode() + bytes(400_000))
+    assert is_current(job, open_storage(job.output))
+    assert [(key, span != "") for key, span in object_store.ranges] == [("out/a.png", True)] * 2
