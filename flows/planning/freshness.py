@@ -10,7 +10,7 @@ from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
 from flows.planning.output import OutputView
-from flows.records.earlier import identity_today
+from flows.records.earlier import tried_as_today
 from flows.records.ownership import foreign_record, refuse_foreign_files
 from flows.records.record import Failure, Record, Source, UnreadableRecord
 from flows.records.store import why_not_done
@@ -86,7 +86,7 @@ def _judged(pair: Pair, settings: ResolvedSettings, output: OutputView, record: 
     size = output.size(pair.output_name) if record.status == "done" else None
     reason = why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     if record.failure is not None:
-        attempts = record.failure.attempts if identity_today(record, pair) == wanted else 0
+        attempts = record.failure.attempts if tried_as_today(record, pair, wanted) else 0
         return Assessment("todo", reason, wanted, attempts, record.failure)
     if not wanted:  # else all that it is to be made of is known
         reason = _unreadable_input(pair) or reason

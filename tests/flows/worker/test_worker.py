@@ -14,7 +14,7 @@ from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, 
 
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
-from flows.planning.plan import make_plan
+from flows.planning.plan import make_plan, without_failed
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image.decode import embedded_facts
 
@@ -232,6 +232,26 @@ def test_every_try_of_a_bad_picture_is_counted(home: Path) -> None:
         failure = record(home, "p0__s0").failure
         assert failure is not None
         assert failure.attempts == attempt
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_a_raised_limit_tries_what_was_too_large_again_and_makes_nothing_else_again(
+    home: Path, object_store: ObjectStore, place: str
+) -> None:
+    draw(home / "photos/large.png", 3, width=100, height=80)
+    entries = "contents: ['photos/*']\nstyles: ['paintings/*']"
+    if place == "bucket":
+        for path in (*home.glob("photos/*"), *home.glob("paintings/*")):
+            object_store.put(f"{path.parent.name}/{path.name}", path.read_bytes())
+        entries = f"contents: ['{object_store.root}/photos/*']\nstyles: ['{object_store.root}/paintings/*']"
+    low = manifest(home, entries, settings=f"{FAST}, max_megapixels: 0.004")
+    assert do(low)["large__s0"].kind == "too_large"
+    assert without_failed(make_plan(load_manifest(low))).todo == ()
+    raised = manifest(home, entries, settings=f"{FAST}, max_megapixels: 1")
+    tried = without_failed(make_plan(load_manifest(raised))).todo
+    assert [one.pair.name for one in tried] == ["large__s0"]
+    assert do(raised)["large__s0"].status == "done"
+    assert reasons(raised) == {}
 
 
 def test_a_photo_that_vanished_after_the_plan_is_a_failure_of_its_pair(home: Path) -> None:
