@@ -19,7 +19,7 @@ from botocore.parsers import ResponseParserError
 
 from flows.errors import CredentialsAway, NotFound, StorageTransient
 from flows.storage.access import access_of
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Patience, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Closed, Listed, Patience, Stat, checked_name
 from flows.storage.conditions import knows_conditions, note_unaware
 from flows.storage.errors import code_and_status, from_s3, is_about_the_request
 from flows.storage.location import Location
@@ -103,7 +103,7 @@ class S3Storage:
             self._require_bucket(name)
             return None
 
-    def list(self, prefix: str = "") -> Iterator[Listed]:
+    def list(self, prefix: str = "", *, closed: Closed | None = None) -> Iterator[Listed]:
         """Objects whose name starts with `prefix`, in byte order; folder markers are left out."""
         token: str | None = None
         while True:

@@ -8,6 +8,7 @@ S3 = "tests/flows/storage/test_storage_s3.py"
 LOCAL = "tests/flows/storage/test_storage_local.py"
 RETRIES = "tests/flows/storage/test_retries.py"
 INPUTS = "tests/flows/planning/test_inputs.py"
+OUTPUT = "tests/flows/planning/test_output.py"
 LOCK = "tests/flows/storage/test_lock.py"
 GARBLED = f"{S3}::test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again"
 MD5 = '        "ContentMD5": base64.b64encode(of_old).decode(),\n'
@@ -56,6 +57,30 @@ MUTANTS = (
         "    if has_credentials:",
         "    if False:",
         ("tests/flows/engines/test_local.py::test_a_worker_knows_whether_its_parent_has_had_credentials",),
+    ),
+    Mutant(
+        "storage-a-closed-folder-ends-the-sweep",
+        "flows/storage/local.py",
+        "        for file in self._walk(self.root, lambda _: None):",
+        "        for file in self._walk(self.root, None):",
+        (
+            f"{LOCAL}::test_a_folder_that_is_closed_costs_a_sweep_nothing_and_a_list_tells_of_it_or_fails",
+            "tests/flows/running/test_run.py::test_a_folder_of_root_in_the_output_is_no_reason_not_to_run",
+        ),
+    ),
+    Mutant(
+        "storage-a-closed-root-is-an-empty-one",
+        "flows/storage/local.py",
+        "if closed is None or folder == self.root:",
+        "if closed is None:",
+        (f"{LOCAL}::test_a_folder_that_is_closed_costs_a_sweep_nothing_and_a_list_tells_of_it_or_fails",),
+    ),
+    Mutant(
+        "storage-results-in-a-folder-that-cannot-be-listed-are-none",
+        "flows/planning/output.py",
+        "    for name in names if closed else ():",
+        "    for name in ():",
+        (f"{OUTPUT}::test_results_in_a_folder_that_cannot_be_listed_are_asked_for_by_name",),
     ),
     Mutant("storage-put-without-md5", "flows/storage/s3_proof.py", MD5, "", (GARBLED,)),
     Mutant("storage-put-without-sha256", "flows/storage/s3_proof.py", SHA256, "", (GARBLED,)),

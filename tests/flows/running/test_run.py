@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from closed_folders import close
 from processes import eventually
 from small_batch import (
     FAST,
@@ -237,6 +238,15 @@ def test_a_disk_that_fails_at_every_write_ends_the_run_once(
     assert f"{home}/out takes no file any more" in ended.reason
     assert "input/output error" in ended.reason
     assert [note for note in audience.notes if "the run stops" in note] == [f"the run stops: {ended.reason}"]
+
+
+def test_a_folder_of_root_in_the_output_is_no_reason_not_to_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "out/lost+found").mkdir(parents=True)
+    close(home / "out/lost+found", monkeypatch)
+    ended = run_inside(manifest(home), Audience())
+    assert (ended.done, ended.exit_code) == (4, 0)
 
 
 def test_a_report_that_cannot_be_written_is_said(home: Path) -> None:
