@@ -225,7 +225,7 @@ READING_AND_WRITING: Mapping[str, Note] = {
     "dpi": Words("No picture: it changes the size on paper, and no pixel."),
     "frames": Words("No picture: a first frame is stylised as any other picture is."),
     "max_megapixels": Words(
-        "No picture: it says what is refused or read in parts, and the result is the same."
+        "No picture: it says what is refused or read in parts, and the result looks the same."
     ),
 }
 

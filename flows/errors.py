@@ -10,6 +10,7 @@ BatchError
   WorkerStopped        a worker process was told to end before the pair was done
   StorageError         reading or writing failed
     StorageTransient   it may work later; retries are used up
+      CredentialsAway  whoever gives out credentials does not answer; fatal once retries are used up
     NotFound           no such object, file or bucket
     Denied             no permission for this one
     Oversized          larger than whoever reads it takes
@@ -118,6 +119,13 @@ class StorageTransient(StorageError):
     """Storage kept failing in a way that usually passes, until the retries were used up."""
 
     kind = "storage_transient"
+
+
+class CredentialsAway(StorageTransient):
+    """Credentials could not be had just now, which passes mostly; if it does not, every pair would fail."""
+
+    kind = "storage_fatal"
+    fatal = True
 
 
 class NotFound(StorageError):

@@ -77,6 +77,7 @@ def _facts(found: Leftovers, *, deleted: bool) -> dict[str, Any]:
         "bytes": found.bytes,
         "kept": [asdict(one) for one in found.kept],
         "foreign": found.foreign,
+        "closed": found.closed,
         "doubt": found.doubt,
     }
 
@@ -91,6 +92,9 @@ def _lines(found: Leftovers, command: str, *, deleted: bool) -> Iterator[str]:
         yield from _first([f"  {one.name}: {one.why}" for one in found.kept])
     if found.foreign:
         yield f"{_counted(found.foreign, 'file')} not of stylize, kept"
+    if found.closed:
+        yield f"{_counted(len(found.closed), 'folder')} that cannot be looked into, left alone:"
+        yield from _first([f"  {folder}" for folder in found.closed])
     if found.found and not deleted:
         remove = f"to remove them: {command} --delete"
         yield f"nothing can be deleted now: {found.doubt}" if found.doubt else remove

@@ -10,7 +10,7 @@ from flows.engines.process import WorkerProcess
 from flows.model.events import Told
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
-from flows.storage.access import current_access
+from flows.storage.access import current_access, had_credentials
 from flows.worker import calls
 from flows.worker.timeouts import stuck_after_s
 from stylize_core.settings.style import StyleSettings
@@ -26,7 +26,14 @@ class ProcessWorker:
         self.process = WorkerProcess(
             device,
             initializer=calls.start,
-            initargs=(device, spec.threads, spec.batch, log.getEffectiveLevel(), current_access()),
+            initargs=(
+                device,
+                spec.threads,
+                spec.batch,
+                log.getEffectiveLevel(),
+                current_access(),
+                had_credentials(),
+            ),
             on_told=on_told,
         )
 

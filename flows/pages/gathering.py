@@ -92,8 +92,11 @@ def recorded_entries(storage: Storage, *, most: int = MOST_PAIRS) -> Gathered:
     Raises:
         StorageError: the output cannot be listed or read.
     """
+    closed: set[str] = set()
     names = [
-        one.name for one in storage.list() if one.name.endswith(".json") and report_shard(one.name) is None
+        one.name
+        for one in storage.list(closed=closed.add)
+        if one.name.endswith(".json") and report_shard(one.name) is None
     ]
     entries, foreign = [], 0
     for name, found in zip(names[:most], _reader(storage, names[:most]), strict=True):
@@ -105,7 +108,8 @@ def recorded_entries(storage: Storage, *, most: int = MOST_PAIRS) -> Gathered:
         f"{foreign} JSON file{'s' * (foreign > 1)} in this folder {'are' if foreign > 1 else 'is'} no record"
     )
     notes = _notes(max(0, len(names) - most), "name a folder below it to see those")
-    return Gathered(tuple(entries), _counted(entries), (*notes, *([said] if foreign else [])))
+    unseen = (f"{folder} cannot be looked into" for folder in sorted(closed))
+    return Gathered(tuple(entries), _counted(entries), (*notes, *([said] if foreign else []), *unseen))
 
 
 def _refused(failures: Sequence[Failed], storage: Storage) -> list[Entry]:

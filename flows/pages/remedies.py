@@ -69,7 +69,8 @@ REMEDIES: dict[str, Remedy] = {
     ),
     "storage_fatal": Remedy(
         "Storage refuses everything",
-        "Make room on the disk, or renew the credentials, and run it again. What is done stays done.",
+        "Make room on the disk, renew the credentials or let the output be written again, and run it again. "
+        "What is done stays done.",
     ),
     "out_of_memory": Remedy(
         "The memory does not hold the pair",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -50,10 +50,15 @@ class OutputView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ListedOutput:
-    """An output by one listing of all of it, with the sizes in bytes of the files that matter."""
+    """An output by one listing of all of it, with the sizes in bytes of the files that matter.
+
+    Attributes:
+        closed: folders that could not be listed; what is wanted of them has been asked for.
+    """
 
     storage: Storage
     sizes: Mapping[str, int]
+    closed: tuple[str, ...] = ()
 
     def __contains__(self, name: object) -> bool:
         return name in self.sizes
@@ -63,8 +68,9 @@ class ListedOutput:
         return self.sizes.get(name)
 
     def record(self, name: str) -> Record | None:
-        """See `OutputView`; what the listing does not have is not asked for."""
-        return load_record(self.storage, name) if name in self.sizes else None
+        """See `OutputView`; what the listing does not have is not asked for, unless nobody could list it."""
+        there = name in self.sizes or name.startswith(self.closed)
+        return load_record(self.storage, name) if there else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +103,22 @@ class AskedOutput:
         return None if stat is None else stat.size
 
 
-def list_output(storage: Storage, names: Container[str]) -> ListedOutput:
+def list_output(storage: Storage, names: frozenset[str]) -> ListedOutput:
     """One listing of the output, however large it is.
+
+    A folder below it that cannot be listed may be nobody's business, as `lost+found`, or hold results: those
+    are asked for by name.
 
     Raises:
         StorageError: the output cannot be listed.
     """
-    return ListedOutput(storage, {one.name: one.stat.size for one in storage.list() if one.name in names})
+    found: set[str] = set()
+    sizes = {one.name: one.stat.size for one in storage.list(closed=found.add) if one.name in names}
+    closed, asked = tuple(sorted(found)), AskedOutput(storage)
+    for name in names if closed else ():
+        if name.startswith(closed) and (size := asked.size(name)) is not None:
+            sizes[name] = size
+    return ListedOutput(storage, sizes, closed)
 
 
 def view_of(storage: Storage, names: frozenset[str], *, expected: int) -> OutputView:

@@ -1,11 +1,13 @@
 """How buckets are asked that want more than a name: without credentials, at the reader's cost, encrypted.
 
 As the AWS environment, it holds for the whole process: what the manifest in hand says replaces what another
-said before, and worker processes get it at their start. It belongs to no identity.
+said before, and worker processes get it at their start. It belongs to no identity. So does what is known of
+the credentials that others are asked with: whether there were any.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -48,6 +50,7 @@ Access = Mapping[str, BucketAccess]
 
 PLAIN = BucketAccess()
 _current: Access = {}
+_worked: set[tuple[tuple[str, str], ...]] = set()
 
 
 def use_access(access: Access) -> None:
@@ -64,6 +67,21 @@ def current_access() -> Access:
 def access_of(bucket: str) -> BucketAccess:
     """How this process asks a bucket."""
     return _current.get(bucket, PLAIN)
+
+
+def aws_environment() -> tuple[tuple[str, str], ...]:
+    """What of the environment says where credentials come from and which service is asked."""
+    return tuple(sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_")))
+
+
+def credentials_worked(environment: tuple[tuple[str, str], ...]) -> None:
+    """A store has answered to credentials that came of this environment."""
+    _worked.add(environment)
+
+
+def had_credentials() -> bool:
+    """Whether a store has answered to credentials of the environment as it is now, in this run."""
+    return aws_environment() in _worked
 
 
 def advice(bucket: str, operation: str) -> str:

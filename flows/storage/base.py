@@ -13,7 +13,7 @@ was found in a folder is read `within` that folder: a link may lead elsewhere in
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -22,6 +22,9 @@ from flows.storage.location import is_text
 
 BINARY = "application/octet-stream"
 BLOCK_BYTES = 4 * 2**20
+
+Closed = Callable[[str], None]
+"""Told of the name of a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,13 @@ class Storage(Protocol):
     def stat(self, name: str) -> Stat | None:
         """Size and version token, or None if absent."""
 
-    def list(self, prefix: str = "") -> Iterator[Listed]:
-        """Everything whose name starts with `prefix`, at any depth, sorted by name."""
+    def list(self, prefix: str = "", *, closed: Closed | None = None) -> Iterator[Listed]:
+        """Everything whose name starts with `prefix`, at any depth, sorted by name.
+
+        Args:
+            closed: told of each folder below the root that cannot be looked into, with a slash at its end;
+                where nobody hears of it, it is an error. What lies in it may be there all the same.
+        """
 
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
         """Store or replace `name`; durable and complete when this returns, untouched if it raises."""

@@ -13,8 +13,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import BucketUnusable, Denied, NotFound, StorageError, StorageFatal, StorageTransient
-from flows.storage.access import advice
+from flows.errors import (
+    BucketUnusable,
+    CredentialsAway,
+    Denied,
+    NotFound,
+    StorageError,
+    StorageFatal,
+    StorageTransient,
+)
+from flows.storage.access import advice, had_credentials
 from flows.storage.location import bucket_of
 
 if TYPE_CHECKING:
@@ -32,11 +40,14 @@ _CREDENTIALS = {
     "AuthFailure", "InvalidSecurity", "MissingSecurityHeader", "AccountProblem", "NotSignedUp",
 }  # fmt: skip
 _CREDENTIAL_FAILURES = {
-    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
-    "NoAuthTokenError", "SSOError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "LoginError",
+    "NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "NoAuthTokenError",
+    "SSOError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "LoginError",
     "ProfileNotFound", "ConfigParseError", "InvalidConfigError",
-    "MetadataRetrievalError", "RefreshWithMFAUnsupportedError", "UnknownCredentialError",
+    "RefreshWithMFAUnsupportedError", "UnknownCredentialError",
 }  # fmt: skip
+_CREDENTIALS_AWAY = {"CredentialRetrievalError", "MetadataRetrievalError"}
+_OF_CREDENTIALS = ("AssumeRole", "GetRole", "CreateOAuth")
+"""What the operations begin with by which credentials are had."""
 _REGION = "the store redirects to another region or address; set AWS_REGION or AWS_ENDPOINT_URL_S3"
 _OF_THE_BUCKET = {
     "NoSuchBucket": "the bucket does not exist; create it or correct its name",
@@ -55,7 +66,7 @@ _MOVED = (301, 307)
 _PASSING_CODES = {
     "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout",
     "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict", "BadDigest",
-    "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch",
+    "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IDPCommunicationError",
 }  # fmt: skip
 
 
@@ -89,6 +100,8 @@ def from_s3(error: Exception, uri: str, *, endpoint: str = "", of_root: bool = F
     if isinstance(error, ClientError):
         return _from_answer(error, uri, place, of_root=of_root)
     name = type(error).__name__
+    if name in _CREDENTIALS_AWAY or (name == "NoCredentialsError" and had_credentials()):
+        return _credentials_away(place, name)
     if _CREDENTIAL_FAILURES & {base.__name__ for base in type(error).__mro__}:
         return _credentials(place, name, bucket_of(uri))
     if isinstance(error, ValueError) or name == "ParamValidationError":
@@ -117,15 +130,17 @@ def is_about_the_request(error: ClientError) -> bool:
 def _from_answer(error: ClientError, uri: str, place: str, *, of_root: bool) -> StorageError:
     code, status = code_and_status(error)
     said = f"{place}: {code or status}"
-    if code in _CREDENTIALS or error.operation_name.startswith(("AssumeRole", "GetRole", "CreateOAuth")):
-        return _credentials(place, code)
+    passing = code in _PASSING_CODES or status in (408, 409, 429) or status >= 500 or status < 400
+    if code in _CREDENTIALS or error.operation_name.startswith(_OF_CREDENTIALS):
+        away = passing and code not in _CREDENTIALS
+        return _credentials_away(place, code or str(status)) if away else _credentials(place, code)
     if code in _OF_THE_BUCKET or status in _MOVED:
         return BucketUnusable(f"{said}: {_OF_THE_BUCKET.get(code, _REGION)}")
     if code in _FATAL:
         return StorageFatal(f"{said}: {_FATAL[code]}")
     if status in _FATAL_STATUS:
         return StorageFatal(f"{said}: {_FATAL_STATUS[status]}")
-    if code in _PASSING_CODES or status in (408, 409, 429) or status >= 500 or status < 400:
+    if passing:
         return StorageTransient(f"{said} again and again; the store is overloaded or failing, run later")
     if status == 404:
         return NotFound(f"{uri} does not exist; correct the name or restore the object")
@@ -147,6 +162,13 @@ def _credentials(place: str, code: str, bucket: str = "") -> StorageFatal:
     return StorageFatal(
         f"{place}: no usable credentials ({code}); renew or provide them (environment, profile or role), "
         f"then run again: finished pairs are kept{public if bucket else ''}"
+    )
+
+
+def _credentials_away(place: str, code: str) -> CredentialsAway:
+    return CredentialsAway(
+        f"{place}: no credentials could be had again and again ({code}); look at what gives them out "
+        "(environment, profile or role), then run again: finished pairs are kept"
     )
 
 

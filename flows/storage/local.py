@@ -5,11 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
-import secrets
 import shutil
 import stat as modes
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -18,15 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flows.errors import Denied
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name, ends_of
+from flows.storage.base import BINARY, BLOCK_BYTES, Closed, Listed, Stat, check_size, checked_name, ends_of
 from flows.storage.errors import from_os
-from flows.storage.process_id import hostname, is_alive, pid_namespace_id
+from flows.storage.process_id import is_abandoned, is_temporary, temporary_name
 
-ABANDONED_AFTER_S = 24 * 3600.0
-NAME_MAX_BYTES = 255
-_TEMPORARY = re.compile(
-    r"\..*\.[A-Za-z0-9-]+-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}\.stylize-tmp", re.DOTALL
-)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -82,16 +74,20 @@ class LocalStorage:
             _require_regular(found, path)
             return _stat(found)
 
-    def list(self, prefix: str = "") -> Iterator[Listed]:
+    def list(self, prefix: str = "", *, closed: Closed | None = None) -> Iterator[Listed]:
         """Regular files whose name starts with `prefix`, sorted; links are neither listed nor entered."""
         start, _, beginning = prefix.rpartition("/")
         folder = self.uri(start) if start else self.root
         below = len(self.root.rstrip("/")) + 1
-        named = ((file.path[below:], file) for file in self._walk(folder, beginning))
-        wanted = ((n, f) for n, f in named if n.startswith(prefix) and not _TEMPORARY.fullmatch(f.name))
+        named = ((file.path[below:], file) for file in self._walk(folder, closed, beginning))
+        wanted = ((n, f) for n, f in named if n.startswith(prefix) and not is_temporary(f.name))
         for name, file in sorted(wanted, key=lambda pair: pair[0]):
-            with self._explained(file.path), suppress(FileNotFoundError):
-                yield Listed(name, _stat(file.stat(follow_symlinks=False)))
+            try:
+                found = _stat(file.stat(follow_symlinks=False))
+            except OSError as error:
+                self._pass_over(os.path.dirname(file.path), error, closed)  # noqa: PTH120
+            else:
+                yield Listed(name, found)
 
     def write(self, name: str, data: bytes, *, content_type: str = BINARY) -> None:
         """Replace `name` by complete and durable bytes; a link there is replaced, not followed."""
@@ -131,11 +127,14 @@ class LocalStorage:
             _sync_folder(path.parent)
 
     def remove_abandoned(self) -> int:
-        """Remove temporary files whose writer is dead on this machine, or that are older than a day."""
+        """Remove temporary files whose writer is dead on this machine, or that are older than a day.
+
+        What this user may not look into or remove stays: it is no reason not to write elsewhere.
+        """
         removed = 0
-        for file in self._walk(self.root):
-            with self._explained(Path(file.path), needed=0), suppress(FileNotFoundError):
-                if _is_abandoned(file):
+        for file in self._walk(self.root, lambda _: None):
+            with suppress(OSError):
+                if is_abandoned(file):
                     Path(file.path).unlink()
                     removed += 1
         return removed
@@ -166,7 +165,7 @@ class LocalStorage:
             raise Denied(f"{path} leaves {self._root} through a linked folder; replace the link by a folder")
         return folder / path.name
 
-    def _walk(self, start: str, beginning: str = "") -> Iterator[os.DirEntry[str]]:
+    def _walk(self, start: str, closed: Closed | None, beginning: str = "") -> Iterator[os.DirEntry[str]]:
         """Every regular file below the folder `start`, by way of its entries whose names begin so.
 
         Nothing if the folder does not exist.
@@ -174,12 +173,24 @@ class LocalStorage:
         folders = [start]
         while folders:
             folder = folders.pop()
-            with self._explained(folder), suppress(FileNotFoundError, NotADirectoryError):
+            try:
                 with os.scandir(folder) as found:
                     entries = [entry for entry in found if entry.name.startswith(beginning)]
-                beginning = ""
                 folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-                yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+            except OSError as error:
+                self._pass_over(folder, error, closed)
+                continue
+            beginning = ""
+            yield from files
+
+    def _pass_over(self, folder: str, error: OSError, closed: Closed | None) -> None:
+        """Go on without what is gone; with a folder below the root that is closed if somebody hears of it."""
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return
+        if closed is None or folder == self.root:
+            raise from_os(error, Path(folder), root=Path(os.path.realpath(self._root))) from error
+        closed(folder[len(self.root.rstrip("/")) + 1 :] + "/")
 
     @contextmanager
     def _explained(self, path: Path | str, *, needed: int | None = None) -> Iterator[None]:
@@ -235,19 +246,12 @@ def _make_folders(folder: Path) -> None:
 @contextmanager
 def _temporary(path: Path, data: bytes | BinaryIO) -> Iterator[Path]:
     """A durable file with `data`, or what that file holds, beside `path`; gone afterwards unless renamed."""
-    temporary = _temporary_path(path)
+    temporary = path.with_name(temporary_name(path.name))
     try:
         _write_new(temporary, data)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _temporary_path(path: Path) -> Path:
-    """A new name in the same folder that says who writes; cut to what file systems take."""
-    tail = f".{hostname()}-{pid_namespace_id()}-{os.getpid()}-{secrets.token_hex(6)}.stylize-tmp"
-    room = NAME_MAX_BYTES - 1 - len(tail.encode())
-    return path.with_name("." + os.fsencode(path.name)[:room].decode(errors="ignore") + tail)
 
 
 def _write_new(path: Path, data: bytes | BinaryIO) -> None:
@@ -288,12 +292,3 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _is_abandoned(file: os.DirEntry[str]) -> bool:
-    match = _TEMPORARY.fullmatch(file.name)
-    if match is None:
-        return False
-    if match["place"] == pid_namespace_id() and not is_alive(int(match["pid"])):
-        return True
-    return time.time() - file.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER_S

@@ -13,7 +13,7 @@ from itertools import count
 from typing import BinaryIO
 
 from flows.errors import NotFound
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Stat, check_size, checked_name, ends_of
+from flows.storage.base import BINARY, BLOCK_BYTES, Closed, Listed, Stat, check_size, checked_name, ends_of
 from flows.storage.location import Location
 
 _versions = count(1)
@@ -69,7 +69,7 @@ class MemoryStorage:
         found = self._store.objects.get(self._key(name))
         return None if found is None else Stat(len(found[0]), found[1])
 
-    def list(self, prefix: str = "") -> Iterator[Listed]:
+    def list(self, prefix: str = "", *, closed: Closed | None = None) -> Iterator[Listed]:
         """Objects whose name starts with `prefix`, as they are at this moment, in byte order."""
         start = len(self._location.prefix)
         with self._store.changing:

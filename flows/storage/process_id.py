@@ -1,7 +1,8 @@
 """Who we are among processes: names a process so that others can tell later whether it still lives.
 
 A process number means something only inside one boot of one machine and one process namespace; two containers
-with the same host name each have a process 7. `pid_namespace_id()` tells such places apart.
+with the same host name each have a process 7. `pid_namespace_id()` tells such places apart. Temporary files
+have such a name, so that those of dead writers are known.
 """
 
 from __future__ import annotations
@@ -9,9 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import socket
+import time
 from functools import cache
 from pathlib import Path
+
+ABANDONED_AFTER_S = 24 * 3600.0
+NAME_MAX_BYTES = 255
+_TEMPORARY = re.compile(
+    r"\..*\.[A-Za-z0-9-]+-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}\.stylize-tmp", re.DOTALL
+)
 
 
 @cache
@@ -48,6 +57,28 @@ def process_start_time(pid: int) -> str:
     """
     fields = _status_fields(pid)
     return fields[19] if len(fields) > 19 else ""
+
+
+def temporary_name(name: str) -> str:
+    """A new name beside `name` that says who writes; cut to what file systems take."""
+    tail = f".{hostname()}-{pid_namespace_id()}-{os.getpid()}-{secrets.token_hex(6)}.stylize-tmp"
+    room = NAME_MAX_BYTES - 1 - len(tail.encode())
+    return "." + os.fsencode(name)[:room].decode(errors="ignore") + tail
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file is called as `temporary_name` calls them."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def is_abandoned(file: os.DirEntry[str]) -> bool:
+    """Whether it is a temporary file whose writer is dead here, or one that is older than a day."""
+    match = _TEMPORARY.fullmatch(file.name)
+    if match is None:
+        return False
+    if match["place"] == pid_namespace_id() and not is_alive(int(match["pid"])):
+        return True
+    return time.time() - file.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER_S
 
 
 def _state(pid: int) -> str:

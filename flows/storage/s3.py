@@ -17,14 +17,14 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from flows.errors import NotFound, StorageTransient
+from flows.errors import CredentialsAway, NotFound, StorageTransient
 from flows.storage.access import access_of
-from flows.storage.base import BINARY, BLOCK_BYTES, Listed, Patience, Stat, checked_name
+from flows.storage.base import BINARY, BLOCK_BYTES, Closed, Listed, Patience, Stat, checked_name
 from flows.storage.conditions import knows_conditions, note_unaware
 from flows.storage.errors import code_and_status, from_s3, is_about_the_request
 from flows.storage.location import Location
 from flows.storage.retry import retry_call
-from flows.storage.s3_client import s3_client
+from flows.storage.s3_client import forget_clients, s3_client
 from flows.storage.s3_proof import OWNER_KEY, Proof, body_of, etag_of, put_request, rewind, whole_size
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class S3Storage:
             self._require_bucket(name)
             return None
 
-    def list(self, prefix: str = "") -> Iterator[Listed]:
+    def list(self, prefix: str = "", *, closed: Closed | None = None) -> Iterator[Listed]:
         """Objects whose name starts with `prefix`, in byte order; folder markers are left out."""
         token: str | None = None
         while True:
@@ -288,6 +288,9 @@ class S3Storage:
             try:
                 return call()
             except _FAILURES as error:
-                raise from_s3(error, asked, endpoint=self._endpoint(), of_root=not name) from error
+                what = from_s3(error, asked, endpoint=self._endpoint(), of_root=not name)
+                if isinstance(what, CredentialsAway):
+                    forget_clients()
+                raise what from error
 
         return retry_call(explained, what=asked, patience=self._patience)

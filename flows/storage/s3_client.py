@@ -12,7 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from flows.storage.access import PLAIN, BucketAccess
+from flows.storage.access import PLAIN, BucketAccess, aws_environment, credentials_worked
 from flows.storage.base import Patience
 from flows.storage.retry import count_retry
 from flows.storage.trouble import note_failure
@@ -25,13 +25,17 @@ CONNECTIONS = 64
 
 def s3_client(patience: Patience, access: BucketAccess = PLAIN) -> S3Client:
     """The client of this process; a new one after a fork, and when the AWS_* environment has changed."""
-    environment = tuple(sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_")))
-    return _made_client(os.getpid(), patience, access, environment)
+    return _made_client(os.getpid(), patience, access, aws_environment())
+
+
+def forget_clients() -> None:
+    """Have clients made anew: one that found no credentials when it was made never looks for them again."""
+    _made_client.cache_clear()
 
 
 @lru_cache(maxsize=8)
 def _made_client(
-    _pid: int, patience: Patience, access: BucketAccess, _environment: tuple[tuple[str, str], ...]
+    _pid: int, patience: Patience, access: BucketAccess, environment: tuple[tuple[str, str], ...]
 ) -> S3Client:
     # A session of its own: boto3's default session is not safe to use from several threads at once.
     client = boto3.session.Session().client(
@@ -50,7 +54,14 @@ def _made_client(
     client.meta.events.register("needs-retry.s3", _log_attempt)
     client.meta.events.register("response-received.s3", _count_repeat)
     client.meta.events.register("before-call.s3.HeadBucket", _no_region_search)
+    if not access.unsigned:
+        client.meta.events.register("after-call.s3", partial(_note_credentials, environment))
     return client
+
+
+def _note_credentials(environment: tuple[tuple[str, str], ...], *, http_response: Any, **_: object) -> None:
+    if http_response.status_code < 300:
+        credentials_worked(environment)
 
 
 def _add_wanted(wanted: Mapping[str, str], *, params: Any, model: Any, **_: object) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.logs import log_to_stderr
 from flows.model.pair import Job, Outcome
 from flows.model.sheet import SheetJob
-from flows.storage.access import Access, use_access
+from flows.storage.access import Access, aws_environment, credentials_worked, use_access
 from flows.streams import drain_notices
 from flows.worker.devices import pin
 from flows.worker.link import LOST_DEVICE
@@ -25,12 +25,24 @@ if TYPE_CHECKING:
 _worker: DeviceWorker | None = None
 
 
+# Why so many: what a worker does as its parent does.
 def start(
-    device: str, threads: int | None, batch: int | None, log_level: int, access: Access | None = None
+    device: str,
+    threads: int | None,
+    batch: int | None,
+    log_level: int,
+    access: Access | None = None,
+    has_credentials: bool = False,
 ) -> None:
-    """Make this process a worker for `device`, which logs and asks buckets as its parent does."""
+    """Make this process a worker for `device`, which logs and asks buckets as its parent does.
+
+    Args:
+        has_credentials: whether a store has answered to the parent's, which are this process's as well.
+    """
     global _worker
     use_access(access or {})
+    if has_credentials:
+        credentials_worked(aws_environment())
     log_to_stderr(log_level)
     prepare_for_torch()
     here = pin(device)

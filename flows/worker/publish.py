@@ -14,6 +14,7 @@ from flows.model.identity import Ingredients, identity
 from flows.model.pair import Outcome, OutcomeStatus
 from flows.records.experience import observed_in
 from flows.records.failed import failed_record, settings_facts
+from flows.records.probe import require_writable
 from flows.records.record import Failure, Output, Record
 from flows.records.store import (
     announce_files,
@@ -151,13 +152,29 @@ def _record_failure(task: PairTask, error: Exception) -> Outcome:
         return _outcome(task, "failed", kind, message)
     failure = Failure(kind=kind, message=message, attempts=task.job.attempts + 1, phase=task.log.phase)
     record = _failed(task, failure)
-    unread = task.log.ingredients is None and isinstance(error, StorageError)
+    unread = isinstance(error, StorageError) and not _of_the_output(task, error)
     try:
         recorded = record_failure(_storage(task), task.job.pair, record, unread=unread)
     except BatchError as second:
-        return _outcome(task, "failed", second.kind, safe_text(str(second)), fatal=second.fatal)
+        in_vain = _of_the_output(task, error) and not second.fatal
+        worst = (_why_unwritable(task) if in_vain else None) or second
+        return _outcome(task, "failed", worst.kind, safe_text(str(worst)), fatal=worst.fatal)
     told = recorded or unread or task.job.force  # the picture from before stays, with its record
     return _outcome(task, "failed", kind, message) if told else _doubled(task)
+
+
+def _of_the_output(task: PairTask, error: Exception) -> bool:
+    """Whether storage failed once every input had been read: then the device works in vain."""
+    return isinstance(error, StorageError) and task.log.ingredients is not None
+
+
+def _why_unwritable(task: PairTask) -> BatchError | None:
+    """Why nothing at all can be written to the output; None if it is this pair's own place that is closed."""
+    try:
+        require_writable(_storage(task))
+    except BatchError as error:
+        return error
+    return None
 
 
 def _announce(task: PairTask, names: tuple[str, ...]) -> None:

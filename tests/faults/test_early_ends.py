@@ -148,6 +148,10 @@ def bucket_gone(home: Path, store: ObjectStore) -> None:
     store.fail("*", "*", "no_such_bucket")
 
 
+def writes_refused(home: Path, store: ObjectStore) -> None:
+    store.fail("PUT", "*", "access_denied")
+
+
 def disk_gone(home: Path, store: ObjectStore) -> None:
     (home / "out").rename(home / "unplugged")
     (home / "out").write_text("no folder any more")
@@ -157,6 +161,7 @@ def disk_gone(home: Path, store: ObjectStore) -> None:
     ("harm", "output", "words"),
     [
         (bucket_gone, "s3://stylize-test/out", "NoSuchBucket: the bucket does not exist"),
+        (writes_refused, "s3://stylize-test/out", "s3://stylize-test/out takes no file any more"),
         (disk_gone, "out", "not a directory; choose an output that this user can write to"),
     ],
 )
@@ -168,8 +173,10 @@ def test_row_15_a_place_that_vanishes_stops_the_run_and_blames_no_pair(
     words: str,
 ) -> None:
     harmed: list[str] = []
+    computed = set()
 
     def vanish(progress: PairProgress) -> None:
+        computed.add(progress.pair)
         if progress.pair != "p0__s0" and not harmed:
             harmed.append(progress.pair)
             harm(home, object_store)
@@ -178,6 +185,7 @@ def test_row_15_a_place_that_vanishes_stops_the_run_and_blames_no_pair(
     ended = run_here(manifest(home, output=output), audience)
     assert (ended.end, ended.exit_code, ended.failed) == ("stopped", 4, 0)
     assert 0 < ended.left == 8 - ended.done
+    assert len(computed) <= 4, "one is done, one is not written, and one is on the device meanwhile"
     assert words in ended.reason
     assert [note for note in audience.notes if words in note] == [f"the run stops: {ended.reason}"]
     assert set(audience.statuses().values()) <= {"done", "stopped"}

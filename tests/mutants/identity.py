@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 EARLIER = "tests/flows/records/test_earlier.py"
 RECIPES = "tests/flows/manifest/test_manifest_recipes.py"
+WORKER = "tests/flows/worker/test_worker.py"
 REASONS = "tests/flows/model/test_identity.py"
 STORED = ("tests/flows/model/test_stored_identities.py",)
 
@@ -100,6 +101,27 @@ MUTANTS = (
         "    return any(px < meant_px for px in used)",
         "    return True",
         (f"{EARLIER}::test_what_was_made_with_a_large_style_stays_done",),
+    ),
+    Mutant(
+        "identity-of-pictures-read-in-parts-as-of-those-read-at-once",
+        "flows/records/earlier.py",
+        "    alike = at_once or (before == now and largest_px < math.inf)",
+        "    alike = True",
+        (f"{EARLIER}::test_a_photo_that_is_or_was_read_in_parts_is_to_do_with_the_reason",),
+    ),
+    Mutant(
+        "identity-of-pictures-under-another-limit-never-as-good",
+        "flows/records/earlier.py",
+        "    return replace(made, settings=made.settings | today) if alike else made",
+        "    return made",
+        (f"{EARLIER}::test_what_says_which_inputs_are_refused_puts_no_picture_out_of_date",),
+    ),
+    Mutant(
+        "identity-of-what-could-not-be-read-is-the-same-under-any-limit",
+        "flows/records/earlier.py",
+        "(bool(wanted) or _reading(pair).items() <= record.settings.items())",
+        "True",
+        (f"{WORKER}::test_a_raised_limit_tries_what_was_too_large_again_and_makes_nothing_else_again",),
     ),
     Mutant(
         "identity-without-the-network-that-begins",

@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         "running-a-disk-that-is-away-takes-finished-pictures-along",
         "flows/worker/publish.py",
-        "    unread = task.log.ingredients is None and isinstance(error, StorageError)",
+        "    unread = isinstance(error, StorageError) and not _of_the_output(task, error)",
         "    unread = False",
         (f"{WORKER}::test_an_input_that_cannot_be_read_takes_no_finished_picture_along",),
     ),
@@ -63,6 +63,27 @@ MUTANTS = (
         (
             f"{SUPERVISOR}::test_a_picture_stays_where_nobody_knows_what_the_pair_that_kills_its_workers_is_made_of",
         ),
+    ),
+    Mutant(
+        "running-an-output-that-takes-no-file-costs-every-pair",
+        "flows/worker/publish.py",
+        "        in_vain = _of_the_output(task, error) and not second.fatal",
+        "        in_vain = False",
+        (f"{WORKER}::test_an_output_that_takes_no_file_at_all_is_fatal_with_its_place_and_what_to_do",),
+    ),
+    Mutant(
+        "running-a-closed-folder-ends-the-run",
+        "flows/records/probe.py",
+        'name = f"{HIDDEN}-probe-{os.getpid()}"',
+        'name = f"closed/{HIDDEN}-probe-{os.getpid()}"',
+        (f"{WORKER}::test_one_closed_folder_of_an_output_costs_its_own_pairs_and_leaves_nothing_there",),
+    ),
+    Mutant(
+        "running-a-probe-stays-in-the-output",
+        "flows/records/probe.py",
+        "        storage.delete(name)",
+        "        pass",
+        (f"{WORKER}::test_one_closed_folder_of_an_output_costs_its_own_pairs_and_leaves_nothing_there",),
     ),
     Mutant(
         "running-a-picture-goes-before-it-is-made-again",

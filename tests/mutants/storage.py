@@ -8,6 +8,7 @@ S3 = "tests/flows/storage/test_storage_s3.py"
 LOCAL = "tests/flows/storage/test_storage_local.py"
 RETRIES = "tests/flows/storage/test_retries.py"
 INPUTS = "tests/flows/planning/test_inputs.py"
+OUTPUT = "tests/flows/planning/test_output.py"
 LOCK = "tests/flows/storage/test_lock.py"
 GARBLED = f"{S3}::test_bytes_that_arrive_altered_are_refused_by_the_store_and_sent_again"
 MD5 = '        "ContentMD5": base64.b64encode(of_old).decode(),\n'
@@ -29,6 +30,65 @@ MUTANTS = (
         "storage.read(name)",
         (f"{INPUTS}::test_no_picture_of_a_bucket_is_fetched_whole_to_see_whose_it_is",),
     ),
+    Mutant(
+        "storage-credentials-that-are-away-end-the-run-at-once",
+        "flows/storage/errors.py",
+        'if name in _CREDENTIALS_AWAY or (name == "NoCredentialsError" and had_credentials()):',
+        "if False:",
+        (f"{RETRIES}::test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_them",),
+    ),
+    Mutant(
+        "storage-absent-credentials-are-waited-for",
+        "flows/storage/errors.py",
+        '(name == "NoCredentialsError" and had_credentials())',
+        'name == "NoCredentialsError"',
+        (f"{RETRIES}::test_where_there_never_were_credentials_the_run_ends_at_once",),
+    ),
+    Mutant(
+        "storage-a-client-without-credentials-never-looks-for-them-again",
+        "flows/storage/s3.py",
+        "                    forget_clients()",
+        "                    pass",
+        (f"{RETRIES}::test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_them",),
+    ),
+    Mutant(
+        "storage-a-busy-service-for-credentials-has-refused-them",
+        "flows/storage/errors.py",
+        "away = passing and code not in _CREDENTIALS",
+        "away = False",
+        (f"{RETRIES}::test_a_service_that_is_too_busy_to_give_credentials_is_asked_again",),
+    ),
+    Mutant(
+        "storage-a-new-worker-does-not-know-that-there-were-credentials",
+        "flows/worker/calls.py",
+        "    if has_credentials:",
+        "    if False:",
+        ("tests/flows/engines/test_local.py::test_a_worker_knows_whether_its_parent_has_had_credentials",),
+    ),
+    Mutant(
+        "storage-a-closed-folder-ends-the-sweep",
+        "flows/storage/local.py",
+        "        for file in self._walk(self.root, lambda _: None):",
+        "        for file in self._walk(self.root, None):",
+        (
+            f"{LOCAL}::test_a_folder_that_is_closed_costs_a_sweep_nothing_and_a_list_tells_of_it_or_fails",
+            "tests/flows/running/test_run.py::test_a_folder_of_root_in_the_output_is_no_reason_not_to_run",
+        ),
+    ),
+    Mutant(
+        "storage-a-closed-root-is-an-empty-one",
+        "flows/storage/local.py",
+        "if closed is None or folder == self.root:",
+        "if closed is None:",
+        (f"{LOCAL}::test_a_folder_that_is_closed_costs_a_sweep_nothing_and_a_list_tells_of_it_or_fails",),
+    ),
+    Mutant(
+        "storage-results-in-a-folder-that-cannot-be-listed-are-none",
+        "flows/planning/output.py",
+        "    for name in names if closed else ():",
+        "    for name in ():",
+        (f"{OUTPUT}::test_results_in_a_folder_that_cannot_be_listed_are_asked_for_by_name",),
+    ),
     Mutant("storage-put-without-md5", "flows/storage/s3_proof.py", MD5, "", (GARBLED,)),
     Mutant("storage-put-without-sha256", "flows/storage/s3_proof.py", SHA256, "", (GARBLED,)),
     Mutant(
@@ -48,7 +108,7 @@ MUTANTS = (
     Mutant(
         "storage-retries-without-a-limit-of-time",
         "flows/storage/retry.py",
-        " | tenacity.stop_before_delay(patience.limit_s)",
+        " or too_late(state)",
         "",
         (f"{RETRIES}::test_no_round_starts_after_the_limit_however_many_rounds_there_may_be",),
     ),

@@ -71,6 +71,7 @@ class Leftovers:
 
     Attributes:
         foreign: how many files are not of this program.
+        closed: folders that cannot be looked into, and are left alone.
         doubt: why nobody can tell what the manifest names; empty if that is known.
     """
 
@@ -78,6 +79,7 @@ class Leftovers:
     found: list[Leftover] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     foreign: int = 0
+    closed: list[str] = field(default_factory=list)
     doubt: str = ""
 
     @property
@@ -98,9 +100,12 @@ def find_leftovers(manifest: Manifest, *, earlier: Collection[str] = ()) -> Left
     """
     plan, storage = make_plan(manifest), open_storage(manifest.output)
     ours = set(map(one_spelling, (manifest.source, *earlier)))
-    sizes = {item.name: item.stat.size for item in storage.list() if not item.name.startswith(HIDDEN)}
+    closed: set[str] = set()
+    listed = storage.list(closed=closed.add)
+    sizes = {item.name: item.stat.size for item in listed if not item.name.startswith(HIDDEN)}
     ours |= {""} if UNKNOWN in ours else set()
     leftovers = _Search(storage, sizes, _Named(plan), ours).leftovers(doubt_about(plan, manifest))
+    leftovers.closed = sorted(closed)
     leftovers.found += _checkpoints(plan, tuple(kept_in(storage)), ours)
     return leftovers
 

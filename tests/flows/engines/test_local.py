@@ -11,6 +11,8 @@ from test_supervisor import ScriptedWorker
 
 from flows.engines.base import WorkerSpec
 from flows.engines.local import LocalEngine
+from flows.engines.process_worker import ProcessWorker
+from flows.storage.access import aws_environment, credentials_worked, had_credentials
 from flows.worker import calls
 
 SLOTS = ("cuda:0", "cuda:1", "cuda:2", "cuda:0")
@@ -43,6 +45,22 @@ def start_a_stand_in(*how: object) -> None:
     main.DeviceWorker = StandIn  # type: ignore[attr-defined]
     sys.modules["flows.worker.main"] = main
     calls.start(*how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_worker_knows_whether_its_parent_has_had_credentials(
+    monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    """One that is started anew in a bad moment waits for them, as its parent would."""
+    monkeypatch.setattr(calls, "start", start_a_stand_in)
+    monkeypatch.setenv("AWS_PROFILE", f"of-this-test-{known}")
+    if known:
+        credentials_worked(aws_environment())
+    worker = ProcessWorker("cpu", WorkerSpec(("cpu",)), lambda _: None)
+    try:
+        assert worker.process.call(had_credentials) is known
+    finally:
+        worker.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from closed_folders import close
 from object_store import ObjectStore
 from stub_output import BROKEN, HOSTILE, LARGE, Made, leave_output
 
@@ -244,3 +245,12 @@ def test_json_that_is_no_record_is_said_and_not_shown(made: Made, tmp_path: Path
     gathered = recorded_entries(storage)
     assert len(gathered.entries) == 4
     assert gathered.notes == ("1 JSON file in this folder is no record",)
+
+
+def test_a_folder_that_nobody_may_look_into_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage: Storage = leave_output(tmp_path, contents=4, styles=1).storage
+    (Path(storage.root) / "lost+found").mkdir()
+    close(Path(storage.root) / "lost+found", monkeypatch)
+    gathered = recorded_entries(storage)
+    assert len(gathered.entries) == 4
+    assert gathered.notes == ("lost+found/ cannot be looked into",)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from closed_folders import close
 from object_store import ObjectStore
 from stub_records import PICTURE, finished
 
@@ -14,9 +15,9 @@ from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.shard import WHOLE, Shard
 from flows.planning import output
-from flows.planning.output import LISTED_PER_ASKED_S3, asking_is_cheaper
+from flows.planning.output import LISTED_PER_ASKED_S3, ListedOutput, asking_is_cheaper
 from flows.planning.plan import Plan, PlannedPair, make_plan
-from flows.records.record import Failure
+from flows.records.record import Failure, UnreadableRecord
 from flows.storage.base import Storage
 from flows.storage.opening import open_storage
 
@@ -85,6 +86,35 @@ def test_asking_and_listing_judge_every_pair_alike(states: Manifest, monkeypatch
     monkeypatch.setattr(output, "asking_is_cheaper", lambda *_, **__: True)
     monkeypatch.setattr(output, "list_output", None)
     assert judged(make_plan(states)) == listed
+
+
+def test_results_in_a_folder_that_cannot_be_listed_are_asked_for_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a photo")
+    names = ("closed/a", "closed/new", "open/a")
+    pairs = "\n".join(f"- {{content: a.jpg, style: a.jpg, name: {name}}}" for name in names)
+    found = load_manifest(
+        tmp_path / "m.yaml", text=f"version: 1\noutput: out\nsettings: {{encoder: vgg19}}\npairs:\n{pairs}\n"
+    )
+    plan = make_plan(found)
+    storage = open_storage(plan.output)
+    for planned in plan.pairs:
+        leave(storage, planned, "new" if planned.pair.name == "closed/new" else "done")
+    (tmp_path / "out/lost+found").mkdir()
+    for name in ("closed", "lost+found"):
+        close(tmp_path / "out" / name, monkeypatch)
+    again = make_plan(found)
+    assert [(one.pair.name, one.reason) for one in again.todo] == [("closed/new", "new")]
+    assert again.counts["done"] == 2
+
+
+def test_a_record_that_nobody_may_look_at_is_not_taken_for_none(memory_root: str) -> None:
+    storage = open_storage(memory_root)
+    storage.write("closed/a.json", b"no record")
+    assert ListedOutput(storage, {}).record("closed/a.json") is None
+    with pytest.raises(UnreadableRecord):
+        ListedOutput(storage, {}, ("closed/",)).record("closed/a.json")
 
 
 def test_a_link_in_place_of_a_picture_is_nobodys_file_for_either(

@@ -1,4 +1,4 @@
-"""Results of versions that did not enlarge styles: those whose style was large enough stay done."""
+"""Results of earlier versions and settings: those that would come out the same stay done."""
 
 from __future__ import annotations
 
@@ -137,3 +137,49 @@ def test_a_record_that_does_not_tell_the_size_of_its_style_is_to_do(tmp_path: Pa
     (planned,) = plan.pairs
     leave_older(plan, (400, 400), style=finished(planned.pair).style)
     assert list(plan_of(tmp_path).reasons) == [GROWN.format(1)]
+
+
+def leave_read(plan: Plan, width: int | None, height: int | None) -> None:
+    """The same of a photo of that size."""
+    (planned,) = plan.pairs
+    photo = finished(planned.pair).content
+    assert photo is not None
+    leave_older(plan, (400, 400), content=photo.model_copy(update={"width": width, "height": height}))
+
+
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [
+        ("frames: refuse", "frames: first"),
+        ("frames: first", "frames: refuse"),
+        ("max_megapixels: 12", "max_megapixels: 200"),
+        ("max_megapixels: 200", "max_megapixels: 12"),
+        ("max_megapixels: 12", "max_megapixels: 13, frames: first"),
+    ],
+)
+def test_what_says_which_inputs_are_refused_puts_no_picture_out_of_date(
+    tmp_path: Path, made: str, asked: str
+) -> None:
+    leave_read(plan_of(tmp_path, f"size: 256, {made}"), 4000, 3000)
+    assert plan_of(tmp_path, f"size: 256, {asked}").counts["done"] == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "asked"), [("11.99", "200.0"), ("200.0", "11.99"), ("5.0", "6.0")], ids=["was", "is", "both"]
+)
+def test_a_photo_that_is_or_was_read_in_parts_is_to_do_with_the_reason(
+    tmp_path: Path, made: str, asked: str
+) -> None:
+    leave_read(plan_of(tmp_path, f"size: 256, max_megapixels: {made}"), 4000, 3000)
+    plan = plan_of(tmp_path, f"size: 256, max_megapixels: {asked}")
+    assert list(plan.reasons) == [f"settings: max_megapixels {made} -> {asked}"]
+
+
+@pytest.mark.parametrize("asked", ["frames: first", "max_megapixels: 200"])
+def test_what_a_record_does_not_tell_of_the_sizes_of_photos_is_not_guessed(
+    tmp_path: Path, asked: str
+) -> None:
+    leave_read(plan_of(tmp_path), None, None)
+    assert plan_of(tmp_path, f"size: 256, {asked}").counts["done"] == 0
+    leave_read(plan_of(tmp_path), 4000, 3000)
+    assert plan_of(tmp_path, f"size: 256, {asked}").counts["done"] == 1

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
 from pathlib import Path
 
 import pytest
+from closed_folders import close
 from processes import eventually
 from small_batch import (
     FAST,
@@ -223,6 +225,35 @@ def test_temporary_files_of_dead_runs_are_swept_and_said(home: Path) -> None:
     run_inside(manifest(home), audience)
     assert not dead.exists()
     assert any("1 temporary file" in note for note in audience.notes)
+
+
+def test_a_disk_that_fails_at_every_write_ends_the_run_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = set()
+
+    def sync(_: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    def break_disk(progress: PairProgress) -> None:
+        computed.add(progress.pair)
+        monkeypatch.setattr(os, "fsync", sync)
+
+    ended = run_inside(manifest(home), audience := Audience(break_disk))
+    assert (ended.end, ended.exit_code, ended.failed, ended.left) == ("stopped", 4, 0, 4)
+    assert len(computed) < 4
+    assert f"{home}/out takes no file any more" in ended.reason
+    assert "input/output error" in ended.reason
+    assert [note for note in audience.notes if "the run stops" in note] == [f"the run stops: {ended.reason}"]
+
+
+def test_a_folder_of_root_in_the_output_is_no_reason_not_to_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "out/lost+found").mkdir(parents=True)
+    close(home / "out/lost+found", monkeypatch)
+    ended = run_inside(manifest(home), Audience())
+    assert (ended.done, ended.exit_code) == (4, 0)
 
 
 def test_a_report_that_cannot_be_written_is_said(home: Path) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import re
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from object_store import ObjectStore
 
-from flows.errors import StorageTransient
+from flows.errors import CredentialsAway, StorageFatal, StorageTransient
 from flows.storage.base import PATIENCE, Patience
 from flows.storage.opening import open_storage
 
@@ -25,9 +28,12 @@ class Clock:
     """Tells the sum of all waits, none of which takes any time."""
 
     waits: list[float] = field(default_factory=list)
+    meanwhile: dict[int, Callable[[], object]] = field(default_factory=dict)
+    """What happens during which wait."""
 
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.meanwhile.get(len(self.waits), list)()
 
     def monotonic(self) -> float:
         return sum(self.waits)
@@ -109,3 +115,97 @@ def test_a_trouble_after_the_last_one_is_told_again(
         object_store.fail("GET", "a", "slow_down", times=1)
         assert open_storage(object_store.root, patience=OURS).read("a") == b"x"
     assert caplog.text.count("round 1 of 4 failed") == 2
+
+
+# ---- credentials
+
+
+def lead_to_credentials(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> Path:
+    """Have credentials come from a file alone, by itself or by a program that prints it; the file."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        patch.delenv(name)
+    given, config = folder / "given", folder / "config"
+    key, secret = "AKIDTESTTESTTESTTEST", "secret-for-tests"
+    if kind == "a file":
+        given.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(given))
+    else:
+        given.write_text(json.dumps({"Version": 1, "AccessKeyId": key, "SecretAccessKey": secret}))
+        config.write_text(f"[default]\ncredential_process = cat {given}\n")
+        patch.setenv("AWS_CONFIG_FILE", str(config))
+    return given
+
+
+@pytest.mark.parametrize("kind", ["a file", "a program"])
+def test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_them(
+    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    given = lead_to_credentials(monkeypatch, tmp_path, kind)
+    open_storage(object_store.root, patience=OURS).write("a", b"x")
+    away = given.rename(tmp_path / "away")
+    clock.meanwhile[5] = lambda: away.rename(given)
+    anew = replace(PATIENCE, rounds=3, attempts=4)  # for which there is no client yet
+    assert open_storage(object_store.root, patience=anew).read("a") == b"x"
+    assert clock.waits == [1, 2, 4, 8, 16]
+
+
+@pytest.mark.parametrize("kind", ["a file", "a program"])
+def test_credentials_that_stay_away_end_the_run(
+    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    given = lead_to_credentials(monkeypatch, tmp_path, kind)
+    open_storage(object_store.root, patience=OURS).write("a", b"x")
+    given.unlink()
+    with pytest.raises(CredentialsAway, match="no credentials could be had again and again") as caught:
+        open_storage(object_store.root, patience=replace(PATIENCE, rounds=2, attempts=3)).read("a")
+    assert caught.value.fatal
+    assert len(clock.waits) == 2 * 3 - 1
+
+
+def test_where_there_never_were_credentials_the_run_ends_at_once(
+    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lead_to_credentials(monkeypatch, tmp_path, "a file").unlink()
+    with pytest.raises(StorageFatal, match="NoCredentialsError"):
+        open_storage(object_store.root, patience=PATIENCE).read("a")
+    assert clock.waits == []
+
+
+def test_a_program_that_has_never_given_any_is_asked_a_few_times(
+    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lead_to_credentials(monkeypatch, tmp_path, "a program").unlink()
+    with pytest.raises(CredentialsAway, match="CredentialRetrievalError"):
+        open_storage(object_store.root, patience=PATIENCE).read("a")
+    assert len(clock.waits) == PATIENCE.rounds - 1
+
+
+@pytest.fixture
+def role(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Credentials that a service gives to whoever shows a token; it is the store's neighbour."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "token").write_text("a token")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/night")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", object_store.url)
+
+
+@pytest.mark.usefixtures("role")
+def test_a_service_that_is_too_busy_to_give_credentials_is_asked_again(
+    object_store: ObjectStore, clock: Clock
+) -> None:
+    object_store.put("a", b"x")
+    object_store.fail("POST", "*", "slow_down", times=7)  # two rounds of the client, and more
+    assert open_storage(object_store.root, patience=PATIENCE).read("a") == b"x"
+    assert object_store.count("POST") == 8
+
+
+@pytest.mark.usefixtures("role")
+def test_a_service_that_refuses_credentials_is_not_asked_again(
+    object_store: ObjectStore, clock: Clock
+) -> None:
+    object_store.fail("POST", "*", "access_denied")
+    with pytest.raises(StorageFatal, match="no usable credentials"):
+        open_storage(object_store.root, patience=PATIENCE).read("a")
+    assert object_store.count("POST") == 1

@@ -18,11 +18,10 @@ import pytest
 from processes import why_no_mount, why_no_trace
 
 from flows.errors import Denied, NotFound, StorageFatal, StorageTransient
-from flows.storage import local as storage_local
 from flows.storage.base import Storage
 from flows.storage.local import LocalStorage
 from flows.storage.opening import open_storage, read_uri, stat_uri
-from flows.storage.process_id import hostname, pid_namespace_id
+from flows.storage.process_id import hostname, is_temporary, pid_namespace_id, temporary_name
 
 KILL_WRITERS = """
 import os, random, signal, sys
@@ -257,6 +256,45 @@ def test_a_sweep_takes_only_temporaries_whose_writer_is_gone(storage: Storage, o
     assert storage.remove_abandoned() == 0
 
 
+CLOSED = """
+import os, sys, tempfile
+from pathlib import Path
+from flows.errors import BatchError
+from flows.storage.opening import open_storage
+from flows.storage.process_id import pid_namespace_id
+with tempfile.TemporaryDirectory() as folder:
+    root, dead = Path(folder), f".a.host-{pid_namespace_id()}-999999999-0123456789ab.stylize-tmp"
+    found = ("closed/a", "half/a", "half/deep/a", "open/deep/a")
+    for name in (*found, f"closed/{dead}", f"half/{dead}", f"open/{dead}"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    if os.geteuid() == 0:
+        for path in (root, *root.rglob("*")):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    (root / "closed").chmod(0)
+    (root / "half").chmod(0o444)  # names may be read there, and nothing else
+    storage, closed = open_storage(folder), set()
+    print(storage.remove_abandoned())
+    print(*(one.name for one in storage.list(closed=closed.add)), *sorted(closed))
+    root.chmod(0o300 if sys.argv[1] == "root" else 0o700)
+    try:
+        print(*(one.name for one in storage.list(closed=closed.add if sys.argv[1] == "root" else None)))
+    except BatchError as error:
+        print(type(error).__name__)
+    for path in (root, root / "closed", root / "half"):
+        path.chmod(0o700)
+    os.seteuid(os.getuid())
+"""
+
+
+@pytest.mark.parametrize("listed", ["root", "all"])
+def test_a_folder_that_is_closed_costs_a_sweep_nothing_and_a_list_tells_of_it_or_fails(listed: str) -> None:
+    said = run_python(CLOSED, listed)
+    assert said.stderr == ""
+    assert said.stdout.splitlines() == ["1", "open/deep/a closed/ half/ half/deep/", "Denied"]
+
+
 def test_a_list_leaves_out_temporaries(storage: Storage, out: Path) -> None:
     storage.write("a", b"x")
     leave_temporary(out, pid=os.getpid(), where=pid_namespace_id())
@@ -265,12 +303,11 @@ def test_a_list_leaves_out_temporaries(storage: Storage, out: Path) -> None:
 
 def test_the_temporary_name_is_what_the_sweep_looks_for(tmp_path: Path) -> None:
     for name in ["a.png", "é" * 127, ".hidden", "a\nb"]:
-        temporary = storage_local._temporary_path(tmp_path / name)
+        temporary = tmp_path / temporary_name(name)
         assert temporary.parent == tmp_path
         assert len(os.fsencode(temporary.name)) <= 255
-        match = storage_local._TEMPORARY.fullmatch(temporary.name)
-        assert match is not None
-        assert match["pid"] == str(os.getpid())
+        assert is_temporary(temporary.name)
+        assert f"-{os.getpid()}-" in temporary.name
 
 
 def test_bytes_are_durable_before_the_name_and_the_name_before_the_return(tmp_path: Path) -> None:

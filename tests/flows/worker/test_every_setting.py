@@ -78,7 +78,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "frames": ({}, "refuse", "first"),
     "max_megapixels": ({}, 100, 0.001),
 }
-# They decide whether a picture is accepted, not what is made of it.
+# They decide whether a picture is accepted; of one that is read at once the same is made.
 ON_READING = {"frames", "max_megapixels"}
 
 

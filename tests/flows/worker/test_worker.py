@@ -14,7 +14,8 @@ from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, 
 
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
-from flows.planning.plan import make_plan
+from flows.planning.plan import make_plan, without_failed
+from flows.storage.opening import open_storage
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image.decode import embedded_facts
 
@@ -234,6 +235,26 @@ def test_every_try_of_a_bad_picture_is_counted(home: Path) -> None:
         assert failure.attempts == attempt
 
 
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_a_raised_limit_tries_what_was_too_large_again_and_makes_nothing_else_again(
+    home: Path, object_store: ObjectStore, place: str
+) -> None:
+    draw(home / "photos/large.png", 3, width=100, height=80)
+    entries = "contents: ['photos/*']\nstyles: ['paintings/*']"
+    if place == "bucket":
+        for path in (*home.glob("photos/*"), *home.glob("paintings/*")):
+            object_store.put(f"{path.parent.name}/{path.name}", path.read_bytes())
+        entries = f"contents: ['{object_store.root}/photos/*']\nstyles: ['{object_store.root}/paintings/*']"
+    low = manifest(home, entries, settings=f"{FAST}, max_megapixels: 0.004")
+    assert do(low)["large__s0"].kind == "too_large"
+    assert without_failed(make_plan(load_manifest(low))).todo == ()
+    raised = manifest(home, entries, settings=f"{FAST}, max_megapixels: 1")
+    tried = without_failed(make_plan(load_manifest(raised))).todo
+    assert [one.pair.name for one in tried] == ["large__s0"]
+    assert do(raised)["large__s0"].status == "done"
+    assert reasons(raised) == {}
+
+
 def test_a_photo_that_vanished_after_the_plan_is_a_failure_of_its_pair(home: Path) -> None:
     (job,) = jobs(home / "m.yaml")
     (home / "photos/p0.png").unlink()
@@ -442,6 +463,41 @@ def test_a_failure_that_no_record_can_hold_is_still_told(home: Path) -> None:
     outcome = worker.run_pair(job)
     assert (outcome.status, outcome.fatal) == ("failed", True)
     assert str(home / "out") in outcome.message
+
+
+def test_one_closed_folder_of_an_output_costs_its_own_pairs_and_leaves_nothing_there(
+    home: Path, object_store: ObjectStore
+) -> None:
+    named = "{{content: photos/p0.png, style: paintings/s0.png, name: {}}}"
+    entries = f"pairs: [{named.format('closed/a')}, {named.format('open/a')}]"
+    path = manifest(home, entries, output=f"{object_store.root}/out")
+    object_store.fail("PUT", "out/closed/*", "access_denied")
+    outcomes = do(path)
+    assert (outcomes["closed/a"].kind, outcomes["closed/a"].fatal) == ("denied", False)
+    assert outcomes["open/a"].status == "done"
+    left = [one.name for one in open_storage(f"{object_store.root}/out").list()]
+    assert left == ["open/a.json", "open/a.png"]
+
+
+def test_an_output_that_takes_no_file_at_all_is_fatal_with_its_place_and_what_to_do(
+    home: Path, object_store: ObjectStore
+) -> None:
+    (job,) = jobs(manifest(home, output=f"{object_store.root}/out"))
+    object_store.fail("PUT", "*", "access_denied")
+    outcome = worker.run_pair(job)
+    assert (outcome.status, outcome.kind, outcome.fatal) == ("failed", "storage_fatal", True)
+    assert outcome.message.startswith(f"{object_store.root}/out takes no file any more")
+    assert "allow s3:GetObject, s3:PutObject" in outcome.message
+
+
+def test_a_failure_of_an_input_that_cannot_be_recorded_is_no_reason_to_end_the_run(
+    home: Path, object_store: ObjectStore
+) -> None:
+    (home / "photos/p0.png").write_bytes(b"no photo")
+    (job,) = jobs(manifest(home, output=f"{object_store.root}/out"))
+    object_store.fail("PUT", "*", "access_denied")
+    outcome = worker.run_pair(job)
+    assert (outcome.kind, outcome.fatal) == ("denied", False)
 
 
 def test_objects_that_moved_are_read_once_more_and_then_known(home: Path, object_store: ObjectStore) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from closed_folders import close
 from object_store import ObjectStore
 from small_batch import Audience, draw, manifest, run_inside, small_batch
 from typer.testing import CliRunner
@@ -67,6 +68,17 @@ def test_results_that_are_no_longer_named_go_with_all_their_files_and_nothing_el
     assert before - files(home) == own
     assert find(home).found == []
     assert make_plan(load_manifest(home / "m.yaml")).counts == {"planned": 2, "done": 2, "todo": 0}
+
+
+def test_a_folder_that_nobody_may_look_into_is_left_alone_and_said(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "out/lost+found").mkdir()
+    close(home / "out/lost+found", monkeypatch)
+    said = CliRunner().invoke(app, ["clean", str(home / "m.yaml"), "--delete"]).stdout
+    assert "1 folder that cannot be looked into, left alone:\n  lost+found/\n" in said
+    assert "2 leftovers" in said
+    assert not [name for name in files(home) if "s1" in name]
 
 
 def test_a_record_goes_before_its_picture_and_that_of_a_try_after_its_files(home: Path) -> None:
