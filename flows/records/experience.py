@@ -126,6 +126,14 @@ def _newest(observed: list[_Observed]) -> tuple[_Observed, ...]:
 
 def observed_in(record: Record, pair: Pair) -> Observed | None:
     """What the record of a pair says of its device's speed; None if it does not tell."""
+    try:
+        return _observed_in(record, pair)
+    except Exception as error:  # what estimates learn is worth neither a picture nor a run
+        log.info("nothing was learned of %s: %s", pair.name, error)
+        return None
+
+
+def _observed_in(record: Record, pair: Pair) -> Observed | None:
     output, made = record.output, record.optimisation
     timings = record.timings_s
     if output is None or made is None or not record.device or "optimise" not in timings:

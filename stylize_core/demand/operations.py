@@ -61,6 +61,12 @@ class Work:
     stages: tuple[StageWork, ...]
     total: float
 
+    @staticmethod
+    def unknown(settings: StyleSettings, width: int, height: int) -> Work:
+        """What stands for the work of a picture, px, of which nobody can tell: the least evaluations."""
+        only = StageWork(width, height, 0, settings.steps, 0.0, EACH)
+        return Work((only,), only.end)
+
     def after(self, step: int) -> float:
         """The work that is done after so many evaluations, 0 to `total`."""
         if step <= 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -67,7 +66,7 @@ def stages_seen(settings: StyleSettings, *, width: int, height: int, least: int)
     """The same without the smaller sizes that are below `least` px a side, where the network sees nothing."""
     found = stages_of(settings, max(width, height))
     while len(found) > 1 and min(width, height) * found[0].share < least:
-        found = stages_of(replace(settings, scales=len(found) - 1), max(width, height))
+        found = stages(len(found) - 1, settings.steps)
     return found
 
 

@@ -15,6 +15,7 @@ from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, 
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
 from flows.planning.plan import make_plan
+from flows.records import experience
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image.decode import embedded_facts
 
@@ -395,6 +396,18 @@ def test_the_transparent_part_of_a_painting_has_no_style(home: Path) -> None:
         made.append(np.asarray(picture(home)).astype(int))
     twice, once, beside_white = made
     assert np.abs(once - twice).mean() < 0.5 * np.abs(beside_white - twice).mean()
+
+
+def test_a_picture_is_done_although_nothing_can_be_learned_of_how_long_it_took(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise SettingsError("scales", 9, "it must be at most 8")
+
+    monkeypatch.setattr(experience, "work_of", broken)
+    outcome = do_one(home)
+    assert (outcome.status, outcome.observed) == ("done", None)
+    assert record(home, "p0__s0").status == "done"
 
 
 def test_a_picture_may_start_from_its_style(home: Path) -> None:
