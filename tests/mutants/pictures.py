@@ -268,4 +268,22 @@ MUTANTS = (
         "        above = 0 * rows[-1]",
         (f"{LARGE}::test_a_png_is_read_row_by_row_to_the_same_picture",),
     ),
+    Mutant(
+        "pictures-lost-for-a-tag-that-no-file-can-be-given",
+        "stylize_core/image/metadata/reading.py",
+        "if tag in gps and not _can_be_written(tag, gps[tag])",
+        "if tag in gps and not gps[tag]",
+        (
+            "tests/core/image/test_image_metadata.py::test_a_tag_that_no_file_can_be_given_is_left_out_and_the_place_stays",
+        ),
+    ),
+    Mutant(
+        "pictures-taken-above-the-sea-instead-of-below",
+        "stylize_core/image/metadata/reading.py",
+        "        unfit |= _ALTITUDE",
+        "        unfit |= set()",
+        (
+            "tests/core/image/test_image_metadata.py::test_a_height_below_the_sea_does_not_become_one_above_it",
+        ),
+    ),
 )
