@@ -286,4 +286,29 @@ MUTANTS = (
             "tests/core/image/test_image_metadata.py::test_a_height_below_the_sea_does_not_become_one_above_it",
         ),
     ),
+    Mutant(
+        "pictures-whose-translucent-parts-fade-twice",
+        "stylize_core/image/encode.py",
+        "            unit = _off_white(unit, alpha)",
+        "            pass",
+        (
+            "tests/core/image/test_image_write.py::test_half_transparent_black_shows_as_it_did_on_white_and_on_black",
+        ),
+    ),
+    Mutant(
+        "pictures-with-confetti-where-next-to-nothing-shows",
+        "stylize_core/image/encode.py",
+        "alpha.clamp_min(FAINT)",
+        "alpha.clamp_min(1e-9)",
+        ("tests/core/image/test_image_write.py::test_what_is_hardly_there_is_nearly_white_and_no_confetti",),
+    ),
+    Mutant(
+        "pictures-whose-films-fade-what-is-translucent",
+        "stylize_core/image/animation.py",
+        "shown = shown.maximum(1 - alpha)",
+        "shown = shown * alpha + 1 - alpha",
+        (
+            "tests/core/image/test_image_animation.py::test_translucent_parts_are_as_the_picture_shows_them_on_white",
+        ),
+    ),
 )

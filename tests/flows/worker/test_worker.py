@@ -374,6 +374,22 @@ def test_the_photos_transparency_is_put_back(home: Path) -> None:
     assert np.asarray(made)[:, 34:, 3].max() == 0
 
 
+def test_a_translucent_photo_shows_on_white_as_if_it_had_been_flattened_before(home: Path) -> None:
+    pixels = np.dstack([waves(1), np.full((48, 64), 255, np.uint8)])
+    pixels[..., 3] = np.linspace(0, 255, 64).round()
+    share = pixels[..., 3:] / 255
+    shown = []
+    for photo in (pixels, np.rint(share * pixels[..., :3] + 255 * (1 - share)).astype(np.uint8)):
+        Image.fromarray(photo).save(home / "photos/p0.png")
+        do_one(home)
+        made = np.asarray(picture(home)).astype(float)
+        part = made[..., 3:] / 255 if made.shape[2] == 4 else 1
+        shown.append(part * made[..., :3] + 255 * (1 - part))
+    soft, flat = shown
+    apart = np.abs(soft - np.maximum(flat, 255 * (1 - share))).mean()
+    assert apart < 3, "what five steps make of rounding; it was 28 where colours faded twice"
+
+
 def test_what_lies_under_transparent_paint_has_no_style(home: Path) -> None:
     made = []
     for hidden in (0, 255):
