@@ -138,4 +138,13 @@ MUTANTS = (
         "callback=None, frames=None",
         (f"{SKETCH}::test_who_looks_on_hears_of_step_0_meanwhile_and_may_end_it",),
     ),
+    Mutant(
+        "descending-blind-where-adding-nothing-is-left-out",
+        "stylize_core/optim/base.py",
+        "(loss * 0 + totals * 0) == 0",
+        "(loss * 0).add_(totals, alpha=0) == 0",
+        (
+            "tests/core/optim/test_solvers.py::test_what_is_not_finite_is_noticed_where_adding_nothing_is_left_out",
+        ),
+    ),
 )
