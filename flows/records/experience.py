@@ -146,7 +146,14 @@ def _observed_in(record: Record, pair: Pair) -> Observed | None:
     size = {"width": output.width, "height": output.height, "style_pixels": style_pixels}
     memory = None
     if record.peak_memory_bytes and device != "cpu":
-        demand = peak_memory(settings, **size, batch=record.batch, on_cpu=False)  # type: ignore[arg-type]
+        demand = peak_memory(
+            settings,
+            **size,  # type: ignore[arg-type]
+            batch=record.batch,
+            on_cpu=False,
+            regions=len(pair.regions),
+            shown=pair.is_shown,
+        )
         memory = record.peak_memory_bytes / max(1, demand.device)
     return Observed(
         kind_of(settings, device),

@@ -173,4 +173,11 @@ MUTANTS = (
         '            refused |= {f: Failed(safe_text(f.name), "bad_name", problem.message) for f in found}\n',
         (TAKEN,),
     ),
+    Mutant(
+        "planning-dreams-without-what-is-around-them",
+        "stylize_core/settings/resolved.py",
+        "        return wandering_of(settings, width=width, height=height)[1]",
+        "        return 0",
+        ("tests/core/test_dream.py::test_the_network_sees_so_much_around_a_dream_as_estimates_count",),
+    ),
 )

@@ -80,7 +80,7 @@ class Machine:
         kind = kind_of(settings, self.device)
         work = work_of(settings, width=width, height=height, style_pixels=style_pixels)
         device_s = known.seconds(kind, pixels=pixels, work=work.total)
-        memory = self._needs(settings, width, height, style_pixels)
+        memory = self._needs(pair, settings, width, height, style_pixels)
         if self.device != "cpu":
             memory = round(memory * known.memory(kind, pixels=pixels))
         return Expected(
@@ -120,9 +120,8 @@ class Machine:
         return replace(one, memory_bytes=needed, rung=rung, trouble=trouble)
 
     def _needs_of(self, one: Expected, rung: Rung) -> int:
-        return self._needs(
-            one.pair.style_settings, one.width, one.height, self._style_pixels(one.pair), rung=rung
-        )
+        pair, styles = one.pair, self._style_pixels(one.pair)
+        return self._needs(pair, pair.style_settings, one.width, one.height, styles, rung=rung)
 
     def _what_fits(self, one: Expected, room: int) -> str:
         """Which size of the same, and which network, would."""
@@ -130,7 +129,7 @@ class Machine:
 
         def needs(asked: StyleSettings, share: float) -> int:
             sides = (round(one.width * share), round(one.height * share))
-            return self._needs(asked, *sides, None, rung=LADDER[-1])
+            return self._needs(one.pair, asked, *sides, None, rung=LADDER[-1])
 
         edge = max(one.width, one.height)
         fits = largest(lambda px: needs(settings, px / edge) <= room, most=edge)
@@ -147,6 +146,7 @@ class Machine:
     # Why so many: a picture, its style, and how it is made.
     def _needs(
         self,
+        pair: Pair,
         settings: StyleSettings,
         width: int,
         height: int,
@@ -154,11 +154,19 @@ class Machine:
         *,
         rung: Rung = WHOLE,
     ) -> int:
-        """Bytes of the device; of a CPU those of the worker's process."""
-        size = {"width": max(1, width), "height": max(1, height), "style_pixels": style_pixels}
-        if self.device == "cpu":
-            return peak_memory(settings, **size, rung=rung).process  # type: ignore[arg-type]
-        return peak_memory(settings, **size, rung=rung, on_cpu=False).device  # type: ignore[arg-type]
+        """Bytes of the device under these settings of the pair; of a CPU those of the worker's process."""
+        on_cpu = self.device == "cpu"
+        demand = peak_memory(
+            settings,
+            width=max(1, width),
+            height=max(1, height),
+            style_pixels=style_pixels,
+            on_cpu=on_cpu,
+            rung=rung,
+            regions=len(pair.regions),
+            shown=pair.is_shown,
+        )
+        return demand.process if on_cpu else demand.device
 
 
 def largest(fits: Callable[[int], bool], *, most: int) -> int | None:
