@@ -178,7 +178,7 @@ def _row(case: Case, folder: Path) -> list[str]:
     storage = open_storage(manifest.output)
     records = [read_record(storage, planned.pair.record_name) for planned in plan.todo]
     peak = max((record.peak_memory_bytes or 0 for record in records if record), default=0)
-    memory = max(one.memory_bytes for one in expected.pairs)
+    memory = max(one.memory_bytes or 0 for one in expected.pairs)
     left_s = watching.ended_at - watching.asked_at
     return [
         case.name,

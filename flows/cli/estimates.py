@@ -63,7 +63,8 @@ def columns_of(one: Expected) -> tuple[str, str, str]:
     """Time, memory and file of a pair, for a table."""
     time = "?" if one.seconds is None else rounded(one.seconds)
     file = "?" if one.output_bytes is None else bytes_in_words(one.output_bytes)
-    return time, bytes_in_words(one.memory_bytes) + (" !" if one.trouble else ""), file
+    memory = "?" if one.memory_bytes is None else bytes_in_words(one.memory_bytes)
+    return time, memory + (" !" if one.trouble else ""), file
 
 
 def prospect_lines(plan: Plan, prospect: Prospect, per_hour: float | None) -> Iterator[str]:

@@ -20,7 +20,8 @@ from flows.fleet.submissions import Ended
 from flows.manifest.model import Manifest
 from flows.model.pair import Outcome
 from flows.model.shard import WHOLE, Shard
-from flows.planning.plan import Plan, make_plan, without_failed
+from flows.planning.plan import Plan, make_plan
+from flows.planning.selecting import without_failed
 from flows.records.last_report import added_up, failures_of, last_report, report_on
 from flows.records.report import REPORT_NAME, Failed, Report, RunFacts, Tally, summed_up
 from flows.running.reporting import write_report

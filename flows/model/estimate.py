@@ -136,7 +136,7 @@ class Expected:
         work: stage by stage.
         seconds: from reading to writing, alone on its device; None if nobody knows.
         device_s: the device's part of them.
-        memory_bytes: on the device; on a CPU that of the worker's process.
+        memory_bytes: on the device; on a CPU that of the worker's process; None if nobody knows.
         output_bytes: of the result; None if nobody knows.
         rung: how it is made in the memory that there is.
         trouble: why it cannot fit, with what would; empty if it fits or nobody knows.
@@ -149,7 +149,7 @@ class Expected:
     work: Work
     seconds: float | None
     device_s: float | None
-    memory_bytes: int
+    memory_bytes: int | None
     output_bytes: int | None
     rung: Rung = WHOLE
     trouble: str = ""
@@ -205,8 +205,8 @@ class Prospect:
 
     @property
     def memory_bytes(self) -> int:
-        """Of all workers of the device at once, where each has the pair that takes most."""
-        return max((one.memory_bytes for one in self.pairs), default=0) * self.workers
+        """Of all workers of the device at once, where each has the pair that takes most, of those known."""
+        return max((one.memory_bytes or 0 for one in self.pairs), default=0) * self.workers
 
     @property
     def output_bytes(self) -> int | None:

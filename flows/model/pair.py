@@ -83,6 +83,11 @@ class Pair:
         return range(every, steps + 1, every) if every else range(0)
 
     @property
+    def is_shown(self) -> bool:
+        """Whether anything is to be made of it on its way."""
+        return bool(self.snapshot_steps) or self.picture_settings.animation != "none"
+
+    @property
     def extra_names(self) -> tuple[str, ...]:
         """Where its snapshots and its animation go, below the output."""
         snapshots = tuple(map(self.snapshot_name, self.snapshot_steps))

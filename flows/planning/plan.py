@@ -13,16 +13,9 @@ from datetime import datetime
 from functools import cached_property
 
 from flows.errors import (
-    Denied,
     ForeignFile,
     ManifestError,
-    NotFound,
     Problem,
-    StorageError,
-    StorageTransient,
-    TimedOut,
-    WorkerCrashed,
-    WorkerWedged,
 )
 from flows.manifest.load import MAX_PROBLEMS
 from flows.manifest.model import Manifest
@@ -52,10 +45,6 @@ from flows.storage.globs import literal
 from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
 from stylize_core.image.extras import check_extras
-
-_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageError, StorageTransient, NotFound, Denied)
-MAY_PASS = frozenset({"unfinished", *(error.kind for error in _PASSING)})
-"""Kinds of failures that say nothing about the pair's inputs and settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +175,6 @@ def make_plan(manifest: Manifest, *, shard: Shard = WHOLE, selection: Selection 
     problems, gone = check_weights(item.pair.style_settings for item in plan.todo)
     _raise_problems(manifest, problems)
     return replace(plan, warnings=(*plan.warnings, *gone)) if gone else plan
-
-
-def without_failed(plan: Plan) -> Plan:
-    """The plan without the pairs that failed before and would fail again: they are refused, not tried."""
-    hopeless = {
-        one.pair.name: Failed(one.pair.name, one.failure.kind, one.failure.message)
-        for one in plan.todo
-        if one.failure and one.alike and one.failure.kind not in MAY_PASS
-    }
-    kept = tuple(one for one in plan.pairs if one.pair.name not in hopeless)
-    return replace(plan, pairs=kept, refused=(*plan.refused, *hopeless.values()))
 
 
 def _each_once(refused: Iterable[Failed]) -> list[Failed]:

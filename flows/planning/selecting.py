@@ -6,10 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.errors import BadArguments
+from flows.errors import (
+    BadArguments,
+    Denied,
+    NotFound,
+    StorageError,
+    StorageTransient,
+    TimedOut,
+    WorkerCrashed,
+    WorkerWedged,
+)
 from flows.model.selection import EVERYTHING, Selection, nearest
 from flows.model.shard import Shard
 from flows.model.sheet import Sheet
+from flows.records.report import Failed
 from flows.text import safe_text
 
 if TYPE_CHECKING:
@@ -17,6 +27,10 @@ if TYPE_CHECKING:
 
 FORCED = "to be made again, as asked"
 """Why a pair that is done is to do."""
+
+_PASSING = (WorkerCrashed, WorkerWedged, TimedOut, StorageError, StorageTransient, NotFound, Denied)
+MAY_PASS = frozenset({"unfinished", *(error.kind for error in _PASSING)})
+"""Kinds of failures that say nothing about the pair's inputs and settings."""
 
 
 def count_of(shard: Shard, names: Collection[str], selection: Selection, *, source: str) -> int:
@@ -66,6 +80,17 @@ def narrowed(plan: Plan, selection: Selection, *, of: int) -> Plan:
     asked = replace(asked, not_asked=of - asked.counts["planned"])
     sheets, later = _whole_sheets(asked)
     return replace(asked, sheets=sheets, warnings=(*asked.warnings, *later))
+
+
+def without_failed(plan: Plan) -> Plan:
+    """The plan without the pairs that failed before and would fail again: they are refused, not tried."""
+    hopeless = {
+        one.pair.name: Failed(one.pair.name, one.failure.kind, one.failure.message)
+        for one in plan.todo
+        if one.failure and one.alike and one.failure.kind not in MAY_PASS
+    }
+    kept = tuple(one for one in plan.pairs if one.pair.name not in hopeless)
+    return replace(plan, pairs=kept, refused=(*plan.refused, *hopeless.values()))
 
 
 def _all_again(pairs: Sequence[PlannedPair]) -> tuple[PlannedPair, ...]:

@@ -126,6 +126,14 @@ def _newest(observed: list[_Observed]) -> tuple[_Observed, ...]:
 
 def observed_in(record: Record, pair: Pair) -> Observed | None:
     """What the record of a pair says of its device's speed; None if it does not tell."""
+    try:
+        return _observed_in(record, pair)
+    except Exception as error:  # what estimates learn is worth neither a picture nor a run
+        log.info("nothing was learned of %s: %s", pair.name, error)
+        return None
+
+
+def _observed_in(record: Record, pair: Pair) -> Observed | None:
     output, made = record.output, record.optimisation
     timings = record.timings_s
     if output is None or made is None or not record.device or "optimise" not in timings:
@@ -138,7 +146,14 @@ def observed_in(record: Record, pair: Pair) -> Observed | None:
     size = {"width": output.width, "height": output.height, "style_pixels": style_pixels}
     memory = None
     if record.peak_memory_bytes and device != "cpu":
-        demand = peak_memory(settings, **size, batch=record.batch, on_cpu=False)  # type: ignore[arg-type]
+        demand = peak_memory(
+            settings,
+            **size,  # type: ignore[arg-type]
+            batch=record.batch,
+            on_cpu=False,
+            regions=len(pair.regions),
+            shown=pair.is_shown,
+        )
         memory = record.peak_memory_bytes / max(1, demand.device)
     return Observed(
         kind_of(settings, device),

@@ -25,7 +25,8 @@ from flows.model.observed import Observed
 from flows.model.pair import Outcome
 from flows.model.selection import EVERYTHING, Selection
 from flows.model.shard import WHOLE, Shard
-from flows.planning.plan import Plan, make_plan, without_failed
+from flows.planning.plan import Plan, make_plan
+from flows.planning.selecting import without_failed
 from flows.records.checkpoints import forget_checkpoints
 from flows.records.report import End, Report, RunFacts, Tally, report_name, summed_up
 from flows.running.budget import UNLIMITED, Budget, watched

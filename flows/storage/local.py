@@ -147,9 +147,12 @@ class LocalStorage:
             resolved = self._path(name)
             with self._explained(resolved):
                 handle = os.open(resolved, _READ)
-        with self._explained(path), os.fdopen(handle, "rb", closefd=True) as file:
-            _require_regular(os.fstat(handle), path)
-            yield file
+        try:
+            with self._explained(path), os.fdopen(handle, "rb", closefd=False) as file:
+                _require_regular(os.fstat(handle), path)
+                yield file
+        finally:
+            os.close(handle)  # also of a folder, of which no file is made
 
     def _checked(self, name: str) -> str:
         if "//" in name:

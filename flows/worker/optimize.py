@@ -26,7 +26,7 @@ from flows.worker.keeping.checkpoints import (
 from flows.worker.publish import snapshot_writer
 from flows.worker.read import naming
 from flows.worker.regions import styled_regions
-from flows.worker.snapshots import SnapshotWriter, watches
+from flows.worker.snapshots import SnapshotWriter
 from flows.worker.stages import Abandoned, Broken, Failed, Optimized, Prepared, guarded
 from flows.worker.timeouts import refuse_if_late
 from flows.worker.torch_environment import give_back_memory, keep_memory
@@ -81,7 +81,7 @@ def _why_alone(prepared: Prepared) -> str:
     """Why a pair is not computed together with others; empty if it may be."""
     if is_kept(prepared):
         return "it goes on from a checkpoint"
-    if watches(prepared.task.job.pair):
+    if prepared.task.job.pair.is_shown:
         return "its snapshots or its film show one picture at a time"
     return "its regions have shapes of their own" if prepared.regions else ""
 
@@ -107,7 +107,8 @@ def _together(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:
 
 def _footprint(prepared: Prepared) -> Hashable:
     """One value for all pairs that take as much memory."""
-    return repr(prepared.pair.style_settings), prepared.content.picture.rgb.shape
+    pair, shape = prepared.pair, prepared.content.picture.rgb.shape
+    return repr(pair.style_settings), shape, len(prepared.regions), pair.is_shown
 
 
 def _fitted(batch: Batch, cache: DeviceCache, sizer: BatchSizer) -> Ended:

@@ -88,7 +88,7 @@ class SnapshotWriter:
     @property
     def wanted(self) -> bool:
         """Whether the pair asks for anything of this."""
-        return watches(self._pair)
+        return self._pair.is_shown
 
     @property
     def frames(self) -> Frames | None:
@@ -223,11 +223,6 @@ class SnapshotWriter:
             self._announced = True
         self._storage.write(name, data, content_type=kind)
         return Extra(name=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def watches(pair: Pair) -> bool:
-    """Whether anything is to be made of the pair on its way."""
-    return bool(pair.snapshot_steps) or pair.picture_settings.animation != "none"
 
 
 def film_steps(pair: Pair) -> range:

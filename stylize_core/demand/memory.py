@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stylize_core.architecture import goes_winograds_way, least_side
+from stylize_core.architecture import goes_winograds_way
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.large_pictures import is_large
 from stylize_core.sections import Section, sections
-from stylize_core.settings.resolved import margin_of
+from stylize_core.settings.resolved import around_of
 from stylize_core.settings.style import StyleSettings
 
 Precision = Literal["fp32", "tf32", "bf16"]
@@ -29,6 +29,11 @@ VECTORS = 14
 # Of large pictures, which L-BFGS walks in parts: content, trial, best, gradient, that of the loss; the
 # direction in bfloat16.
 LARGE_VECTORS = 5.5
+# What is shown on the way: the result so far; on a CPU what waits for the thread that writes it as well.
+SHOWN = 1
+SHOWN_WAITING = 3
+# A unit of a region: its number in eight bytes, its share, and the root of that.
+GUIDE = 8 + 2 * FLOAT
 HALF = 2
 # Kernels of Winograd's filtering have 36 places instead of 9.
 WINOGRAD = 4
@@ -65,6 +70,8 @@ def peak_memory(
     precision: Precision = "fp32",
     on_cpu: bool = True,
     rung: Rung = WHOLE,
+    regions: int = 0,
+    shown: bool = False,
 ) -> Demand:
     """What pictures take that are made together.
 
@@ -77,12 +84,13 @@ def peak_memory(
         precision: what the network computes in.
         on_cpu: whether the device is a CPU.
         rung: how much of a picture is in memory at a time.
+        regions: how many parts have styles of their own.
+        shown: whether snapshots or a film are made on the way.
     """
     if style_pixels is None:
         style_pixels = round(width * height * settings.style_scale**2)
-    least = least_side(settings.layers)
-    margin = 0 if settings.mode == "dream" else margin_of(settings, width=width, height=height, least=least)
-    wide, high = width + 2 * margin, height + 2 * margin
+    around = around_of(settings, width=width, height=height)
+    wide, high = width + 2 * around, height + 2 * around
     layers = tuple(layers_for(settings.encoder, settings.layers, width=wide, height=high))
     pictures = batch * FLOAT * PLANES * wide * high
     finished = settings.mode != "dream" and settings.optimizer == "lbfgs"  # in fp32
@@ -100,6 +108,9 @@ def peak_memory(
         evaluated += batch * (HALF if large else FLOAT) * _content_targets(settings, layers)
     pairs = _solver_vectors(rung.settings(settings))
     solver = pictures * (pairs / 2 + LARGE_VECTORS if large else pairs + VECTORS)
+    solver += pictures * _vectors_beside(settings, shown=shown, on_cpu=on_cpu)
+    if regions:
+        solver += _guides(settings, layers) + FLOAT * (regions + 1) * wide * high
     styled = 0.0
     if settings.uses_style:
         share = min(1.0, held / _evaluation(settings, layers, number, reused=reused))
@@ -109,6 +120,18 @@ def peak_memory(
     device += sum(_kernels(layers, held_in, on_cpu=on_cpu) for held_in in formats)
     loading = 2 * PUBLISHED_BYTES.get(settings.encoder, 0) if settings.weights is None else 0
     return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
+
+
+def _vectors_beside(settings: StyleSettings, *, shown: bool, on_cpu: bool) -> int:
+    """Vectors of a picture's size that only some pairs keep while they are walked."""
+    compared = settings.plateau > 0 and settings.mode != "dream"
+    return compared + (SHOWN + (SHOWN_WAITING if on_cpu else 0) if shown else 0)
+
+
+def _guides(settings: StyleSettings, layers: tuple[Layer, ...]) -> int:
+    """Bytes of the units that count for regions which share a picture out: their numbers and shares."""
+    styles = settings.style_layer_weights if settings.uses_style else {}
+    return GUIDE * sum(layer.units for layer in layers if layer.name in styles)
 
 
 # Why so many: what a picture and its network are, and how it goes through.

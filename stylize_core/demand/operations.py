@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stylize_core.architecture import least_side
 from stylize_core.demand.features import layers_for, parameter_numbers
-from stylize_core.settings.resolved import SMALLEST_OCTAVE, margin_of, octaves_of, stages_seen
+from stylize_core.settings.resolved import SMALLEST_OCTAVE, around_of, octaves_of, stages_seen
 from stylize_core.settings.sketch import sketch_of
 from stylize_core.settings.style import StyleSettings
 
@@ -61,6 +61,12 @@ class Work:
     stages: tuple[StageWork, ...]
     total: float
 
+    @staticmethod
+    def unknown(settings: StyleSettings, width: int, height: int) -> Work:
+        """What stands for the work of a picture, px, of which nobody can tell: the least evaluations."""
+        only = StageWork(width, height, 0, settings.steps, 0.0, EACH)
+        return Work((only,), only.end)
+
     def after(self, step: int) -> float:
         """The work that is done after so many evaluations, 0 to `total`."""
         if step <= 0:
@@ -93,8 +99,6 @@ def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: i
         height: of the result, px.
         style_pixels: of the style as it is measured; in the shape of the result if left out.
     """
-    least = least_side(settings.layers)
-    margin = margin_of(settings, width=width, height=height, least=least)
     ratio = settings.style_scale**2 if style_pixels is None else style_pixels / max(1, width * height)
     found: list[StageWork] = []
     done = 0.0
@@ -102,11 +106,12 @@ def work_of(settings: StyleSettings, *, width: int, height: int, style_pixels: i
         before = sketch_of(settings)
         done = work_of(before, width=width, height=height, style_pixels=style_pixels).total
     for share, first, last in _sizes(settings, width, height):
-        wide, high = (max(1, round(side * share)) + 2 * margin for side in (width, height))
-        each = _evaluation(settings, wide, high)
+        wide, high = (max(1, round(side * share)) for side in (width, height))
+        around = around_of(settings, width=wide, height=high)
+        each = _evaluation(settings, wide + 2 * around, high + 2 * around)
         # The targets: a pass forward of the content, one of the style.
         begins = each / 2 * (settings.uses_content + ratio * settings.uses_style)
-        found.append(StageWork(wide - 2 * margin, high - 2 * margin, first, last, done + begins, each))
+        found.append(StageWork(wide, high, first, last, done + begins, each))
         done = found[-1].end
     return Work(tuple(found), done + found[-1].each / 2)
 

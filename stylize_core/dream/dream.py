@@ -23,7 +23,7 @@ from stylize_core.optim.watching import (
     RowReport,
     StepProgress,
 )
-from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of
+from stylize_core.settings.resolved import SMALLEST_OCTAVE, octaves_of, wandering_of
 from stylize_core.settings.style import StyleSettings
 
 
@@ -151,8 +151,7 @@ class _Run:
 
     def _place(self, height: int, width: int) -> tuple[int, int, int]:
         """How much there is around the picture on the mean, and by chance above and to the left of it, px."""
-        reach = min(self._settings.jitter, (min(height, width) - 1) // 2)
-        room = min(self._settings.margin + reach, min(height, width) - 1 - reach)
+        reach, room = wandering_of(self._settings, width=width, height=height)
         down, right = torch.randint(-reach, reach + 1, (2,), generator=self._generator).tolist()
         return room, room + down, room + right
 

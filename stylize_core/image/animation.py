@@ -92,12 +92,13 @@ def animation_frame(rgb: Tensor, *, alpha: Tensor | None = None) -> Image.Image:
     """A picture as a frame: rounded to 8 bits, on white, the longer side at most `LONGEST_SIDE_PX`.
 
     Args:
-        rgb: [3, H, W] floating point; clamped to 0..1.
-        alpha: [1, H, W] in 0..1.
+        rgb: [3, H, W] floating point, as it shows on white; clamped to 0..1.
+        alpha: [1, H, W] in 0..1, of the picture's file, in which nothing is darker on white than it allows.
     """
-    levels = rgb.detach().cpu().float().clamp(0, 1).mul(255).round()
+    shown = rgb.detach().cpu().float().clamp(0, 1)
     if alpha is not None:
-        levels = (levels * alpha + 255 * (1 - alpha)).round()
+        shown = shown.maximum(1 - alpha)
+    levels = shown.mul(255).round()
     frame = Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).numpy())
     longest = max(frame.size)
     if longest <= LONGEST_SIDE_PX:

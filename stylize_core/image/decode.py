@@ -55,7 +55,7 @@ class Picture:
     """A decoded picture, upright and in sRGB.
 
     Attributes:
-        rgb: [3, H, W] float32 0..1; transparent parts are flattened on white.
+        rgb: [3, H, W] float32 0..1, as it shows on white; that is how it is written as well.
         alpha: [1, H, W] float32 0..1, or None where every pixel is opaque.
         source_format: JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; empty if no file held it.
         source_mode: how the file stored its pixels, such as `RGB`, `CMYK` or `RGB;16`.

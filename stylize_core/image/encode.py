@@ -25,6 +25,8 @@ from stylize_core.settings.picture import PictureSettings
 
 PNG_PIXELS_OF_PILLOW = 2**26
 """A larger PNG of eight bits is written in strips: the same pixels in other bytes, in less memory."""
+FAINT = 1 / 32
+"""Colours of pixels with less alpha than this fade to white: so little of them is noise above all."""
 _saving = threading.Lock()
 
 
@@ -39,7 +41,7 @@ def encode_picture(
     """A whole file in `settings.format`, in memory; `write_picture` says more.
 
     Args:
-        rgb: [3, H, W] floating point, finite; clamped to 0..1 and rounded to the nearest level.
+        rgb: [3, H, W] floating point, finite, as it shows on white; clamped to 0..1 and rounded to levels.
         alpha: [1, H, W] of the same size, or None. JPEG leaves it out.
         settings: format, bit depth, quality, dots per inch, and what of `metadata` is kept.
         facts: short texts about the making, which the file carries.
@@ -65,12 +67,13 @@ def write_picture(
 ) -> None:
     """Write a whole file in `settings.format`: sRGB profile and facts inside; equal input gives equal bytes.
 
-    Pixels become levels a strip at a time; TIFF, PNG of 16 bits and large PNGs are packed and written so too.
+    A file's colours are those that show as `rgb` where it lies on white, as far as there are such. Pixels
+    become levels a strip at a time; TIFF, PNG of 16 bits and large PNGs are packed and written so too.
     JPEG, WebP and other PNGs are held once more, at four bytes a pixel, by Pillow.
 
     Args:
         into: an empty file that can seek; what it holds after an error is of no use.
-        rgb: [3, H, W] floating point, finite; clamped to 0..1 and rounded to the nearest level.
+        rgb: [3, H, W] floating point, finite, as it shows on white; clamped to 0..1 and rounded to levels.
         alpha: [1, H, W] of the same size, or None. JPEG has no place for it and leaves it out.
         settings: format, bit depth, quality and dots per inch.
         facts: short texts about the making; `embedded_facts` reads them back.
@@ -107,12 +110,31 @@ def _levels(planes: list[Tensor], top: int, bottom: int, itemsize: int) -> Array
     """[rows, W, 3 or 4] of uint8 or uint16."""
     full = 256**itemsize - 1
     levels = np.empty((bottom - top, planes[0].shape[1], len(planes)), f"u{itemsize}")
+    alpha = _unit(planes[3][top:bottom]).mul_(full).round_().div_(full) if len(planes) == 4 else None
     for channel, plane in enumerate(planes):
-        unit = plane[top:bottom].detach().cpu().float().clamp(0, 1)
-        if not bool(unit.isfinite().all()):
-            raise ValueError("a picture with values that are not finite cannot be written")
+        unit = _unit(plane[top:bottom])
+        if alpha is not None and channel < 3:
+            unit = _off_white(unit, alpha)
         levels[..., channel] = unit.mul_(full).round_().numpy()
     return levels
+
+
+def _unit(plane: Tensor) -> Tensor:
+    unit = plane.detach().cpu().float().clamp(0, 1)
+    if not bool(unit.isfinite().all()):
+        raise ValueError("a picture with values that are not finite cannot be written")
+    return unit
+
+
+def _off_white(shown: Tensor, alpha: Tensor) -> Tensor:
+    """The colours that show as these do where they lie on white with that alpha, all in 0..1.
+
+    Opaque ones are the same bits, and where nothing shows they are white. What is darker than a pixel of such
+    an alpha can show is black.
+    """
+    weight = alpha.clamp_min(FAINT)
+    straight = ((shown - (1 - weight)) / weight).clamp_(0, 1)
+    return straight + (1 - alpha / weight) * (1 - straight)
 
 
 def _write_by_pillow(

@@ -63,7 +63,7 @@ def save_picture(
     The file appears once it is complete, so nobody ever finds half of it.
 
     Args:
-        picture: its `rgb` [3, H, W] is clamped to 0..1; JPEG leaves its `alpha` out.
+        picture: its `rgb` [3, H, W], as it shows on white, is clamped to 0..1; JPEG leaves its `alpha` out.
         path: ends in .png, .jpg, .jpeg, .webp, .tif or .tiff, in either case.
         settings: `bit_depth`, `quality`, `dpi` and `metadata` count; None for the defaults.
         facts: short texts that the file is to carry about its making.

@@ -158,7 +158,7 @@ def are_finite(loss: Tensor, totals: Tensor) -> Tensor:
     >>> are_finite(torch.tensor([1.0, 1.0, torch.nan]), torch.tensor([0.0, torch.inf, 0.0]))
     tensor([ True, False, False])
     """
-    return (loss * 0).add_(totals, alpha=0) == 0  # 0 times what is not finite is no number
+    return (loss * 0 + totals * 0) == 0  # 0 times what is not finite is no number
 
 
 def surely_none(rows: Tensor) -> bool:

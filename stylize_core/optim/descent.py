@@ -87,6 +87,11 @@ class Descent:
         self.rows = [self.rows[at] for at in places]
         self.ended = [self.ended[at] for at in places]
 
+    def hold(self, places: Sequence[int]) -> None:
+        """Let these of the walking rows stay where they are until the solver is told of another objective."""
+        for at in places:
+            self.walking.solver.stalled[at] = True
+
     def settle(self, places: Sequence[int]) -> None:
         """Take over the best pictures of these walking rows."""
         if not places:

@@ -79,7 +79,7 @@ class LBFGS(Rows):
         expected = self.slope * self.step
         bound = torch.add(self.best_loss, expected, alpha=SUFFICIENT_DECREASE)
         accept = finite & (loss <= bound) & (loss < self.best_loss) & ~(self.stalled | self.broken)
-        fallback = self._refuse(loss, expected, ~finite, accept)
+        fallback = self._refuse(loss, expected, ~(finite | self.stalled), accept)
         self._accept(loss, gradient, accept)
         self._turn(accept, fallback)
         self._aim()

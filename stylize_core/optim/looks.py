@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -37,8 +38,12 @@ class Seen:
         return "stalled" if self.stalled else "plateau" if self.still and not used_up else "steps"
 
 
-def look(descent: Descent) -> list[Seen]:
-    """Write what is new into the reports of all rows that go on; how these are."""
+def look(descent: Descent, waiting: Collection[int] = ()) -> list[Seen]:
+    """Write what is new into the reports of all rows that go on; how these are.
+
+    Args:
+        waiting: pictures that are computed for the sake of the others only, so that nothing is new.
+    """
     walking, solver = descent.walking, descent.walking.solver
     since = descent.step - descent.began
     plateau = walking.plateau
@@ -47,16 +52,18 @@ def look(descent: Descent) -> list[Seen]:
     fine = finest(walking.losses.device)
     columns = [walking.losses.to(fine), *(one[:, None].to(fine) for one in numbers)]
     told: list[list[float]] = torch.cat(columns, 1).cpu().tolist()
-    return [_noted(descent, at, told[at]) for at in descent.going]
+    for at in descent.going:
+        if descent.rows[at] not in waiting:
+            _note(descent, at, told[at])
+    return [Seen(at, *map(bool, told[at][-3:])) for at in descent.going]
 
 
-def _noted(descent: Descent, at: int, told: list[float]) -> Seen:
-    """Note one row's losses, and its numbers that follow them."""
-    best, accepted, stalled, broken, still = told[CHECK_EVERY:]
+def _note(descent: Descent, at: int, told: list[float]) -> None:
+    """Note one row's losses, and of its numbers that follow them those that a report has."""
+    best, accepted = told[CHECK_EVERY : CHECK_EVERY + 2]
     row = descent.rows[at]
     report = descent.reports[row]
     report.loss_curve += told[: descent.untold]
     report.evaluations = len(report.loss_curve)
     report.accepted_steps = descent.accepted[row] + int(accepted)
     report.best_loss = min(best, report.best_loss)
-    return Seen(at, bool(stalled), bool(broken), bool(still))

@@ -106,23 +106,28 @@ class _Course:
         """Go on until the evaluations are used up or every row has ended.
 
         A row that has ended leaves the batch, which goes on without it: at once where that costs no wait,
-        else with the half of the batch.
+        else with the half of the batch. One that waits for the finish stays as it is until then, lest its
+        picture depends on how long the others take.
         """
         if not isinstance(descent.walking.solver, Revaluing):
             finish = None  # solvers that bear noise
         if finish is not None and descent.phase == "finish":
             objective = finish.resumed(descent)
-        steps = Steps(objective, descent)
+        steps, waiting = Steps(objective, descent), set[int]()
         while descent.going and descent.step < self.last:
             if finish is not None and descent.phase == "walk" and descent.step == finish.after:
+                if waiting and descent.untold:
+                    look(descent, waiting)
+                    steps.told()
+                waiting.clear()
                 objective = finish.begin(descent)
                 steps = Steps(objective, descent)
             steps.take()
             self._show(descent)
             if (descent.step - descent.began) % CHECK_EVERY == 0 or descent.step == self.last:
-                seen = look(descent)
+                seen = look(descent, waiting)
                 steps.told()
-                self._end(descent, seen, finish)
+                waiting.update(self._end(descent, seen, finish))
                 if left := _fewer(descent):
                     objective = objective.rows(left)
                     descent.keep(left)
@@ -156,8 +161,8 @@ class _Course:
             losses = tuple(report.best_loss for report in self.reports)
             self.callback(StepProgress(descent.step, self.settings.steps, losses))
 
-    def _end(self, descent: Descent, seen: list[Seen], finish: Finish | None) -> None:
-        """End the rows that are over, but not those that wait for a finish."""
+    def _end(self, descent: Descent, seen: list[Seen], finish: Finish | None) -> list[int]:
+        """End the rows that are over, but not those that wait for a finish; the pictures of these."""
         used_up = descent.step == self.last
         waiting = finish.awaited(descent, seen) if finish else []
         over = [one for one in seen if (one.over or used_up) and one not in waiting]
@@ -167,6 +172,9 @@ class _Course:
             descent.reports[descent.rows[one.place]].stop_reason = one.reason(used_up=used_up)
         if finish is not None and waiting and len(waiting) == len(descent.going):
             descent.step = finish.after
+        else:
+            descent.hold([one.place for one in waiting])
+        return [descent.rows[one.place] for one in waiting]
 
 
 def _fewer(descent: Descent) -> list[int]:

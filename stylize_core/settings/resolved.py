@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from stylize_core.architecture import COARSEST_PX, DIAGONAL_GAIN, layer_names
+from stylize_core.architecture import COARSEST_PX, DIAGONAL_GAIN, layer_names, least_side
 from stylize_core.settings.schedule import Stage, automatic_stages, stages
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def stages_seen(settings: StyleSettings, *, width: int, height: int, least: int)
     """The same without the smaller sizes that are below `least` px a side, where the network sees nothing."""
     found = stages_of(settings, max(width, height))
     while len(found) > 1 and min(width, height) * found[0].share < least:
-        found = stages_of(replace(settings, scales=len(found) - 1), max(width, height))
+        found = stages(len(found) - 1, settings.steps)
     return found
 
 
@@ -82,6 +81,27 @@ def octaves_of(settings: StyleSettings, *, width: int, height: int, least: int) 
     for number in range(len(kept)):
         ends.append(ends[-1] + steps // len(kept) + (number < steps % len(kept)))
     return tuple(Stage(share, *bounds) for share, bounds in zip(kept, pairwise(ends), strict=True))
+
+
+def wandering_of(settings: StyleSettings, *, width: int, height: int) -> tuple[int, int]:
+    """How far a dream of those sides is shifted at most, and how much is around it on the mean, px.
+
+    All of it is the picture's own reflection, which has no more than it.
+
+    >>> from stylize_core.settings.style import StyleSettings
+    >>> wandering_of(StyleSettings(mode="dream", jitter=32, margin=8), width=100, height=50)
+    (24, 25)
+    """
+    shorter = min(width, height)
+    reach = min(settings.jitter, (shorter - 1) // 2)
+    return reach, min(settings.margin + reach, shorter - 1 - reach)
+
+
+def around_of(settings: StyleSettings, *, width: int, height: int) -> int:
+    """How many px are around a picture of those sides, px, wherever its network sees it."""
+    if settings.mode == "dream":
+        return wandering_of(settings, width=width, height=height)[1]
+    return margin_of(settings, width=width, height=height, least=least_side(settings.layers))
 
 
 def gain_of(settings: StyleSettings) -> float:

@@ -10,12 +10,12 @@ from small_networks import speckles, tiny_encoder, tiny_weights, waves
 from torch import Tensor
 
 from stylize_core.dream.dream import dream
-from stylize_core.dream.objective import check_channels, dream_objective
+from stylize_core.dream.objective import DreamObjective, check_channels, dream_objective
 from stylize_core.errors import Diverged, SettingsError
 from stylize_core.loss.pixels import total_variation
 from stylize_core.networks.encoder import Encoder, vgg_features
 from stylize_core.optim.watching import Frames, StepProgress
-from stylize_core.settings.resolved import octaves_of
+from stylize_core.settings.resolved import around_of, octaves_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
 
@@ -264,3 +264,19 @@ def test_the_start_is_dreamt_on_without_a_single_step() -> None:
     image, reports = dream(encoder_of(settings), PICTURE, settings=settings)
     assert (image.shape, reports[0].evaluations) == (PICTURE.shape, 1)
     assert tiny_encoder(settings).layers == ("relu2_1",)
+
+
+@pytest.mark.parametrize("given", [{}, PLAIN, {"jitter": 200, "margin": 200}, {"jitter": 3}], ids=str)
+def test_the_network_sees_so_much_around_a_dream_as_estimates_count(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    seen, judge = set[tuple[int, ...]](), DreamObjective.__call__
+
+    def watched(self: DreamObjective, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        seen.add(tuple(image_bchw.shape[-2:]))
+        return judge(self, image_bchw)
+
+    monkeypatch.setattr(DreamObjective, "__call__", watched)
+    dreamt(PICTURE, **{**given, "octaves": 1})
+    around = around_of(settings_of(**given), width=64, height=48)
+    assert seen == {(48 + 2 * around, 64 + 2 * around)}

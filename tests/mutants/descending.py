@@ -138,4 +138,31 @@ MUTANTS = (
         "callback=None, frames=None",
         (f"{SKETCH}::test_who_looks_on_hears_of_step_0_meanwhile_and_may_end_it",),
     ),
+    Mutant(
+        "descending-blind-where-adding-nothing-is-left-out",
+        "stylize_core/optim/base.py",
+        "(loss * 0 + totals * 0) == 0",
+        "(loss * 0).add_(totals, alpha=0) == 0",
+        (
+            "tests/core/optim/test_solvers.py::test_what_is_not_finite_is_noticed_where_adding_nothing_is_left_out",
+        ),
+    ),
+    Mutant(
+        "descending-further-while-it-waits-for-the-plain-steps",
+        "stylize_core/optim/minimise.py",
+        "            descent.hold([one.place for one in waiting])",
+        "            pass",
+        (
+            "tests/core/optim/test_finish.py::test_who_waits_for_the_plain_steps_is_as_if_alone_however_long_the_others_walk",
+        ),
+    ),
+    Mutant(
+        "descending-with-losses-of-others-in-the-report-of-who-waits",
+        "stylize_core/optim/minimise.py",
+        "                    look(descent, waiting)",
+        "                    look(descent)",
+        (
+            "tests/core/optim/test_finish.py::test_who_waits_for_the_plain_steps_is_as_if_alone_however_long_the_others_walk",
+        ),
+    ),
 )

@@ -268,4 +268,47 @@ MUTANTS = (
         "        above = 0 * rows[-1]",
         (f"{LARGE}::test_a_png_is_read_row_by_row_to_the_same_picture",),
     ),
+    Mutant(
+        "pictures-lost-for-a-tag-that-no-file-can-be-given",
+        "stylize_core/image/metadata/reading.py",
+        "if tag in gps and not _can_be_written(tag, gps[tag])",
+        "if tag in gps and not gps[tag]",
+        (
+            "tests/core/image/test_image_metadata.py::test_a_tag_that_no_file_can_be_given_is_left_out_and_the_place_stays",
+        ),
+    ),
+    Mutant(
+        "pictures-taken-above-the-sea-instead-of-below",
+        "stylize_core/image/metadata/reading.py",
+        "        unfit |= _ALTITUDE",
+        "        unfit |= set()",
+        (
+            "tests/core/image/test_image_metadata.py::test_a_height_below_the_sea_does_not_become_one_above_it",
+        ),
+    ),
+    Mutant(
+        "pictures-whose-translucent-parts-fade-twice",
+        "stylize_core/image/encode.py",
+        "            unit = _off_white(unit, alpha)",
+        "            pass",
+        (
+            "tests/core/image/test_image_write.py::test_half_transparent_black_shows_as_it_did_on_white_and_on_black",
+        ),
+    ),
+    Mutant(
+        "pictures-with-confetti-where-next-to-nothing-shows",
+        "stylize_core/image/encode.py",
+        "alpha.clamp_min(FAINT)",
+        "alpha.clamp_min(1e-9)",
+        ("tests/core/image/test_image_write.py::test_what_is_hardly_there_is_nearly_white_and_no_confetti",),
+    ),
+    Mutant(
+        "pictures-whose-films-fade-what-is-translucent",
+        "stylize_core/image/animation.py",
+        "shown = shown.maximum(1 - alpha)",
+        "shown = shown * alpha + 1 - alpha",
+        (
+            "tests/core/image/test_image_animation.py::test_translucent_parts_are_as_the_picture_shows_them_on_white",
+        ),
+    ),
 )

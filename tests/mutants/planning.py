@@ -133,14 +133,14 @@ MUTANTS = (
     ),
     Mutant(
         "planning-skip-failed-skips-what-may-pass",
-        "flows/planning/plan.py",
+        "flows/planning/selecting.py",
         "if one.failure and one.alike and one.failure.kind not in MAY_PASS",
         "if one.failure and one.alike",
         (SKIPPED,),
     ),
     Mutant(
         "planning-skip-failed-skips-what-was-mended",
-        "flows/planning/plan.py",
+        "flows/planning/selecting.py",
         "if one.failure and one.alike and",
         "if one.failure and",
         (SKIPPED,),
@@ -161,14 +161,14 @@ MUTANTS = (
     ),
     Mutant(
         "planning-skip-failed-skips-a-disk-that-was-away",
-        "flows/planning/plan.py",
+        "flows/planning/selecting.py",
         "TimedOut, StorageError, StorageTransient, NotFound, Denied)",
         "TimedOut, StorageTransient)",
         (f"{PLAN}::test_what_failed_because_storage_was_out_of_reach_is_never_left_out",),
     ),
     Mutant(
         "planning-skipped-failures-do-not-count",
-        "flows/planning/plan.py",
+        "flows/planning/selecting.py",
         "refused=(*plan.refused, *hopeless.values())",
         "refused=plan.refused",
         (SKIPPED,),
@@ -221,5 +221,12 @@ MUTANTS = (
         "max(found, key=lambda one: one.is_sheet)",
         "min(found, key=lambda one: one.is_sheet)",
         (f"{NAMING}::test_a_found_contact_sheet_whose_name_is_taken_is_left_out_with_a_warning",),
+    ),
+    Mutant(
+        "planning-dreams-without-what-is-around-them",
+        "stylize_core/settings/resolved.py",
+        "        return wandering_of(settings, width=width, height=height)[1]",
+        "        return 0",
+        ("tests/core/test_dream.py::test_the_network_sees_so_much_around_a_dream_as_estimates_count",),
     ),
 )

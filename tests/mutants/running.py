@@ -255,4 +255,20 @@ MUTANTS = (
         "",
         (f"{SUPERVISOR}::test_a_pair_that_kills_every_worker_is_recorded_and_the_others_are_done",),
     ),
+    Mutant(
+        "running-an-estimate-that-fails-ends-the-run",
+        "flows/running/estimating/prospects.py",
+        "            except Exception as error:",
+        "            except ZeroDivisionError as error:",
+        ("tests/flows/running/test_prospects.py::test_an_estimate_that_fails_costs_itself_and_no_other",),
+    ),
+    Mutant(
+        "running-a-finished-picture-that-nothing-is-learned-of-fails",
+        "flows/records/experience.py",
+        "    except Exception as error:  # what estimates learn",
+        "    except ZeroDivisionError as error:  # what estimates learn",
+        (
+            "tests/flows/worker/test_worker.py::test_a_picture_is_done_although_nothing_can_be_learned_of_how_long_it_took",
+        ),
+    ),
 )

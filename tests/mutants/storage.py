@@ -18,8 +18,8 @@ MUTANTS = (
     Mutant(
         "storage-a-disk-that-fails-in-a-listing-is-an-internal-error",
         "flows/storage/local.py",
-        "with self._explained(file.path), suppress(FileNotFoundError):",
-        "with suppress(FileNotFoundError):",
+        "            except OSError as error:\n                self._pass_over(os.path.dirname",
+        "            except FileNotFoundError as error:\n                self._pass_over(os.path.dirname",
         (f"{LOCAL}::test_a_disk_that_fails_while_files_are_listed_is_a_storage_error",),
     ),
     Mutant("storage-put-without-any-checksum", "flows/storage/s3_proof.py", MD5 + SHA256, "", (GARBLED,)),

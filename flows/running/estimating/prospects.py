@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,14 +25,16 @@ from flows.running.sizing import LAST_REPORT, NOTHING, seconds_per_pair_of
 from flows.storage.base import Storage
 from flows.storage.location import is_remote
 from flows.storage.opening import open_storage
-from flows.text import bytes_in_words
+from flows.text import bytes_in_words, safe_text
 from flows.worker.devices import cpu_workers, lacks_drivers
 from flows.worker.fitting.memory_room import machine_memory
 from stylize_core.demand.memory import peak_memory
-from stylize_core.demand.operations import work_of
+from stylize_core.demand.operations import Work, work_of
 from stylize_core.demand.rungs import LADDER, WHOLE, Rung
 from stylize_core.settings.picture_size import SMALLEST_PX
 from stylize_core.settings.style import StyleSettings
+
+log = logging.getLogger("stylize.run")
 
 RECORDS_READ = 12
 """So many records of an output are read where this machine has no experience of its own."""
@@ -56,12 +59,20 @@ class Machine:
     _known: dict[tuple[int, ...], Expected] = field(default_factory=dict)
 
     def expect(self, pair: Pair) -> Expected:
-        """What is expected of a pair here; pairs that share settings and shapes are counted once."""
+        """What is expected of a pair here; pairs that share settings and shapes are counted once.
+
+        An estimate that fails costs nothing but itself: what is wrong with a pair is its worker's to find.
+        """
         width, height = self.shapes.result(pair)
         style_pixels = self._style_pixels(pair)
-        key = (id(pair.style_settings), id(pair.picture_settings), width, height, style_pixels or 0)
+        settings = id(pair.style_settings), id(pair.picture_settings)
+        key = (*settings, width, height, style_pixels or 0, len(pair.regions))
         if key not in self._known:
-            self._known[key] = self._judged(self._expected(pair, width, height, style_pixels))
+            try:
+                self._known[key] = self._judged(self._expected(pair, width, height, style_pixels))
+            except Exception as error:
+                log.warning("no estimate of %s: %s", safe_text(pair.name), safe_text(str(error)))
+                self._known[key] = self._unknown(pair, width, height)
         return replace(self._known[key], pair=pair)
 
     def _expected(self, pair: Pair, width: int, height: int, style_pixels: int | None) -> Expected:
@@ -69,7 +80,7 @@ class Machine:
         kind = kind_of(settings, self.device)
         work = work_of(settings, width=width, height=height, style_pixels=style_pixels)
         device_s = known.seconds(kind, pixels=pixels, work=work.total)
-        memory = self._needs(settings, width, height, style_pixels)
+        memory = self._needs(pair, settings, width, height, style_pixels)
         if self.device != "cpu":
             memory = round(memory * known.memory(kind, pixels=pixels))
         return Expected(
@@ -84,14 +95,22 @@ class Machine:
             output_bytes=known.output_bytes(look_of(pair.picture_settings), pixels=pixels),
         )
 
+    def _unknown(self, pair: Pair, width: int, height: int) -> Expected:
+        """A pair of which nobody knows what it takes."""
+        kind = kind_of(pair.style_settings, self.device)
+        work = Work.unknown(pair.style_settings, width, height)
+        return Expected(
+            pair, kind, width, height, work, seconds=None, device_s=None, memory_bytes=None, output_bytes=None
+        )
+
     def _judged(self, one: Expected) -> Expected:
         """The same in a way that fits, or with why it cannot."""
-        room = self.memory_bytes
-        if room is None or one.memory_bytes <= room:
+        room, whole = self.memory_bytes, one.memory_bytes
+        if room is None or whole is None or whole <= room:
             return one
         as_a_whole = self._needs_of(one, WHOLE)
         for rung in LADDER[1:]:
-            needed = round(one.memory_bytes * self._needs_of(one, rung) / as_a_whole)
+            needed = round(whole * self._needs_of(one, rung) / as_a_whole)
             if needed <= room:
                 return replace(one, memory_bytes=needed, rung=rung)
         trouble = (
@@ -101,9 +120,8 @@ class Machine:
         return replace(one, memory_bytes=needed, rung=rung, trouble=trouble)
 
     def _needs_of(self, one: Expected, rung: Rung) -> int:
-        return self._needs(
-            one.pair.style_settings, one.width, one.height, self._style_pixels(one.pair), rung=rung
-        )
+        pair, styles = one.pair, self._style_pixels(one.pair)
+        return self._needs(pair, pair.style_settings, one.width, one.height, styles, rung=rung)
 
     def _what_fits(self, one: Expected, room: int) -> str:
         """Which size of the same, and which network, would."""
@@ -111,7 +129,7 @@ class Machine:
 
         def needs(asked: StyleSettings, share: float) -> int:
             sides = (round(one.width * share), round(one.height * share))
-            return self._needs(asked, *sides, None, rung=LADDER[-1])
+            return self._needs(one.pair, asked, *sides, None, rung=LADDER[-1])
 
         edge = max(one.width, one.height)
         fits = largest(lambda px: needs(settings, px / edge) <= room, most=edge)
@@ -128,6 +146,7 @@ class Machine:
     # Why so many: a picture, its style, and how it is made.
     def _needs(
         self,
+        pair: Pair,
         settings: StyleSettings,
         width: int,
         height: int,
@@ -135,11 +154,19 @@ class Machine:
         *,
         rung: Rung = WHOLE,
     ) -> int:
-        """Bytes of the device; of a CPU those of the worker's process."""
-        size = {"width": max(1, width), "height": max(1, height), "style_pixels": style_pixels}
-        if self.device == "cpu":
-            return peak_memory(settings, **size, rung=rung).process  # type: ignore[arg-type]
-        return peak_memory(settings, **size, rung=rung, on_cpu=False).device  # type: ignore[arg-type]
+        """Bytes of the device under these settings of the pair; of a CPU those of the worker's process."""
+        on_cpu = self.device == "cpu"
+        demand = peak_memory(
+            settings,
+            width=max(1, width),
+            height=max(1, height),
+            style_pixels=style_pixels,
+            on_cpu=on_cpu,
+            rung=rung,
+            regions=len(pair.regions),
+            shown=pair.is_shown,
+        )
+        return demand.process if on_cpu else demand.device
 
 
 def largest(fits: Callable[[int], bool], *, most: int) -> int | None:

@@ -29,6 +29,8 @@ def expected_bytes(prepared: Prepared, cache: DeviceCache, rung: Rung) -> int:
         precision=cache.precision(settings),
         on_cpu=on_cpu,
         rung=rung,
+        regions=len(prepared.regions),
+        shown=prepared.pair.is_shown,
     )
     return demand.process if on_cpu else demand.device
 

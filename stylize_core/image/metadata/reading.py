@@ -7,6 +7,7 @@ of them speak, Exif leads, as the Metadata Working Group's guidelines advise.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +26,10 @@ ARTIST, COPYRIGHT, CAPTION, XMP = 0x013B, 0x8298, 0x010E, 0x02BC
 EXIF_DIRECTORY, TAKEN = 0x8769, 0x9003
 RESOLUTION_X, RESOLUTION_Y, RESOLUTION_UNIT, INCH, CENTIMETRE = 0x011A, 0x011B, 0x0128, 2, 3
 GPS_DIRECTORY, GPS_TAGS = 0x8825, (0, 1, 2, 3, 4, 5, 6, 7, 29)
+_PLACE, _ALTITUDE = {1, 2, 3, 4}, {5, 6}
+LARGEST_DPI = 65535
+"""So many JPEG has a place for."""
+_LONGEST_TAG = 128  # bytes of a block of Exif with it alone; Exif's own are shorter
 _TEXT_KEYS = {"artist": "Author", "copyright": "Copyright", "caption": "Description"}  # of PNG
 _XMP_KEYS = {"artist": "creator", "copyright": "rights", "caption": "description"}
 _DUBLIN = "{http://purl.org/dc/elements/1.1/}"
@@ -44,6 +49,7 @@ class Metadata:
         taken: when, as Exif spells it: `2026:05:04 10:11:12`, in local time.
         position: where, as the tags of an Exif GPS directory.
         dpi: dots per inch across and down, for print.
+        unfit: what of the position no file could be given, in words.
     """
 
     copyright: str = ""
@@ -52,6 +58,7 @@ class Metadata:
     taken: str = ""
     position: tuple[tuple[int, Any], ...] = ()
     dpi: tuple[float, float] | None = None
+    unfit: str = ""
 
     def kept(self, keep: Keep) -> Metadata:
         """What of it goes into a result; `copyright` is the notice, the artist and the dpi."""
@@ -78,6 +85,7 @@ class Metadata:
         lost = [word for word in self.named() if word not in kept]
         parts = [f"kept from the content: {', '.join(kept)}"] if kept else []
         parts += [f"not kept by `metadata: {keep}`: {', '.join(lost)}"] if lost else []
+        parts += [f"malformed, and not kept: {self.unfit}"] if self.unfit and keep == "keep" else []
         return "; ".join(parts)
 
 
@@ -95,18 +103,39 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> Metadata:
     for name, said in texts.items():
         texts[name] = said or packet.get(name, "") or _text(info.get(_TEXT_KEYS[name]))
     taken = _text(exif.get_ifd(EXIF_DIRECTORY).get(TAKEN))
+    position, unfit = _position(exif.get_ifd(GPS_DIRECTORY))
     return Metadata(
         **texts,
         taken=taken if _MOMENT.fullmatch(taken) else "",
-        position=_position(exif.get_ifd(GPS_DIRECTORY)),
+        position=position,
         dpi=_dpi(info.get("dpi")) or _exif_dpi(exif),
+        unfit=unfit,
     )
 
 
-def _position(gps: Mapping[int, Any]) -> tuple[tuple[int, Any], ...]:
-    if not {1, 2, 3, 4} <= gps.keys():  # latitude and longitude with their sides
-        return ()
-    return tuple((tag, gps[tag]) for tag in GPS_TAGS if tag in gps)
+def _position(gps: Mapping[int, Any]) -> tuple[tuple[tuple[int, Any], ...], str]:
+    """The tags that a result can be given, and what of the position that leaves out."""
+    if not gps.keys() >= _PLACE:  # latitude and longitude with their sides
+        return (), ""
+    unfit = {tag for tag in GPS_TAGS if tag in gps and not _can_be_written(tag, gps[tag])}
+    if unfit & _PLACE:
+        return (), "the position"
+    if unfit & _ALTITUDE:  # without its sign a depth would be a height
+        unfit |= _ALTITUDE
+    kept = tuple((tag, gps[tag]) for tag in GPS_TAGS if tag in gps and tag not in unfit)
+    return kept, "a part of the position" if unfit else ""
+
+
+def _can_be_written(tag: int, value: object) -> bool:
+    """Whether a GPS tag, whose type is the reader's word only, is one for writers and of a sound length."""
+    block = Image.Exif()
+    block[GPS_DIRECTORY] = {tag: value}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it would be cut
+        try:
+            return len(block.tobytes()) <= _LONGEST_TAG
+        except Exception:  # Pillow raises nearly every built-in type on values of another type
+            return False
 
 
 def _text(value: object) -> str:
@@ -127,14 +156,14 @@ def _dpi(value: object) -> tuple[float, float] | None:
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     # 72, or 1, is what cameras and programs put there that know of no print.
-    meant = 1 < across < 65536 and 1 < down < 65536 and (across, down) != (72, 72)
+    meant = 1 < across <= LARGEST_DPI and 1 < down <= LARGEST_DPI and (across, down) != (72, 72)
     return (across, down) if meant else None
 
 
 def _exif_dpi(exif: Image.Exif) -> tuple[float, float] | None:
     per_inch = {INCH: 1.0, CENTIMETRE: 2.54}.get(exif.get(RESOLUTION_UNIT, INCH))
     found = _dpi((exif.get(RESOLUTION_X), exif.get(RESOLUTION_Y)))
-    return None if found is None or per_inch is None else (found[0] * per_inch, found[1] * per_inch)
+    return None if found is None or per_inch is None else _dpi([per_inch * dots for dots in found])
 
 
 def _dublin_core(packet: object) -> dict[str, str]:

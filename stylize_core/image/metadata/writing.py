@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -79,19 +80,21 @@ def _attributes(metadata: Metadata) -> str:
         day, _, hour = metadata.taken.partition(" ")
         found["DateTimeOriginal"] = f"{day.replace(':', '-')}T{hour}"
     place = dict(metadata.position)
-    for name, reference in (("GPSLatitude", 1), ("GPSLongitude", 3)):
-        if place and (written := _degrees(place.get(reference + 1), place.get(reference))):
+    for name, reference, sides in (("GPSLatitude", 1, "NS"), ("GPSLongitude", 3, "EW")):
+        if place and (written := _degrees(place.get(reference + 1), place.get(reference), sides)):
             found[name] = written
     return "".join(f" exif:{name}={quoteattr(value)}" for name, value in found.items())
 
 
-def _degrees(parts: Any, side: object) -> str:
-    """`47,22.500000N` of degrees, minutes and seconds; empty where they are none."""
+def _degrees(parts: Any, side: object, sides: str) -> str:
+    """`47,22.500000N` of degrees, minutes and seconds; empty where they are none, or of no such side."""
+    letter = (side.decode("latin-1") if isinstance(side, bytes) else str(side))[:1]
     try:
         degrees, minutes, seconds = (float(part) for part in parts)
-        return f"{degrees:.0f},{minutes + seconds / 60:.6f}{str(side)[:1]}"
     except (TypeError, ValueError, ZeroDivisionError):
         return ""
+    known = math.isfinite(degrees + minutes + seconds) and letter and letter in sides
+    return f"{degrees:.0f},{minutes + seconds / 60:.6f}{letter}" if known else ""
 
 
 def pillow_options(metadata: Metadata, form: str, description: str) -> dict[str, Any]:

@@ -100,3 +100,32 @@ def test_what_a_worker_held_at_most_is_what_was_said_within_15_percent(tmp_path:
         for encoder, width, height, given in RUNS
     ]
     assert said == pytest.approx(list(map(int, told)), rel=0.15)
+
+
+def test_a_dream_takes_what_a_picture_with_all_that_is_around_it_takes() -> None:
+    wandering = StyleSettings(mode="dream", jitter=32, margin=8)
+    still = StyleSettings(mode="dream", jitter=0, margin=0)
+    needed = peak_memory(wandering, width=512, height=384)
+    assert needed == peak_memory(still, width=512 + 80, height=384 + 80)
+
+
+def test_what_is_shown_on_the_way_and_where_it_was_a_while_ago_are_pictures_more() -> None:
+    def needs(settings: StyleSettings, *, shown: bool = False, on_cpu: bool = True) -> int:
+        return peak_memory(settings, width=512, height=512, shown=shown, on_cpu=on_cpu).device
+
+    plain, compared = StyleSettings(margin=0), StyleSettings(margin=0, plateau=4.0)
+    picture = 4 * 3 * 512 * 512
+    assert needs(compared) - needs(plain) == picture
+    assert needs(plain, shown=True, on_cpu=False) - needs(plain, on_cpu=False) == picture
+    assert needs(plain, shown=True) > needs(plain) + picture, "some wait for their writer"
+    assert needs(StyleSettings(mode="dream", plateau=4.0)) == needs(StyleSettings(mode="dream"))
+
+
+def test_regions_take_their_masks_and_once_the_numbers_and_shares_of_all_units() -> None:
+    def needs(regions: int) -> int:
+        settings = StyleSettings(margin=0, style_layers=["relu1_1", "relu2_1"])
+        return peak_memory(settings, width=512, height=512, regions=regions).device
+
+    masks, units = 4 * 512 * 512, 16 * (512**2 + 256**2)
+    assert needs(2) - needs(1) == masks
+    assert needs(1) - needs(0) == 2 * masks + units

@@ -126,6 +126,16 @@ def test_transparent_parts_are_white() -> None:
     assert np.unique(frame[10:]).tolist() == [255]
 
 
+def test_translucent_parts_are_as_the_picture_shows_them_on_white() -> None:
+    """They were on white already when they were styled."""
+    alpha = torch.full((1, 20, 16), 0.6)
+    rgb = torch.full((3, 20, 16), 0.8)
+    rgb[:, :10] = 0.2
+    frame = np.asarray(animation_frame(rgb, alpha=alpha))
+    assert np.unique(frame[10:]).tolist() == [204]
+    assert np.unique(frame[:10]).tolist() == [102], "which is as dark as it can be there"
+
+
 def test_values_beyond_the_range_are_clamped() -> None:
     assert animation_frame(torch.full((3, 16, 16), 1.7)).getextrema() == ((255, 255),) * 3
 

@@ -115,12 +115,14 @@ def test_what_is_packed_is_written_before_the_next_strip_is_made(
 def test_a_large_png_of_eight_bits_has_the_pixels_and_the_words_of_a_small_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rgb = torch.from_numpy(landscape(channels=4)).permute(2, 0, 1) / 255
+    planes = torch.from_numpy(landscape(channels=4)).permute(2, 0, 1) / 255
+    alpha = planes[3:]
+    on_white = planes[:3] * alpha + (1 - alpha)
     settings = PictureSettings(metadata="keep", dpi=300)
     owned = Metadata(copyright="© somebody", caption="a town")
 
     def made() -> bytes:
-        return encode_picture(rgb[:3], alpha=rgb[3:], settings=settings, facts=FACTS, metadata=owned)
+        return encode_picture(on_white, alpha=alpha, settings=settings, facts=FACTS, metadata=owned)
 
     small = made()
     monkeypatch.setattr(encode, "PNG_PIXELS_OF_PILLOW", 900)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any, Literal
 
 import pytest
 import torch
+from hypothesis import given as drawn
+from hypothesis import settings as effort
+from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from stylize_core.image.decode import decode_picture
@@ -173,3 +177,114 @@ def test_a_result_keeps_what_its_content_kept_from_its_own() -> None:
     given = read(photo("JPEG", exif=exif(), dpi=(300, 300)))
     once = written(given, "keep", format="jpeg")
     assert read(written(read(once), "keep", format="jpeg")).caption == CAPTION
+
+
+ASCII, RATIONAL, SIGNED, TAG_BYTES = 2, 5, 10, {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 9: 4, 10: 8, 11: 4, 12: 8}
+Tag = tuple[int, int, bytes]
+SOUND: tuple[Tag, ...] = (
+    (1, ASCII, b"N\0"),
+    (2, RATIONAL, struct.pack(">6I", 47, 1, 22, 1, 30, 1)),
+    (3, ASCII, b"E\0"),
+    (4, RATIONAL, struct.pack(">6I", 8, 1, 32, 1, 24, 1)),
+)
+BELOW_THE_SEA = (6, SIGNED, struct.pack(">2i", -5, 1))
+
+
+def block_of(*gps: Tag, owner: tuple[Tag, ...] = ((0x8298, ASCII, b"Jane\0"),)) -> bytes:
+    """Exif as some camera may write it, of tags by number, type and bytes."""
+    pointer = (0x8825, 4, b"\0\0\0\0")
+    start = 8 + len(_directory((*owner, pointer), 8))
+    first = _directory((*owner, (0x8825, 4, struct.pack(">I", start))), 8)
+    return b"Exif\0\0MM\0*\0\0\0\x08" + first + _directory(gps, start)
+
+
+def _directory(tags: tuple[Tag, ...], at: int) -> bytes:
+    entries, tail = b"", b""
+    for number, kind, data in sorted(tags):
+        place = (
+            struct.pack(">I", at + 6 + 12 * len(tags) + len(tail)) if len(data) > 4 else data.ljust(4, b"\0")
+        )
+        entries += struct.pack(">HHI", number, kind, len(data) // TAG_BYTES[kind]) + place
+        tail += data if len(data) > 4 else b""
+    return struct.pack(">H", len(tags)) + entries + bytes(4) + tail
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [BELOW_THE_SEA, (5, ASCII, b"0\0"), (29, ASCII, b"2026:05:04" * 3000)],
+    ids=["depth", "sign", "long"],
+)
+def test_a_tag_that_no_file_can_be_given_is_left_out_and_the_place_stays(
+    output: dict[str, Any], wrong: Tag
+) -> None:
+    given = read(photo("JPEG", exif=block_of(*SOUND, wrong)))
+    assert given.decision("keep") == (
+        "kept from the content: copyright, position; malformed, and not kept: a part of the position"
+    )
+    data = written(given, "keep", **output)
+    assert read(data).copyright == "Jane"
+    assert b'exif:GPSLatitude="47,22.500000N"' in data
+    if output["format"] != "tiff":
+        assert [tag for tag, _ in read(data).position] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=str)
+def test_a_place_that_no_file_can_be_given_is_left_out_and_said(output: dict[str, Any]) -> None:
+    south = (2, SIGNED, struct.pack(">6i", -47, 1, 22, 1, 30, 1))
+    given = read(photo("JPEG", exif=block_of(*SOUND[:1], south, *SOUND[2:])))
+    assert given.decision("keep") == (
+        "kept from the content: copyright; malformed, and not kept: the position"
+    )
+    assert "malformed" not in given.decision("copyright")
+    assert read(written(given, "keep", **output)).copyright == "Jane"
+
+
+def test_a_height_below_the_sea_does_not_become_one_above_it() -> None:
+    height = (6, RATIONAL, struct.pack(">2I", 5, 1))
+    assert len(read(photo("JPEG", exif=block_of(*SOUND, (5, 1, b"\1"), height))).position) == 6
+    wrong_sign = read(photo("JPEG", exif=block_of(*SOUND, (5, ASCII, b"1\0"), height)))
+    assert [tag for tag, _ in wrong_sign.position] == [1, 2, 3, 4]
+
+
+def test_a_place_without_numbers_or_of_no_side_is_not_spelled_in_xmp() -> None:
+    nowhere = (2, RATIONAL, bytes(24))
+    for tags in ((SOUND[0], nowhere), ((1, ASCII, b"\1\0"), SOUND[1]), ((1, ASCII, b"\0"), SOUND[1])):
+        data = written(read(photo("JPEG", exif=block_of(*tags, *SOUND[2:]))), "keep", format="tiff")
+        assert b"exif:GPSLatitude" not in data
+        assert b'exif:GPSLongitude="8,32.400000E"' in data
+
+
+TAGS = st.builds(
+    lambda number, kind, data: (number, kind, data[: len(data) // TAG_BYTES[kind] * TAG_BYTES[kind]]),
+    st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 29]),
+    st.sampled_from(sorted(TAG_BYTES)),
+    st.one_of(st.binary(min_size=8, max_size=40), st.binary(min_size=3000, max_size=3000)),
+)
+OWNERS = st.builds(
+    lambda number, kind, data: (number, kind, data[: len(data) // TAG_BYTES[kind] * TAG_BYTES[kind]]),
+    st.sampled_from([0x010E, 0x011A, 0x011B, 0x0128, 0x013B, 0x8298]),
+    st.sampled_from(sorted(TAG_BYTES)),
+    st.one_of(st.binary(min_size=8, max_size=40), st.text(min_size=8, max_size=5000).map(str.encode)),
+)
+
+
+@effort(max_examples=60)
+@drawn(
+    st.lists(TAGS, max_size=6, unique_by=lambda tag: tag[0]),
+    st.lists(OWNERS, max_size=6, unique_by=lambda tag: tag[0]),
+)
+def test_whatever_a_content_says_of_its_owner_its_result_can_be_written_in_every_format(
+    gps: list[Tag], owner: list[Tag]
+) -> None:
+    sound = {tag[0]: tag for tag in SOUND} | {tag[0]: tag for tag in gps}
+    given = read(photo("PNG", exif=block_of(*sound.values(), owner=tuple(owner))))
+    for output in OUTPUTS:
+        assert decode_picture(written(given, "keep", **output), source="made", settings=PictureSettings())
+
+
+@pytest.mark.parametrize("per_cm", [(0, 0), (1, 0), (0, 1), (40000, 1), (2**32 - 1, 1)])
+def test_dots_that_no_file_can_be_given_are_none(per_cm: tuple[int, int]) -> None:
+    dots = struct.pack(">2I", *per_cm)
+    owner = ((0x011A, RATIONAL, dots), (0x011B, RATIONAL, dots), (0x0128, 3, b"\0\3"))
+    assert read(photo("PNG", exif=block_of(owner=owner))).dpi is None

@@ -54,9 +54,9 @@ def _decoded(data: bytes) -> Any:
 def test_what_was_written_is_read_back_exactly(file_format: str, depth: int, transparent: bool) -> None:
     rgb = _tensor(deep_landscape() if depth == 16 else landscape())
     alpha = (torch.arange(40) / 39).round(decimals=1).expand(1, 24, 40) if transparent else None
-    picture = _decoded(_encoded(rgb, file_format, depth, alpha))
-    level = 0.51 / (2**depth - 1)
     flat = rgb if alpha is None else rgb * alpha + 1 - alpha
+    picture = _decoded(_encoded(flat, file_format, depth, alpha))
+    level = 0.51 / (2**depth - 1)
     assert float((picture.rgb - flat).abs().max()) < (level * 2 if transparent else 1e-7)
     if alpha is None:
         assert picture.alpha is None
@@ -185,9 +185,11 @@ def test_own_writers_agree_with_other_readers(width: int, height: int, channels:
         pixels = (np.indices((height, width)).sum(0)[..., None] * [301, 77, 513, 997][:channels]).astype(
             np.uint16
         )
+    pixels[..., 3:] |= 2048  # colours of less alpha fade
     planes = _tensor(pixels)
     alpha = planes[3:] if channels == 4 else None
-    png, tiff = (_encoded(planes[:3], file_format, 16, alpha) for file_format in ("png", "tiff"))
+    shown = planes[:3] if alpha is None else planes[:3] * alpha + (1 - alpha)
+    png, tiff = (_encoded(shown, file_format, 16, alpha) for file_format in ("png", "tiff"))
     assert np.array_equal(_unfiltered(png, pixels.shape), pixels)
     high = np.asarray(Image.open(io.BytesIO(tiff)))
     assert np.array_equal(high, (pixels >> 8).astype(np.uint8))
@@ -218,3 +220,55 @@ def _unfiltered(data: bytes, shape: tuple[int, ...]) -> Array:
 def _nearest(left: int, above: int, corner: int) -> int:
     middle = left + above - corner
     return min((left, above, corner), key=lambda value: abs(middle - value))
+
+
+def _translucent(seed: int = 0) -> Array:
+    """Levels of every alpha that is more than faint, and colours of every kind, [32, 64, 4]."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (32, 64, 4), np.uint8)
+    pixels[..., 3] = np.linspace(8, 255, 64).round()
+    return pixels
+
+
+@EXACT_OUTPUTS
+def test_a_translucent_picture_that_is_opened_and_saved_is_the_same(file_format: str, depth: int) -> None:
+    pixels = _translucent()
+    given = _decoded(saved(Image.fromarray(pixels), "PNG"))
+    data = _encoded(given.rgb, file_format, depth, given.alpha)
+    assert torch.equal(_decoded(data).alpha, given.alpha)
+    assert float((_decoded(data).rgb - given.rgb).abs().max()) < 0.51 / (2**depth - 1)
+    if depth == 8:
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), pixels)
+
+
+def test_half_transparent_black_shows_as_it_did_on_white_and_on_black() -> None:
+    black = np.zeros((16, 16, 4), np.uint8)
+    black[..., 3] = 128
+    given = _decoded(saved(Image.fromarray(black), "PNG"))
+    stored = np.asarray(Image.open(io.BytesIO(_encoded(given.rgb, "png", alpha=given.alpha))))
+    assert stored[0, 0].tolist() == [0, 0, 0, 128], "no grey halo on black"
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_styled_picture_shows_on_white_wherever_its_alpha_lets_it(seed: int) -> None:
+    styled = torch.rand(3, 32, 64, generator=torch.Generator().manual_seed(seed))
+    alpha = torch.from_numpy(_translucent()[None, ..., 3] / np.float32(255))
+    shown = _decoded(_encoded(styled, "png", alpha=alpha)).rgb
+    assert float((shown - styled.maximum(1 - alpha)).abs().max()) < 0.51 / 255
+
+
+def test_what_is_hardly_there_is_nearly_white_and_no_confetti() -> None:
+    noise = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for level, darkest in ((0, 255), (1, 220), (2, 190)):
+        data = _encoded(noise, "png", alpha=torch.full((1, 32, 32), level / 255))
+        assert np.asarray(Image.open(io.BytesIO(data)))[..., :3].min() >= darkest
+
+
+@EXACT_OUTPUTS
+def test_opaque_pixels_are_the_bytes_that_they_are_without_alpha(file_format: str, depth: int) -> None:
+    rgb = _tensor(landscape())
+    alpha = torch.ones(1, 24, 40)
+    alpha[..., 20:] = torch.linspace(0, 1, 20)
+    alpha[..., :20] -= 1e-7  # as scaling leaves it
+    stored, plain = (_decoded(_encoded(rgb, file_format, depth, one)).rgb for one in (alpha, None))
+    assert torch.equal(stored[..., :20], plain[..., :20])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from small_networks import tiny_encoder, waves
+from test_minimise import pairs
 from torch import Tensor
 
 from stylize_core.loss.objective import Objective
@@ -136,3 +137,29 @@ def test_rows_that_end_leave_the_others_in_the_same_steps(whitened: list[bool]) 
     together = made(settings, rows=2)
     alone = made(settings)
     assert torch.allclose(together.image_bchw[:1], alone.image_bchw, atol=1e-4)
+
+
+class RowByRow(Objective):
+    """Evaluates every row alone, so that no row has the rounding of another batch."""
+
+    def __call__(self, image_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        found = [self.rows([at])(image_bchw[at : at + 1]) for at in range(len(image_bchw))]
+        losses, gradients = zip(*found, strict=True)
+        return torch.cat(losses), torch.cat(gradients)
+
+
+def test_who_waits_for_the_plain_steps_is_as_if_alone_however_long_the_others_walk() -> None:
+    settings = StyleSettings(steps=120, scales=1, whitening=0.9, plateau=16.0)
+    contents, styles = pairs(2)
+    encoder = tiny_encoder(settings)
+    targets = content_targets(encoder, contents, settings), style_targets(encoder, styles, settings)
+    objective = RowByRow(encoder, *targets, settings)
+    ready_bchw, _ = minimise(objective.rows([0]), contents[:1], settings=replace(settings, steps=200))
+    starts = torch.cat([ready_bchw, contents[1:]])
+    together, reports = minimise(objective, starts, settings=settings)
+    for row in range(2):
+        alone, (report,) = minimise(objective.rows([row]), starts[row : row + 1], settings=settings)
+        assert torch.equal(together[row : row + 1], alone)
+        assert reports[row] == report
+    waited, walked = (report.evaluations for report in reports)
+    assert waited < walked == 120, "one was still at a look before the plain steps, and the other was not"

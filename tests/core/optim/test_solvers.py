@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from reference import Array, array, two_loop
 from scipy.optimize import minimize
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from stylize_core.optim.base import NONFINITE_TRIALS
+from stylize_core.optim.base import NONFINITE_TRIALS, are_finite
 from stylize_core.optim.curvature import CURVATURE
 from stylize_core.optim.lbfgs import FIRST_MOVE, LBFGS, LINE_SEARCH_TRIALS
 
@@ -382,3 +383,17 @@ def test_the_start_is_never_written_to() -> None:
     kept = start.clone()
     drive(LBFGS(start), rosenbrock, 30)
     assert torch.equal(start, kept)
+
+
+class LeavesOutWhatAddsNothing(TorchFunctionMode):
+    """A device, as Apple's are, that returns at once where what is to be added counts 0 times."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        return args[0] if given.get("alpha") == 0 else func(*args, **given)
+
+
+def test_what_is_not_finite_is_noticed_where_adding_nothing_is_left_out() -> None:
+    losses, totals = torch.tensor([1.0, 1.0, 1.0, torch.nan]), torch.tensor([2.0, torch.nan, torch.inf, 0.0])
+    with LeavesOutWhatAddsNothing():
+        assert are_finite(losses, totals).tolist() == [True, False, False, False]

@@ -16,6 +16,7 @@ from stylize_core.errors import SettingsError
 from stylize_core.settings.fields import Crop, setting_fields
 from stylize_core.settings.picture import PictureSettings
 from stylize_core.settings.picture_size import Size
+from stylize_core.settings.resolved import stages_seen
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 
@@ -370,3 +371,45 @@ def test_where_only_the_content_tells_the_size_the_smallest_one_is_spelled(asked
     assert "coarsest" not in StyleSettings(**asked, coarsest=256).canonical(), "as before there were recipes"
     for without in ({"scales": 2}, {"loss": "gatys"}, {"mode": "content"}, {"mode": "dream"}):
         assert "coarsest" not in StyleSettings(**asked, **without).canonical()
+
+
+@pytest.mark.parametrize(
+    ("asked", "width", "height"),
+    [
+        ({"size": "original"}, 12000, 2900),
+        ({"size": 16383}, 16383, 3000),
+        ({"size": 512, "coarsest": 1}, 512, 384),
+        ({"size": 1024, "coarsest": 2}, 1024, 768),
+    ],
+)
+def test_a_size_too_small_to_see_is_left_out_of_ten_as_of_five(
+    asked: dict[str, Any], width: int, height: int
+) -> None:
+    """There may be more sizes than `scales` takes."""
+    settings = StyleSettings(**asked)
+    planned = settings.stages(max(width, height))
+    seen = stages_seen(settings, width=width, height=height, least=8)
+    assert len(planned) == 10
+    assert len(seen) < 10
+    assert min(width, height) * seen[0].share >= 8
+    assert [stage.share for stage in seen] == [2.0**-number for number in range(len(seen))][::-1]
+
+
+@given(
+    long_edge=st.integers(32, 16383),
+    narrow=st.floats(0.005, 1),
+    steps=st.integers(1, 1000),
+    coarsest=st.integers(0, 64),
+    least=st.sampled_from([1, 2, 4, 8, 16]),
+)
+def test_whatever_the_shape_the_sizes_that_are_seen_are_those_of_so_many_by_number(
+    long_edge: int, narrow: float, steps: int, coarsest: int, least: int
+) -> None:
+    settings = StyleSettings(size=long_edge, steps=steps, coarsest=coarsest)
+    shorter = max(1, round(long_edge * narrow))
+    seen = stages_seen(settings, width=long_edge, height=shorter, least=least)
+    assert len(seen) == 1 or shorter * seen[0].share >= least
+    assert (seen[0].first, seen[-1].last, seen[-1].share) == (0, steps, 1)
+    if len(seen) < len(settings.stages(long_edge)) and len(seen) <= 8:
+        by_number = StyleSettings(size=long_edge, steps=steps, scales=len(seen))
+        assert seen == by_number.stages(long_edge)

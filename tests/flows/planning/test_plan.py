@@ -26,7 +26,8 @@ from flows.manifest.load import load_manifest
 from flows.manifest.model import Manifest
 from flows.model.identity import identity, ingredients_of
 from flows.model.pair import Job
-from flows.planning.plan import Plan, PlannedPair, make_plan, without_failed
+from flows.planning.plan import Plan, PlannedPair, make_plan
+from flows.planning.selecting import without_failed
 from flows.records.failed import failed_record
 from flows.records.record import Failure
 from flows.records.report import Failed

@@ -17,7 +17,8 @@ from flows.manifest.load import load_manifest
 from flows.model.shard import Shard
 from flows.pages.gathering import planned_entries
 from flows.pages.previews import previews_of
-from flows.planning.plan import make_plan, without_failed
+from flows.planning.plan import make_plan
+from flows.planning.selecting import without_failed
 from flows.storage.opening import open_storage
 
 MINE = b"mine\n"

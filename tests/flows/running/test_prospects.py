@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from small_batch import draw, manifest, small_batch
 
-from flows.cli.estimates import prospect_lines
+from flows.cli.estimates import columns_of, prospect_lines
 from flows.manifest.load import load_manifest
 from flows.model.estimate import Prospect
 from flows.planning.plan import Plan, make_plan
 from flows.running.estimating import prospects
 from flows.running.estimating.prospects import largest, prospect_of
 from stylize_core.demand.memory import peak_memory
+from stylize_core.demand.operations import Work, work_of
 from stylize_core.demand.rungs import LADDER
+from stylize_core.errors import SettingsError
 from stylize_core.settings.style import StyleSettings
 
 NETWORK = "weights: {file: w.safetensors, sha256: " + "ab" * 32 + "}"
@@ -30,7 +32,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def foreseen(home: Path, settings: str) -> tuple[Plan, Prospect]:
-    loaded = load_manifest(manifest(home, settings=f"{settings}, steps: 20"))
+    steps = "" if "steps:" in settings else ", steps: 20"
+    loaded = load_manifest(manifest(home, settings=settings + steps))
     plan = make_plan(loaded)
     return plan, prospect_of(plan, loaded)
 
@@ -71,6 +74,7 @@ def test_a_pair_that_fits_in_tiles_is_no_trouble(home: Path, monkeypatch: pytest
     monkeypatch.setattr(prospects, "machine_memory", lambda: 10**10)
     (one,) = foreseen(home, f"encoder: vgg19, size: 4096, {NETWORK}")[1].pairs
     assert (one.trouble, one.rung in LADDER[1:]) == ("", True)
+    assert one.memory_bytes is not None
     assert one.memory_bytes <= 10**10
 
 
@@ -93,3 +97,33 @@ def test_where_nothing_was_measured_no_number_is_made_up(home: Path) -> None:
     *_, line = prospect_lines(plan, prospect, 1.0)
     assert line.startswith("no estimate of the time: run `stylize plan --calibrate`, or a first pair; ")
     assert "cost" not in line
+
+
+def test_a_panorama_among_the_contents_is_estimated_as_any_other_picture(home: Path) -> None:
+    Image.new("L", (12000, 2900)).save(home / "photos/panorama.png")
+    pairs = foreseen(home, "encoder: slim, size: original, steps: 200")[1].pairs
+    shapes = {one.pair.name: (one.width, one.height) for one in pairs}
+    assert shapes["panorama__s0"] == (12000, 2900)
+    assert all(one.memory_bytes for one in pairs)
+
+
+def test_an_estimate_that_fails_costs_itself_and_no_other(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    draw(home / "photos/p1.png", 1, width=40, height=80)
+
+    def broken_for_tall_ones(
+        settings: StyleSettings, *, width: int, height: int, **given: int | None
+    ) -> Work:
+        if height > width:
+            raise SettingsError("scales", 9, "it must be at most 8")
+        return work_of(settings, width=width, height=height, **given)
+
+    monkeypatch.setattr(prospects, "work_of", broken_for_tall_ones)
+    plan, prospect = foreseen(home, "encoder: slim, size: 128")
+    known, unknown = prospect.pairs
+    assert (known.pair.name, known.memory_bytes) == ("p0__s0", prospect.memory_bytes)
+    assert columns_of(unknown) == ("?", "?", "?")
+    assert (unknown.work.total > 0, unknown.work.stages[-1].last) == (True, 20), "as a display asks for it"
+    assert all(prospect_lines(plan, prospect, 1.0))
+    assert "no estimate of p1__s0: scales: 9 is not accepted; it must be at most 8" in caplog.text

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from processes import why_no_mount, why_no_trace
 
-from flows.errors import Denied, NotFound, StorageFatal, StorageTransient
+from flows.errors import Denied, NotFound, StorageError, StorageFatal, StorageTransient
 from flows.storage.base import Storage
 from flows.storage.local import LocalStorage
 from flows.storage.opening import open_storage, read_uri, stat_uri
@@ -171,6 +172,17 @@ def test_a_fifo_is_refused_without_waiting_for_a_writer(storage: Storage, out: P
 def test_a_device_or_folder_is_not_a_picture(path: str) -> None:
     with pytest.raises(Denied):
         read_uri(path)
+
+
+def test_no_file_stays_open_whatever_is_read(storage: Storage, out: Path) -> None:
+    (out / "folder").mkdir(parents=True)
+    storage.write("file", b"x")
+    open_files = Path("/dev/fd")
+    before = len(list(open_files.iterdir()))
+    for name in ("folder", "file", "nothing"):
+        with suppress(StorageError):
+            storage.read(name)
+    assert len(list(open_files.iterdir())) == before
 
 
 def test_an_output_that_is_a_folder_is_refused_and_nothing_is_left(storage: Storage, out: Path) -> None:

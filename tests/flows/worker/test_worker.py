@@ -14,7 +14,9 @@ from small_batch import FAST, draw, manifest, record, small_batch, tree, waves, 
 
 from flows.manifest.load import load_manifest
 from flows.model.pair import Job, Outcome
-from flows.planning.plan import make_plan, without_failed
+from flows.planning.plan import make_plan
+from flows.planning.selecting import without_failed
+from flows.records import experience
 from flows.storage.opening import open_storage
 from stylize_core.errors import BadWeights, SettingsError
 from stylize_core.image.decode import embedded_facts
@@ -394,6 +396,22 @@ def test_the_photos_transparency_is_put_back(home: Path) -> None:
     assert np.asarray(made)[:, 34:, 3].max() == 0
 
 
+def test_a_translucent_photo_shows_on_white_as_if_it_had_been_flattened_before(home: Path) -> None:
+    pixels = np.dstack([waves(1), np.full((48, 64), 255, np.uint8)])
+    pixels[..., 3] = np.linspace(0, 255, 64).round()
+    share = pixels[..., 3:] / 255
+    shown = []
+    for photo in (pixels, np.rint(share * pixels[..., :3] + 255 * (1 - share)).astype(np.uint8)):
+        Image.fromarray(photo).save(home / "photos/p0.png")
+        do_one(home)
+        made = np.asarray(picture(home)).astype(float)
+        part = made[..., 3:] / 255 if made.shape[2] == 4 else 1
+        shown.append(part * made[..., :3] + 255 * (1 - part))
+    soft, flat = shown
+    apart = np.abs(soft - np.maximum(flat, 255 * (1 - share))).mean()
+    assert apart < 3, "what five steps make of rounding; it was 28 where colours faded twice"
+
+
 def test_what_lies_under_transparent_paint_has_no_style(home: Path) -> None:
     made = []
     for hidden in (0, 255):
@@ -416,6 +434,18 @@ def test_the_transparent_part_of_a_painting_has_no_style(home: Path) -> None:
         made.append(np.asarray(picture(home)).astype(int))
     twice, once, beside_white = made
     assert np.abs(once - twice).mean() < 0.5 * np.abs(beside_white - twice).mean()
+
+
+def test_a_picture_is_done_although_nothing_can_be_learned_of_how_long_it_took(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise SettingsError("scales", 9, "it must be at most 8")
+
+    monkeypatch.setattr(experience, "work_of", broken)
+    outcome = do_one(home)
+    assert (outcome.status, outcome.observed) == ("done", None)
+    assert record(home, "p0__s0").status == "done"
 
 
 def test_a_picture_may_start_from_its_style(home: Path) -> None:
