@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize_core.image.colour import srgb_profile
+from stylize_core.image.encode import stored_colours
 from stylize_core.image.facts import facts_text
 
 __all__ = [
@@ -93,11 +94,11 @@ def animation_frame(rgb: Tensor, *, alpha: Tensor | None = None) -> Image.Image:
 
     Args:
         rgb: [3, H, W] floating point, as it shows on white; clamped to 0..1.
-        alpha: [1, H, W] in 0..1, of the picture's file, in which nothing is darker on white than it allows.
+        alpha: [1, H, W] in 0..1, of the picture's file, which shows as the frame does.
     """
     shown = rgb.detach().cpu().float().clamp(0, 1)
     if alpha is not None:
-        shown = shown.maximum(1 - alpha)
+        shown = stored_colours(shown, alpha) * alpha + (1 - alpha)
     levels = shown.mul(255).round()
     frame = Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).numpy())
     longest = max(frame.size)

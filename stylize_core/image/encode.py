@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-import numpy as np
+import torch
 from PIL import Image, ImageFile, PngImagePlugin
 from torch import Tensor
 
@@ -27,6 +27,8 @@ PNG_PIXELS_OF_PILLOW = 2**26
 """A larger PNG of eight bits is written in strips: the same pixels in other bytes, in less memory."""
 FAINT = 1 / 32
 """Colours of pixels with less alpha than this fade to white: so little of them is noise above all."""
+LEAST_INK = 1e-6
+"""What is nearer to white than this is as good as white."""
 _saving = threading.Lock()
 
 
@@ -109,14 +111,11 @@ def _strips(rgb: Tensor, alpha: Tensor | None, itemsize: int) -> Strips:
 def _levels(planes: list[Tensor], top: int, bottom: int, itemsize: int) -> Array:
     """[rows, W, 3 or 4] of uint8 or uint16."""
     full = 256**itemsize - 1
-    levels = np.empty((bottom - top, planes[0].shape[1], len(planes)), f"u{itemsize}")
-    alpha = _unit(planes[3][top:bottom]).mul_(full).round_().div_(full) if len(planes) == 4 else None
-    for channel, plane in enumerate(planes):
-        unit = _unit(plane[top:bottom])
-        if alpha is not None and channel < 3:
-            unit = _off_white(unit, alpha)
-        levels[..., channel] = unit.mul_(full).round_().numpy()
-    return levels
+    units = torch.stack([_unit(plane[top:bottom]) for plane in planes])
+    if len(planes) == 4:
+        alpha = units[3:].mul(full).round_().div_(full)
+        units[:3] = stored_colours(units[:3], alpha)
+    return units.mul_(full).round_().permute(1, 2, 0).numpy().astype(f"u{itemsize}", order="C")
 
 
 def _unit(plane: Tensor) -> Tensor:
@@ -126,15 +125,21 @@ def _unit(plane: Tensor) -> Tensor:
     return unit
 
 
-def _off_white(shown: Tensor, alpha: Tensor) -> Tensor:
-    """The colours that show as these do where they lie on white with that alpha, all in 0..1.
+def stored_colours(shown: Tensor, alpha: Tensor) -> Tensor:
+    """The colours of a file, [3, H, W], that show as these do where it lies on white; all in 0..1.
 
-    Opaque ones are the same bits, and where nothing shows they are white. What is darker than a pixel of such
-    an alpha can show is black.
+    Where a pixel is darker than one of such an alpha can show, it is as dark as its hue allows: less white is
+    taken out of it than its alpha asks for, but as much of every channel. Opaque ones are the same bits, and
+    where nothing shows they are white.
+
+    Args:
+        shown: [3, H, W].
+        alpha: [1, H, W].
     """
-    weight = alpha.clamp_min(FAINT)
-    straight = ((shown - (1 - weight)) / weight).clamp_(0, 1)
-    return straight + (1 - alpha / weight) * (1 - straight)
+    weight, ink = alpha.clamp_min(FAINT), 1 - shown
+    strength = ink.amax(0, keepdim=True).clamp_min(LEAST_INK).reciprocal().minimum(weight.reciprocal())
+    stored = (1 - ink * (strength * alpha / weight)).clamp_(0, 1)
+    return torch.where(alpha == 1, shown, stored)
 
 
 def _write_by_pillow(

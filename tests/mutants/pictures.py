@@ -289,11 +289,18 @@ MUTANTS = (
     Mutant(
         "pictures-whose-translucent-parts-fade-twice",
         "stylize_core/image/encode.py",
-        "            unit = _off_white(unit, alpha)",
-        "            pass",
+        "        units[:3] = stored_colours(units[:3], alpha)\n",
+        "        alpha = alpha\n",
         (
             "tests/core/image/test_image_write.py::test_half_transparent_black_shows_as_it_did_on_white_and_on_black",
         ),
+    ),
+    Mutant(
+        "pictures-with-black-rims-where-a-dark-style-is-cut-out",
+        "stylize_core/image/encode.py",
+        ".reciprocal().minimum(weight.reciprocal())",
+        ".reciprocal().maximum(weight.reciprocal())",
+        ("tests/core/image/test_image_write.py::test_what_is_darker_than_its_alpha_can_show_keeps_its_hue",),
     ),
     Mutant(
         "pictures-with-confetti-where-next-to-nothing-shows",
@@ -305,7 +312,7 @@ MUTANTS = (
     Mutant(
         "pictures-whose-films-fade-what-is-translucent",
         "stylize_core/image/animation.py",
-        "shown = shown.maximum(1 - alpha)",
+        "shown = stored_colours(shown, alpha) * alpha + (1 - alpha)",
         "shown = shown * alpha + 1 - alpha",
         (
             "tests/core/image/test_image_animation.py::test_translucent_parts_are_as_the_picture_shows_them_on_white",

@@ -254,7 +254,20 @@ def test_a_styled_picture_shows_on_white_wherever_its_alpha_lets_it(seed: int) -
     styled = torch.rand(3, 32, 64, generator=torch.Generator().manual_seed(seed))
     alpha = torch.from_numpy(_translucent()[None, ..., 3] / np.float32(255))
     shown = _decoded(_encoded(styled, "png", alpha=alpha)).rgb
-    assert float((shown - styled.maximum(1 - alpha)).abs().max()) < 0.51 / 255
+    can = (styled >= 1 - alpha).all(0)
+    assert float((shown - styled)[:, can].abs().max()) < 0.51 / 255
+    assert bool((shown >= styled - 0.51 / 255).all()), "nothing shows darker than it is"
+
+
+def test_what_is_darker_than_its_alpha_can_show_keeps_its_hue() -> None:
+    """A dark blue rim of a soft mask is dark blue, not black, on whatever ground it is laid."""
+    blue = torch.tensor([0.1, 0.2, 0.55])[:, None, None].expand(3, 16, 16)
+    data = _encoded(blue, "png", alpha=torch.full((1, 16, 16), 0.4))
+    red, green, stored = (np.asarray(Image.open(io.BytesIO(data)))[0, 0, :3] / 255).tolist()
+    assert red == 0, "as dark as can be"
+    assert ((1 - green) / (1 - red), (1 - stored) / (1 - red)) == pytest.approx(
+        (0.8 / 0.9, 0.45 / 0.9), abs=0.01
+    )
 
 
 def test_what_is_hardly_there_is_nearly_white_and_no_confetti() -> None:
