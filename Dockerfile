@@ -3,7 +3,7 @@
 #   docker build -t stylize .
 #   docker run --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/work" -w /work stylize stylize run manifest.yaml
 #
-# Any user will do, and with yours the output is yours. Without `--user` it is one that has no rights in your folders.
+# Any user will do; as you, it makes output that is yours. Without `--user` it has no rights in your folders.
 #
 # No CUDA base image: PyTorch's own wheels bring the CUDA runtime libraries. The host brings the driver and the
 # NVIDIA container toolkit. Whatever follows the image's name is run: `stylize ...`, `prefect worker start ...`, or what
@@ -56,7 +56,7 @@ CMD ["stylize", "--help"]
 
 # SkyPilot makes a task's container its own machine and installs an ssh server there, for which it has to be root:
 #
-#   docker build --target skypilot -t registry.example.com/stylize:0.1.0-skypilot .
+#   docker build --target skypilot .
 FROM stylize AS skypilot
 USER root
 

@@ -11,7 +11,7 @@ from flows.model.identity import Ingredients, identity, spelled_styles
 from flows.model.pair import Input, Pair
 from flows.planning.candidates import ResolvedSettings
 from flows.planning.output import OutputView
-from flows.records.earlier import tried_as_today
+from flows.records.earlier import identity_today
 from flows.records.failed import speaks_of_the_same
 from flows.records.ownership import foreign_record, refuse_foreign_files
 from flows.records.record import Failure, Record, Source, UnreadableRecord
@@ -93,7 +93,7 @@ def _judged(pair: Pair, settings: ResolvedSettings, output: OutputView, record: 
     size = output.size(pair.output_name) if record.status == "done" else None
     reason = why_not_done(record, pair, wanted, ingredients=ingredients, size=size)
     if record.failure is not None:
-        same = tried_as_today(record, pair, wanted)
+        same = identity_today(record, pair) == wanted
         attempts = record.failure.attempts if same else 0
         alike = same and (bool(wanted) or speaks_of_the_same(record, pair))
         return Assessment("todo", reason, wanted, attempts, record.failure, alike=alike)

@@ -53,8 +53,6 @@ class PlannedPair:
 
     Attributes:
         forced: it is done, and to be made again all the same.
-        finished_at: when the picture that there is was made; None if there is none.
-        alike: a failure before was of the very same, so that trying again may be in vain.
     """
 
     pair: Pair

@@ -37,15 +37,6 @@ def ingredients_today(record: Record, pair: Pair) -> Ingredients | None:
     return replace(made, algorithm=algorithm_of(settings))
 
 
-def tried_as_today(record: Record, pair: Pair, wanted: str) -> bool:
-    """Whether a failed try was at the picture of the identity `wanted`, read as it would be today.
-
-    Where an input could not be read, nobody knows an identity, and the settings of reading decide.
-    """
-    same = identity_today(record, pair) == wanted
-    return same and (bool(wanted) or _reading(pair).items() <= record.settings.items())
-
-
 def _reading(pair: Pair) -> dict[str, Any]:
     """The settings that say which inputs are refused, as identities spell them."""
     return {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import ROOT
 from deployed import CODES, EXAMPLE, IMAGE, batch_in, from_yaml, put_stylize_into, told_of_ends
 from object_store import ObjectStore
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,6 +46,12 @@ def test_its_fields_are_those_of_skypilot() -> None:
     task = Task.model_validate(TASK)
     assert task.resources.image_id == f"docker:{IMAGE}-skypilot"
     assert task.envs == {"MANIFEST": EXAMPLE}
+
+
+@pytest.mark.parametrize("file", ["deploy/skypilot.yaml", "docs/fleet.md"])
+def test_the_command_that_builds_its_image_names_the_one_that_it_runs(file: str) -> None:
+    built = re.findall(r"docker build --target skypilot -t (\S+) \.", (ROOT / file).read_text())
+    assert built == [f"{IMAGE}-skypilot"]
 
 
 @pytest.mark.slow

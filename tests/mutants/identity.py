@@ -118,8 +118,8 @@ MUTANTS = (
     ),
     Mutant(
         "identity-of-what-could-not-be-read-is-the-same-under-any-limit",
-        "flows/records/earlier.py",
-        "(bool(wanted) or _reading(pair).items() <= record.settings.items())",
+        "flows/planning/freshness.py",
+        "(bool(wanted) or speaks_of_the_same(record, pair))",
         "True",
         (f"{WORKER}::test_a_raised_limit_tries_what_was_too_large_again_and_makes_nothing_else_again",),
     ),

@@ -136,12 +136,19 @@ def lead_to_credentials(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> P
     return given
 
 
-@pytest.mark.parametrize("kind", ["a file", "a program"])
-def test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_them(
-    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
-) -> None:
-    given = lead_to_credentials(monkeypatch, tmp_path, kind)
+@pytest.fixture(params=["a file", "a program"])
+def given(
+    request: pytest.FixtureRequest, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path:
+    """Where the credentials come from with which an object `a` was written."""
+    found = lead_to_credentials(monkeypatch, tmp_path, request.param)
     open_storage(object_store.root, patience=OURS).write("a", b"x")
+    return found
+
+
+def test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_them(
+    object_store: ObjectStore, clock: Clock, given: Path, tmp_path: Path
+) -> None:
     away = given.rename(tmp_path / "away")
     clock.meanwhile[5] = lambda: away.rename(given)
     anew = replace(PATIENCE, rounds=3, attempts=4)  # for which there is no client yet
@@ -149,12 +156,7 @@ def test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_
     assert clock.waits == [1, 2, 4, 8, 16]
 
 
-@pytest.mark.parametrize("kind", ["a file", "a program"])
-def test_credentials_that_stay_away_end_the_run(
-    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
-) -> None:
-    given = lead_to_credentials(monkeypatch, tmp_path, kind)
-    open_storage(object_store.root, patience=OURS).write("a", b"x")
+def test_credentials_that_stay_away_end_the_run(object_store: ObjectStore, clock: Clock, given: Path) -> None:
     given.unlink()
     with pytest.raises(CredentialsAway, match="no credentials could be had again and again") as caught:
         open_storage(object_store.root, patience=replace(PATIENCE, rounds=2, attempts=3)).read("a")
