@@ -28,6 +28,7 @@ from stylize_core.settings.fields import WHOLE, Crop
 from stylize_core.settings.needs import lacking
 from stylize_core.settings.picture_size import PictureSize
 from stylize_core.settings.presets import PRESETS, PresetName, laid_out
+from stylize_core.settings.recipes import NEWEST, RECIPES, Recipe
 from stylize_core.settings.style import StyleSettings
 from stylize_core.settings.weights_file import WeightsFile
 from stylize_core.transfer import Stylized
@@ -43,6 +44,7 @@ def stylize(
     *,
     settings: StyleSettings | None = None,
     preset: PresetName = "none",
+    recipe: Recipe | None = None,
     on_progress: Callback | None = None,
     device: str = "auto",
     tile_px: int = 0,
@@ -58,6 +60,8 @@ def stylize(
         style: how it is to be painted; None only for the modes `content` and `dream`.
         settings: every setting; None for the defaults, or for the preset's.
         preset: settings with a name, such as `draft`, `bold` or `paper`; not beside `settings`.
+        recipe: which of our own defaults to use, by number, None for the newest: an older one keeps the look
+            of work that has begun; presets are the same with each. Not beside `settings`.
         on_progress: told every ten evaluations or so, with `step`, `steps` and `loss`, a tuple of one number.
             An exception from it ends the work and comes out of this call.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:<n>` or `mps`.
@@ -81,7 +85,7 @@ def stylize(
         Diverged: the loss left the finite numbers for good.
     """
     init = changes.get("init")
-    given = _settings(settings, preset, changes)
+    given = _settings(settings, preset, recipe, changes)
     for one in (content, style, *([] if init is None or isinstance(init, str) else [init])):
         if one is not None and not isinstance(one, Picture):
             raise TypeError(
@@ -105,7 +109,7 @@ def stylize(
 
 
 def _settings(
-    settings: StyleSettings | None, preset: PresetName, changes: Mapping[str, Any]
+    settings: StyleSettings | None, preset: PresetName, recipe: Recipe | None, changes: Mapping[str, Any]
 ) -> StyleSettings:
     """The settings that are meant.
 
@@ -121,14 +125,18 @@ def _settings(
             )
     if preset not in PRESETS:
         raise SettingsError("preset", preset, f"it must be one of {', '.join(PRESETS)}")
-    if preset != "none" and settings is not None:
-        raise SettingsError("preset", preset, "`settings` say everything already; give one of them")
+    if recipe not in (None, *RECIPES):
+        raise SettingsError("recipe", recipe, f"it must be one of {', '.join(map(str, RECIPES))}")
+    for key, value in (("preset", None if preset == "none" else preset), ("recipe", recipe)):
+        if value is not None and settings is not None:
+            raise SettingsError(key, value, "`settings` say everything already; give one of them")
     given = dict(changes)
     if isinstance(given.get("init"), Picture):
         given["init"] = "image"
     elif given.get("init", settings and settings.init) == "image":
         raise SettingsError("init", "image", "give the picture itself to start from")
-    meant = replace(settings, **given) if settings else StyleSettings(**laid_out({"preset": preset, **given}))
+    laid = laid_out({"preset": preset, "recipe": recipe or NEWEST, **given})
+    meant = replace(settings, **given) if settings else StyleSettings(**laid)
     if meant.snapshot_every:
         why = "snapshots are files of a batch; leave it out, or give `frames` to stylize_tensors"
         raise SettingsError("snapshot_every", meant.snapshot_every, why)

@@ -105,6 +105,21 @@ def test_settings_come_as_an_object_by_name_and_by_preset(photo: Path, painting:
     assert not torch.equal(first, stylize(*pictures, size=64, steps=4, device="cpu").rgb)
 
 
+def test_an_older_recipe_lies_under_what_is_given_and_a_preset_is_the_same_with_each(
+    photo: Path, painting: Path
+) -> None:
+    pictures = open_picture(photo), open_picture(painting)
+    old = StyleSettings(**defaults_of(1), size=64, steps=4)
+    made = stylize(*pictures, recipe=1, size=64, steps=4, device="cpu").rgb
+    assert torch.equal(made, stylize(*pictures, settings=old, device="cpu").rgb)
+    assert not torch.equal(made, stylize(*pictures, size=64, steps=4, device="cpu").rgb)
+    bold = [
+        stylize(*pictures, recipe=recipe, preset="bold", size=64, steps=2, device="cpu")
+        for recipe in (None, 1)
+    ]
+    assert torch.equal(bold[0].rgb, bold[1].rgb)
+
+
 def _named(settings: StyleSettings) -> dict[str, Any]:
     return {key: getattr(settings, key) for key in ("size", "steps", "style_weight", "coarsest")}
 
@@ -160,6 +175,8 @@ def test_tiles_change_nothing_but_the_memory(photo: Path, painting: Path) -> Non
         ({"preset": "blod"}, "preset: 'blod' is not accepted; it must be one of none, subtle"),
         ({"snapshot_every": 5}, "snapshots are files of a batch; leave it out"),
         ({"preset": "bold", "settings": StyleSettings()}, "`settings` say everything already"),
+        ({"recipe": 9}, "recipe: 9 is not accepted; it must be one of 1, 2, 3"),
+        ({"recipe": 3, "settings": StyleSettings()}, "recipe: 3 is not accepted; `settings` say everything"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(photo: Path, changes: dict[str, Any], said: str) -> None:
