@@ -46,6 +46,8 @@ _CREDENTIAL_FAILURES = {
     "RefreshWithMFAUnsupportedError", "UnknownCredentialError",
 }  # fmt: skip
 _CREDENTIALS_AWAY = {"CredentialRetrievalError", "MetadataRetrievalError"}
+_EXPIRED = "refreshed credentials are still expired"
+"""What botocore's bare RuntimeError says where the source of credentials gives those of yesterday."""
 _OF_CREDENTIALS = ("AssumeRole", "GetRole", "CreateOAuth")
 """What the operations begin with by which credentials are had."""
 _REGION = "the store redirects to another region or address; set AWS_REGION or AWS_ENDPOINT_URL_S3"
@@ -100,13 +102,19 @@ def from_s3(error: Exception, uri: str, *, endpoint: str = "", of_root: bool = F
     if isinstance(error, ClientError):
         return _from_answer(error, uri, place, of_root=of_root)
     name = type(error).__name__
-    if name in _CREDENTIALS_AWAY or (name == "NoCredentialsError" and had_credentials()):
+    absent_now = name == "NoCredentialsError" and had_credentials()
+    if name in _CREDENTIALS_AWAY or absent_now or is_about_expiry(error):
         return _credentials_away(place, name)
     if _CREDENTIAL_FAILURES & {base.__name__ for base in type(error).__mro__}:
         return _credentials(place, name, bucket_of(uri))
     if isinstance(error, ValueError) or name == "ParamValidationError":
         return StorageFatal(f"{place}: not usable ({name}); check the bucket's name and AWS_ENDPOINT_URL_S3")
     return unreached(error, place, endpoint)
+
+
+def is_about_expiry(error: Exception) -> bool:
+    """Whether credentials were fetched that had expired already, for which boto3 has no type."""
+    return isinstance(error, RuntimeError) and _EXPIRED in str(error)
 
 
 def code_and_status(error: ClientError) -> tuple[str, int]:

@@ -21,7 +21,7 @@ from flows.errors import CredentialsAway, NotFound, StorageTransient
 from flows.storage.access import access_of
 from flows.storage.base import BINARY, BLOCK_BYTES, Closed, Listed, Patience, Stat, checked_name
 from flows.storage.conditions import knows_conditions, note_unaware
-from flows.storage.errors import code_and_status, from_s3, is_about_the_request
+from flows.storage.errors import code_and_status, from_s3, is_about_expiry, is_about_the_request
 from flows.storage.location import Location
 from flows.storage.retry import retry_call
 from flows.storage.s3_client import forget_clients, s3_client
@@ -287,7 +287,9 @@ class S3Storage:
         def explained() -> _T:
             try:
                 return call()
-            except _FAILURES as error:
+            except (*_FAILURES, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not is_about_expiry(error):
+                    raise
                 what = from_s3(error, asked, endpoint=self._endpoint(), of_root=not name)
                 if isinstance(what, CredentialsAway):
                     forget_clients()

@@ -33,15 +33,24 @@ MUTANTS = (
     Mutant(
         "storage-credentials-that-are-away-end-the-run-at-once",
         "flows/storage/errors.py",
-        'if name in _CREDENTIALS_AWAY or (name == "NoCredentialsError" and had_credentials()):',
+        "if name in _CREDENTIALS_AWAY or absent_now or is_about_expiry(error):",
         "if False:",
         (f"{RETRIES}::test_credentials_that_are_away_for_a_while_are_waited_for_by_a_run_that_had_them",),
     ),
     Mutant(
+        "storage-credentials-that-have-expired-cost-each-pair-by-itself",
+        "flows/storage/errors.py",
+        "isinstance(error, RuntimeError) and _EXPIRED in str(error)",
+        "False",
+        (
+            f"{RETRIES}::test_credentials_that_have_expired_before_they_are_given_are_waited_for_as_if_they_were_away",
+        ),
+    ),
+    Mutant(
         "storage-absent-credentials-are-waited-for",
         "flows/storage/errors.py",
-        '(name == "NoCredentialsError" and had_credentials())',
-        'name == "NoCredentialsError"',
+        'absent_now = name == "NoCredentialsError" and had_credentials()',
+        'absent_now = name == "NoCredentialsError"',
         (f"{RETRIES}::test_where_there_never_were_credentials_the_run_ends_at_once",),
     ),
     Mutant(

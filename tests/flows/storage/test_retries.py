@@ -182,6 +182,20 @@ def test_a_program_that_has_never_given_any_is_asked_a_few_times(
     assert len(clock.waits) == PATIENCE.rounds - 1
 
 
+def test_credentials_that_have_expired_before_they_are_given_are_waited_for_as_if_they_were_away(
+    object_store: ObjectStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = lead_to_credentials(monkeypatch, tmp_path, "a program")
+    object_store.put("a", b"x")
+    fresh, yesterday = json.loads(given.read_text()), "2020-01-01T00:00:00Z"
+    given.write_text(json.dumps({**fresh, "Expiration": yesterday}))
+    with pytest.raises(CredentialsAway, match="no credentials could be had again and again") as caught:
+        open_storage(object_store.root, patience=replace(PATIENCE, rounds=2, attempts=3)).read("a")
+    assert caught.value.fatal
+    clock.meanwhile[len(clock.waits) + 2] = lambda: given.write_text(json.dumps(fresh))
+    assert open_storage(object_store.root, patience=PATIENCE).read("a") == b"x"
+
+
 @pytest.fixture
 def role(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Credentials that a service gives to whoever shows a token; it is the store's neighbour."""
