@@ -52,7 +52,7 @@ WAYS = {
     "fp32-whitened": Way("chain, float32, one size, whitened", torch.float32, whitening=0.7),
     "fp32-from-slim": Way("chain, float32, one size, from slim", torch.float32, history=40, init="slim"),
     "fp32-from-slim-whitened": Way(
-        "chain, float32, one size, from slim, whitened", torch.float32, history=40, init="slim", whitening=0.4
+        "chain, float32, one size, from slim, whitened", torch.float32, history=40, init="slim", whitening=0.6
     ),
     "bf16": Way("chain, bfloat16, one size", torch.bfloat16),
     "bf16-from-256": Way("chain, bfloat16, from 256 px up", torch.bfloat16, scales=0, coarsest=256),
@@ -121,6 +121,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=tuple(WAYS),
         help="for the objective; from slim only with --weights",
     )
+    parser.add_argument(
+        "--evaluations",
+        nargs="+",
+        type=int,
+        help="for the objective: how many of ours are tried; else many, in some six tries a row",
+    )
 
 
 def chosen_table(options: argparse.Namespace) -> Table:
@@ -133,6 +139,7 @@ def chosen_table(options: argparse.Namespace) -> Table:
         file=options.weights,
         goals=options.goals,
         ways=options.ways,
+        tried=options.evaluations,
     )
 
 
@@ -146,6 +153,7 @@ def objective_table(
     file: str | None,
     goals: Collection[str] = GOALS,
     ways: Collection[str] = tuple(WAYS),
+    tried: Collection[int] | None = None,
 ) -> Table:
     """Seconds and evaluations to the objective that plain PyTorch has after `steps` evaluations.
 
@@ -168,7 +176,7 @@ def objective_table(
     def raw(image: Tensor) -> float:
         return float(loss(image))
 
-    counts = sorted({max(1, steps * part // 40) for part in FORTIETHS})
+    counts = sorted(tried or {max(1, steps * part // 40) for part in FORTIETHS})
     table = Table("goal", "way", "evaluations", "seconds", "ratio", title=f"{encoder}, {size} px")
     judged: dict[str, tuple[str, Callable[[Tensor], float], StyleSettings]] = {
         "saved": ("as saved", as_saved, settings),

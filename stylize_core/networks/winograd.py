@@ -5,7 +5,8 @@ per pair of channels instead of 144: the 6x6 features below it and the kernel ar
 filtering is a product, with F(4, 3) over the columns and over the rows. All products of one place within the
 tiles, for all tiles and channels, are one matrix product, which is what processors do best. What comes before
 and after it, sums of a few features, are matrix products as well, with the same few numbers for all tiles and
-channels: a pass over memory each, where one addition after another takes a dozen.
+channels: a pass over memory for the columns and one for the rows, where one addition after another takes a
+dozen.
 
 The places are the values of polynomials at some points. The usual ones, 0, ±1, ±2 and infinity, are meant for
 float32; with NEAR and FAR instead of 1 and 2 bfloat16 rounds half as coarsely
@@ -30,7 +31,7 @@ PLACES = REACH * REACH
 # The points, beside 0 and infinity, at -NEAR, NEAR, -FAR and FAR.
 NEAR, FAR = 5 / 8, 3 / 2
 # So many tiles at a time: with fewer, kernels are read too often; more of them leave the cache in between.
-TILES_AT_ONCE = 96
+TILES_AT_ONCE = 192
 # Of so many channels at a time kernels are carried over, in float64.
 CHANNELS = 16
 
@@ -86,8 +87,7 @@ class Winograd:
         self._kernels = _carried_over(weight_kc33.cpu(), dtype)
         self._factors = multiplied_in(dtype, "cpu")
         self._sums_in = torch.promote_types(dtype, torch.float32)
-        self._over = torch.kron(features, features).to(self._sums_in)
-        self._back = torch.kron(results, results).to(self._sums_in)
+        self._over, self._back = features.to(self._sums_in), results.to(self._sums_in)
         self._bias = None if bias_k is None else bias_k.to(dtype)
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
@@ -120,15 +120,26 @@ class Winograd:
         """Results [rows, 4, columns, 4, K] of what tiles see, [6, 6, rows, columns, C]."""
         rows, columns, channels = tiles.shape[2:]
         count, made = rows * columns, kernels.shape[2]
-        given = room.take(tiles.shape, self._sums_in).copy_(tiles).view(PLACES, -1)
-        carried = torch.mm(self._over, given, out=room.take(given.shape, self._sums_in))
-        carried = room.held_as(kernels.dtype, room.held_as(self._kernels.dtype, carried))
+        given = room.take(tiles.shape, self._sums_in).copy_(tiles)
+        carried = room.held_as(self._kernels.dtype, self._through(self._over, given, room))
+        carried = room.held_as(kernels.dtype, carried)
         products = room.take((PLACES, count, made), kernels.dtype)
         torch.bmm(carried.view(PLACES, count, channels), kernels, out=products)
-        summands = room.held_as(self._sums_in, products).view(PLACES, -1)
-        found = room.take((TILE * TILE, count * made), self._sums_in)
-        torch.mm(self._back, summands, out=found)
-        return found.view(TILE, TILE, rows, columns, made).permute(2, 0, 3, 1, 4)
+        summands = room.held_as(self._sums_in, products).view(REACH, REACH, rows, columns, made)
+        return self._through(self._back, summands, room).permute(2, 0, 3, 1, 4)
+
+    @staticmethod
+    def _through(places: Tensor, given: Tensor, room: _Room) -> Tensor:
+        """Sums [M, M, ...] of what was taken last, [6, 6, ...], by `places` [M, 6]: over columns, then rows.
+
+        One product with all 36 of them at once would be one pass, and four times the arithmetic.
+        """
+        made, shape = len(places), given.shape[2:]
+        rest = math.prod(shape)
+        across = room.take((REACH, made, rest), given.dtype)
+        torch.bmm(places.expand(REACH, made, REACH), given.view(REACH, REACH, rest), out=across)
+        both = room.take((made, made * rest), given.dtype)
+        return torch.mm(places, across.view(REACH, -1), out=both).view(made, made, *shape)
 
 
 class _Room:
