@@ -28,7 +28,7 @@ def seconds_ahead(root: str) -> float | None:
         answer = client.list_objects_v2(Bucket=location.bucket, Prefix=location.prefix, MaxKeys=1)
     except ClientError as error:
         answer = dict(error.response)
-    except (BotoCoreError, ValueError):
+    except (BotoCoreError, ValueError, RuntimeError):  # the last is of credentials that have expired
         return None
     said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     if not said:

@@ -132,7 +132,7 @@ class Winograd:
     def _through(places: Tensor, given: Tensor, room: _Room) -> Tensor:
         """Sums [M, M, ...] of what was taken last, [6, 6, ...], by `places` [M, 6]: over columns, then rows.
 
-        One product with all 36 of them at once would be one pass, and four times the arithmetic.
+        One product for both would be a single pass over memory, with three times the arithmetic.
         """
         made, shape = len(places), given.shape[2:]
         rest = math.prod(shape)

@@ -31,6 +31,17 @@ def test_a_larger_network_is_begun_for_by_slim_as_well() -> None:
     assert cells_of(table)["way"] == ["plain PyTorch, float32", WAYS["fp32-from-slim"].name]
 
 
+def test_only_the_counts_that_are_asked_for_are_tried() -> None:
+    table = objective_table(
+        "slim", size=48, steps=10, rounds=1, file=None, goals=["saved"], ways=["fp32"], tried=[20, 1]
+    )
+    assert cells_of(table)["evaluations"] in (["10", "1"], ["10", "20"])
+    one = objective_table(
+        "slim", size=48, steps=40, rounds=1, file=None, goals=["raw"], ways=["fp32"], tried=[1]
+    )
+    assert cells_of(one)["evaluations"] == ["40", "more than 1"]
+
+
 def test_the_defaults_of_once_and_now_are_judged_by_one_objective() -> None:
     cells = cells_of(defaults_table(sizes=(48, 64), steps=3))
     assert cells["px"] == ["48"] * len(MORE_PAIRS) + ["64"] * len(MORE_PAIRS)

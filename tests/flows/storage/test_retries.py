@@ -18,6 +18,7 @@ from object_store import ObjectStore
 
 from flows.errors import CredentialsAway, StorageFatal, StorageTransient
 from flows.storage.base import PATIENCE, Patience
+from flows.storage.clock import seconds_ahead
 from flows.storage.opening import open_storage
 
 OURS = replace(PATIENCE, attempts=1)
@@ -194,6 +195,14 @@ def test_credentials_that_have_expired_before_they_are_given_are_waited_for_as_i
     assert caught.value.fatal
     clock.meanwhile[len(clock.waits) + 2] = lambda: given.write_text(json.dumps(fresh))
     assert open_storage(object_store.root, patience=PATIENCE).read("a") == b"x"
+
+
+def test_the_clock_of_a_store_that_expired_credentials_keep_from_being_asked_is_not_known(
+    object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = lead_to_credentials(monkeypatch, tmp_path, "a program")
+    given.write_text(json.dumps({**json.loads(given.read_text()), "Expiration": "2020-01-01T00:00:00Z"}))
+    assert seconds_ahead(object_store.root) is None
 
 
 @pytest.fixture
