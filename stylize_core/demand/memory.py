@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stylize_core.architecture import goes_winograds_way
+from stylize_core.architecture import goes_winograds_way, winograd_tile
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.large_pictures import is_large
@@ -35,8 +35,9 @@ SHOWN_WAITING = 3
 # A unit of a region: its number in eight bytes, its share, and the root of that.
 GUIDE = 8 + 2 * FLOAT
 HALF = 2
-# Kernels of Winograd's filtering have 36 places instead of 9.
-WINOGRAD = 4
+# From so many channels on features are much larger than vectors.
+WIDE = 128
+TAPS = 9
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them.
 SCATTERED = 0.4
@@ -98,7 +99,7 @@ def peak_memory(
     formats = {number, HALF} if precision == "bf16" else {number}
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     # Vectors of a solver scatter what is let go: not of large pictures, nor where features are much larger.
-    wide_features = any(_by_winograd(layer, FLOAT) for layer in layers)
+    wide_features = any(layer.channels >= WIDE for layer in layers)
     reused = on_cpu and (wide_features or (large and not rung.tile_px))
     held = _in_sections(settings, layers, number, wide, high, rung, reused=reused)
     evaluated = batch * held
@@ -221,7 +222,10 @@ def _solver_vectors(settings: StyleSettings) -> int:
 
 
 def _kernels(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
-    """Bytes of a network's kernels in a number format, and of those turned round."""
-    winograd = [layer for layer in layers if on_cpu and _by_winograd(layer, number)]
-    more = (WINOGRAD - 1) * parameter_numbers(tuple(winograd))
-    return 2 * number * (parameter_numbers(layers) + more)
+    """Bytes of a network's kernels in a number format, and of those turned round.
+
+    Those of Winograd's filtering have a number for each place within a tile, and serve both ways.
+    """
+    winograd = parameter_numbers(tuple(layer for layer in layers if on_cpu and _by_winograd(layer, number)))
+    places = (winograd_tile(number) + 2) ** 2
+    return number * (2 * (parameter_numbers(layers) - winograd) + winograd * places // TAPS)

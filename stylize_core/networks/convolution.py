@@ -20,6 +20,10 @@ class Filter(Protocol):
         """Results [B, K, h, w] of features [B, C, H, W], both with all channels of a place side by side."""
         ...
 
+    def turned(self) -> Filter:
+        """What carries gradients back: the derivative by the features, which is a convolution as well."""
+        ...
+
 
 def convolution(
     weight_kc33: Tensor,
@@ -60,6 +64,11 @@ class Direct:
         self._kernels = beside.to(device, dtype)
         self._bias = None if bias_k is None else bias_k.to(device, dtype)
         self._padding, self._factors = padding, multiplied_in(dtype, device)
+
+    def turned(self) -> Direct:
+        """Half a turn of every kernel, and results where features were."""
+        kernels = self._kernels.flip(2, 3).transpose(0, 1)
+        return Direct(kernels, None, padding=2 - self._padding, device=kernels.device, dtype=kernels.dtype)
 
     def __call__(self, features_bchw: Tensor) -> Tensor:
         """Results of features."""

@@ -167,11 +167,8 @@ class _Step:
         # The gain of the pooling before a block is part of the block's first weights, so it costs no pass.
         weight = weight * AVERAGE_POOL_GAIN if pooled else weight
         bias = parameters[f"features.{place.index}.bias"].detach()
-        # A convolution's derivative by its input is the same with the kernel turned by half a turn.
-        turned = weight.flip(2, 3).transpose(0, 1)
-        padding = 0 if place.index == 0 else 1
-        self._filter = make(weight, bias, padding=padding)
-        self._turned = make(turned, None, padding=2 - padding)
+        self._filter = make(weight, bias, padding=0 if place.index == 0 else 1)
+        self._turned = self._filter.turned()
 
     def forward(self, features: Tensor) -> Tensor:
         return self._filter(features).relu_()
