@@ -201,8 +201,9 @@ def least_side(layers: Iterable[str]) -> int:
     return max(map(smallest_side, layers), default=1)
 
 
-# With fewer, Winograd's filtering pays in sums what it saves in products (`python -m benchmarks evaluation`).
-_LEAST_FOR_WINOGRAD = {2: 128 * 128, 4: 64 * 64}
+# With fewer, Winograd's filtering pays in sums most of what it saves in products (`python -m benchmarks
+# evaluation`), and its rounding is coarser: pairs of `slim` in a batch would be less like those alone.
+_LEAST_FOR_WINOGRAD = {2: 128 * 128, 4: 64 * 128}
 
 
 def goes_winograds_way(given: int, made: int, *, number_bytes: int) -> bool:

@@ -35,8 +35,6 @@ SHOWN_WAITING = 3
 # A unit of a region: its number in eight bytes, its share, and the root of that.
 GUIDE = 8 + 2 * FLOAT
 HALF = 2
-# From so many channels on features are much larger than vectors.
-WIDE = 128
 TAPS = 9
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them.
@@ -99,7 +97,7 @@ def peak_memory(
     formats = {number, HALF} if precision == "bf16" else {number}
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     # Vectors of a solver scatter what is let go: not of large pictures, nor where features are much larger.
-    wide_features = any(layer.channels >= WIDE for layer in layers)
+    wide_features = any(_by_winograd(layer, FLOAT) for layer in layers)
     reused = on_cpu and (wide_features or (large and not rung.tile_px))
     held = _in_sections(settings, layers, number, wide, high, rung, reused=reused)
     evaluated = batch * held
