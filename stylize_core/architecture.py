@@ -201,13 +201,12 @@ def least_side(layers: Iterable[str]) -> int:
     return max(map(smallest_side, layers), default=1)
 
 
-# With fewer, Winograd's filtering pays in sums most of what it saves in products (`python -m benchmarks
-# evaluation`), and its rounding is coarser: pairs of `slim` in a batch would be less like those alone.
+# With fewer, Winograd's filtering pays in sums what it saves in products (`python -m benchmarks evaluation`).
 _LEAST_FOR_WINOGRAD = {2: 128 * 128, 4: 64 * 128}
 
 
 def goes_winograds_way(given: int, made: int, *, number_bytes: int) -> bool:
-    """Whether a CPU computes a 3x3 convolution by Winograd's filtering, with kernels several times as large.
+    """Whether a CPU computes a 3x3 convolution by Winograd's filtering, with kernels four times as large.
 
     Args:
         given: channels of what it is given.
@@ -215,17 +214,6 @@ def goes_winograds_way(given: int, made: int, *, number_bytes: int) -> bool:
         number_bytes: of a number; for float64, which only tests use, it never does.
     """
     return given * made >= _LEAST_FOR_WINOGRAD.get(number_bytes, math.inf)
-
-
-def winograd_tile(number_bytes: int) -> int:
-    """How many results Winograd's filtering makes along a tile's side, from two more features.
-
-    More of them are fewer products in all, from numbers that round more coarsely.
-
-    Args:
-        number_bytes: of a number; bfloat16 is too coarse for six.
-    """
-    return 4 if number_bytes == 2 else 6
 
 
 def inception_units(layer: str, side: int) -> int:

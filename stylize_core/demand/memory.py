@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stylize_core.architecture import goes_winograds_way, winograd_tile
+from stylize_core.architecture import goes_winograds_way
 from stylize_core.demand.features import Layer, kept_numbers, layers_for, parameter_numbers
 from stylize_core.demand.rungs import WHOLE, Rung
 from stylize_core.large_pictures import is_large
@@ -35,7 +35,8 @@ SHOWN_WAITING = 3
 # A unit of a region: its number in eight bytes, its share, and the root of that.
 GUIDE = 8 + 2 * FLOAT
 HALF = 2
-TAPS = 9
+# Kernels of Winograd's filtering have 36 places instead of 9, and serve both ways.
+WINOGRAD = 4
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them.
 SCATTERED = 0.4
@@ -220,10 +221,6 @@ def _solver_vectors(settings: StyleSettings) -> int:
 
 
 def _kernels(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
-    """Bytes of a network's kernels in a number format, and of those turned round.
-
-    Those of Winograd's filtering have a number for each place within a tile, and serve both ways.
-    """
+    """Bytes of a network's kernels in a number format, and of those turned round."""
     winograd = parameter_numbers(tuple(layer for layer in layers if on_cpu and _by_winograd(layer, number)))
-    places = (winograd_tile(number) + 2) ** 2
-    return number * (2 * (parameter_numbers(layers) - winograd) + winograd * places // TAPS)
+    return number * (2 * (parameter_numbers(layers) - winograd) + WINOGRAD * winograd)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
-
 import pytest
 import torch
 from torch import Tensor
 
-from stylize_core.networks import minimal_filtering, winograd
+from stylize_core.networks import winograd
 from stylize_core.networks.winograd import Winograd
 
-SIZES = [(1, 1), (2, 6), (3, 7), (6, 12), (13, 18), (32, 31)]
-# Of float32, as many times as coarse as the plain way: tiles of 6x6 results go through powers of 2.
-ROUNDING = {torch.float64: 2e-14, torch.float32: 5e-6}
+SIZES = [(1, 1), (2, 4), (3, 5), (13, 18), (32, 31)]
 
 
 def kernel(outputs: int = 5, inputs: int = 7) -> tuple[Tensor, Tensor]:
@@ -37,24 +32,26 @@ def distance(found: Tensor, expected: Tensor) -> float:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("dtype", ROUNDING, ids=str)
-def test_it_is_the_convolution_up_to_rounding(size: tuple[int, int], dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.float64, 1e-14), (torch.float32, 2e-6)], ids=str)
+def test_it_is_the_convolution_up_to_rounding(
+    size: tuple[int, int], dtype: torch.dtype, rounding: float
+) -> None:
     weight, bias = kernel()
     given = features(2, 7, *size)
     found = Winograd(weight, bias, dtype=dtype)(given.to(dtype))
     assert found.shape == (2, 5, *size)
     assert found.dtype == dtype
-    assert distance(found, plain(given, weight, bias)) < ROUNDING[dtype]
+    assert distance(found, plain(given, weight, bias)) < rounding
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("dtype", ROUNDING, ids=str)
-def test_turned_it_carries_gradients_back(size: tuple[int, int], dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.float64, 1e-14), (torch.float32, 2e-6)], ids=str)
+def test_turned_it_carries_gradients_back(size: tuple[int, int], dtype: torch.dtype, rounding: float) -> None:
     weight, bias = kernel()
     gradient = features(2, 5, *size)
-    there = Winograd(weight, bias, dtype=dtype)
+    back = Winograd(weight, bias, dtype=dtype).turned()
     expected = torch.nn.functional.conv_transpose2d(gradient, weight, padding=1)
-    assert distance(there.turned()(gradient.to(dtype)), expected) < ROUNDING[dtype]
+    assert distance(back(gradient.to(dtype)), expected) < rounding
 
 
 def test_there_and_back_take_the_memory_of_one_kernel() -> None:
@@ -62,26 +59,19 @@ def test_there_and_back_take_the_memory_of_one_kernel() -> None:
     assert there.turned()._kernels.data_ptr() == there._kernels.data_ptr()
 
 
-def test_turned_in_bfloat16_it_rounds_as_coarsely_as_there() -> None:
-    weight, _ = kernel(64, 64)
-    given = features(1, 64, 32, 48).bfloat16()
-    there = Winograd(weight, None, dtype=torch.bfloat16)
-    back = torch.nn.functional.conv_transpose2d(given.double(), weight, padding=1)
-    assert distance(there.turned()(given), back) < 1.2 * distance(there(given), plain(given.double(), weight))
-
-
 def test_so_it_is_with_as_many_channels_as_networks_have() -> None:
     weight, bias = kernel(256, 256)
     given = features(1, 256, 20, 24)
-    found = Winograd(weight, bias, dtype=torch.float32)(given.float())
-    assert distance(found, plain(given, weight, bias)) < ROUNDING[torch.float32]
+    assert (
+        distance(Winograd(weight, bias, dtype=torch.float32)(given.float()), plain(given, weight, bias))
+        < 2e-6
+    )
 
 
 def test_without_a_bias_nothing_is_added() -> None:
     weight, _ = kernel()
     given = features(1, 7, 9, 9)
-    found = Winograd(weight, None, dtype=torch.float64)(given)
-    assert distance(found, plain(given, weight)) < ROUNDING[torch.float64]
+    assert distance(Winograd(weight, None, dtype=torch.float64)(given), plain(given, weight)) < 1e-14
 
 
 def test_in_bfloat16_it_rounds_at_most_seven_times_as_coarsely_as_the_plain_way() -> None:
@@ -92,51 +82,40 @@ def test_in_bfloat16_it_rounds_at_most_seven_times_as_coarsely_as_the_plain_way(
     assert rounded < distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact) < 7 * rounded
 
 
-def by_points(monkeypatch: pytest.MonkeyPatch, tile: int, *beside: Fraction) -> None:
-    """Filter by other points from now on."""
-    monkeypatch.setitem(minimal_filtering.BESIDE, tile, beside)
-    minimal_filtering.minimal_filtering.cache_clear()
-
-
-@pytest.fixture
-def usual_points_again() -> Iterator[None]:
-    yield
-    minimal_filtering.minimal_filtering.cache_clear()
-
-
-@pytest.mark.usefixtures("usual_points_again")
-def test_in_bfloat16_its_points_round_half_as_coarsely_as_the_usual_ones(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """0, ±1, ±2 and infinity are usual, and no inverses of each other, so only the way there has them."""
+def test_turned_in_bfloat16_it_rounds_at_most_seven_times_as_coarsely_as_the_plain_way() -> None:
     weight, _ = kernel(64, 64)
     given = features(1, 64, 32, 48).bfloat16()
-    exact = plain(given.double(), weight)
-    ours = distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
-    monkeypatch.setattr(minimal_filtering, "_inverse", lambda point: point)
-    monkeypatch.setattr(minimal_filtering, "_points", lambda _: [*map(Fraction, (0, 1, -1, 2, -2)), None])
-    minimal_filtering.minimal_filtering.cache_clear()
-    assert ours < 0.5 * distance(Winograd(weight, None, dtype=torch.bfloat16)(given), exact)
+    exact = torch.nn.functional.conv_transpose2d(given.double(), weight, padding=1)
+    rounded = distance(torch.nn.functional.conv_transpose2d(given, weight.bfloat16(), padding=1), exact)
+    assert (
+        rounded < distance(Winograd(weight, None, dtype=torch.bfloat16).turned()(given), exact) < 7 * rounded
+    )
 
 
-@pytest.mark.usefixtures("usual_points_again")
-@pytest.mark.parametrize(("tile", "dtype"), [(4, torch.bfloat16), (6, torch.float32)], ids=str)
-def test_points_a_twentieth_further_on_round_no_finer(
-    tile: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def rounding_by(near: float, far: float, monkeypatch: pytest.MonkeyPatch) -> float:
+    """How coarsely bfloat16 rounds by these points."""
     weight, _ = kernel(64, 64)
-    given = features(1, 64, 48, 48).to(dtype)
-    exact = plain(given.double(), weight)
-    *usual, last = minimal_filtering.BESIDE[tile]
-    ours = distance(Winograd(weight, None, dtype=dtype)(given), exact)
-    for other in (last - Fraction(1, 20), last + Fraction(1, 20)):
-        by_points(monkeypatch, tile, *usual, other)
-        assert ours < 1.001 * distance(Winograd(weight, None, dtype=dtype)(given), exact)
+    given = features(1, 64, 32, 48).bfloat16()
+    with monkeypatch.context() as changed:
+        changed.setattr(winograd, "POINTS", (0.0, near, -near, -far, far))
+        found = Winograd(weight, None, dtype=torch.bfloat16)(given)
+    return distance(found, plain(given.double(), weight))
 
 
-@pytest.mark.parametrize("tiles_at_once", [1, 12])
+def test_its_points_round_half_as_coarsely_as_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = rounding_by(winograd.NEAR, winograd.FAR, monkeypatch)
+    assert ours < 0.5 * rounding_by(1.0, 2.0, monkeypatch)
+
+
+@pytest.mark.parametrize("near", [winograd.NEAR - 0.05, winograd.NEAR + 0.05])
+def test_points_beside_its_own_round_more_coarsely(near: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = rounding_by(winograd.NEAR, winograd.FAR, monkeypatch)
+    assert ours < rounding_by(near, 1 / near, monkeypatch)
+
+
+@pytest.mark.parametrize("tiles_at_once", [1, 20])
 def test_strips_change_nothing(tiles_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the four rows of four tiles one at a time, and three; the last strip is a shorter one."""
+    """Of the six rows of five tiles one at a time, and four; the last strip is a shorter one."""
     weight, bias = kernel()
     given = features(1, 7, 23, 19)
     whole = Winograd(weight, bias, dtype=torch.float64)(given)
