@@ -35,7 +35,8 @@ SHOWN_WAITING = 3
 # A unit of a region: its number in eight bytes, its share, and the root of that.
 GUIDE = 8 + 2 * FLOAT
 HALF = 2
-# Kernels of Winograd's filtering have 36 places instead of 9, and serve both ways.
+# Kernels of Winograd's filtering have 36 places instead of 9. They serve both ways and are counted for each all
+# the same: what lies unused between large features came to as much in `python -m benchmarks large`.
 WINOGRAD = 4
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them.
@@ -222,5 +223,6 @@ def _solver_vectors(settings: StyleSettings) -> int:
 
 def _kernels(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
     """Bytes of a network's kernels in a number format, and of those turned round."""
-    winograd = parameter_numbers(tuple(layer for layer in layers if on_cpu and _by_winograd(layer, number)))
-    return number * (2 * (parameter_numbers(layers) - winograd) + WINOGRAD * winograd)
+    winograd = [layer for layer in layers if on_cpu and _by_winograd(layer, number)]
+    more = (WINOGRAD - 1) * parameter_numbers(tuple(winograd))
+    return 2 * number * (parameter_numbers(layers) + more)
