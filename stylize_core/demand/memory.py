@@ -35,8 +35,8 @@ SHOWN_WAITING = 3
 # A unit of a region: its number in eight bytes, its share, and the root of that.
 GUIDE = 8 + 2 * FLOAT
 HALF = 2
-# Kernels of Winograd's filtering have 36 places instead of 9. They serve both ways and are counted for each all
-# the same: what lies unused between large features came to as much in `python -m benchmarks large`.
+# Kernels of Winograd's filtering have 36 places instead of 9. They serve both ways and are counted for each:
+# what lies unused between large features came to as much in `python -m benchmarks large`.
 WINOGRAD = 4
 # Where vectors of a solver lie in between, the C library finds no room for features in what was freed before
 # and takes so much more of them.
