@@ -202,20 +202,18 @@ def least_side(layers: Iterable[str]) -> int:
 
 
 # With fewer, Winograd's filtering pays in sums what it saves in products (`python -m benchmarks evaluation`).
-# `slim` has as many only where its pictures are a quarter as large.
-_LEAST_FOR_WINOGRAD = {2: 128 * 128, 4: 64 * 64}
+_LEAST_FOR_WINOGRAD = {2: 128 * 128, 4: 64 * 128}
 
 
-def goes_winograds_way(architecture: str, given: int, made: int, *, number_bytes: int) -> bool:
+def goes_winograds_way(given: int, made: int, *, number_bytes: int) -> bool:
     """Whether a CPU computes a 3x3 convolution by Winograd's filtering, with kernels four times as large.
 
     Args:
-        architecture: the network that it is part of; never in `slim`, which is narrow.
         given: channels of what it is given.
         made: channels of what it makes.
         number_bytes: of a number; for float64, which only tests use, it never does.
     """
-    return architecture != "slim" and given * made >= _LEAST_FOR_WINOGRAD.get(number_bytes, math.inf)
+    return given * made >= _LEAST_FOR_WINOGRAD.get(number_bytes, math.inf)
 
 
 def inception_units(layer: str, side: int) -> int:

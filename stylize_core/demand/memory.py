@@ -99,7 +99,7 @@ def peak_memory(
     formats = {number, HALF} if precision == "bf16" else {number}
     large = is_large(PLANES * wide * high) and settings.optimizer == "lbfgs"
     # Vectors of a solver scatter what is let go: not of large pictures, nor where features are much larger.
-    wide_features = any(_by_winograd(settings.encoder, layer, FLOAT) for layer in layers)
+    wide_features = any(_by_winograd(layer, FLOAT) for layer in layers)
     reused = on_cpu and (wide_features or (large and not rung.tile_px))
     held = _in_sections(settings, layers, number, wide, high, rung, reused=reused)
     evaluated = batch * held
@@ -118,7 +118,7 @@ def peak_memory(
         styled = share * number * kept_numbers(settings.encoder, layers) * style_pixels / (wide * high)
         styled += 4 * FLOAT * PLANES * style_pixels
     device = max(evaluated + solver, styled) + 2 * FLOAT * parameter_numbers(layers)  # as read, and as loaded
-    device += sum(_kernels(settings.encoder, layers, held_in, on_cpu=on_cpu) for held_in in formats)
+    device += sum(_kernels(layers, held_in, on_cpu=on_cpu) for held_in in formats)
     loading = 2 * PUBLISHED_BYTES.get(settings.encoder, 0) if settings.weights is None else 0
     return Demand(round(device), round(PROCESS_BYTES + max(device, loading)))
 
@@ -177,10 +177,10 @@ def _is_within(section: Section, layer: str) -> bool:
     return section.first <= int(layer[4]) <= (section.last or int(layer[4]))
 
 
-def _by_winograd(architecture: str, layer: Layer, number: int) -> bool:
+def _by_winograd(layer: Layer, number: int) -> bool:
     """Whether a CPU computes a layer by Winograd's filtering; GoogLeNet's are torchvision's own."""
     return layer.name.startswith("relu") and goes_winograds_way(
-        architecture, layer.given, layer.channels, number_bytes=number
+        layer.given, layer.channels, number_bytes=number
     )
 
 
@@ -221,8 +221,8 @@ def _solver_vectors(settings: StyleSettings) -> int:
     return 2 * settings.history if settings.optimizer == "lbfgs" else 2
 
 
-def _kernels(architecture: str, layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
+def _kernels(layers: tuple[Layer, ...], number: int, *, on_cpu: bool) -> int:
     """Bytes of a network's kernels in a number format, and of those turned round."""
-    winograd = [layer for layer in layers if on_cpu and _by_winograd(architecture, layer, number)]
+    winograd = [layer for layer in layers if on_cpu and _by_winograd(layer, number)]
     more = (WINOGRAD - 1) * parameter_numbers(tuple(winograd))
     return 2 * number * (parameter_numbers(layers) + more)

@@ -10,22 +10,14 @@ from torch.nn import functional
 
 from stylize_core.architecture import goes_winograds_way
 from stylize_core.device import multiplied_in
-from stylize_core.networks.relu import mask
 from stylize_core.networks.winograd import Winograd
 
 
 class Filter(Protocol):
-    """A convolution with a frozen kernel, and the ReLU behind it or, on the way back, before it."""
+    """A convolution with a frozen kernel."""
 
-    def __call__(
-        self, features_bchw: Tensor, *, active_bchw: Tensor | None = None, rectified: bool = False
-    ) -> Tensor:
-        """Results [B, K, h, w] of features [B, C, H, W], both with all channels of a place side by side.
-
-        Args:
-            active_bchw: features count only where these are positive, and are used up; everywhere if none.
-            rectified: whether negative results become 0.
-        """
+    def __call__(self, features_bchw: Tensor) -> Tensor:
+        """Results [B, K, h, w] of features [B, C, H, W], both with all channels of a place side by side."""
         ...
 
     def turned(self) -> Filter:
@@ -33,12 +25,10 @@ class Filter(Protocol):
         ...
 
 
-# Why so many: a convolution, and where it is computed.
 def convolution(
     weight_kc33: Tensor,
     bias_k: Tensor | None,
     *,
-    architecture: str,
     padding: int,
     device: torch.device | str,
     dtype: torch.dtype,
@@ -48,13 +38,12 @@ def convolution(
     Args:
         weight_kc33: the kernels.
         bias_k: added to every result; none if left out.
-        architecture: the network that it is part of.
         padding: zeros around the features, px.
         device: where features will lie.
         dtype: their number format.
     """
     on_cpu, (made, given) = torch.device(device).type == "cpu", weight_kc33.shape[:2]
-    if padding == 1 and on_cpu and goes_winograds_way(architecture, given, made, number_bytes=dtype.itemsize):
+    if padding == 1 and on_cpu and goes_winograds_way(given, made, number_bytes=dtype.itemsize):
         return Winograd(weight_kc33, bias_k, dtype=dtype)
     return Direct(weight_kc33, bias_k, padding=padding, device=device, dtype=dtype)
 
@@ -81,13 +70,8 @@ class Direct:
         kernels = self._kernels.flip(2, 3).transpose(0, 1)
         return Direct(kernels, None, padding=2 - self._padding, device=kernels.device, dtype=kernels.dtype)
 
-    def __call__(
-        self, features_bchw: Tensor, *, active_bchw: Tensor | None = None, rectified: bool = False
-    ) -> Tensor:
-        """See `Filter`."""
-        if active_bchw is not None:
-            mask(features_bchw, active_bchw, into=features_bchw)
+    def __call__(self, features_bchw: Tensor) -> Tensor:
+        """Results of features."""
         features, kernels = features_bchw.to(self._factors), self._kernels.to(self._factors)
         bias = None if self._bias is None else self._bias.to(self._factors)
-        made = functional.conv2d(features, kernels, bias, padding=self._padding).to(features_bchw.dtype)
-        return made.relu_() if rectified else made
+        return functional.conv2d(features, kernels, bias, padding=self._padding).to(features_bchw.dtype)

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from stylize_core.architecture import Convolution, convolutions, down_to_deepest
 from stylize_core.networks.convolution import Filter, convolution
-from stylize_core.networks.relu import mask
 from stylize_core.sections import Section
 
 # Averages of ReLU features are smaller than maxima. On photographs and paintings through VGG-19's first
@@ -65,7 +64,7 @@ class VggChain:
     ) -> None:
         needed = down_to_deepest(architecture, layers)
         places = [place for place in convolutions(architecture) if place.relu in needed]
-        make = partial(convolution, architecture=architecture, device=device, dtype=dtype)
+        make = partial(convolution, device=device, dtype=dtype)
         self._steps = [
             _Step(place, parameters, make, pooled=pooling == "average" and _opens_block(place))
             for place in places
@@ -109,9 +108,9 @@ class VggChain:
             gradient = self._unpool(handed, section.last or self._steps[-1].place.block, trace, seeds)
         for step in reversed(self._within(section)):
             name = step.place.relu
-            gradient, active = _behind_relu(gradient, seeds.get(name), trace.features.pop(name))
+            gradient = _through_relu(gradient, seeds.get(name), trace.features.pop(name))
             if gradient is not None:
-                gradient = step.backward(gradient, active)
+                gradient = step.backward(gradient)
             if _opens_block(step.place) and step.place.block > section.first:
                 gradient = self._unpool(gradient, step.place.block - 1, trace, seeds)
         if gradient is None:
@@ -137,7 +136,7 @@ class VggChain:
     ) -> Tensor | None:
         """From the gradient by what the pooling of a block hands on to that by the block's last features.
 
-        That of averages stays at their size; `_behind_relu` spreads it.
+        That of averages stays at their size; `_through_relu` spreads it.
         """
         features = trace.features[[step.place.relu for step in self._steps if step.place.block == block][-1]]
         seed = seeds.get(f"pool{block}")
@@ -172,15 +171,10 @@ class _Step:
         self._turned = self._filter.turned()
 
     def forward(self, features: Tensor) -> Tensor:
-        return self._filter(features, rectified=True)
+        return self._filter(features).relu_()
 
-    def backward(self, gradient: Tensor, active: Tensor | None) -> Tensor:
-        """From the gradient by what the ReLU made to that by what the convolution was given.
-
-        Args:
-            active: what the ReLU made; none if the gradient is already that by what it was given.
-        """
-        return self._turned(gradient, active_bchw=active)
+    def backward(self, gradient: Tensor) -> Tensor:
+        return self._turned(gradient)
 
 
 def _joined(gradient: Tensor | None, seed: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -190,19 +184,17 @@ def _joined(gradient: Tensor | None, seed: Tensor | None, dtype: torch.dtype) ->
     return seed.to(dtype, copy=True) if gradient is None else gradient.add_(seed.to(dtype))
 
 
-def _behind_relu(
-    gradient: Tensor | None, seed: Tensor | None, features: Tensor
-) -> tuple[Tensor | None, Tensor | None]:
-    """The gradient by a ReLU's features, of deeper layers and of a loss together, and those features.
+def _through_relu(gradient: Tensor | None, seed: Tensor | None, features: Tensor) -> Tensor | None:
+    """From the gradients by a ReLU's features, of deeper layers and of a loss, to that by what it was given.
 
-    The gradient of deeper layers may be that by averages of 2x2 features; where it is the only one, it comes
-    as that by what the ReLU was given, without the features.
+    The gradient of deeper layers may be that by averages of 2x2 features.
     """
     if gradient is not None and gradient.shape != features.shape:
         gradient = _spread(gradient, features)
         if seed is None:
-            return gradient, None
-    return _joined(gradient, seed, features.dtype), features
+            return gradient
+    gradient = _joined(gradient, seed, features.dtype)
+    return None if gradient is None else _masked(gradient, features)
 
 
 def _spread(gradient: Tensor, features: Tensor) -> Tensor:
@@ -215,7 +207,7 @@ def _spread(gradient: Tensor, features: Tensor) -> Tensor:
     quarter_bhwc = gradient.mul_(0.25).permute(0, 2, 3, 1)
     wide_bhwc = torch.cat((quarter_bhwc, quarter_bhwc), -1).view(len(features), rows, 1, 2 * columns, -1)
     made, seen = (_in_pairs_of_rows(whole, rows, columns) for whole in (spread, features))
-    mask(wide_bhwc, seen, into=made)
+    torch.ops.aten.threshold_backward.grad_input(wide_bhwc, seen, 0, grad_input=made)
     return spread
 
 
@@ -223,6 +215,12 @@ def _in_pairs_of_rows(whole: Tensor, rows: int, columns: int) -> Tensor:
     """What of [B, C, H, W] lies in whole 2x2 squares, [B, rows, 2, 2 columns, C]."""
     squares_bhwc = whole.permute(0, 2, 3, 1)[:, : 2 * rows, : 2 * columns]
     return torch.unflatten(squares_bhwc, 1, (rows, 2))
+
+
+def _masked(gradient: Tensor, features: Tensor) -> Tensor:
+    """The ReLU's derivative, in place: nothing comes through where it was silent."""
+    masked = torch.ops.aten.threshold_backward.grad_input(gradient, features, 0, grad_input=gradient)
+    return cast("Tensor", masked)
 
 
 def _opens_block(place: Convolution) -> bool:

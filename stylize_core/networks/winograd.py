@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 from stylize_core.device import multiplied_in
-from stylize_core.networks.relu import mask
 
 TILE = 4  # results in a row and in a column of a tile
 REACH = TILE + 2  # features that they see
@@ -100,52 +99,31 @@ class Winograd:
         turned._over, turned._back = self._over.flip(0), self._back.flip(1)
         return turned
 
-    def __call__(
-        self, features_bchw: Tensor, *, active_bchw: Tensor | None = None, rectified: bool = False
-    ) -> Tensor:
-        """Results [B, K, H, W] of features [B, C, H, W], channels last.
-
-        Args:
-            active_bchw: features count only where these are positive; everywhere if left out.
-            rectified: whether negative results become 0.
-        """
+    def __call__(self, features_bchw: Tensor) -> Tensor:
+        """Results [B, K, H, W] of features [B, C, H, W], channels last."""
         batch, _, height, width = features_bchw.shape
         rows, columns = -(-height // TILE), -(-width // TILE)
         made_bhwk = features_bchw.new_empty(batch, TILE * rows, TILE * columns, self._kernels.shape[2])
         kernels = self._kernels.to(self._factors)
-        for at, (features, made) in enumerate(zip(features_bchw.permute(0, 2, 3, 1), made_bhwk, strict=True)):
-            active = None if active_bchw is None else active_bchw[at].permute(1, 2, 0)
-            self._filter(features, active, kernels, made, rectified=rectified)
+        for features, made in zip(features_bchw.permute(0, 2, 3, 1), made_bhwk, strict=True):
+            self._filter(features, kernels, made)
         made_bkhw = made_bhwk[:, :height, :width].permute(0, 3, 1, 2)
         return made_bkhw.contiguous(memory_format=torch.channels_last)
 
-    def _filter(
-        self,
-        features_hwc: Tensor,
-        active_hwc: Tensor | None,
-        kernels: Tensor,
-        made_hwk: Tensor,
-        *,
-        rectified: bool,
-    ) -> None:
-        """Fill in the results of one picture, a strip of tiles at a time.
-
-        The ReLU is part of it while a strip is in the cache: a pass of its own over memory would cost more.
-        """
+    def _filter(self, features_hwc: Tensor, kernels: Tensor, made_hwk: Tensor) -> None:
+        """Fill in the results of one picture, a strip of tiles at a time."""
         rows, columns = made_hwk.shape[0] // TILE, made_hwk.shape[1] // TILE
         at_once = min(rows, -(-TILES_AT_ONCE // columns))
         room = _Room(PLACES * at_once * columns * max(kernels.shape[1:]), self._sums_in)
         padded = features_hwc.new_zeros(TILE * at_once + 2, TILE * columns + 2, features_hwc.shape[2])
         for first, last in _strips(rows, at_once):
-            _lay(features_hwc, active_hwc, TILE * first - 1, TILE * last + 1, within=padded)
+            _lay(features_hwc, TILE * first - 1, TILE * last + 1, within=padded)
             found = self._filter_tiles(_tiles(padded, last - first, columns), kernels, room)
             made = made_hwk[TILE * first : TILE * last].view(last - first, TILE, columns, TILE, -1)
             if self._bias is None:
                 made.copy_(found)
             else:
                 torch.add(found, self._bias, out=made)
-            if rectified:
-                made.relu_()
 
     def _filter_tiles(self, tiles: Tensor, kernels: Tensor, room: _Room) -> Tensor:
         """Results [rows, 4, columns, 4, K] of what tiles see, [6, 6, rows, columns, C]."""
@@ -206,17 +184,12 @@ def _carried_over(weight_kc33: Tensor, dtype: torch.dtype) -> Tensor:
     return places
 
 
-def _lay(features_hwc: Tensor, active_hwc: Tensor | None, top: int, bottom: int, *, within: Tensor) -> None:
+def _lay(features_hwc: Tensor, top: int, bottom: int, *, within: Tensor) -> None:
     """Lay rows, of which those outside the picture are zeros, from the second column on within zeros."""
-    rows = slice(max(0, top), bottom)
-    seen = features_hwc[rows]
+    seen = features_hwc[max(0, top) : bottom]
     above, below = max(0, -top), max(0, -top) + len(seen)
     within[:above].zero_()
-    laid = within[above:below, 1 : seen.shape[1] + 1]
-    if active_hwc is None:
-        laid.copy_(seen)
-    else:
-        mask(seen, active_hwc[rows], into=laid)
+    within[above:below, 1 : seen.shape[1] + 1] = seen
     within[below : bottom - top].zero_()
 
 
