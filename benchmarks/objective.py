@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.fewest import fewest
-from benchmarks.pictures import benchmark_settings, picture, weights_for
+from benchmarks.pictures import benchmark_settings, picture, whole_weights_for
 from benchmarks.plain import PlainVGG, plain_loss, plain_optimisation
 from benchmarks.turns import Way as Alone
 from benchmarks.turns import once
@@ -162,7 +162,7 @@ def objective_table(
     keeps its penalty on what is outside; and raw, where ours minimises the same sum.
     """
     settings = benchmark_settings(encoder, size=size, steps=steps)
-    weights = weights_for(encoder, file)
+    weights = whole_weights_for(encoder, file)
     content, style = _pictures(settings)
     loss = plain_loss(PlainVGG(weights, settings.layers), content, style, settings)
     plainly = Alone(partial(_plain, settings, file), prepared=False)
@@ -196,7 +196,7 @@ def objective_table(
 def _plain(settings: StyleSettings, file: str | None) -> Callable[[], tuple[Tensor, float]]:
     """Plain PyTorch's picture and its seconds."""
     content, style = _pictures(settings)
-    network = PlainVGG(weights_for(settings.encoder, file), settings.layers)
+    network = PlainVGG(whole_weights_for(settings.encoder, file), settings.layers)
     loss = plain_loss(network, content, style, settings)
     return partial(plain_optimisation, loss, content, steps=settings.steps)
 

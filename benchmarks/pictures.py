@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ def weights_for(encoder: Architecture, file: str | None) -> Weights:
             data, sha256=digest, architecture=encoder, convention="torchvision", source=file
         )
     return _random(encoder)
+
+
+def whole_weights_for(encoder: Architecture, file: str | None) -> Weights:
+    """The same; what a file of the first few layers lacks is random, and the same at each time.
+
+    With other random layers there are other objectives, which take other numbers of evaluations.
+    """
+    weights = weights_for(encoder, file)
+    if file is None or encoder == "slim":
+        return weights
+    return replace(weights, parameters={**_random(encoder).parameters, **weights.parameters})
 
 
 def objective_for(

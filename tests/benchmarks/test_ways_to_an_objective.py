@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import safetensors.torch
+import torch
 from rich.table import Table
 
 from benchmarks.choices import DEFAULTS, MORE_PAIRS, defaults_table
 from benchmarks.objective import WAYS, objective_table
+from benchmarks.pictures import weights_for, whole_weights_for
 
 
 def cells_of(table: Table) -> dict[str, list[str]]:
@@ -29,6 +34,17 @@ def test_a_larger_network_is_begun_for_by_slim_as_well() -> None:
         "vgg19", size=32, steps=5, rounds=1, file=None, goals=["saved"], ways=["fp32-from-slim"]
     )
     assert cells_of(table)["way"] == ["plain PyTorch, float32", WAYS["fp32-from-slim"].name]
+
+
+def test_what_a_file_of_the_first_layers_lacks_is_random_and_the_same_at_each_time(tmp_path: Path) -> None:
+    whole = weights_for("vgg19", None).parameters
+    first = {name: torch.full_like(whole[name], 0.25) for name in ("features.0.weight", "features.0.bias")}
+    file = tmp_path / "first.safetensors"
+    safetensors.torch.save_file(first, file)
+    found = whole_weights_for("vgg19", str(file)).parameters
+    assert set(found) == set(whole)
+    for name in whole:
+        assert torch.equal(found[name], first.get(name, whole[name])), name
 
 
 def test_only_the_counts_that_are_asked_for_are_tried() -> None:
