@@ -35,7 +35,7 @@ FORTIETHS = (*range(2, 33), 36, 40, 46, 52, 60, 80)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A number format, at which sizes, curvature pairs, from where, whitened; see these settings."""
+    """A number format, at which sizes, curvature pairs, from where, whitened, how far; see these settings."""
 
     name: str
     dtype: torch.dtype
@@ -44,6 +44,7 @@ class Way:
     history: int = 10
     init: Literal["content", "slim"] = "content"
     whitening: float = 0.0
+    forms_gain: float = 1.0
 
 
 WAYS = {
@@ -54,11 +55,23 @@ WAYS = {
     "fp32-from-slim-whitened": Way(
         "chain, float32, one size, from slim, whitened", torch.float32, history=40, init="slim", whitening=0.6
     ),
+    "fp32-whitened-forms": Way(
+        "chain, float32, one size, whitened, forms", torch.float32, whitening=0.7, forms_gain=3
+    ),
+    "fp32-from-slim-whitened-forms": Way(
+        "chain, float32, one size, from slim, whitened, forms",
+        torch.float32,
+        history=40,
+        init="slim",
+        whitening=0.6,
+        forms_gain=3,
+    ),
     "bf16": Way("chain, bfloat16, one size", torch.bfloat16),
     "bf16-from-256": Way("chain, bfloat16, from 256 px up", torch.bfloat16, scales=0, coarsest=256),
     "bf16-from-small": Way("chain, bfloat16, from the smallest size up", torch.bfloat16, scales=0),
     "bf16-from-slim": Way("chain, bfloat16, one size, from slim", torch.bfloat16, history=40, init="slim"),
 }
+CHOSEN = ("scales", "coarsest", "history", "init", "whitening", "forms_gain")
 GOALS = ("saved", "raw")
 
 
@@ -95,7 +108,7 @@ class Task:
 
     def _made(self, way: Way, steps: int) -> tuple[float, float]:
         """The objective after so many evaluations of all sizes together, and the seconds."""
-        chosen = {name: getattr(way, name) for name in ("scales", "coarsest", "history", "init", "whitening")}
+        chosen = {name: getattr(way, name) for name in CHOSEN}
         settings = replace(self.settings, steps=steps, margin=0, **chosen)
         encoder = Encoder(self.weights, layers=settings.layers, dtype=way.dtype)
 

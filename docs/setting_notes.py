@@ -144,6 +144,10 @@ OPTIMISATION: Mapping[str, Note] = {
         "lines; too much of it hatches along the diagonals.",
         zoom=(0.55, 0.02, 0.9, 0.3),
     ),
+    "forms_gain": Strip(
+        "With `steps: 40` and `scales: 1`: at 2 the painting's colours lie in broader areas; at 8 its fine "
+        "strokes have hardly begun."
+    ),
     "init": Strip(
         "With `style_weight: 100`. From the content its edges stay; from noise all is painted anew; from the "
         "style, or from another picture, that one's forms stay where the content does not object. "

@@ -12,9 +12,10 @@ from torch import Tensor
 from stylize_core.optim.base import Solver
 from stylize_core.optim.first_order import Adam, Averaged, GradientDescent
 from stylize_core.optim.plateau import Plateau
-from stylize_core.optim.precondition import lbfgs
+from stylize_core.optim.precondition import Gains, lbfgs
 from stylize_core.optim.state import Saved, UnfitState, keep_rows, one_row, restore
 from stylize_core.optim.watching import CHECK_EVERY, RowReport
+from stylize_core.settings.resolved import diagonal_gain_of, forms_gain_of
 from stylize_core.settings.style import StyleSettings
 
 # Adam's rate when it takes over a row that L-BFGS could not keep finite.
@@ -217,7 +218,8 @@ def _solver(start_bchw: Tensor, settings: StyleSettings, phase: Phase) -> Solver
     if phase == "rescue":
         return Adam(start, learning_rate=RESCUE_RATE)
     if settings.optimizer == "lbfgs":
-        return lbfgs(start_bchw, history=settings.history, gain=settings.gain)
+        gains = Gains(diagonal_gain_of(settings), forms_gain_of(settings))
+        return lbfgs(start_bchw, history=settings.history, gains=gains)
     walker = Adam if settings.optimizer == "adam" else GradientDescent
     solver = walker(start, learning_rate=settings.learning_rate)
     return Averaged(solver, decay=settings.average) if settings.average else solver

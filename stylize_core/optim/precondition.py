@@ -1,19 +1,22 @@
-"""Other coordinates for a solver, in which fine slanting structure is as easy to reach as upright structure.
+"""Other coordinates for a solver, in which some structure is easier to reach than it is among pixels.
 
 The kernels of a network of 3x3 convolutions answer more strongly to what lies along rows and columns than to
 what is as fine and lies across them, so its gradients say little of the latter. In the few steps that there
 are, a solver then fills pictures with upright crosshatch where the style has strokes of every direction.
+`forms` has the other kind: what is large.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from stylize_core.large_pictures import is_large
 from stylize_core.optim.base import Around
+from stylize_core.optim.forms import raise_forms_
 from stylize_core.optim.lbfgs import LBFGS
 
 # What differences across two pixels, along rows and again along columns, make of waves of four pixels.
@@ -59,39 +62,66 @@ def _bent(planes_bchw: Tensor, dim: int) -> Tensor:
     return bent
 
 
-def lbfgs(start_bchw: Tensor, *, history: int, gain: float) -> LBFGS | Preconditioned:
-    """L-BFGS from these pictures; see `Preconditioned`, which a gain of 1 does not need."""
-    if gain == 1:
+class Gains(NamedTuple):
+    """How many times as far a solver goes along some structure as along the rest; 1: as far.
+
+    Attributes:
+        diagonal: along what slants and is fine; see `slanted`.
+        forms: along what is large; see `raise_forms_`.
+    """
+
+    diagonal: float = 1.0
+    forms: float = 1.0
+
+    def show_(self, planes_bchw: Tensor) -> Tensor:
+        """What a change of coordinates makes of a picture, in place."""
+        if self.diagonal != 1:
+            slant_(planes_bchw, self.diagonal)
+        return planes_bchw if self.forms == 1 else raise_forms_(planes_bchw, self.forms)
+
+    def pull_back_(self, gradient_bchw: Tensor) -> Tensor:
+        """The gradient by the coordinates, given that by the picture, in place: the transposed matrix."""
+        if self.forms != 1:
+            raise_forms_(gradient_bchw, self.forms)
+        return gradient_bchw if self.diagonal == 1 else slant_(gradient_bchw, self.diagonal)
+
+
+def lbfgs(start_bchw: Tensor, *, history: int, gains: Gains) -> LBFGS | Preconditioned:
+    """L-BFGS from these pictures; see `Preconditioned`, which gains of 1 do not need."""
+    if gains == Gains():
         return LBFGS(start_bchw.flatten(1), history=history)
     walking = Moving if is_large(start_bchw[0].numel()) else Preconditioned
-    return walking(start_bchw, history=history, gain=gain)
+    return walking(start_bchw, history=history, gains=gains)
 
 
 # Why so many: it shows all that a solver shows.
 @dataclass(init=False, eq=False)
 class Preconditioned(Around):
-    """L-BFGS that walks among w, where a picture is `start + slanted(w - start)`.
+    """L-BFGS that walks among w, where a picture is `start + M (w - start)` by the matrix M of the gains.
 
-    That is L-BFGS with the square of that matrix as the first guess at the inverse Hessian. Seen from outside
-    all points are pictures, and all gradients are theirs.
+    That is L-BFGS with `M Mᵀ` as the first guess at the inverse Hessian. Seen from outside all points are
+    pictures, and all gradients are theirs.
 
     Attributes:
         walker: the L-BFGS among w.
+        diagonal_gain: see `Gains`, like the next.
 
     Args:
         start_bchw: where every row starts.
         history: curvature pairs to remember.
-        gain: see `slanted`.
+        gains: of M.
     """
 
     walker: LBFGS
     start: Tensor
     trial: Tensor
     shape: list[int]
-    gain: float
+    diagonal_gain: float
+    forms_gain: float
 
-    def __init__(self, start_bchw: Tensor, *, history: int, gain: float) -> None:
-        self.start, self.gain, self.shape = start_bchw.flatten(1), gain, list(start_bchw.shape[1:])
+    def __init__(self, start_bchw: Tensor, *, history: int, gains: Gains) -> None:
+        self.start, self.shape = start_bchw.flatten(1), list(start_bchw.shape[1:])
+        self.diagonal_gain, self.forms_gain = gains
         self.walker = LBFGS(self.start, history=history)
         self.trial = self.start.clone()
 
@@ -102,7 +132,8 @@ class Preconditioned(Around):
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, given the loss [B] and the gradient [B, D] by the picture."""
-        self.walker.tell(loss, self._slant(gradient))
+        self._gains.pull_back_(gradient.view(-1, *self.shape))
+        self.walker.tell(loss, gradient)
         self._show(self.walker.trial, self.trial)
 
     def revalue(self) -> None:
@@ -110,14 +141,15 @@ class Preconditioned(Around):
         self.walker.revalue()
         self._show(self.walker.trial, self.trial)
 
+    @property
+    def _gains(self) -> Gains:
+        return Gains(self.diagonal_gain, self.forms_gain)
+
     def _show(self, walked: Tensor, picture: Tensor) -> Tensor:
         """Write the pictures of some w."""
         torch.sub(walked, self.start, out=picture)
-        return self._slant(picture).add_(self.start)
-
-    def _slant(self, rows: Tensor) -> Tensor:
-        slant_(rows.view(-1, *self.shape), self.gain)
-        return rows
+        self._gains.show_(picture.view(-1, *self.shape))
+        return picture.add_(self.start)
 
 
 # Why so many: the buffers of L-BFGS are its own as well.
@@ -126,30 +158,37 @@ class Moving(LBFGS):
     """The same walk for pictures so large that every vector counts, within rounding.
 
     Where a picture starts and where w is plays no part, only how w changes: by a share of the direction, and
-    the picture by that slanted. So neither is kept.
+    the picture by what M makes of that. So neither is kept.
 
     Attributes:
         taken: [B], the share of the direction that made the trial.
+        diagonal_gain: see `Gains`, like the next.
 
     Args:
         start_bchw: where every row starts.
         history: curvature pairs to remember.
-        gain: see `slanted`.
+        gains: of M.
     """
 
     taken: Tensor
     shape: list[int]
-    gain: float
+    diagonal_gain: float
+    forms_gain: float
 
-    def __init__(self, start_bchw: Tensor, *, history: int, gain: float) -> None:
+    def __init__(self, start_bchw: Tensor, *, history: int, gains: Gains) -> None:
         super().__init__(start_bchw.flatten(1), history=history)
-        self.gain, self.shape = gain, list(start_bchw.shape[1:])
+        self.shape = list(start_bchw.shape[1:])
+        self.diagonal_gain, self.forms_gain = gains
         self.taken = self.step.clone()
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """See `LBFGS`; loss and gradient are those by the picture."""
-        slant_(gradient.view(-1, *self.shape), self.gain)
+        self._gains.pull_back_(gradient.view(-1, *self.shape))
         super().tell(loss, gradient)
+
+    @property
+    def _gains(self) -> Gains:
+        return Gains(self.diagonal_gain, self.forms_gain)
 
     def _moved(self, part: slice) -> Tensor:
         return self.taken[:, None] * self.direction[:, part]
@@ -157,4 +196,4 @@ class Moving(LBFGS):
     def _stride_out(self) -> None:
         self.taken.copy_(self.step)
         super()._stride_out()
-        slant_(self.trial.view(-1, *self.shape), self.gain)
+        self._gains.show_(self.trial.view(-1, *self.shape))

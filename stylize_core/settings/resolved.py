@@ -104,11 +104,16 @@ def around_of(settings: StyleSettings, *, width: int, height: int) -> int:
     return margin_of(settings, width=width, height=height, least=least_side(settings.layers))
 
 
-def gain_of(settings: StyleSettings) -> float:
+def diagonal_gain_of(settings: StyleSettings) -> float:
     """What `diagonal_gain` means for this encoder, solver and mode; 1 where it has no part."""
     if settings.mode not in ("transfer", "texture") or settings.optimizer != "lbfgs":
         return 1.0
     return settings.diagonal_gain or DIAGONAL_GAIN[settings.encoder]
+
+
+def forms_gain_of(settings: StyleSettings) -> float:
+    """What `forms_gain` means for this solver and mode; 1 where it has no part."""
+    return settings.forms_gain if settings.mode != "dream" and settings.optimizer == "lbfgs" else 1.0
 
 
 def whitened_of(settings: StyleSettings) -> float:

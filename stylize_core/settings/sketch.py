@@ -47,5 +47,6 @@ def sketch_of(settings: StyleSettings) -> StyleSettings:
         statistics="gram",
         tv_weight=0.0,
         diagonal_gain=DEFAULTS["diagonal_gain"],
+        forms_gain=1.0,
         **{key: value for key, value in weights.items() if getattr(settings, key)},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stylize_core.settings.fields import plain
 from stylize_core.settings.layers import UNUSED
 from stylize_core.settings.recipes import UNSPOKEN
-from stylize_core.settings.resolved import whitened_of
+from stylize_core.settings.resolved import diagonal_gain_of, forms_gain_of, whitened_of
 from stylize_core.settings.schedule import stages
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def spelled(settings: StyleSettings) -> dict[str, Any]:
     """See `StyleSettings.canonical`."""
+    diagonal, forms = diagonal_gain_of(settings), forms_gain_of(settings)
     found = plain(settings, leave_out="weights") | {
         "init": settings.start,
         "content_layers": settings.content_layer_weights,
@@ -24,7 +25,8 @@ def spelled(settings: StyleSettings) -> dict[str, Any]:
         "pooling": settings.network_pooling,
         "scales": _scales(settings),
         "coarsest": _coarsest(settings),
-        "diagonal_gain": None if settings.gain == UNSPOKEN["diagonal_gain"] else float(settings.gain),
+        "diagonal_gain": None if diagonal == UNSPOKEN["diagonal_gain"] else float(diagonal),
+        "forms_gain": None if forms == 1 else float(forms),
         "whitening": whitened_of(settings) or None,
     }
     unused = {*UNUSED[settings.mode], *(("size",) if settings.megapixels else ())}

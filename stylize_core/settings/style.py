@@ -21,7 +21,7 @@ from stylize_core.settings.fields import setting as _setting
 from stylize_core.settings.layers import Layers, normalised
 from stylize_core.settings.picture_size import LARGEST_PX, SMALLEST_PX, PictureSize, Size
 from stylize_core.settings.recipes import DEFAULTS
-from stylize_core.settings.resolved import Start, gain_of, layers_of, stages_of, start_of
+from stylize_core.settings.resolved import Start, layers_of, stages_of, start_of
 from stylize_core.settings.schedule import Stage
 from stylize_core.settings.spelling import spelled
 from stylize_core.settings.weights_file import WeightsFile
@@ -168,6 +168,9 @@ class StyleSettings:
         ge=0,
         le=4,
     )
+    forms_gain: float = _setting(
+        1.0, "how many times as far L-BFGS goes along large forms as along the rest", quiet=True, ge=1, le=8
+    )
     init: Literal["auto", Start] = _setting(
         "auto",
         "the picture to start from; in a manifest also a path; `auto`: the content, or noise in the modes "
@@ -249,11 +252,6 @@ class StyleSettings:
     def chooses_sizes(self) -> bool:
         """Whether it depends on the long edge at how many sizes the picture is optimised."""
         return self.mode in ("transfer", "texture") and self.loss != "gatys" and not self.scales
-
-    @property
-    def gain(self) -> float:
-        """What `diagonal_gain` means for this encoder, solver and mode; 1 where it has no part."""
-        return gain_of(self)
 
     @property
     def picture_size(self) -> PictureSize:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant
 
 FINISH = "tests/core/optim/test_finish.py"
+FORMS = "tests/core/optim/test_forms.py"
 NO_WAITING = "tests/core/optim/test_no_waiting.py"
 STEPS = f"{NO_WAITING}::test_a_step_waits_for_nothing_and_moves_no_buffer"
 MOMENTS = f"{NO_WAITING}::test_nor_with_moments_and_regions"
@@ -116,6 +117,27 @@ MUTANTS = (
         "weight_bcc = 2 / (1 + pull_bcc / strongest_b11 / KNEE)",
         "weight_bcc = torch.ones_like(pull_bcc)",
         ("tests/core/loss/test_whitening.py", FINISH),
+    ),
+    Mutant(
+        "descending-by-gradients-of-other-coordinates",
+        "stylize_core/optim/precondition.py",
+        "        if self.forms != 1:\n            raise_forms_(gradient_bchw, self.forms)\n",
+        "",
+        (f"{FORMS}::test_gradients_go_back_by_the_transposed_matrix_of_both_gains",),
+    ),
+    Mutant(
+        "descending-farther-than-the-gain-says",
+        "stylize_core/optim/forms.py",
+        "splines.sum(0).amax().sqrt()",
+        "splines.sum(0).mean().sqrt()",
+        (f"{FORMS}::test_it_is_the_matrix_that_it_says_also_for_the_smallest_pictures",),
+    ),
+    Mutant(
+        "descending-along-large-forms-as-along-the-rest",
+        "stylize_core/settings/resolved.py",
+        'return settings.forms_gain if settings.mode != "dream" and settings.optimizer == "lbfgs" else 1.0',
+        "return 1.0",
+        ("tests/flows/worker/test_every_setting.py", f"{FORMS}::test_as_many_steps_come_closer"),
     ),
     Mutant(
         "descending-no-further-where-the-first-steps-have-come-to-rest",

@@ -16,7 +16,7 @@ from stylize_core import chunks, large_pictures
 from stylize_core.optim import curvature
 from stylize_core.optim import lbfgs as lbfgs_module
 from stylize_core.optim.lbfgs import LBFGS
-from stylize_core.optim.precondition import Moving, Preconditioned, lbfgs
+from stylize_core.optim.precondition import Gains, Moving, Preconditioned, lbfgs
 from stylize_core.optim.state import buffers
 from stylize_core.settings.style import StyleSettings
 
@@ -51,9 +51,9 @@ def driven(solver: Any, steps: int) -> Any:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_in_parts_it_is_the_same_walk_within_rounding(batch: int) -> None:
     start = planes(batch=batch)
-    solver = lbfgs(start, history=4, gain=1.5)
+    solver = lbfgs(start, history=4, gains=Gains(1.5, 3.0))
     assert isinstance(solver, Moving)
-    moving, placed = driven(solver, 20), driven(Preconditioned(start, history=4, gain=1.5), 20)
+    moving, placed = driven(solver, 20), driven(Preconditioned(start, history=4, gains=Gains(1.5, 3.0)), 20)
     torch.testing.assert_close(moving.best, placed.best, rtol=1e-9, atol=1e-9)
     assert torch.equal(moving.accepted, placed.accepted)
     for solver in (moving, placed):
@@ -73,7 +73,7 @@ def test_a_plain_walk_in_parts_is_the_one_at_once(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("large")
 def test_with_coarse_pairs_and_directions_it_comes_to_the_minimum_as_well() -> None:
-    solver = driven(lbfgs(planes().float(), history=5, gain=1.5), 120)
+    solver = driven(lbfgs(planes().float(), history=5, gains=Gains(1.5, 3.0)), 120)
     assert solver.direction.dtype == solver.pairs.buffer.dtype == torch.bfloat16
     torch.testing.assert_close(solver.best, torch.full_like(solver.best, 0.3), atol=1e-4, rtol=0)
 
@@ -103,7 +103,7 @@ class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
 @pytest.mark.usefixtures("large")
 def test_a_step_makes_nothing_of_the_pictures_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylize_core.optim.precondition.STRIP", 3 * 64 * 8)
-    solver = lbfgs(planes(64, 64, batch=1).float(), history=3, gain=1.5)
+    solver = lbfgs(planes(64, 64, batch=1).float(), history=3, gains=Gains(1.5, 3.0))
     driven(solver, 3)
     loss, gradient = bowl(solver.trial)
     with Watching([*buffers(solver).values(), gradient]) as watching:

@@ -79,7 +79,7 @@ def made_there(
 SOLVERS: list[dict[str, Any]] = [
     {},
     {"diagonal_gain": 1.0, "history": 3},
-    {"whitening": 0.6},
+    {"whitening": 0.6, "forms_gain": 3.0},
     {"optimizer": "adam", "average": 0.5},
     {"optimizer": "gd"},
 ]

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from stylize_core.optim.lbfgs import LBFGS
-from stylize_core.optim.precondition import Preconditioned, lbfgs, slanted
+from stylize_core.optim.precondition import Gains, Preconditioned, lbfgs, slanted
 from stylize_core.optim.state import keep_rows
+
+SLANTED = Gains(diagonal=1.5)
 
 
 def planes(height: int = 9, width: int = 7, *, batch: int = 2, seed: int = 0) -> Tensor:
@@ -51,8 +53,9 @@ def test_waves_are_multiplied_by_what_their_frequencies_say(x: float, y: float, 
 
 
 def test_a_gain_of_1_is_the_plain_solver() -> None:
-    assert isinstance(lbfgs(planes(), history=3, gain=1), LBFGS)
-    assert isinstance(lbfgs(planes(), history=3, gain=1.5), Preconditioned)
+    assert isinstance(lbfgs(planes(), history=3, gains=Gains()), LBFGS)
+    assert isinstance(lbfgs(planes(), history=3, gains=SLANTED), Preconditioned)
+    assert isinstance(lbfgs(planes(), history=3, gains=Gains(forms=3.0)), Preconditioned)
 
 
 def _bowl(points: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,7 +66,7 @@ def _bowl(points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _driven(start: Tensor, steps: int, *, history: int = 5) -> Preconditioned:
-    solver = Preconditioned(start, history=history, gain=1.5)
+    solver = Preconditioned(start, history=history, gains=SLANTED)
     for _ in range(steps):
         solver.tell(*_bowl(solver.trial))
     return solver
@@ -71,7 +74,7 @@ def _driven(start: Tensor, steps: int, *, history: int = 5) -> Preconditioned:
 
 def test_the_first_trial_is_the_start_and_the_best_one_reaches_the_minimum() -> None:
     start = planes()
-    assert torch.equal(Preconditioned(start, history=5, gain=1.5).trial, start.flatten(1))
+    assert torch.equal(Preconditioned(start, history=5, gains=SLANTED).trial, start.flatten(1))
     solver = _driven(start, 120)
     torch.testing.assert_close(solver.best, torch.full_like(solver.best, 0.3), atol=1e-5, rtol=0)
     torch.testing.assert_close(_bowl(solver.best)[0], solver.best_loss)
@@ -79,7 +82,7 @@ def test_the_first_trial_is_the_start_and_the_best_one_reaches_the_minimum() -> 
 
 def test_the_first_step_goes_down_the_gradient_twice_slanted() -> None:
     start = planes()
-    solver = Preconditioned(start, history=5, gain=1.5)
+    solver = Preconditioned(start, history=5, gains=SLANTED)
     _, gradient = _bowl(solver.trial)
     solver.tell(*_bowl(solver.trial))
     moved = (solver.trial - start.flatten(1)).view(start.shape)

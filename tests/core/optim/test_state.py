@@ -99,7 +99,7 @@ DREAM: dict[str, Any] = {
     [
         {"scales": 2},
         {"scales": 1, "diagonal_gain": 1.0, "history": 3},
-        {"scales": 2, "whitening": 0.6},
+        {"scales": 2, "whitening": 0.6, "forms_gain": 3.0},
         {"scales": 2, "optimizer": "adam", "average": 0.9, "init": "noise"},
         {"scales": 1, "optimizer": "gd", "colour": "luminance"},
         DREAM,

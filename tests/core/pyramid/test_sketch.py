@@ -66,10 +66,13 @@ def test_it_starts_from_the_picture_that_slim_makes(given: dict[str, Any]) -> No
 
 def test_slim_makes_it_by_its_own_layers_sizes_and_form_of_loss() -> None:
     sketch = sketch_of(
-        replace(FROM_SLIM, content_layers=("relu4_2",), pooling="max", tv_weight=2.0, **PROGRAM)
+        replace(
+            FROM_SLIM, content_layers=("relu4_2",), pooling="max", forms_gain=3.0, tv_weight=2.0, **PROGRAM
+        )
     )
     own = StyleSettings(steps=SKETCH_STEPS)
-    for name in ("encoder", "layers", "loss", "scales", "coarsest", "gain", "network_pooling", "tv_weight"):
+    names = "encoder layers loss scales coarsest diagonal_gain forms_gain network_pooling tv_weight"
+    for name in names.split():
         assert getattr(sketch, name) == getattr(own, name), name
     assert (sketch.content_weight, sketch.style_weight) == (1, 100)
 

@@ -224,6 +224,7 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
         "style_layers": ["relu1_2"], "pooling": "max", "colour": "match", "mode": "content",
         "snapshot_every": 2, "statistics": "moments", "precision": "bf16", "scales": 3, "tv_form": "absolute",
         "plateau": 2, "megapixels": 2, "coarsest": 200, "diagonal_gain": 2, "whitening": 0.5,
+        "forms_gain": 3,
         "style_crop": (0, 0, 1, 0.5),
     }  # fmt: skip
     with_others = {
@@ -248,6 +249,12 @@ def test_every_setting_that_decides_the_picture_is_spelled() -> None:
 def test_whitening_is_spelled_where_it_has_a_part_only(elsewhere: dict[str, Any]) -> None:
     assert StyleSettings(whitening=0.6).canonical()["whitening"] == 0.6
     assert _spelled(StyleSettings(whitening=0.6, **elsewhere)) == _spelled(StyleSettings(**elsewhere))
+
+
+@pytest.mark.parametrize("elsewhere", [{"optimizer": "adam"}, {"mode": "dream"}], ids=str)
+def test_a_gain_of_forms_is_spelled_where_l_bfgs_walks_only(elsewhere: dict[str, Any]) -> None:
+    assert StyleSettings(forms_gain=3).canonical()["forms_gain"] == 3
+    assert _spelled(StyleSettings(forms_gain=3, **elsewhere)) == _spelled(StyleSettings(**elsewhere))
 
 
 def test_snapshots_must_not_be_more_than_anybody_looks_at() -> None:

@@ -47,6 +47,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "steps": ({}, 5, 6),
     "scales": ({"steps": 20}, 1, 2),
     "diagonal_gain": ({}, 1, 1.5),
+    "forms_gain": ({}, 1, 3),
     "whitening": ({}, 0, 0.6),
     "coarsest": ({"steps": 20}, 64, 32),
     "plateau": ({"scales": 1, "steps": 60, "optimizer": "adam", "learning_rate": 0.001}, 0, 16),
