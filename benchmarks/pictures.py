@@ -52,14 +52,18 @@ def weights_for(encoder: Architecture, file: str | None) -> Weights:
 
 
 def whole_weights_for(encoder: Architecture, file: str | None) -> Weights:
-    """The same; what a file of the first few layers lacks is random, and the same at each time.
+    """The same; what a file of the first few layers lacks is random, see `made_whole`."""
+    weights = weights_for(encoder, file)
+    return weights if file is None or encoder == "slim" else made_whole(weights)
+
+
+def made_whole(weights: Weights) -> Weights:
+    """Weights of a VGG with all of its layers: those that they lack are random, and the same at each time.
 
     With other random layers there are other objectives, which take other numbers of evaluations.
     """
-    weights = weights_for(encoder, file)
-    if file is None or encoder == "slim":
-        return weights
-    return replace(weights, parameters={**_random(encoder).parameters, **weights.parameters})
+    drawn = _random(weights.architecture).parameters
+    return replace(weights, parameters={**drawn, **weights.parameters})
 
 
 def objective_for(

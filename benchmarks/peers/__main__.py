@@ -2,11 +2,11 @@
 
     python -m benchmarks.peers --weights vgg19.safetensors --neural-style-pt ~/neural-style-pt
 
-The user gives checkouts of the programs, which are started as they are, and a file with all 16 convolutions
-of VGG-19. Content and style are brought to their size once, so that all programs get the same pixels; the
-weights are rewritten for how each program prepares its pictures, which changes nothing but rounding and the
-padding of the first layer. The objective is that of the preset of the program's name, by our code, of each
-picture as it was saved.
+The user gives checkouts of the programs, which are started as they are, and a file of VGG-19; where it ends
+before the last of the 16 convolutions, the others are drawn, for all programs the same. Content and style are
+brought to their size once, so that all programs get the same pixels; the weights are rewritten for how each
+program prepares its pictures, which changes nothing but rounding and the padding of the first layer. The
+objective is that of the preset of the program's name, by our code, of each picture as it was saved.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchmarks.fewest import fewest
 from benchmarks.many_pairs.batch import stylize
 from benchmarks.peers.network import prepared_for, stage_weights
 from benchmarks.peers.programs import PEERS, STARTS, Job, Peer
-from benchmarks.pictures import IMAGES
+from benchmarks.pictures import IMAGES, made_whole
 from flows.records.record import Record
 from stylize_core.architecture import ConventionName
 from stylize_core.image.decode import decode_picture
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     for peer in PEERS:
         parser.add_argument(f"--{peer.name}", type=Path, metavar="DIR", help="its checkout")
-    parser.add_argument("--weights", type=Path, required=True, help="all of VGG-19, .safetensors or .pth")
+    parser.add_argument("--weights", type=Path, required=True, help="of VGG-19, .safetensors or .pth")
     parser.add_argument("--convention", choices=CONVENTIONS, default="torchvision", help="of the weights")
     parser.add_argument("--content", type=Path, default=IMAGES / "contents/town.jpg")
     parser.add_argument("--style", type=Path, default=IMAGES / "styles/flow.jpg")
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str]) -> None:
         style = stage_picture(options.style, folder / "style.png", options.size)
         sizes = options.size, options.steps, options.starts
         job = Job(options.python, options.device, folder, content, style, *sizes)
-        Console(width=170).print(peers_table(checkouts, job, weights))
+        Console(width=170).print(peers_table(checkouts, job, made_whole(weights)))
 
 
 if __name__ == "__main__":
