@@ -138,7 +138,7 @@ def test_nor_with_moments_and_regions(watched: Watched, mode: dict[str, Any], ma
     assert all(report.best_loss < report.loss_curve[0] for report in made.reports)
 
 
-MOST_LAUNCHES = 110
+MOST_LAUNCHES = 105
 
 
 @pytest.mark.parametrize("settings", [{}, {"pooling": "max"}, {"loss": "mean"}], ids=str)
