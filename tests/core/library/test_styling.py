@@ -31,7 +31,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def painting(tmp_path: Path) -> Path:
-    """Larger than any result here, and see-through at one side."""
+    """See-through at one side; smaller than one of the results here, and larger than the others."""
     path = tmp_path / "painting.png"
     rgba = np.full((120, 150, 4), 255, np.uint8)
     rgba[..., :3] = waves(12, width=150, height=120)
@@ -64,7 +64,7 @@ def by_command(content: Path, style: Path | None, output: Path, *settings: str) 
     "settings",
     [
         {"size": 64},
-        {"size": 300, "steps": 2},
+        {"size": 300, "steps": 12},
         {"megapixels": 0.003, "style_scale": 1.5, "style_crop": (0.1, 0.0, 0.9, 1.0)},
         {"size": 64, "colour": "match", "statistics": "moments", "precision": "bf16"},
         {"size": 64, "init": "style", "optimizer": "adam", "scales": 2},
