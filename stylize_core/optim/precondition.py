@@ -9,7 +9,6 @@ are, a solver then fills pictures with upright crosshatch where the style has st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,7 +61,8 @@ def _bent(planes_bchw: Tensor, dim: int) -> Tensor:
     return bent
 
 
-class Gains(NamedTuple):
+@dataclass(slots=True)
+class Gains:
     """How many times as far a solver goes along some structure as along the rest; 1: as far.
 
     Attributes:
@@ -104,7 +104,7 @@ class Preconditioned(Around):
 
     Attributes:
         walker: the L-BFGS among w.
-        diagonal_gain: see `Gains`, like the next.
+        gains: of M.
 
     Args:
         start_bchw: where every row starts.
@@ -116,12 +116,10 @@ class Preconditioned(Around):
     start: Tensor
     trial: Tensor
     shape: list[int]
-    diagonal_gain: float
-    forms_gain: float
+    gains: Gains
 
     def __init__(self, start_bchw: Tensor, *, history: int, gains: Gains) -> None:
-        self.start, self.shape = start_bchw.flatten(1), list(start_bchw.shape[1:])
-        self.diagonal_gain, self.forms_gain = gains
+        self.start, self.gains, self.shape = start_bchw.flatten(1), gains, list(start_bchw.shape[1:])
         self.walker = LBFGS(self.start, history=history)
         self.trial = self.start.clone()
 
@@ -132,7 +130,7 @@ class Preconditioned(Around):
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """Let the solver judge the trial, given the loss [B] and the gradient [B, D] by the picture."""
-        self._gains.pull_back_(gradient.view(-1, *self.shape))
+        self.gains.pull_back_(gradient.view(-1, *self.shape))
         self.walker.tell(loss, gradient)
         self._show(self.walker.trial, self.trial)
 
@@ -141,14 +139,10 @@ class Preconditioned(Around):
         self.walker.revalue()
         self._show(self.walker.trial, self.trial)
 
-    @property
-    def _gains(self) -> Gains:
-        return Gains(self.diagonal_gain, self.forms_gain)
-
     def _show(self, walked: Tensor, picture: Tensor) -> Tensor:
         """Write the pictures of some w."""
         torch.sub(walked, self.start, out=picture)
-        self._gains.show_(picture.view(-1, *self.shape))
+        self.gains.show_(picture.view(-1, *self.shape))
         return picture.add_(self.start)
 
 
@@ -162,7 +156,7 @@ class Moving(LBFGS):
 
     Attributes:
         taken: [B], the share of the direction that made the trial.
-        diagonal_gain: see `Gains`, like the next.
+        gains: of M.
 
     Args:
         start_bchw: where every row starts.
@@ -172,23 +166,17 @@ class Moving(LBFGS):
 
     taken: Tensor
     shape: list[int]
-    diagonal_gain: float
-    forms_gain: float
+    gains: Gains
 
     def __init__(self, start_bchw: Tensor, *, history: int, gains: Gains) -> None:
         super().__init__(start_bchw.flatten(1), history=history)
-        self.shape = list(start_bchw.shape[1:])
-        self.diagonal_gain, self.forms_gain = gains
+        self.gains, self.shape = gains, list(start_bchw.shape[1:])
         self.taken = self.step.clone()
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         """See `LBFGS`; loss and gradient are those by the picture."""
-        self._gains.pull_back_(gradient.view(-1, *self.shape))
+        self.gains.pull_back_(gradient.view(-1, *self.shape))
         super().tell(loss, gradient)
-
-    @property
-    def _gains(self) -> Gains:
-        return Gains(self.diagonal_gain, self.forms_gain)
 
     def _moved(self, part: slice) -> Tensor:
         return self.taken[:, None] * self.direction[:, part]
@@ -196,4 +184,4 @@ class Moving(LBFGS):
     def _stride_out(self) -> None:
         self.taken.copy_(self.step)
         super()._stride_out()
-        self._gains.show_(self.trial.view(-1, *self.shape))
+        self.gains.show_(self.trial.view(-1, *self.shape))
