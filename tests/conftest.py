@@ -84,6 +84,20 @@ def _worker_of_this_process_is_gone() -> Iterator[None]:
         link.stop_here(stopped=False)
 
 
+@pytest.fixture(autouse=True)
+def _workers_are_warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that this process starts need not import torch, unless the test is about their beginning.
+
+    Coverage sees those that begin as users' do.
+    """
+    handle = sys.modules.get("flows.engines.process_handle")
+    measured = request.config.pluginmanager.hasplugin("_cov")
+    if handle and not measured and not request.node.get_closest_marker("cold"):
+        from warm_workers import Warm
+
+        monkeypatch.setattr(handle, "SPAWN", Warm)
+
+
 @pytest.fixture(scope="session")
 def _object_store() -> Iterator[ObjectStore]:
     from object_store import running_object_store  # and boto3, moto: not for every pytest that a test starts

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.slow(300), pytest.mark.timeout(900)]
 
 AWAY_S = 60
 GIVEN = {"device": "cpu", "workers": 1}
-LONG = "encoder: slim, size: 96, steps: 1000"
+LONG = "encoder: slim, size: 96, steps: 500"
 ENDLESS = "encoder: slim, size: 256, steps: 100000"
 
 

@@ -49,7 +49,11 @@ def test_a_wrong_look_says_what_is_wrong_with_it() -> None:
 
 
 def test_styles_can_be_taken_as_if_their_files_were_small(tmp_path: Path) -> None:
-    asked = ("--look", "steps: 30, precision: fp32", "--sizes", "96", "--sheet", str(tmp_path / "sheet.png"))
+    names = [str(path) for path in own_pictures("styles")[:2]]
+    asked = (
+        "--styles", *names, "--sizes", "96", "--look", "steps: 30, precision: fp32",
+        "--sheet", str(tmp_path / "sheet.png"),
+    )  # fmt: skip
 
     def distances(*more: str) -> list[float]:
         table = looks_table(options(*asked, *more))

@@ -319,8 +319,8 @@ def test_only_a_processor_without_bf16_multiplies_it_in_another_format(
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_wide_network_in_bf16_reaches_it_as_well(wide_weights: Weights) -> None:
-    settings = replace(WIDE, size=128, steps=200)
-    content, style = picture("contents/town", 128), picture("styles/flow", 128)
+    settings = replace(WIDE, size=96, steps=150)
+    content, style = picture("contents/town", 96), picture("styles/flow", 96)
     small = Encoder(wide_weights, layers=settings.layers, dtype=torch.bfloat16)
     exact = small.exact()
     judge = Objective(

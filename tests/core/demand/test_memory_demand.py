@@ -57,8 +57,8 @@ def test_a_published_network_takes_twice_its_file_while_it_is_read() -> None:
 
 # From small to large, as what a process held once it does not give back.
 RUNS = (
-    ("slim", 256, 192, {"steps": 30}),
-    ("slim", 768, 576, {"steps": 14, "optimizer": "adam"}),
+    ("slim", 256, 192, {"steps": 14}),
+    ("slim", 768, 576, {"steps": 4, "optimizer": "adam"}),
     ("slim", 768, 576, {"steps": 14}),
 )
 CHILD = """

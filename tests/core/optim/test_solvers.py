@@ -58,6 +58,10 @@ def starts(*shape: int, seed: int = 0) -> Tensor:
     return torch.tensor(np.random.default_rng(seed).uniform(-1.5, 1.5, shape))
 
 
+class Reached(Exception):
+    """There is no need to go on."""
+
+
 def evaluations_of_scipy(function: Function, start: Tensor, *, until: float) -> int:
     """How often SciPy's L-BFGS-B evaluates until the loss is below `until`."""
     losses: list[float] = []
@@ -65,11 +69,14 @@ def evaluations_of_scipy(function: Function, start: Tensor, *, until: float) -> 
     def value(point: NDArray[np.float64]) -> tuple[float, Array]:
         loss, gradient = evaluated(function, torch.tensor(point)[None])
         losses.append(float(loss))
+        if losses[-1] < until:
+            raise Reached
         return losses[-1], array(gradient[0])
 
     options = {"maxcor": 10, "ftol": 0.0, "gtol": 0.0, "maxiter": 2000, "maxfun": 2000}
-    minimize(value, start[0].numpy(), jac=True, method="L-BFGS-B", options=options)
-    return next(count for count, loss in enumerate(losses, 1) if loss < until)
+    with pytest.raises(Reached):
+        minimize(value, start[0].numpy(), jac=True, method="L-BFGS-B", options=options)
+    return len(losses)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +96,8 @@ def test_it_reaches_the_minimum_within_comparable_evaluations(function: Function
     unit = scaled(function, start)
     goal = 1e-8 * float(unit(start))
     allowed = 2 * evaluations_of_scipy(unit, start, until=goal) + 20
-    solver = drive(LBFGS(start, history=10), unit, allowed)
-    assert float(solver.best_loss) < goal
+    solver = LBFGS(start, history=10)
+    assert any(float(drive(solver, unit, 1).best_loss) < goal for _ in range(allowed))
 
 
 @dataclass

@@ -19,9 +19,13 @@ from stylize_core.networks.slim import slim_beside
 from stylize_core.optim.watching import Frames, StepProgress
 from stylize_core.pyramid.level import ViewSpec, targets_seen
 from stylize_core.pyramid.sketch import SKETCHED
-from stylize_core.settings.sketch import SKETCH_STEPS, sketch_of
+from stylize_core.settings import sketch as sketch_settings
+from stylize_core.settings.sketch import sketch_of
 from stylize_core.settings.style import StyleSettings
 from stylize_core.transfer import Stylized, stylize
+
+BEGUN = 20
+"""So many of slim's steps here, a fifth of what they are: how many there are changes nothing else."""
 
 FROM_SLIM = StyleSettings(encoder="vgg19", init="slim", steps=20, scales=1)
 PROGRAM: dict[str, Any] = {
@@ -30,6 +34,11 @@ PROGRAM: dict[str, Any] = {
     "style_weight": 500.0,
     "range_weight": 500.0,
 }
+
+
+@pytest.fixture(autouse=True)
+def _a_short_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketch_settings, "SKETCH_STEPS", BEGUN)
 
 
 def content() -> Tensor:
@@ -61,7 +70,7 @@ def test_it_starts_from_the_picture_that_slim_makes(given: dict[str, Any]) -> No
     slim = slim_beside(tiny_encoder(settings))
     made = stylize(content(), style(), settings=sketch_of(settings), encoder=slim)
     assert torch.allclose(start_of(settings), made.image_bchw, atol=1e-6)
-    assert made.reports[0].evaluations == SKETCH_STEPS
+    assert made.reports[0].evaluations == BEGUN
 
 
 def test_slim_makes_it_by_its_own_layers_sizes_and_form_of_loss() -> None:
@@ -70,7 +79,7 @@ def test_slim_makes_it_by_its_own_layers_sizes_and_form_of_loss() -> None:
             FROM_SLIM, content_layers=("relu4_2",), pooling="max", forms_gain=3.0, tv_weight=2.0, **PROGRAM
         )
     )
-    own = StyleSettings(steps=SKETCH_STEPS)
+    own = StyleSettings(steps=BEGUN)
     names = "encoder layers loss scales coarsest diagonal_gain forms_gain network_pooling tv_weight"
     for name in names.split():
         assert getattr(sketch, name) == getattr(own, name), name
@@ -146,7 +155,7 @@ def test_who_looks_on_hears_of_step_0_meanwhile_and_may_end_it() -> None:
     told: list[StepProgress] = []
     from_slim(callback=told.append)
     before = [progress for progress in told if not progress.step]
-    assert len(before) >= SKETCH_STEPS // 20
+    assert len(before) >= BEGUN // 20
     assert {progress.steps for progress in told} == {FROM_SLIM.steps}
     assert told[-1].step == FROM_SLIM.steps
 

@@ -15,6 +15,8 @@ from flows.engines.process_worker import ProcessWorker
 from flows.storage.access import aws_environment, credentials_worked, had_credentials
 from flows.worker import calls
 
+pytestmark = pytest.mark.cold
+
 SLOTS = ("cuda:0", "cuda:1", "cuda:2", "cuda:0")
 
 

@@ -26,6 +26,8 @@ from flows.model.events import PairProgress, Told
 from flows.storage.process_id import is_alive
 from flows.worker.link import Stopwatch, report, should_stop, timed
 
+pytestmark = pytest.mark.cold
+
 # ---- what the children do
 
 _prepared: list[str] = []

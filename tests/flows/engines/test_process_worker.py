@@ -19,6 +19,7 @@ from flows.model.pair import Job
 from flows.planning.plan import make_plan
 
 
+@pytest.mark.cold
 @pytest.mark.slow
 def test_a_worker_that_is_killed_between_two_calls_costs_no_pair_and_ends_in_time(tmp_path: Path) -> None:
     plan = make_plan(load_manifest(small_batch(tmp_path, photos=2, paintings=1)))

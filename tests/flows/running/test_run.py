@@ -65,6 +65,7 @@ class Spy:
         return Audience(kill)
 
 
+@pytest.mark.cold
 def test_a_worker_killed_under_a_pair_costs_one_attempt_and_nothing_else(home: Path) -> None:
     path = manifest(home, output="calm")
     run_inside(path, Audience())

@@ -13,6 +13,8 @@ from flows.engines.process import WorkerProcess
 from flows.worker import calls as worker_calls
 from flows.worker.torch_environment import WANTED, keep_memory
 
+pytestmark = pytest.mark.cold
+
 NAMES = (*WANTED, "OMP_WAIT_POLICY")
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -191,20 +192,20 @@ def dot() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "kind", "word"),
+    ("name", "make", "kind", "word"),
     [
-        ("cut.jpg", cut_jpeg(), "bad_image", "cut off"),
-        ("text.jpg", b"Dear all, the photo follows.\n", "bad_image", "this is text"),
-        ("empty.png", b"", "bad_image", "empty"),
-        ("dot.png", dot(), "too_small", "1x1"),
-        ("bomb.gif", bomb(), "too_large", "400"),
+        ("cut.jpg", cut_jpeg, "bad_image", "cut off"),
+        ("text.jpg", lambda: b"Dear all, the photo follows.\n", "bad_image", "this is text"),
+        ("empty.png", bytes, "bad_image", "empty"),
+        ("dot.png", dot, "too_small", "1x1"),
+        ("bomb.gif", bomb, "too_large", "400"),
     ],
 )
 def test_a_bad_picture_is_recorded_with_its_kind_and_name(
-    home: Path, name: str, data: bytes, kind: str, word: str
+    home: Path, name: str, make: Callable[[], bytes], kind: str, word: str
 ) -> None:
     (home / "photos/p0.png").unlink()
-    (home / "photos" / name).write_bytes(data)
+    (home / "photos" / name).write_bytes(make())
     outcome = do_one(home)
     assert (outcome.status, outcome.kind) == ("failed", kind)
     told = record(home, f"{Path(name).stem}__s0")
