@@ -85,6 +85,19 @@ def stylize(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
     )
 
 
+def stylize_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The same in this process, for tests to whom what the command does matters, and not how it begins."""
+    from typer.testing import CliRunner  # not for programs of tests that do without it
+
+    from flows.cli.app import app
+
+    words = list(map(str, arguments))
+    ended = CliRunner().invoke(app, words)
+    if ended.exception and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return subprocess.CompletedProcess(words, ended.exit_code, ended.stdout, ended.stderr)
+
+
 def stylize_family(*arguments: str | Path, **environment: str) -> AbstractContextManager[Family]:
     """The command in a process group of its own, all that it prints on its standard output."""
     given = ["stylize", *map(str, arguments)]

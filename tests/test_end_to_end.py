@@ -17,6 +17,7 @@ from small_batch import (
     report,
     small_batch,
     stylize,
+    stylize_here,
     tree,
     written_at,
 )
@@ -84,7 +85,7 @@ def test_bad_pictures_cost_their_own_pairs_and_are_tried_again_alone(home: Path)
     bomb[16:24] = (50_000).to_bytes(4, "big") * 2
     bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
     (home / "photos/bomb.png").write_bytes(bomb)
-    done = stylize("run", home / "m.yaml", *CPU)
+    done = stylize_here("run", home / "m.yaml", *CPU)
     assert done.returncode == 3, done.stderr
     assert "6 of 14 done (6 now, 0 before); 8 failed (" in done.stdout
     kinds = {failure["name"]: failure["kind"] for failure in report(home)["failures"]}
@@ -97,7 +98,7 @@ def test_bad_pictures_cost_their_own_pairs_and_are_tried_again_alone(home: Path)
     }  # fmt: skip
     before = written_at(home / "out")
     (home / "photos/cut.jpg").write_bytes(data)
-    again = stylize("run", home / "m.yaml", *CPU)
+    again = stylize_here("run", home / "m.yaml", *CPU)
     assert again.returncode == 3, again.stderr
     assert "8 of 14 done (2 now, 6 before); 6 failed (" in again.stdout
     same = {name for name, moment in written_at(home / "out").items() if before.get(name) == moment}
@@ -106,7 +107,7 @@ def test_bad_pictures_cost_their_own_pairs_and_are_tried_again_alone(home: Path)
 
 
 def test_s3_gives_the_same_pictures_as_a_folder(home: Path, object_store: ObjectStore) -> None:
-    assert stylize("run", home / "m.yaml", *CPU).returncode == 0
+    assert stylize_here("run", home / "m.yaml", *CPU).returncode == 0
     for path in [*(home / "photos").iterdir(), *(home / "paintings").iterdir()]:
         object_store.put(f"in/{path.parent.name}/{path.name}", path.read_bytes())
     root = object_store.root

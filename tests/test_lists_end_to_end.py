@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from object_store import ObjectStore
-from small_batch import draw, manifest, report, stylize
+from small_batch import draw, manifest, report, stylize, stylize_here
 
 pytestmark = pytest.mark.slow
 CPU = ("--device", "cpu", "--workers", "1")
@@ -55,7 +55,7 @@ def test_a_night_from_lines_of_json_in_a_bucket(home: Path, object_store: Object
     ]
     object_store.put("feed/tonight.jsonl", "\n".join(lines).encode())
     path = manifest(home, entries(f"{object_store.root}/feed/tonight.jsonl"))
-    done = stylize("run", path, *CPU)
+    done = stylize_here("run", path, *CPU)
     assert (done.returncode, done.stdout.partition("\n")[0]) == (
         3,
         "4 of 5 done (4 now, 0 before); 1 failed (bad_line 1)",

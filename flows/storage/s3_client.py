@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader, create_loader
 
 from flows.storage.access import PLAIN, BucketAccess, aws_environment, credentials_worked
 from flows.storage.base import Patience
@@ -37,8 +39,7 @@ def forget_clients() -> None:
 def _made_client(
     _pid: int, patience: Patience, access: BucketAccess, environment: tuple[tuple[str, str], ...]
 ) -> S3Client:
-    # A session of its own: boto3's default session is not safe to use from several threads at once.
-    client = boto3.session.Session().client(
+    client = _session().client(
         "s3",
         config=Config(
             retries={"mode": "standard", "total_max_attempts": patience.attempts},
@@ -57,6 +58,19 @@ def _made_client(
     if not access.unsigned:
         client.meta.events.register("after-call.s3", partial(_note_credentials, environment))
     return client
+
+
+def _session() -> boto3.session.Session:
+    """A session of a client's own: boto3's default one is not safe to use from several threads at once."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
+    return boto3.session.Session(botocore_session=core)
+
+
+@cache
+def _descriptions(data_path: str | None) -> Loader:
+    """AWS's descriptions of its services: to read them takes a tenth of a second, and each session would."""
+    return create_loader(data_path)
 
 
 def _note_credentials(environment: tuple[tuple[str, str], ...], *, http_response: Any, **_: object) -> None:

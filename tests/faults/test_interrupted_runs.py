@@ -25,6 +25,7 @@ from small_batch import (
     small_batch,
     stylize,
     stylize_family,
+    stylize_here,
     tree,
     written_at,
 )
@@ -73,7 +74,7 @@ def finish(home: Path, output: str) -> None:
     """Run again what was broken off: only what is missing is made, and the end is as if nothing had been."""
     before = written_at(home / output)
     recorded = {name.removesuffix(".json") for name in before if name.endswith(".json")}
-    done = stylize("run", manifest(home, settings=LONG, output=output), *CPU)
+    done = stylize_here("run", manifest(home, settings=LONG, output=output), *CPU)
     assert done.returncode == 0, done.stderr
     assert f"9 of 9 done ({9 - len(recorded)} now, {len(recorded)} before)" in done.stdout
     after = written_at(home / output)

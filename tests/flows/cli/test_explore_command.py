@@ -10,7 +10,16 @@ import pytest
 import yaml
 from PIL import Image
 from processes import eventually
-from small_batch import Audience, draw, manifest, run_inside, stylize, stylize_family, written_at
+from small_batch import (
+    Audience,
+    draw,
+    manifest,
+    run_inside,
+    stylize,
+    stylize_family,
+    stylize_here,
+    written_at,
+)
 from typer.testing import CliRunner, Result
 
 from flows.cli.app import app
@@ -152,7 +161,7 @@ def test_ctrl_c_ends_it_in_order_and_the_next_time_goes_on(home: Path) -> None:
     assert not (home / "e.png").exists()
     made = {path: at for path, at in written_at(home / "e").items() if path.endswith(".png")}
     assert 0 < len(made) < 16
-    again = stylize("explore", *pictures, *options)
+    again = stylize_here("explore", *pictures, *options)
     assert again.returncode == 0, again.stderr
     assert (home / "e.png").exists()
     assert made.items() <= written_at(home / "e").items(), "what was done stays"

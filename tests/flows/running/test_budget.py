@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_batch import Audience, manifest, report, small_batch, stylize, tree
+from small_batch import Audience, manifest, report, small_batch, stylize, stylize_here, tree
 
 from flows.engines.base import WorkerSpec
 from flows.engines.local import LocalEngine
@@ -209,6 +209,6 @@ def test_the_command_stops_for_its_budget_and_the_next_one_goes_on(tmp_path: Pat
     assert first.returncode == 4, first.stderr
     assert "the cost budget of 0.01, which is 1s at 36 per hour, is used up" in first.stdout
     assert report(tmp_path)["left"] == 2, "a worker alone takes longer to start"
-    second = stylize("run", path, "--device", "cpu", "--max-time", "1h")
+    second = stylize_here("run", path, "--device", "cpu", "--max-time", "1h")
     assert second.returncode == 0, second.stderr
     assert "2 of 2 done" in second.stdout

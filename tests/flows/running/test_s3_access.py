@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from drawn_images import landscape, saved
 from object_store import ObjectStore
-from small_batch import draw, manifest, stylize
+from small_batch import draw, manifest, stylize, stylize_here
 
 from flows.manifest.load import load_manifest
 from flows.records.record import Record
@@ -39,7 +39,7 @@ def test_workers_ask_each_bucket_as_the_manifest_says_and_leaving_it_out_makes_n
     object_store.fail("*", "open-data*", "no_signature_wanted")
     object_store.fail("PUT", "out/*", "encryption_wanted")
     object_store.fail("GET", "out/*", "payer_wanted")
-    done = stylize("run", asked(tmp_path, object_store, ACCESS), "--device", "cpu", "--workers", "1")
+    done = stylize_here("run", asked(tmp_path, object_store, ACCESS), "--device", "cpu", "--workers", "1")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "1 of 1 done (1 now, 0 before)"), done.stderr
     assert Record.parse(object_store.get("out/photo__s0.json")).status == "done"
     head = object_store.client.head_object(Bucket=object_store.bucket, Key="out/photo__s0.png")
