@@ -11,10 +11,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any
+
+import pytest
 
 from flows.engines.process_child import PARENT_DECIDES
 
@@ -34,6 +38,9 @@ class Warm:
     @staticmethod
     def Process(target: Callable[..., object], args: tuple[object, ...], name: str) -> ForkServerProcess:  # noqa: N802
         """A process that will begin as one that this process starts anew."""
+        with pytest.MonkeyPatch.context() as patch:  # it imports what this process would
+            patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+            forkserver.ensure_running()
         streams = (_Stream(1), _Stream(2))
         return FORKS.Process(target=_begin, args=(dict(os.environ), streams, target, args), name=name)
 
