@@ -38,11 +38,12 @@ def has_torch() -> bool:
 @pytest.mark.parametrize("warm", [pytest.param(False, marks=pytest.mark.cold), True])
 @pytest.mark.usefixtures("capfd")  # streams that no test before had
 def test_a_worker_has_all_from_the_test_that_started_it_and_a_warm_one_has_torch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, warm: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest, *, warm: bool
 ) -> None:
+    measured = request.config.pluginmanager.hasplugin("_cov")  # then all of them are cold
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STYLIZE_TEST_VARIABLE", tmp_path.name)
     with WorkerProcess("cpu") as worker:
-        assert worker.call(has_torch) is warm
+        assert worker.call(has_torch) is (warm and not measured)
         assert worker.call(inherited) == inherited()
         assert worker.call(ignored) == list(PARENT_DECIDES)

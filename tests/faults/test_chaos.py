@@ -24,8 +24,7 @@ from stylize_core.networks.weights import builtin_bytes
 
 pytestmark = [pytest.mark.slow(50), needs_proc, pytest.mark.timeout(1800 if LONG else 300)]
 
-STYLES = 5 if LONG else 1
-GOOD = 80  # photos; each is stylised in every style
+STYLES, GOOD = (5, 80) if LONG else (1, 50)  # each good photo is stylised in every style
 TINY = "encoder: slim, size: 48, steps: 5"
 WIDE = landscape(64, 48)
 

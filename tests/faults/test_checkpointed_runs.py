@@ -25,7 +25,7 @@ from flows.storage.opening import open_storage
 pytestmark = [pytest.mark.slow(60), pytest.mark.timeout(3600 if LONG else 300)]
 
 KINDS = {
-    "picture": "encoder: slim, size: 64, steps: 1200",
+    "picture": "encoder: slim, size: 64, steps: 800",
     "dream": "encoder: slim, mode: dream, size: 64, steps: 900, snapshot_every: 60, animation: webp",
     "gif": "encoder: slim, size: 64, steps: 1200, snapshot_every: 50, animation: gif",
     "mp4": "encoder: slim, size: 64, steps: 1200, animation: mp4",

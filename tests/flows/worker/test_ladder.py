@@ -30,7 +30,7 @@ from stylize_core.settings.style import StyleSettings
 SMALL = (WHOLE, Rung(64), Rung(24), Rung(24, history=2))
 LITTLE_BYTES = 100_000
 """Less than one picture of the tests, for the statistics that each rung measures anew."""
-SETTINGS = "recipe: 2, encoder: slim, size: 128, steps: 12, scales: 1, history: 5, margin: 0"
+SETTINGS = "recipe: 2, encoder: slim, size: 128, steps: 8, scales: 1, history: 5, margin: 0"
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_in_tiles_each_size_gives_back_what_the_one_before_has_left(
     three = manifest(
         path.parent,
         "contents: [photo.png]\nstyles: [painting.png]",
-        settings=SETTINGS.replace("steps: 12, scales: 1", "steps: 40, scales: 3"),
+        settings=SETTINGS.replace("steps: 8, scales: 1", "steps: 40, scales: 3"),
     )
     assert made(three) == "done"
     assert at == [], "as a whole the next evaluation wants it again"
